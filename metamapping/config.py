@@ -1,0 +1,406 @@
+"""The configuration of a run: what goes in, as one immutable value.
+
+Everything a run does follows from a ``RunConfig`` and the sources' bytes; fingerprints are taken
+over its parts. It is read from YAML by ``read_config``, which refuses anything it does not
+understand with a sentence that names the field, the value and the mend.
+
+    config = read_config("configs/demo.yaml")
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+TaskType = Literal["ner", "sentiment-analysis", "text-classification"]
+Role = Literal["train", "validation", "test"]
+ROLES: tuple[Role, ...] = ("train", "validation", "test")
+
+MAX_CONFIG_BYTES = 4_000_000
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+
+
+class ConfigError(ValueError):
+    """A configuration that cannot be run; the message says where, what and how to mend it."""
+
+
+def _check_name(name: str) -> str:
+    # A name becomes part of a path: no separators, no leading dot, so it cannot leave the store.
+    if not _NAME.match(name) or ".." in name or len(name) > 100:
+        raise ValueError(
+            f"name {name!r} must be 1 to 100 letters, digits and . _ + - (no path), "
+            "beginning with a letter or digit"
+        )
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+
+
+class _Part(BaseModel):
+    """A part of the configuration: immutable, and strict about misspelt keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hub(_Part):
+    """A data set on the Hugging Face hub, read through ``datasets.load_dataset``."""
+
+    path: str = Field(description="Name of the data set, such as `mteb/banking77`.")
+    config: str | None = Field(None, description="Configuration of the data set, if it has several.")
+    split: str = Field("train", description="Split to read.")
+    revision: str | None = Field(None, description="Commit of the data set: pin it to repeat a run.")
+
+
+class Columns(_Part):
+    """Where a source keeps its fields: a column's name, or its number in files without a header."""
+
+    text: str | int = Field("text", description="The text; for `ner` the words.")
+    text_pair: str | int | None = Field(None, description="The second text of a pair.")
+    label: str | int = Field("label", description="The label; for `ner` the tags.")
+
+
+class Source(_Part):
+    """One labelled corpus as a user has it."""
+
+    name: Name = Field(description="Short unique name; it appears in reports and paths.")
+    task_type: TaskType = Field(description="What the labels are about.")
+    role: Role | None = Field(
+        None, description="What the source is for. Leave out when `label_roles` splits it by labels."
+    )
+    label_roles: dict[Role, list[str] | str] | None = Field(
+        None,
+        description="Splits the source by labels: for each role a list of labels, "
+        "or the path of a text file with one label a line.",
+    )
+    files: list[str] | None = Field(None, description="Local files: CSV, TSV, JSONL, Parquet, CoNLL.")
+    hub: Hub | None = Field(None, description="A data set on the hub, instead of files.")
+    format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = Field(
+        None, description="Format of the files, if their suffix does not say it."
+    )
+    encoding: str = Field("utf-8", description="Text encoding of the files.")
+    header: bool = Field(True, description="CSV and TSV: whether the first line names the columns.")
+    columns: Columns = Columns()
+    label_names: dict[str, str] = Field(
+        default_factory=dict,
+        description="Readable words for labels as written (`card_fee: fee for a card payment`). "
+        "Without an entry, a label is read with its underscores and capitals taken apart.",
+    )
+    licence: str = Field("", description="Licence of the data, for the model card.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Source:
+        if (self.files is None) == (self.hub is None):
+            raise ValueError(f"source {self.name!r} needs either `files` or `hub`, and not both")
+        if self.files is not None and not self.files:
+            raise ValueError(f"source {self.name!r} lists no files: name at least one")
+        if (self.role is None) == (self.label_roles is None):
+            raise ValueError(
+                f"source {self.name!r} needs either `role` (one of {', '.join(ROLES)}) or "
+                "`label_roles`, and not both"
+            )
+        if self.task_type == "ner" and (self.columns.text_pair is not None or self.label_roles):
+            raise ValueError(f"source {self.name!r}: `ner` takes neither text pairs nor label_roles")
+        return self
+
+
+class CleaningSpec(_Part):
+    """How records become examples."""
+
+    max_characters: int = Field(20_000, ge=1, description="Longer texts are rejected.")
+
+
+class ScratchEncoder(_Part):
+    """A small BERT with random weights; its WordPiece vocabulary is learned from the train sources."""
+
+    vocabulary_size: int = Field(4_000, ge=100)
+    num_layers: int = Field(2, ge=1)
+    num_heads: int = Field(4, ge=1)
+    hidden_dim: int = Field(128, ge=8)
+    intermediate_dim: int = Field(256, ge=8)
+
+
+class EncoderSpec(_Part):
+    """The encoder to start from: pretrained, or a small one from scratch."""
+
+    preset: str | None = Field(
+        None,
+        description="A local Hugging Face or KerasHub folder, or an address that KerasHub reads "
+        "(`hf://google-bert/bert-base-uncased`).",
+    )
+    scratch: ScratchEncoder | None = None
+    max_length_tokens: int = Field(64, ge=8, le=8192, description="Longer texts are truncated.")
+    trainable_layers: int | None = Field(
+        None,
+        ge=0,
+        description="Train only this many upper layers, and freeze the embeddings and the rest. "
+        "Nothing set: train everything.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> EncoderSpec:
+        if (self.preset is None) == (self.scratch is None):
+            raise ValueError("encoder needs either `preset` or `scratch`, and not both")
+        return self
+
+
+class EpisodeSpec(_Part):
+    """What a training batch looks like: texts of one source, cut into several splits."""
+
+    max_ways: int = Field(12, ge=2, description="Most labels in a batch.")
+    num_texts: int = Field(64, ge=4, description="Texts encoded in a batch, once for all its splits.")
+    num_splits: int = Field(6, ge=2, description="Support and query splits of a batch; one is zero-shot.")
+    max_shots: int = Field(8, ge=1, description="Most support examples a label.")
+    max_ner_words: int = Field(384, ge=16, description="Words of a batch that a NER mapping sees.")
+
+
+class TrainingSpec(_Part):
+    """The outer loop."""
+
+    meta_steps: int = Field(100, ge=1, description="Meta-steps a round.")
+    learning_rate: float = Field(3e-5, gt=0, description="Of encoder weights.")
+    mapping_learning_rate_factor: float = Field(
+        10.0, gt=0, description="The mapping's own weights learn this much faster."
+    )
+    warmup_steps: int = Field(20, ge=0)
+    weight_decay: float = Field(0.01, ge=0)
+    max_gradient_norm: float = Field(1.0, gt=0)
+    checkpoint_every_steps: int = Field(25, ge=1, description="A kill loses at most this many steps.")
+    jit_compile: bool = Field(False, description="Compile the meta-step with XLA.")
+    source_weights: dict[str, float] = Field(
+        default_factory=dict, description="Sampling weight of a source, 1 where nothing is said."
+    )
+
+
+class EvaluationSpec(_Part):
+    """The fixed few-shot episodes on held-out sources."""
+
+    ways: int = Field(5, ge=2, description="Labels an episode; fewer where a source has fewer.")
+    shots: list[Annotated[int, Field(ge=0)]] = Field(default=[0, 1, 4], min_length=1)
+    num_queries: int = Field(10, ge=1, description="Queries a label; for `ner`, sentences in all / ways.")
+    num_episodes: int = Field(30, ge=2, description="Episodes for each source and number of shots.")
+
+
+class ConvergenceSpec(_Part):
+    """When to stop."""
+
+    max_rounds: int = Field(5, ge=1)
+    min_rounds: int = Field(1, ge=1)
+    patience: int = Field(2, ge=1, description="Rounds without a gain before it has converged.")
+    target_accuracy: float | None = Field(None, ge=0, le=1, description="Stop when it is reached.")
+    max_seconds: float | None = Field(None, gt=0, description="Training time of all rounds.")
+
+
+class AdjustmentSpec(_Part):
+    """How far the loop may change the training."""
+
+    learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")
+    min_learning_rate: float = Field(1e-7, gt=0)
+    source_weight_factor: float = Field(1.5, ge=1, description="More weight for sources that lag.")
+    max_source_weight: float = Field(4.0, ge=1)
+
+
+class RunConfig(_Part):
+    """A whole run."""
+
+    name: Name
+    home: str = Field(".metamapping", description="Folder of the store and the runs.")
+    seed: int = Field(0, ge=0)
+    sources: list[Source] = Field(min_length=1)
+    encoder: EncoderSpec
+    cleaning: CleaningSpec = CleaningSpec()
+    episodes: EpisodeSpec = EpisodeSpec()
+    training: TrainingSpec = TrainingSpec()
+    evaluation: EvaluationSpec = EvaluationSpec()
+    convergence: ConvergenceSpec = ConvergenceSpec()
+    adjustment: AdjustmentSpec = AdjustmentSpec()
+
+    @model_validator(mode="after")
+    def _check(self) -> RunConfig:
+        _check_roles_are_disjoint(self.sources)
+        present = {role for source in self.sources for role in _roles(source)}
+        for role in ROLES:
+            if role not in present:
+                raise ValueError(f"no source has the role {role!r}: give at least one source that role")
+        unknown = set(self.training.source_weights) - {source.name for source in self.sources}
+        if unknown:
+            raise ValueError(f"training.source_weights names no source: {', '.join(sorted(unknown))}")
+        return self
+
+    def sources_with(self, role: Role) -> list[Source]:
+        """The sources that serve ``role``, wholly or with some of their labels."""
+        return [source for source in self.sources if role in _roles(source)]
+
+
+def read_config(path: str | Path) -> RunConfig:
+    """Read a YAML configuration; relative paths in it are relative to its own folder.
+
+    ``${NAME}`` in any text is replaced from the environment. Raises ``ConfigError``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"no configuration at {path}: give the path of a YAML file")
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes: that is no configuration")
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(data, dict):
+        raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
+    return parse_config(data, folder=path.parent)
+
+
+def parse_config(data: dict[str, Any], *, folder: Path = Path()) -> RunConfig:
+    """Make a ``RunConfig`` of plain values, with paths relative to ``folder``."""
+    expanded = _expand(data)
+    try:
+        config = RunConfig.model_validate(expanded)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_sentence(e, expanded) for e in error.errors())) from error
+    return _resolve(config, folder.resolve())
+
+
+def readable_label(label: str, label_names: dict[str, str]) -> str:
+    """The words under which a model reads ``label``: the configured ones, or the label taken apart.
+
+    >>> readable_label("card_paymentFee", {})
+    'card payment fee'
+    """
+    if label in label_names:
+        return label_names[label]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", re.sub(r"[_\-/.:]+", " ", label))
+    return " ".join(words.lower().split()) or label
+
+
+def _roles(source: Source) -> set[Role]:
+    return set(source.label_roles) if source.label_roles else {source.role}  # type: ignore[arg-type]
+
+
+def _check_roles_are_disjoint(sources: list[Source]) -> None:
+    names: set[str] = set()
+    origins: dict[str, Source] = {}
+    for source in sources:
+        if source.name in names:
+            raise ValueError(f"two sources are named {source.name!r}: names must differ")
+        names.add(source.name)
+        keys = [os.path.normpath(file) for file in source.files or []]
+        if source.hub:
+            keys = [f"{source.hub.path}/{source.hub.config}/{source.hub.split}"]
+        for key in keys:
+            other = origins.setdefault(key, source)
+            if other is not source and _roles(other) != _roles(source):
+                raise ValueError(
+                    f"{key} is used by {other.name!r} as {'/'.join(sorted(_roles(other)))} and by "
+                    f"{source.name!r} as {'/'.join(sorted(_roles(source)))}: two roles must not share "
+                    "a source; use different files, or one source with `label_roles`"
+                )
+
+
+def _expand(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _expand(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_expand(item) for item in value]
+    if isinstance(value, str):
+        return re.sub(r"\$\{(\w+)\}", _environment, value)
+    return value
+
+
+def _environment(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name not in os.environ:
+        raise ConfigError(f"the configuration uses ${{{name}}}, but that variable is not set: export it")
+    return os.environ[name]
+
+
+def _resolve(config: RunConfig, folder: Path) -> RunConfig:
+    """Absolute paths, labels of label files, and the checks that need the disk."""
+    preset = config.encoder.preset
+    if preset is not None and "://" not in preset and (folder / preset).is_dir():
+        preset = str(folder / preset)
+    encoder = config.encoder.model_copy(update={"preset": preset})
+    sources = [_resolve_source(source, folder) for source in config.sources]
+    home = config.home if "://" in config.home else str(Path(config.home).expanduser().absolute())
+    return config.model_copy(update={"sources": sources, "encoder": encoder, "home": home})
+
+
+def _resolve_source(source: Source, folder: Path) -> Source:
+    files = None
+    if source.files is not None:
+        files = [str(folder / file) for file in source.files]
+        for file in files:
+            if not Path(file).is_file():
+                raise ConfigError(f"source {source.name!r}: no file at {file}: mend `files`")
+    label_roles = None
+    if source.label_roles:
+        label_roles = {
+            role: _read_labels(source.name, folder / labels) if isinstance(labels, str) else labels
+            for role, labels in source.label_roles.items()
+        }
+        seen: dict[str, str] = {}
+        for role, labels in label_roles.items():
+            for label in labels:
+                if seen.setdefault(label, role) != role:
+                    raise ConfigError(
+                        f"source {source.name!r}: label {label!r} stands under {seen[label]} and "
+                        f"{role}: a label has one role"
+                    )
+    return source.model_copy(update={"files": files, "label_roles": label_roles})
+
+
+def _read_labels(name: str, path: Path) -> list[str]:
+    if not path.is_file():
+        raise ConfigError(f"source {name!r}: no label file at {path}: mend `label_roles`")
+    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+
+
+def _sentence(error: Any, data: Any) -> str:
+    """One sentence for one of pydantic's errors, with a guess for a misspelt key."""
+    place = ".".join(str(part) for part in error["loc"]) or "configuration"
+    source = _source_name(error["loc"], data)
+    where = f"{place} (source {source!r})" if source else place
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(error["loc"][:-1])
+        guess = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {guess[0]!r}?" if guess else f"known here: {', '.join(sorted(known))}"
+        return f"{where}: there is no such setting; {hint}"
+    value = error.get("input")
+    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool)) else ""
+    return f"{where}: {message}{shown}"
+
+
+def _source_name(loc: tuple[Any, ...], data: Any) -> str | None:
+    if len(loc) >= 2 and loc[0] == "sources" and isinstance(loc[1], int):
+        source = data["sources"][loc[1]]
+        if isinstance(source, dict) and "name" in source:
+            return str(source["name"])
+    return None
+
+
+def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = RunConfig
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            found = _model_in(model.model_fields[part].annotation)
+            if found is None:
+                return []
+            model = found
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None
