@@ -1,0 +1,127 @@
+"""Checkpoints: weights, optimizers and progress, as safetensors and JSON; never pickle.
+
+A checkpoint is a folder with ``weights.safetensors``, ``optimizer.safetensors`` and ``state.json``,
+written under a temporary name and renamed. Partial checkpoints of a round are named
+``partial-000050`` after their step; only the latest is kept.
+
+    save_checkpoint(folder / "round-1", learner, {"round": 1})
+    state = load_checkpoint(folder / "round-1", learner)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import keras
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from metamapping.store import StoreError, write_json
+
+if TYPE_CHECKING:
+    from metamapping.training import Learner
+
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+
+
+def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+    """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
+    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
+    draft.mkdir(parents=True)
+    save_file(read_variables(model_variables(learner)), draft / WEIGHTS)
+    save_file(read_variables(_optimizer_variables(learner)), draft / OPTIMIZER)
+    write_json(draft / STATE, state)
+    if folder.exists():
+        shutil.rmtree(folder)
+    draft.rename(folder)
+
+
+def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
+    """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
+    load_weights(folder, learner)
+    assign_variables(_optimizer_variables(learner), _read(folder / OPTIMIZER), folder / OPTIMIZER)
+    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    return state
+
+
+def load_weights(folder: Path, learner: Learner) -> None:
+    """Set encoder and mapping alone, leaving the optimizers as they are."""
+    assign_variables(model_variables(learner), _read(folder / WEIGHTS), folder / WEIGHTS)
+
+
+def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+    """Write a partial checkpoint after ``state["step"]`` steps, then drop the older ones."""
+    new = folder / f"partial-{state['step']:06d}"
+    save_checkpoint(new, learner, state)
+    for old in _partials(folder):
+        if old != new:
+            shutil.rmtree(old)
+
+
+def latest_partial(folder: Path) -> Path | None:
+    """The partial checkpoint with most steps, if there is one."""
+    return max(_partials(folder), default=None)
+
+
+def remove_partials(folder: Path) -> None:
+    """Drop what a killed round left, drafts too."""
+    for path in [*_partials(folder), *folder.glob(".draft-*")]:
+        shutil.rmtree(path)
+
+
+def model_variables(learner: Learner) -> dict[str, keras.Variable]:
+    """Every weight of encoder and mapping, under a unique name."""
+    return _named("encoder", learner.encoder.backbone.weights) | _named(
+        "mapping", learner.mapping.weights
+    )
+
+
+def read_variables(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
+    """The variables' values, contiguous as safetensors asks."""
+    return {name: np.ascontiguousarray(v.numpy()) for name, v in variables.items()}
+
+
+def assign_variables(
+    variables: dict[str, keras.Variable], values: dict[str, np.ndarray], path: Path
+) -> None:
+    """Set every variable from ``values``; names and shapes must agree exactly."""
+    if set(variables) != set(values):
+        different = sorted(set(variables) ^ set(values))[:3]
+        raise StoreError(f"{path} holds other weights than this encoder has: {', '.join(different)}")
+    for name, variable in variables.items():
+        if tuple(variable.shape) != values[name].shape:
+            raise StoreError(
+                f"{path}: {name} is {values[name].shape}, expected {tuple(variable.shape)}"
+            )
+        variable.assign(values[name])
+
+
+def _optimizer_variables(learner: Learner) -> dict[str, keras.Variable]:
+    return _named("encoder", learner.encoder_optimizer.variables) | _named(
+        "mapping", learner.mapping_optimizer.variables
+    )
+
+
+def _named(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:
+    variables = list(variables)
+    # The first component of an optimizer's path is a name that Keras numbers by process.
+    named = {f"{prefix}/{v.path}": v for v in variables}
+    if len(named) != len(variables):
+        raise StoreError(f"two weights of the {prefix} have one name; this encoder cannot be saved")
+    return named
+
+
+def _partials(folder: Path) -> list[Path]:
+    return [path for path in folder.glob("partial-*") if (path / STATE).is_file()]
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        return load_file(path)
+    except Exception as error:  # safetensors raises its own SafetensorError, and OSError
+        raise StoreError(f"{path} cannot be read ({error}): it is damaged or incomplete") from error

@@ -1,0 +1,1 @@
+"""Episodes: from token shards to the batches of a meta-step."""

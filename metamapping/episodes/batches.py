@@ -1,0 +1,134 @@
+"""Batches: draws made into padded arrays of a few fixed shapes, ready for the compiled meta-step.
+
+A batch is a dict of arrays (``B`` texts, ``L`` tokens, ``N`` items that are classified, ``C``
+labels, ``S`` splits). Items are texts, or for ``ner`` words.
+
+==================  ==========  =============================================================
+key                 shape       holds
+==================  ==========  =============================================================
+token_ids           (B, L)      int32, padded with 0
+segment_ids         (B, L)      int32
+padding_mask        (B, L)      int32, 1 at tokens
+pool                (B, L)      float32, texts alone: the tokens whose states are averaged
+word_positions      (N,)        int32, ner alone: flat positions in (B * L) of first pieces
+targets             (N,)        int32, label slot of each item
+label_token_ids     (C, 16)     int32, the labels' names; label_padding_mask likewise
+is_outside          (C,)        float32, 1 at the slot of ner's "outside"
+label_mask          (S, C)      float32, labels that take part in a split
+support, query      (S, N)      float32, disjoint
+==================  ==========  =============================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from metamapping.config import EpisodeSpec
+from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.sampler import Draw, ner_sentences
+
+Batch = dict[str, np.ndarray]
+
+LABEL_LENGTH = 16
+_LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
+
+
+def length_bucket(longest: int) -> int:
+    """The smallest of the few padded lengths that holds ``longest`` tokens."""
+    return next(length for length in _LENGTHS if length >= longest)
+
+
+def pad_tokens(
+    token_ids: Ragged, segment_ids: Ragged, rows: Sequence[int] | np.ndarray, num_texts: int
+) -> Batch:
+    """Padded ``token_ids``, ``segment_ids``, ``padding_mask`` and ``pool``, each ``(B, L)``.
+
+    The states of a pair are pooled over its second text, read in the context of the first. Rows
+    beyond ``rows`` are padding; their first position stays visible, so that attention is defined.
+    """
+    length = length_bucket(max((len(token_ids[row]) for row in rows), default=1))
+    batch = {
+        "token_ids": np.zeros((num_texts, length), np.int32),
+        "segment_ids": np.zeros((num_texts, length), np.int32),
+        "padding_mask": np.zeros((num_texts, length), np.int32),
+    }
+    batch["padding_mask"][:, 0] = 1
+    for i, row in enumerate(rows):
+        tokens = token_ids[row]
+        batch["token_ids"][i, : len(tokens)] = tokens
+        batch["segment_ids"][i, : len(tokens)] = segment_ids[row]
+        batch["padding_mask"][i, : len(tokens)] = 1
+    is_pair = batch["segment_ids"].any(axis=1, keepdims=True)
+    batch["pool"] = np.where(is_pair, batch["segment_ids"], batch["padding_mask"]).astype(np.float32)
+    return batch
+
+
+def build_batch(space: LabelSpace, names: Ragged, draw: Draw, spec: EpisodeSpec) -> Batch:
+    """The padded arrays of ``draw``; ``names`` holds the tokens of the space's label names."""
+    if space.is_ner:
+        batch, items, targets = _words(space, draw, spec)
+        slots = np.concatenate([[-1], draw.labels])
+    else:
+        batch = pad_tokens(space.token_ids, space.segment_ids, draw.rows, spec.num_texts)
+        items = np.arange(len(draw.rows))
+        slot_of = np.full(len(space.labels), -1)
+        slot_of[draw.labels] = np.arange(len(draw.labels))
+        assert space.label_of is not None
+        targets = slot_of[space.label_of[draw.rows]]
+        slots = draw.labels
+    num_items = spec.max_ner_words if space.is_ner else spec.num_texts
+    batch["targets"] = _fill(targets, (num_items,), np.int32)
+    batch["support"] = _fill(draw.support[:, items], (len(draw.support), num_items), np.float32)
+    batch["query"] = _fill(draw.query[:, items], (len(draw.query), num_items), np.float32)
+    label_mask = draw.label_mask
+    if space.is_ner:
+        label_mask = np.concatenate([np.ones((len(label_mask), 1), bool), label_mask], axis=1)
+    batch["label_mask"] = _fill(label_mask, (len(label_mask), spec.max_ways), np.float32)
+    return batch | label_arrays(names, slots, spec.max_ways)
+
+
+def label_arrays(names: Ragged, slots: np.ndarray, num_labels: int) -> Batch:
+    """Arrays of the label names in ``slots`` (a slot of -1 is ner's "outside")."""
+    token_ids = np.zeros((num_labels, LABEL_LENGTH), np.int32)
+    padding_mask = np.zeros((num_labels, LABEL_LENGTH), np.int32)
+    padding_mask[:, 0] = 1
+    for i, label in enumerate(slots):
+        if label >= 0:
+            tokens = names[int(label)][:LABEL_LENGTH]
+            token_ids[i, : len(tokens)] = tokens
+            padding_mask[i, : len(tokens)] = 1
+    return {
+        "label_token_ids": token_ids,
+        "label_padding_mask": padding_mask,
+        "is_outside": _fill(slots == -1, (num_labels,), np.float32),
+    }
+
+
+def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.ndarray, np.ndarray]:
+    """Sentences of a NER draw, and for each word its sentence in the draw and its label slot."""
+    assert space.word_starts is not None
+    assert space.word_labels is not None
+    batch = pad_tokens(space.token_ids, space.segment_ids, draw.rows, ner_sentences(spec))
+    length = batch["token_ids"].shape[1]
+    slot_of = np.zeros(len(space.labels) + 1, np.int32)  # types outside the draw are "outside"
+    slot_of[draw.labels + 1] = 1 + np.arange(len(draw.labels))
+    positions, items, targets = [], [], []
+    for i, row in enumerate(draw.rows):
+        starts = space.word_starts[row]
+        positions.append(i * length + starts)
+        items.append(np.full(len(starts), i))
+        targets.append(slot_of[space.word_labels[row]])
+    most = spec.max_ner_words
+    batch["word_positions"] = _fill(np.concatenate(positions)[:most], (most,), np.int32)
+    del batch["pool"]
+    return batch, np.concatenate(items)[:most], np.concatenate(targets)[:most]
+
+
+def _fill(values: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """``values`` in the leading corner of zeros of ``shape``."""
+    filled = np.zeros(shape, dtype)
+    filled[tuple(slice(size) for size in values.shape)] = values
+    return filled

@@ -1,0 +1,170 @@
+"""Label spaces: the examples of one source and role, grouped by the labels episodes draw from.
+
+Built once from a ``tokens`` shard set. Token lists stay the flat Arrow buffers they were read from
+(one array of values and one of offsets), so a source costs no Python object a row.
+
+    space = build_label_space(source, table, role="train")
+    space.rows_of[0]            # row numbers of the examples of space.labels[0]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from metamapping.config import ConfigError, Role, Source, TaskType, readable_label
+
+OUTSIDE = "O"
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
+
+    values: np.ndarray
+    offsets: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Number of values of each row, ``(num_rows,)``."""
+        return np.diff(self.offsets)
+
+    @classmethod
+    def from_arrow(cls, column: pa.ChunkedArray, dtype: type) -> Ragged:
+        """The same rows as an Arrow list column, as ``dtype``."""
+        array = column.combine_chunks()
+        offsets = array.offsets.to_numpy().astype(np.int64)
+        values = array.values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
+        return cls(values[offsets[0] : offsets[-1]], offsets - offsets[0])
+
+    @classmethod
+    def from_lists(cls, rows: Sequence[Sequence[int]], dtype: type) -> Ragged:
+        """The same rows as plain lists, as ``dtype``."""
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        values = np.fromiter((value for row in rows for value in row), dtype, count=offsets[-1])
+        return cls(values, offsets)
+
+
+@dataclass(frozen=True)
+class LabelSpace:
+    """The examples of one source in one role.
+
+    ``labels``: as written, in sorted order; for ``ner`` the entity types, without "outside".
+    ``rows_of[c]``: rows of the examples of label ``c``; for ``ner`` of the sentences that hold it.
+    ``label_of``: ``(num_rows,)`` label of each row; ``ner``: nothing.
+    ``word_labels``: ``ner`` alone, for each word 0 for outside, ``1 + c`` for a word of type ``c``.
+    ``tags``: ``ner`` alone, the BIO tags of each row.
+    """
+
+    source: str
+    task_type: TaskType
+    labels: tuple[str, ...]
+    label_names: tuple[str, ...]
+    token_ids: Ragged
+    segment_ids: Ragged
+    rows_of: tuple[np.ndarray, ...]
+    label_of: np.ndarray | None = None
+    word_starts: Ragged | None = None
+    word_labels: Ragged | None = None
+    tags: tuple[tuple[str, ...], ...] | None = None
+
+    @property
+    def is_ner(self) -> bool:
+        """Whether labels stand at words instead of whole texts."""
+        return self.word_starts is not None
+
+    @property
+    def num_rows(self) -> int:
+        """Number of examples."""
+        return len(self.token_ids)
+
+
+def build_label_space(source: Source, table: pa.Table, *, role: Role) -> LabelSpace:
+    """The label space of ``source`` for ``role`` from its ``tokens`` table.
+
+    Raises ``ConfigError`` when the source has no label left for the role, or fewer than two.
+    """
+    if source.task_type == "ner":
+        return _ner_space(source, table)
+    labels = np.asarray(table["label"].to_pylist(), dtype=object)
+    keep = sorted(set(labels))
+    if source.label_roles:
+        wanted = source.label_roles[role]
+        missing = sorted(set(wanted) - set(keep))
+        if missing:
+            raise ConfigError(
+                f"source {source.name!r}: label_roles.{role} lists {missing[0]!r}, but no example "
+                f"has that label; labels there: {_shown(keep)}"
+            )
+        keep = sorted(wanted)
+        table = table.filter(pa.array(np.isin(labels, keep)))
+        labels = np.asarray(table["label"].to_pylist(), dtype=object)
+    _check_num_labels(source, keep, least=2)
+    label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
+    return LabelSpace(
+        source=source.name,
+        task_type=source.task_type,
+        labels=tuple(keep),
+        label_names=tuple(readable_label(label, source.label_names) for label in keep),
+        token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
+        segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
+        rows_of=tuple(np.flatnonzero(label_of == c) for c in range(len(keep))),
+        label_of=label_of,
+    )
+
+
+def _ner_space(source: Source, table: pa.Table) -> LabelSpace:
+    tags = tuple(tuple(row) for row in table["tags"].to_pylist())
+    labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
+    _check_num_labels(source, labels, least=1)
+    number = {label: c + 1 for c, label in enumerate(labels)}
+    word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
+    present = [set(row) for row in word_labels]
+    return LabelSpace(
+        source=source.name,
+        task_type=source.task_type,
+        labels=tuple(labels),
+        label_names=tuple(readable_label(label, source.label_names) for label in labels),
+        token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
+        segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
+        rows_of=tuple(
+            np.asarray([i for i, row in enumerate(present) if c + 1 in row], dtype=np.int64)
+            for c in range(len(labels))
+        ),
+        word_starts=Ragged.from_arrow(table["word_starts"], np.int32),
+        word_labels=Ragged.from_lists(word_labels, np.int32),
+        tags=tags,
+    )
+
+
+def check_enough_examples(space: LabelSpace, *, needed: int, why: str) -> None:
+    """Refuse a space in which a label has fewer than ``needed`` examples (``ner``: sentences)."""
+    for label, rows in zip(space.labels, space.rows_of, strict=True):
+        if len(rows) < needed:
+            raise ConfigError(
+                f"source {space.source!r}: label {label!r} has {len(rows)} examples but episodes "
+                f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
+                "drop the label with `drop_labels`"
+            )
+
+
+def _check_num_labels(source: Source, labels: list[str], *, least: int) -> None:
+    if len(labels) < least:
+        raise ConfigError(
+            f"source {source.name!r} has {len(labels)} labels ({_shown(labels)}), but episodes "
+            f"need at least {least}: check `columns.label`, or leave the source out"
+        )
+
+
+def _shown(labels: list[str], limit: int = 8) -> str:
+    more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
+    return ", ".join(labels[:limit]) + more if labels else "none"

@@ -1,0 +1,180 @@
+"""Sampling: which source, which labels and which texts a batch holds, and how it is split.
+
+Everything is a function of a generator, ``np.random.default_rng([seed, stage, round, index])``:
+batch ``index`` is the same whether the run was interrupted before it or not. Nothing here touches
+token data, TensorFlow or the disk.
+
+    draw = sample_batch(rng, spaces, weights, spec)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from metamapping.config import EpisodeSpec
+from metamapping.episodes.label_space import LabelSpace
+
+# The first number after the run's seed, one for each stream of random numbers.
+TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The texts of one batch and their splits.
+
+    ``labels``: ``(num_labels,)`` the label numbers of the batch, in its own order.
+    ``rows``: ``(num_texts,)`` rows of the label space.
+    ``label_mask``: bool ``(num_splits, num_labels)`` labels that take part in a split.
+    ``support``, ``query``: bool ``(num_splits, num_texts)``, disjoint. Split 0 is zero-shot: its
+    support is empty.
+    """
+
+    space: int
+    labels: np.ndarray
+    rows: np.ndarray
+    label_mask: np.ndarray
+    support: np.ndarray
+    query: np.ndarray
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One evaluation episode: label numbers, support rows and query rows of a label space."""
+
+    labels: np.ndarray
+    support: np.ndarray
+    query: np.ndarray
+
+
+def source_probabilities(
+    spaces: Sequence[LabelSpace], weights: Mapping[str, float]
+) -> np.ndarray:
+    """Probability of each space: the square root of its size times its weight, ``(num_spaces,)``."""
+    raw = np.asarray([np.sqrt(s.num_rows) * weights.get(s.source, 1.0) for s in spaces])
+    return raw / raw.sum()
+
+
+def sample_batch(
+    rng: np.random.Generator,
+    spaces: Sequence[LabelSpace],
+    weights: Mapping[str, float],
+    spec: EpisodeSpec,
+) -> Draw:
+    """Draw a source, then texts of some of its labels, then the splits."""
+    index = int(rng.choice(len(spaces), p=source_probabilities(spaces, weights)))
+    space = spaces[index]
+    if space.is_ner:
+        return _sample_sentences(rng, index, space, spec)
+    return _sample_texts(rng, index, space, spec)
+
+
+def sample_episodes(
+    rng: np.random.Generator,
+    space: LabelSpace,
+    *,
+    ways: int,
+    shots: int,
+    num_queries: int,
+    num_episodes: int,
+) -> list[Episode]:
+    """Evaluation episodes: ``shots`` and ``num_queries`` texts of each of ``ways`` labels.
+
+    For ``ner`` every type stands in at least ``shots`` support sentences, and
+    ``ways * num_queries`` other sentences that hold one of the types are the queries.
+    """
+    ways = min(ways, len(space.labels))
+    episodes = []
+    for _ in range(num_episodes):
+        labels = np.sort(rng.choice(len(space.labels), ways, replace=False))
+        if space.is_ner:
+            support = _cover(rng, [space.rows_of[c] for c in labels], shots)
+            pool = np.setdiff1d(np.unique(np.concatenate([space.rows_of[c] for c in labels])), support)
+            query = rng.choice(pool, min(len(pool), ways * num_queries), replace=False)
+        else:
+            drawn = [rng.choice(space.rows_of[c], shots + num_queries, replace=False) for c in labels]
+            support = np.concatenate([rows[:shots] for rows in drawn])
+            query = np.concatenate([rows[shots:] for rows in drawn])
+        episodes.append(Episode(labels, support, query))
+    return episodes
+
+
+def _sample_texts(
+    rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec
+) -> Draw:
+    ways = min(spec.max_ways, len(space.labels), spec.num_texts // 2)
+    labels = rng.choice(len(space.labels), ways, replace=False)
+    per_label = spec.num_texts // ways
+    rows, targets = [], []
+    for way, c in enumerate(labels):
+        chosen = rng.permutation(space.rows_of[c])[:per_label]
+        rows.append(chosen)
+        targets.append(np.full(len(chosen), way))
+    row, target = np.concatenate(rows), np.concatenate(targets)
+    label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
+    for split in range(spec.num_splits):
+        # Few and many ways alike: zero-shot (split 0) and the first few-shot split take them all.
+        num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
+        chosen_ways = rng.choice(ways, num_ways, replace=False)
+        shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+        label_mask[split, chosen_ways] = True
+        for way in chosen_ways:
+            items = rng.permutation(np.flatnonzero(target == way))
+            # At least one query of each label that has two texts.
+            cut = min(shots, len(items) - 1)
+            support[split, items[:cut]] = True
+            query[split, items[cut:]] = True
+    return Draw(index, labels, row, label_mask, support, query)
+
+
+def _sample_sentences(
+    rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec
+) -> Draw:
+    ways = min(spec.max_ways - 1, len(space.labels))
+    labels = rng.choice(len(space.labels), ways, replace=False)
+    num_sentences = ner_sentences(spec)
+    # Types in turn, so that rare ones are there.
+    queues = [rng.permutation(space.rows_of[c])[:num_sentences] for c in labels]
+    in_turn = [queue[i] for i in range(num_sentences) for queue in queues if i < len(queue)]
+    row = np.asarray(list(dict.fromkeys(in_turn))[:num_sentences])
+    label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
+    label_mask[:] = True
+    holds = [np.flatnonzero(np.isin(row, space.rows_of[c])) for c in labels]
+    for split in range(spec.num_splits):
+        shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+        chosen = _cover(rng, [items[: max(1, len(items) // 2)] for items in map(rng.permutation, holds)], shots)
+        support[split, chosen[: len(row) - 1]] = True
+        query[split] = ~support[split]
+    return Draw(index, labels, row, label_mask, support, query)
+
+
+def ner_sentences(spec: EpisodeSpec) -> int:
+    """Sentences of a NER batch: a quarter of the texts, since each brings many words."""
+    return max(2, spec.num_texts // 4)
+
+
+def _cover(rng: np.random.Generator, groups: list[np.ndarray], shots: int) -> np.ndarray:
+    """Members of ``groups`` such that each group has at least ``shots`` chosen, or all it has."""
+    chosen: dict[int, None] = {}
+    for group in groups:
+        order = rng.permutation(group)
+        have = sum(int(member) in chosen for member in order)
+        for member in order:
+            if have >= shots:
+                break
+            if int(member) not in chosen:
+                chosen[int(member)] = None
+                have += 1
+    return np.asarray(list(chosen), dtype=np.int64)
+
+
+def _empty_splits(
+    num_splits: int, num_labels: int, num_texts: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return (
+        np.zeros((num_splits, num_labels), dtype=bool),
+        np.zeros((num_splits, num_texts), dtype=bool),
+        np.zeros((num_splits, num_texts), dtype=bool),
+    )

@@ -1,0 +1,217 @@
+"""Evaluation: few-shot episodes from held-out sources, the same ones every round.
+
+Each text of an episode is encoded once; the mappings of a cell's episodes are then closed-form
+algebra. Accuracy for texts; for ``ner`` micro-F1 of whole entities.
+
+    scores = evaluate(learner.encoder, learner.mapping, sources, spec, seed=config.seed)
+    scores["hotel", 4]                           # one score an episode
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from metamapping.config import EvaluationSpec
+from metamapping.episodes.batches import label_arrays
+from metamapping.episodes.label_space import OUTSIDE, LabelSpace, Ragged
+from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
+from metamapping.models.encoder import Encoder
+from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
+from metamapping.training import NamedSpace
+
+Scores = dict[tuple[str, int], list[float]]
+Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
+
+
+def evaluate(
+    encoder: Encoder,
+    mapping: MetaMapping,
+    sources: Sequence[NamedSpace],
+    spec: EvaluationSpec,
+    *,
+    seed: int,
+    on_progress: Callable[[str, int], None] | None = None,
+) -> Scores:
+    """Scores of every episode, by source and number of shots.
+
+    ``on_progress`` is told the source and the number of texts newly encoded.
+    """
+    scores: Scores = {}
+    for source in sources:
+        episodes = draw_episodes(source.space, spec, seed=seed)
+        features = _encode(encoder, source, episodes, on_progress)
+        for shots, drawn in episodes.items():
+            score_cell = _score_words if source.space.is_ner else _score_texts
+            scores[source.space.source, shots] = score_cell(mapping, source.space, features, drawn)
+    return scores
+
+
+def draw_episodes(
+    space: LabelSpace, spec: EvaluationSpec, *, seed: int
+) -> dict[int, list[Episode]]:
+    """The fixed episodes of a source, by number of shots; they depend on its name and the seed."""
+    episodes = {}
+    for shots in spec.shots:
+        rng = np.random.default_rng(
+            [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode()), shots]
+        )
+        episodes[shots] = sample_episodes(
+            rng,
+            space,
+            ways=spec.ways,
+            shots=shots,
+            num_queries=spec.num_queries,
+            num_episodes=spec.num_episodes,
+        )
+    return episodes
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Features of the rows that episodes use. ``index[row]`` is a row's place among them."""
+
+    index: np.ndarray
+    items: np.ndarray  # (num_texts, d), or for ner (num_words, d)
+    words: Ragged | None  # ner: numbers of a text's words within items
+    names: tf.Tensor  # (num_labels, d), all labels of the space
+
+
+def _encode(
+    encoder: Encoder,
+    source: NamedSpace,
+    episodes: dict[int, list[Episode]],
+    on_progress: Callable[[str, int], None] | None,
+) -> _Features:
+    space = source.space
+    used = [rows for drawn in episodes.values() for e in drawn for rows in (e.support, e.query)]
+    rows = np.unique(np.concatenate(used))
+    index = np.full(space.num_rows, -1)
+    index[rows] = np.arange(len(rows))
+    starts = None if space.word_starts is None else _take(space.word_starts, rows)
+    items = encoder.encode(
+        _take(space.token_ids, rows),
+        _take(space.segment_ids, rows),
+        starts,
+        on_progress=None if on_progress is None else lambda n: on_progress(space.source, n),
+    )
+    words = None
+    if starts is not None:
+        words = Ragged(np.arange(len(items)), starts.offsets)
+    slots = np.arange(len(space.labels))
+    arrays = label_arrays(source.names, slots, len(slots))
+    names = encoder.names({key: tf.constant(value) for key, value in arrays.items()})
+    return _Features(index, items, words, names)
+
+
+def _score_texts(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
+    """Accuracy of each episode; all of them are solved at once."""
+    assert space.label_of is not None
+    label_of, slots = space.label_of, np.stack([e.labels for e in episodes])
+    mask = tf.ones(slots.shape, tf.float32)
+    G = tf.stack([_label_vectors(mapping, features, row, outside=False) for row in slots])
+
+    def gather(rows: list[np.ndarray]) -> tuple[tf.Tensor, np.ndarray]:
+        stacked = np.stack(rows).astype(np.int64)
+        targets = (label_of[stacked][..., None] == slots[:, None, :]).argmax(axis=-1)
+        return tf.constant(features.items[features.index[stacked]]), targets
+
+    support, support_targets = gather([e.support for e in episodes])
+    query, query_targets = gather([e.query for e in episodes])
+    weights = compute_mapping(
+        support,
+        centred_targets(tf.constant(support_targets, tf.int32), mask),
+        support=tf.ones(support_targets.shape, tf.float32),
+        prior=mapping.prior(G),
+        alpha=tf.convert_to_tensor(mapping.alpha),
+        ridge=mapping.ridge,
+    )
+    predicted = tf.argmax(score(query, weights), axis=-1).numpy()
+    return [float(accuracy) for accuracy in (predicted == query_targets).mean(axis=-1)]
+
+
+def _score_words(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
+    """Entity micro-F1 of each episode."""
+    return [_score_sentences(mapping, space, features, episode) for episode in episodes]
+
+
+def _score_sentences(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode
+) -> float:
+    assert space.word_labels is not None
+    assert space.tags is not None
+    assert features.words is not None
+    slot_of = np.zeros(len(space.labels) + 1, np.int32)
+    slot_of[episode.labels + 1] = 1 + np.arange(len(episode.labels))
+    G = _label_vectors(mapping, features, episode.labels, outside=True)
+    items, targets = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    for row in episode.support:
+        items.append(features.words[features.index[row]])
+        targets.append(slot_of[space.word_labels[row]])
+    support_targets = tf.constant(np.concatenate(targets))
+    weights = compute_mapping(
+        tf.constant(features.items[np.concatenate(items)]),
+        centred_targets(support_targets, tf.ones((len(episode.labels) + 1,))),
+        support=tf.ones(support_targets.shape, tf.float32),
+        prior=mapping.prior(G),
+        alpha=tf.convert_to_tensor(mapping.alpha),
+        ridge=mapping.ridge,
+    ).numpy()
+    wanted = {space.labels[c] for c in episode.labels}
+    types = [OUTSIDE, *(space.labels[c] for c in episode.labels)]
+    gold: set[Span] = set()
+    predicted: set[Span] = set()
+    for sentence, row in enumerate(episode.query):
+        x = features.items[features.words[features.index[row]]]
+        slots = (x @ weights[:-1] + weights[-1]).argmax(axis=-1)
+        tags = [types[slot] if slot == 0 else f"I-{types[slot]}" for slot in slots]
+        predicted |= entity_spans(sentence, tags)
+        gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in wanted}
+    return entity_f1(gold, predicted)
+
+
+def entity_spans(sentence: int, tags: Sequence[str]) -> set[Span]:
+    """The entities of BIO tags; an I- that continues nothing begins an entity, as in conlleval."""
+    spans: set[Span] = set()
+    start, kind = 0, OUTSIDE
+    for i, tag in enumerate([*tags, OUTSIDE]):
+        continues = tag.startswith("I-") and tag[2:] == kind
+        if not continues:
+            if kind != OUTSIDE:
+                spans.add((sentence, start, i, kind))
+            start, kind = i, OUTSIDE if tag == OUTSIDE else tag[2:]
+    return spans
+
+
+def entity_f1(gold: set[Span], predicted: set[Span]) -> float:
+    """2·|gold ∩ predicted| / (|gold| + |predicted|); 1 where both are empty."""
+    total = len(gold) + len(predicted)
+    return 2 * len(gold & predicted) / total if total else 1.0
+
+
+def _label_vectors(
+    mapping: MetaMapping, features: _Features, labels: np.ndarray, *, outside: bool
+) -> tf.Tensor:
+    """G of an episode's labels; with ``outside`` in front for ``ner``: ``(C, dim)``."""
+    names = tf.gather(features.names, labels)
+    is_outside = np.zeros(len(labels) + outside, np.float32)
+    if outside:
+        names = tf.concat([tf.zeros_like(names[:1]), names], axis=0)
+        is_outside[0] = 1.0
+    return mapping.label_vectors(names, tf.constant(is_outside), tf.ones(len(is_outside)))
+
+
+def _take(ragged: Ragged, rows: np.ndarray) -> Ragged:
+    """Some rows of a ragged array, in their order."""
+    lengths = ragged.lengths[rows]
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    values = np.concatenate([ragged[row] for row in rows]) if len(rows) else ragged.values[:0]
+    return Ragged(values, offsets)

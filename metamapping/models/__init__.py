@@ -1,0 +1,1 @@
+"""Models: the encoder, and the mapping on top of it."""

@@ -1,0 +1,163 @@
+"""The encoder: a KerasHub backbone and the ways its states become features.
+
+    encoder = Encoder(build_backbone(spec, vocabulary_size=30522, seed=0))
+    x = encoder.texts(batch)                     # in a compiled step: float32 (B, dim), unit length
+    x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of one: NumPy
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import keras_hub
+import numpy as np
+import tensorflow as tf
+
+from metamapping.config import ConfigError, EncoderSpec, ScratchEncoder
+from metamapping.episodes.batches import pad_tokens
+from metamapping.episodes.label_space import Ragged
+
+Tensors = dict[str, tf.Tensor]
+
+
+class Encoder:
+    """A backbone with its features; BERT-like (two-way) and GPT-like (causal) backbones alike."""
+
+    def __init__(self, backbone: keras.Model) -> None:
+        self.backbone = backbone
+        self.dim = int(_output(backbone.output).shape[-1])
+        spec = tf.TensorSpec((None, None), tf.int32)
+        tokens = {"token_ids": spec, "segment_ids": spec, "padding_mask": spec}
+        pool = {"pool": tf.TensorSpec((None, None), tf.float32)}
+        positions = {"word_positions": tf.TensorSpec((None,), tf.int32)}
+        # One trace for every shape: the number of texts and their length are left open.
+        self._texts = tf.function(self.texts, input_signature=[tokens | pool])
+        self._words = tf.function(self.words, input_signature=[tokens | positions])
+
+    def texts(self, batch: Tensors) -> tf.Tensor:
+        """Mean of the states where ``pool`` is 1, at unit length: float32 ``(B, dim)``."""
+        pool = batch["pool"][..., None]
+        total = tf.reduce_sum(self._states(batch) * pool, axis=1)
+        return tf.math.l2_normalize(total / tf.maximum(tf.reduce_sum(pool, axis=1), 1.0), axis=-1)
+
+    def words(self, batch: Tensors) -> tf.Tensor:
+        """The states at ``word_positions``, at unit length: float32 ``(N, dim)``."""
+        flat = tf.reshape(self._states(batch), (-1, self.dim))
+        return tf.math.l2_normalize(tf.gather(flat, batch["word_positions"]), axis=-1)
+
+    def names(self, batch: Tensors) -> tf.Tensor:
+        """Features of a batch's label names, as those of texts: float32 ``(C, dim)``."""
+        mask = batch["label_padding_mask"]
+        return self.texts(
+            {
+                "token_ids": batch["label_token_ids"],
+                "segment_ids": tf.zeros_like(mask),
+                "padding_mask": mask,
+                "pool": tf.cast(mask, tf.float32),
+            }
+        )
+
+    def encode(
+        self,
+        token_ids: Ragged,
+        segment_ids: Ragged,
+        word_starts: Ragged | None = None,
+        *,
+        batch_size: int = 64,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Features of texts, float32 ``(num_texts, dim)``, or of all their words in order.
+
+        Texts are encoded in order of length, so that little is spent on padding. With
+        ``word_starts`` the result is ``(word_starts.offsets[-1], dim)``.
+        """
+        count = len(token_ids) if word_starts is None else int(word_starts.offsets[-1])
+        features = np.zeros((count, self.dim), np.float32)
+        order = np.argsort(token_ids.lengths, kind="stable")
+        for first in range(0, len(order), batch_size):
+            rows = order[first : first + batch_size]
+            batch = pad_tokens(token_ids, segment_ids, rows, len(rows))
+            if word_starts is None:
+                features[rows] = self._texts(batch).numpy()
+            else:
+                self._encode_words(batch, rows, word_starts, features)
+            if on_progress is not None:
+                on_progress(len(rows))
+        return features
+
+    def _encode_words(
+        self, batch: dict[str, Any], rows: np.ndarray, word_starts: Ragged, features: np.ndarray
+    ) -> None:
+        """Fill in the words of ``rows``."""
+        length = batch["token_ids"].shape[1]
+        starts = [i * length + word_starts[row] for i, row in enumerate(rows)]
+        batch["word_positions"] = np.concatenate(starts).astype(np.int32)
+        del batch["pool"]
+        offsets = word_starts.offsets
+        spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
+        features[np.concatenate(spans)] = self._words(batch).numpy()
+
+    def _states(self, batch: Tensors) -> tf.Tensor:
+        # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
+        inputs = {name: batch[name] for name in self.backbone.input}
+        return tf.cast(_output(self.backbone(inputs, training=False)), tf.float32)
+
+
+def build_backbone(spec: EncoderSpec, *, vocabulary_size: int, seed: int) -> keras.Model:
+    """The backbone that ``spec`` names, with pretrained weights or random ones from ``seed``."""
+    if spec.scratch is not None:
+        keras.utils.set_random_seed(seed)
+        backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
+    else:
+        backbone = _pretrained(str(spec.preset))
+    freeze_lower_layers(backbone, spec.trainable_layers)
+    return backbone
+
+
+def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> None:
+    """Freeze all but the upper ``trainable_layers`` transformer layers (``None``: nothing).
+
+    BERT's pooler is always frozen: no feature depends on it.
+    """
+    blocks = [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
+    frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
+    if trainable_layers is not None:
+        if trainable_layers > len(blocks):
+            raise ConfigError(
+                f"encoder.trainable_layers is {trainable_layers}, but the encoder has {len(blocks)} "
+                "transformer layers: lower it, or leave it out to train everything"
+            )
+        kept = {layer.name for layer in blocks[len(blocks) - trainable_layers :]}
+        frozen = [layer for layer in backbone.layers if layer.name not in kept]
+    for layer in frozen:
+        layer.trainable = False
+
+
+def _pretrained(preset: str) -> keras.Model:
+    try:
+        return keras_hub.models.Backbone.from_preset(preset)
+    except (ValueError, OSError) as error:
+        raise ConfigError(
+            f"encoder.preset {preset!r} cannot be read: {error}. Expected a local Hugging Face or "
+            "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
+        ) from error
+
+
+def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -> keras.Model:
+    return keras_hub.models.BertBackbone(
+        vocabulary_size=vocabulary_size,
+        num_layers=spec.num_layers,
+        num_heads=spec.num_heads,
+        hidden_dim=spec.hidden_dim,
+        intermediate_dim=spec.intermediate_dim,
+        dropout=0.0,
+        max_sequence_length=max_length,
+    )
+
+
+def _output(outputs: Any) -> Any:
+    """The states among a backbone's outputs: BERT has a pooled output beside them."""
+    return outputs["sequence_output"] if isinstance(outputs, dict) else outputs

@@ -1,0 +1,211 @@
+"""Training: the outer loop of meta-mapping.
+
+One meta-step draws a batch of one source, encodes its texts and label names once, computes a
+mapping in closed form for each of several support/query splits, and back-propagates the queries'
+loss through the solve into encoder and mapping. ``compute_mapping`` (in ``models.mapping``) is the
+inner update, ``update_weights`` the outer one.
+
+    learner = build_learner(config, vocabulary_size=..., seed=config.seed)
+    report = train_round(learner, sources, plan, folder=..., on_step=print)
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from metamapping.checkpoints import latest_partial, load_checkpoint, remove_partials, save_partial
+from metamapping.config import EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.episodes.batches import build_batch
+from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.sampler import TRAIN_STREAM, sample_batch
+from metamapping.models.encoder import Encoder, Tensors, build_backbone
+from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
+from metamapping.reports import TrainingReport
+
+
+@dataclass(frozen=True)
+class NamedSpace:
+    """A label space with the tokens of its labels' names."""
+
+    space: LabelSpace
+    names: Ragged
+
+
+@dataclass(frozen=True)
+class Learner:
+    """What training changes: encoder, mapping and their optimizers."""
+
+    encoder: Encoder
+    mapping: MetaMapping
+    encoder_optimizer: keras.optimizers.Optimizer
+    mapping_optimizer: keras.optimizers.Optimizer
+
+    @property
+    def encoder_variables(self) -> list[keras.Variable]:
+        """The encoder's weights that are trained."""
+        return list(self.encoder.backbone.trainable_variables)
+
+    @property
+    def mapping_variables(self) -> list[keras.Variable]:
+        """The mapping's weights."""
+        return list(self.mapping.trainable_variables)
+
+
+@dataclass(frozen=True)
+class RoundPlan:
+    """What distinguishes one round's training from another's."""
+
+    round: int
+    seed: int
+    first_step: int
+    episodes: EpisodeSpec
+    training: TrainingSpec
+
+
+@dataclass
+class Progress:
+    """How far a round has come; it is saved with the weights, so a killed round goes on from it."""
+
+    step: int = 0
+    seconds: float = 0.0
+    losses: list[tuple[str, float]] = field(default_factory=list)
+
+
+def build_learner(
+    encoder_spec: EncoderSpec, training: TrainingSpec, *, vocabulary_size: int, seed: int
+) -> Learner:
+    """A learner before any training: the untrained encoder and an identity mapping."""
+    encoder = Encoder(build_backbone(encoder_spec, vocabulary_size=vocabulary_size, seed=seed))
+    learner = Learner(
+        encoder=encoder,
+        mapping=MetaMapping(encoder.dim),
+        encoder_optimizer=keras.optimizers.AdamW(weight_decay=training.weight_decay),
+        mapping_optimizer=keras.optimizers.AdamW(weight_decay=0.0),
+    )
+    learner.encoder_optimizer.build(learner.encoder_variables)
+    learner.mapping_optimizer.build(learner.mapping_variables)
+    return learner
+
+
+def train_round(
+    learner: Learner,
+    sources: Sequence[NamedSpace],
+    plan: RoundPlan,
+    *,
+    folder: Path,
+    on_step: Callable[[int, float], None] | None = None,
+) -> TrainingReport:
+    """Train for ``plan.training.meta_steps`` steps; partial checkpoints stand in ``folder``.
+
+    Resumes from the latest partial checkpoint there. Ends early, with a loss of NaN in the report
+    and the last good weights in the learner, when a loss is not finite. ``on_step`` is told the
+    number of steps done and the step's loss.
+    """
+    training = plan.training
+    progress = Progress()
+    partial = latest_partial(folder)
+    if partial is not None:
+        state = load_checkpoint(partial, learner)
+        progress = Progress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
+    step_function = compile_update(learner, training)
+    started = time.monotonic() - progress.seconds
+    spaces = [source.space for source in sources]
+    diverged = False
+    while progress.step < training.meta_steps and not diverged:
+        rng = np.random.default_rng([plan.seed, TRAIN_STREAM, plan.round, progress.step])
+        draw = sample_batch(rng, spaces, training.source_weights, plan.episodes)
+        source = sources[draw.space]
+        batch = build_batch(source.space, source.names, draw, plan.episodes)
+        _set_learning_rate(learner, training, plan.first_step + progress.step)
+        loss = float(step_function({key: tf.constant(value) for key, value in batch.items()}))
+        diverged = not math.isfinite(loss)
+        progress.step += 1
+        progress.losses.append((source.space.source, loss))
+        progress.seconds = time.monotonic() - started
+        if on_step is not None:
+            on_step(progress.step, loss)
+        if progress.step % training.checkpoint_every_steps == 0 and not diverged:
+            save_partial(folder, learner, vars(progress))
+    remove_partials(folder)
+    return _report(progress, training)
+
+
+def compile_update(learner: Learner, training: TrainingSpec) -> Callable[[Tensors], tf.Tensor]:
+    """``update_weights`` of this learner as one compiled function of a batch."""
+
+    def update(batch: Tensors) -> tf.Tensor:
+        return update_weights(learner, batch, max_norm=training.max_gradient_norm)
+
+    return tf.function(update, jit_compile=training.jit_compile, reduce_retracing=not training.jit_compile)
+
+
+def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
+    """The outer step: one gradient of the queries' loss, through the closed-form solve.
+
+    Gradients that are not finite are taken as zero: the caller stops there, with good weights.
+    """
+    encoder_variables, mapping_variables = learner.encoder_variables, learner.mapping_variables
+    with tf.GradientTape() as tape:
+        loss = query_loss(learner, batch)
+    variables = [v.value for v in encoder_variables + mapping_variables]
+    gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables, unconnected_gradients="zero")]
+    norm = tf.linalg.global_norm(gradients)
+    factor = tf.minimum(1.0, max_norm / tf.maximum(norm, 1e-12))
+    usable = tf.math.is_finite(norm) & tf.math.is_finite(loss)
+    gradients = [tf.where(usable, g * factor, tf.zeros_like(g)) for g in gradients]
+    learner.encoder_optimizer.apply(gradients[: len(encoder_variables)], encoder_variables)
+    learner.mapping_optimizer.apply(gradients[len(encoder_variables) :], mapping_variables)
+    return tf.where(usable, loss, tf.constant(float("nan"), loss.dtype))
+
+
+def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
+    """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
+    encoder, mapping = learner.encoder, learner.mapping
+    x = encoder.words(batch) if "word_positions" in batch else encoder.texts(batch)
+    label_mask, query = batch["label_mask"], batch["query"]
+    G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
+    weights = compute_mapping(
+        x,
+        centred_targets(batch["targets"], label_mask),
+        support=batch["support"],
+        prior=mapping.prior(G),
+        alpha=tf.convert_to_tensor(mapping.alpha),
+        ridge=mapping.ridge,
+    )
+    logits = mapping.scale * score(x, weights) + (label_mask[..., None, :] - 1.0) * 1e9
+    targets = tf.broadcast_to(batch["targets"], tf.shape(query))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    # Items that are no query may have a label outside the split, with a loss of 1e9.
+    losses = tf.where(query > 0, losses, tf.zeros_like(losses))
+    count = tf.reduce_sum(query, axis=-1)
+    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(count, 1.0))
+
+
+def _set_learning_rate(learner: Learner, training: TrainingSpec, step: int) -> None:
+    warm = min(1.0, (step + 1) / max(1, training.warmup_steps))
+    rate = training.learning_rate * warm
+    learner.encoder_optimizer.learning_rate = rate
+    learner.mapping_optimizer.learning_rate = rate * training.mapping_learning_rate_factor
+
+
+def _report(progress: Progress, training: TrainingSpec) -> TrainingReport:
+    losses = [loss for _, loss in progress.losses]
+    by_source: dict[str, list[float]] = {}
+    for name, loss in progress.losses:
+        by_source.setdefault(name, []).append(loss)
+    return TrainingReport(
+        meta_steps=progress.step,
+        seconds=round(progress.seconds, 3),
+        learning_rate=training.learning_rate,
+        loss=float(np.mean(losses[-max(1, len(losses) // 4) :])),
+        source_losses={name: float(np.mean(values)) for name, values in sorted(by_source.items())},
+        source_weights=dict(training.source_weights),
+    )
