@@ -24,6 +24,8 @@ from safetensors.numpy import load_file, save_file
 from metamapping.store import StoreError, write_json
 
 if TYPE_CHECKING:
+    from metamapping.models.encoder import Encoder
+    from metamapping.models.mapping import MetaMapping
     from metamapping.training import Learner
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
@@ -33,7 +35,7 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
     """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
-    save_file(read_variables(model_variables(learner)), draft / WEIGHTS)
+    save_file(read_variables(model_variables(learner.encoder, learner.mapping)), draft / WEIGHTS)
     save_file(read_variables(_optimizer_variables(learner)), draft / OPTIMIZER)
     write_json(draft / STATE, state)
     if folder.exists():
@@ -44,14 +46,14 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
     """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
     load_weights(folder, learner)
-    assign_variables(_optimizer_variables(learner), _read(folder / OPTIMIZER), folder / OPTIMIZER)
+    assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
     state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
     return state
 
 
 def load_weights(folder: Path, learner: Learner) -> None:
     """Set encoder and mapping alone, leaving the optimizers as they are."""
-    assign_variables(model_variables(learner), _read(folder / WEIGHTS), folder / WEIGHTS)
+    assign_variables(model_variables(learner.encoder, learner.mapping), read_safetensors(folder / WEIGHTS), folder / WEIGHTS)
 
 
 def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
@@ -74,11 +76,9 @@ def remove_partials(folder: Path) -> None:
         shutil.rmtree(path)
 
 
-def model_variables(learner: Learner) -> dict[str, keras.Variable]:
+def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
     """Every weight of encoder and mapping, under a unique name."""
-    return _named("encoder", learner.encoder.backbone.weights) | _named(
-        "mapping", learner.mapping.weights
-    )
+    return _named("encoder", encoder.backbone.weights) | _named("mapping", mapping.weights)
 
 
 def read_variables(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
@@ -92,7 +92,9 @@ def assign_variables(
     """Set every variable from ``values``; names and shapes must agree exactly."""
     if set(variables) != set(values):
         different = sorted(set(variables) ^ set(values))[:3]
-        raise StoreError(f"{path} holds other weights than this encoder has: {', '.join(different)}")
+        raise StoreError(
+            f"{path} holds other weights than this encoder has: {', '.join(different)}"
+        )
     for name, variable in variables.items():
         if tuple(variable.shape) != values[name].shape:
             raise StoreError(
@@ -109,7 +111,6 @@ def _optimizer_variables(learner: Learner) -> dict[str, keras.Variable]:
 
 def _named(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:
     variables = list(variables)
-    # The first component of an optimizer's path is a name that Keras numbers by process.
     named = {f"{prefix}/{v.path}": v for v in variables}
     if len(named) != len(variables):
         raise StoreError(f"two weights of the {prefix} have one name; this encoder cannot be saved")
@@ -120,7 +121,8 @@ def _partials(folder: Path) -> list[Path]:
     return [path for path in folder.glob("partial-*") if (path / STATE).is_file()]
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
+def read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    """All arrays of a file. Raises ``StoreError`` where it is damaged."""
     try:
         return load_file(path)
     except Exception as error:  # safetensors raises its own SafetensorError, and OSError

@@ -3,7 +3,7 @@
 Each text of an episode is encoded once; the mappings of a cell's episodes are then closed-form
 algebra. Accuracy for texts; for ``ner`` micro-F1 of whole entities.
 
-    scores = evaluate(learner.encoder, learner.mapping, sources, spec, seed=config.seed)
+    scores = evaluate(learner.encoder, learner.mapping, spaces, spec, seed=config.seed)
     scores["hotel", 4]                           # one score an episode
 """
 
@@ -22,7 +22,6 @@ from metamapping.episodes.label_space import OUTSIDE, LabelSpace, Ragged
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
-from metamapping.training import NamedSpace
 
 Scores = dict[tuple[str, int], list[float]]
 Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
@@ -31,7 +30,7 @@ Span = tuple[int, int, int, str]  # sentence, first word, word after the last, t
 def evaluate(
     encoder: Encoder,
     mapping: MetaMapping,
-    sources: Sequence[NamedSpace],
+    spaces: Sequence[LabelSpace],
     spec: EvaluationSpec,
     *,
     seed: int,
@@ -42,12 +41,12 @@ def evaluate(
     ``on_progress`` is told the source and the number of texts newly encoded.
     """
     scores: Scores = {}
-    for source in sources:
-        episodes = draw_episodes(source.space, spec, seed=seed)
-        features = _encode(encoder, source, episodes, on_progress)
+    for space in spaces:
+        episodes = draw_episodes(space, spec, seed=seed)
+        features = _encode(encoder, space, episodes, on_progress)
         for shots, drawn in episodes.items():
-            score_cell = _score_words if source.space.is_ner else _score_texts
-            scores[source.space.source, shots] = score_cell(mapping, source.space, features, drawn)
+            score_cell = _score_words if space.is_ner else _score_texts
+            scores[space.source, shots] = score_cell(mapping, space, features, drawn)
     return scores
 
 
@@ -83,11 +82,10 @@ class _Features:
 
 def _encode(
     encoder: Encoder,
-    source: NamedSpace,
+    space: LabelSpace,
     episodes: dict[int, list[Episode]],
     on_progress: Callable[[str, int], None] | None,
 ) -> _Features:
-    space = source.space
     used = [rows for drawn in episodes.values() for e in drawn for rows in (e.support, e.query)]
     rows = np.unique(np.concatenate(used))
     index = np.full(space.num_rows, -1)
@@ -103,7 +101,7 @@ def _encode(
     if starts is not None:
         words = Ragged(np.arange(len(items)), starts.offsets)
     slots = np.arange(len(space.labels))
-    arrays = label_arrays(source.names, slots, len(slots))
+    arrays = label_arrays(space.name_tokens, slots, len(slots))
     names = encoder.names({key: tf.constant(value) for key, value in arrays.items()})
     return _Features(index, items, words, names)
 

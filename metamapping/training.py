@@ -5,8 +5,8 @@ mapping in closed form for each of several support/query splits, and back-propag
 loss through the solve into encoder and mapping. ``compute_mapping`` (in ``models.mapping``) is the
 inner update, ``update_weights`` the outer one.
 
-    learner = build_learner(config, vocabulary_size=..., seed=config.seed)
-    report = train_round(learner, sources, plan, folder=..., on_step=print)
+    learner = build_learner(config.encoder, config.training, vocabulary_size=30522, seed=0)
+    report = train_round(learner, spaces, plan, folder=..., on_step=print)
 """
 
 from __future__ import annotations
@@ -24,19 +24,11 @@ import tensorflow as tf
 from metamapping.checkpoints import latest_partial, load_checkpoint, remove_partials, save_partial
 from metamapping.config import EncoderSpec, EpisodeSpec, TrainingSpec
 from metamapping.episodes.batches import build_batch
-from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, sample_batch
 from metamapping.models.encoder import Encoder, Tensors, build_backbone
 from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
 from metamapping.reports import TrainingReport
-
-
-@dataclass(frozen=True)
-class NamedSpace:
-    """A label space with the tokens of its labels' names."""
-
-    space: LabelSpace
-    names: Ragged
 
 
 @dataclass(frozen=True)
@@ -97,7 +89,7 @@ def build_learner(
 
 def train_round(
     learner: Learner,
-    sources: Sequence[NamedSpace],
+    spaces: Sequence[LabelSpace],
     plan: RoundPlan,
     *,
     folder: Path,
@@ -117,18 +109,16 @@ def train_round(
         progress = Progress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
     step_function = compile_update(learner, training)
     started = time.monotonic() - progress.seconds
-    spaces = [source.space for source in sources]
     diverged = False
     while progress.step < training.meta_steps and not diverged:
         rng = np.random.default_rng([plan.seed, TRAIN_STREAM, plan.round, progress.step])
         draw = sample_batch(rng, spaces, training.source_weights, plan.episodes)
-        source = sources[draw.space]
-        batch = build_batch(source.space, source.names, draw, plan.episodes)
+        batch = build_batch(spaces[draw.space], draw, plan.episodes)
         _set_learning_rate(learner, training, plan.first_step + progress.step)
         loss = float(step_function({key: tf.constant(value) for key, value in batch.items()}))
         diverged = not math.isfinite(loss)
         progress.step += 1
-        progress.losses.append((source.space.source, loss))
+        progress.losses.append((spaces[draw.space].source, loss))
         progress.seconds = time.monotonic() - started
         if on_step is not None:
             on_step(progress.step, loss)
@@ -144,7 +134,9 @@ def compile_update(learner: Learner, training: TrainingSpec) -> Callable[[Tensor
     def update(batch: Tensors) -> tf.Tensor:
         return update_weights(learner, batch, max_norm=training.max_gradient_norm)
 
-    return tf.function(update, jit_compile=training.jit_compile, reduce_retracing=not training.jit_compile)
+    return tf.function(
+        update, jit_compile=training.jit_compile, reduce_retracing=not training.jit_compile
+    )
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
@@ -156,7 +148,10 @@ def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.T
     with tf.GradientTape() as tape:
         loss = query_loss(learner, batch)
     variables = [v.value for v in encoder_variables + mapping_variables]
-    gradients = [tf.convert_to_tensor(g) for g in tape.gradient(loss, variables, unconnected_gradients="zero")]
+    gradients = [
+        tf.convert_to_tensor(g)
+        for g in tape.gradient(loss, variables, unconnected_gradients="zero")
+    ]
     norm = tf.linalg.global_norm(gradients)
     factor = tf.minimum(1.0, max_norm / tf.maximum(norm, 1e-12))
     usable = tf.math.is_finite(norm) & tf.math.is_finite(loss)

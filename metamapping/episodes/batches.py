@@ -62,12 +62,14 @@ def pad_tokens(
         batch["segment_ids"][i, : len(tokens)] = segment_ids[row]
         batch["padding_mask"][i, : len(tokens)] = 1
     is_pair = batch["segment_ids"].any(axis=1, keepdims=True)
-    batch["pool"] = np.where(is_pair, batch["segment_ids"], batch["padding_mask"]).astype(np.float32)
+    batch["pool"] = np.where(is_pair, batch["segment_ids"], batch["padding_mask"]).astype(
+        np.float32
+    )
     return batch
 
 
-def build_batch(space: LabelSpace, names: Ragged, draw: Draw, spec: EpisodeSpec) -> Batch:
-    """The padded arrays of ``draw``; ``names`` holds the tokens of the space's label names."""
+def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
+    """The padded arrays of ``draw``, whose numbers are those of ``space``."""
     if space.is_ner:
         batch, items, targets = _words(space, draw, spec)
         slots = np.concatenate([[-1], draw.labels])
@@ -87,17 +89,17 @@ def build_batch(space: LabelSpace, names: Ragged, draw: Draw, spec: EpisodeSpec)
     if space.is_ner:
         label_mask = np.concatenate([np.ones((len(label_mask), 1), bool), label_mask], axis=1)
     batch["label_mask"] = _fill(label_mask, (len(label_mask), spec.max_ways), np.float32)
-    return batch | label_arrays(names, slots, spec.max_ways)
+    return batch | label_arrays(space.name_tokens, slots, spec.max_ways)
 
 
-def label_arrays(names: Ragged, slots: np.ndarray, num_labels: int) -> Batch:
+def label_arrays(name_tokens: Ragged, slots: np.ndarray, num_labels: int) -> Batch:
     """Arrays of the label names in ``slots`` (a slot of -1 is ner's "outside")."""
     token_ids = np.zeros((num_labels, LABEL_LENGTH), np.int32)
     padding_mask = np.zeros((num_labels, LABEL_LENGTH), np.int32)
     padding_mask[:, 0] = 1
     for i, label in enumerate(slots):
         if label >= 0:
-            tokens = names[int(label)][:LABEL_LENGTH]
+            tokens = name_tokens[int(label)][:LABEL_LENGTH]
             token_ids[i, : len(tokens)] = tokens
             padding_mask[i, : len(tokens)] = 1
     return {
@@ -107,7 +109,9 @@ def label_arrays(names: Ragged, slots: np.ndarray, num_labels: int) -> Batch:
     }
 
 
-def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.ndarray, np.ndarray]:
+def _words(
+    space: LabelSpace, draw: Draw, spec: EpisodeSpec
+) -> tuple[Batch, np.ndarray, np.ndarray]:
     """Sentences of a NER draw, and for each word its sentence in the draw and its label slot."""
     assert space.word_starts is not None
     assert space.word_labels is not None

@@ -3,13 +3,13 @@
 Built once from a ``tokens`` shard set. Token lists stay the flat Arrow buffers they were read from
 (one array of values and one of offsets), so a source costs no Python object a row.
 
-    space = build_label_space(source, table, role="train")
+    space = build_label_space(source, table, role="train", tokenize_names=tokenize)
     space.rows_of[0]            # row numbers of the examples of space.labels[0]
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +18,8 @@ import pyarrow as pa
 from metamapping.config import ConfigError, Role, Source, TaskType, readable_label
 
 OUTSIDE = "O"
+
+TokenizeNames = Callable[[Sequence[str]], list[list[int]]]
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class LabelSpace:
     """The examples of one source in one role.
 
     ``labels``: as written, in sorted order; for ``ner`` the entity types, without "outside".
+    ``label_names``: the words they are read as; ``name_tokens``: those words' token ids.
     ``rows_of[c]``: rows of the examples of label ``c``; for ``ner`` of the sentences that hold it.
     ``label_of``: ``(num_rows,)`` label of each row; ``ner``: nothing.
     ``word_labels``: ``ner`` alone, for each word 0 for outside, ``1 + c`` for a word of type ``c``.
@@ -69,6 +72,7 @@ class LabelSpace:
     task_type: TaskType
     labels: tuple[str, ...]
     label_names: tuple[str, ...]
+    name_tokens: Ragged
     token_ids: Ragged
     segment_ids: Ragged
     rows_of: tuple[np.ndarray, ...]
@@ -88,13 +92,15 @@ class LabelSpace:
         return len(self.token_ids)
 
 
-def build_label_space(source: Source, table: pa.Table, *, role: Role) -> LabelSpace:
+def build_label_space(
+    source: Source, table: pa.Table, *, role: Role, tokenize_names: TokenizeNames
+) -> LabelSpace:
     """The label space of ``source`` for ``role`` from its ``tokens`` table.
 
     Raises ``ConfigError`` when the source has no label left for the role, or fewer than two.
     """
     if source.task_type == "ner":
-        return _ner_space(source, table)
+        return _ner_space(source, table, tokenize_names)
     labels = np.asarray(table["label"].to_pylist(), dtype=object)
     keep = sorted(set(labels))
     if source.label_roles:
@@ -110,11 +116,13 @@ def build_label_space(source: Source, table: pa.Table, *, role: Role) -> LabelSp
         labels = np.asarray(table["label"].to_pylist(), dtype=object)
     _check_num_labels(source, keep, least=2)
     label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
+    names = [readable_label(label, source.label_names) for label in keep]
     return LabelSpace(
         source=source.name,
         task_type=source.task_type,
         labels=tuple(keep),
-        label_names=tuple(readable_label(label, source.label_names) for label in keep),
+        label_names=tuple(names),
+        name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
         token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
         segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
         rows_of=tuple(np.flatnonzero(label_of == c) for c in range(len(keep))),
@@ -122,18 +130,20 @@ def build_label_space(source: Source, table: pa.Table, *, role: Role) -> LabelSp
     )
 
 
-def _ner_space(source: Source, table: pa.Table) -> LabelSpace:
+def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
     tags = tuple(tuple(row) for row in table["tags"].to_pylist())
     labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
     _check_num_labels(source, labels, least=1)
     number = {label: c + 1 for c, label in enumerate(labels)}
     word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
     present = [set(row) for row in word_labels]
+    names = [readable_label(label, source.label_names) for label in labels]
     return LabelSpace(
         source=source.name,
         task_type=source.task_type,
         labels=tuple(labels),
-        label_names=tuple(readable_label(label, source.label_names) for label in labels),
+        label_names=tuple(names),
+        name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
         token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
         segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
         rows_of=tuple(

