@@ -17,13 +17,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from metamapping.store import StoreError, write_json
 
 if TYPE_CHECKING:
+    import keras
+
     from metamapping.models.encoder import Encoder
     from metamapping.models.mapping import MetaMapping
     from metamapping.training import Learner
@@ -46,14 +47,31 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
     """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
     load_weights(folder, learner)
-    assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
-    state: dict[str, Any] = json.loads((folder / STATE).read_text(encoding="utf-8"))
+    assign_variables(
+        _optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER
+    )
+    state = read_state(folder)
+    if state is None:
+        raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
+    return state
+
+
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """The state of a finished checkpoint, or ``None`` where there is none."""
+    path = folder / STATE
+    if not path.is_file():
+        return None
+    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return state
 
 
 def load_weights(folder: Path, learner: Learner) -> None:
     """Set encoder and mapping alone, leaving the optimizers as they are."""
-    assign_variables(model_variables(learner.encoder, learner.mapping), read_safetensors(folder / WEIGHTS), folder / WEIGHTS)
+    assign_variables(
+        model_variables(learner.encoder, learner.mapping),
+        read_safetensors(folder / WEIGHTS),
+        folder / WEIGHTS,
+    )
 
 
 def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:

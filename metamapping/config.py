@@ -61,9 +61,17 @@ class Hub(_Part):
 class Columns(_Part):
     """Where a source keeps its fields: a column's name, or its number in files without a header."""
 
-    text: str | int = Field("text", description="The text; for `ner` the words.")
+    text: str | int | None = Field(
+        None,
+        description="The text; for `ner` the words. A dotted name (`review.body`) looks into nested "
+        "fields. Nothing set: `text`, or the first column of files without a header.",
+    )
     text_pair: str | int | None = Field(None, description="The second text of a pair.")
-    label: str | int = Field("label", description="The label; for `ner` the tags.")
+    label: str | int | None = Field(
+        None,
+        description="The label; for `ner` the tags. Nothing set: `label` (`ner`: `tags`), or the "
+        "last column of files without a header.",
+    )
 
 
 class Source(_Part):
@@ -86,7 +94,19 @@ class Source(_Part):
     )
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     header: bool = Field(True, description="CSV and TSV: whether the first line names the columns.")
+    quotes: bool | None = Field(
+        None, description="Whether fields stand in double quotes. Nothing set: CSV yes, TSV no."
+    )
     columns: Columns = Columns()
+    labels: list[str] | None = Field(
+        None,
+        description="All labels of the source (`ner`: tags); a row with another one is rejected. "
+        "Where the source writes numbers, they count into this list from 0.",
+    )
+    drop_labels: list[str] = Field(
+        default_factory=list,
+        description="Labels to leave out, with their rows (`ner`: entity types, read as outside).",
+    )
     label_names: dict[str, str] = Field(
         default_factory=dict,
         description="Readable words for labels as written (`card_fee: fee for a card payment`). "
@@ -110,9 +130,20 @@ class Source(_Part):
         return self
 
 
-class CleaningSpec(_Part):
-    """How records become examples."""
+CleanerName = Literal["encoding", "html", "unicode", "control", "urls", "users", "whitespace"]
 
+
+class CleaningSpec(_Part):
+    """How records become examples: what is changed in a text, and which rows are left out."""
+
+    cleaners: list[CleanerName] = Field(
+        default=["encoding", "html", "unicode", "control", "whitespace"],
+        description="What changes a text, in this order; `urls` and `users` put placeholders.",
+    )
+    repair_tags: bool = Field(
+        True, description="`ner`: an I- tag that continues nothing begins an entity, else is rejected."
+    )
+    min_characters: int = Field(1, ge=1, description="Shorter texts are rejected.")
     max_characters: int = Field(20_000, ge=1, description="Longer texts are rejected.")
 
 
@@ -267,6 +298,11 @@ def parse_config(data: dict[str, Any], *, folder: Path = Path()) -> RunConfig:
     return _resolve(config, folder.resolve())
 
 
+def describe_settings() -> str:
+    """Every setting with its default and description, a line each."""
+    return "\n".join(_describe(RunConfig, ""))
+
+
 def readable_label(label: str, label_names: dict[str, str]) -> str:
     """The words under which a model reads ``label``: the configured ones, or the label taken apart.
 
@@ -277,6 +313,19 @@ def readable_label(label: str, label_names: dict[str, str]) -> str:
         return label_names[label]
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", re.sub(r"[_\-/.:]+", " ", label))
     return " ".join(words.lower().split()) or label
+
+
+def _describe(model: type[BaseModel], prefix: str) -> list[str]:
+    lines = []
+    for name, info in model.model_fields.items():
+        inner = _model_in(info.annotation)
+        place = f"{prefix}{name}{'[]' if inner is Source else ''}"
+        required = info.is_required() or info.default is None or inner is not None
+        default = "" if required else f" (default {info.get_default(call_default_factory=True)})"
+        lines.append(f"  {place}{default}{': ' + info.description if info.description else ''}")
+        if inner is not None:
+            lines += _describe(inner, f"{place}.")
+    return lines
 
 
 def _roles(source: Source) -> set[Role]:

@@ -22,7 +22,12 @@ import keras
 import keras_hub
 from safetensors.numpy import save_file
 
-from metamapping.checkpoints import assign_variables, model_variables, read_safetensors, read_variables
+from metamapping.checkpoints import (
+    assign_variables,
+    model_variables,
+    read_safetensors,
+    read_variables,
+)
 from metamapping.config import CleaningSpec
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
@@ -134,14 +139,17 @@ def check_published(folder: Path) -> None:
         if ".." in Path(name).parts or Path(name).is_absolute():
             raise StoreError(f"{folder / MANIFEST} names {name!r}, which is outside of the folder")
         if not path.is_file() or fingerprint_file(path) != entry["blake2b"]:
-            raise StoreError(f"{path} is missing or not as it was published: copy or publish it again")
+            raise StoreError(
+                f"{path} is missing or not as it was published: copy or publish it again"
+            )
 
 
 def _encoder_json(backbone: keras.Model) -> dict[str, Any]:
     config = {
         key: value
         for key, value in backbone.get_config().items()
-        if isinstance(value, (int, float, str, bool, type(None))) and key not in ("name", "trainable")
+        if isinstance(value, (int, float, str, bool, type(None)))
+        and key not in ("name", "trainable")
     }
     return {"class": type(backbone).__name__, "config": config}
 

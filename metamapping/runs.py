@@ -10,29 +10,49 @@ id follows from configuration and data, so the same command finds the same run a
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import uuid
 from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
 
 from metamapping.adjustment import Round
-from metamapping.config import RunConfig
-from metamapping.store import StoreError, fingerprint, write_json
+from metamapping.config import ConfigError, RunConfig
+from metamapping.store import Reference, StoreError, fingerprint, write_json
 
 RUN_VERSION = 1
+
+
+class Corpus(BaseModel):
+    """A prepared corpus: the token shards of each source, in configuration order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tokens: list[Reference]
+    tokenizer: Reference
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """Of the tokenizer and every source's shards: they change when the data does."""
+        return [self.tokenizer.fingerprint, *(reference.fingerprint for reference in self.tokens)]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of different token ids."""
+        return self.tokenizer.counts["vocabulary_size"]
 
 
 def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
     """The name of a run: ``<config name>-<fingerprint>`` over all that decides its result.
 
-    Neither ``home`` nor the rounds' budget is part of it: with a higher ``max_rounds`` the same run
-    goes on.
+    Where the files lie does not: their bytes are part of the corpus fingerprints.
     """
     settings = config.model_dump(
         mode="json", exclude={"home": True, "sources": {"__all__": {"files", "hub"}}}
     )
-    settings["convergence"].pop("max_rounds")
-    settings["convergence"].pop("max_seconds")
     return f"{config.name}-{fingerprint([RUN_VERSION, settings, corpus_fingerprints])}"
 
 
@@ -42,6 +62,33 @@ class RunFolder:
     def __init__(self, home: str | Path, run_id: str) -> None:
         self.run_id = run_id
         self.path = Path(home) / "runs" / run_id
+
+    @classmethod
+    def of_published(cls, published: str | Path) -> RunFolder:
+        """The run that published a folder."""
+        path = Path(published).parent
+        return cls(path.parent.parent, path.name)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether ``open`` has been called for this run, in this process or another."""
+        return (self.path / "run.json").is_file()
+
+    def open(self, config: RunConfig, corpus: Corpus) -> None:
+        """Write down configuration and corpus, from which every stage of the run reads them."""
+        self.write_result(
+            "run", {"config": config.model_dump(mode="json"), "corpus": corpus.model_dump()}
+        )
+
+    @functools.cached_property
+    def config(self) -> RunConfig:
+        """The run's configuration. Raises ``ConfigError`` where there is no such run."""
+        return RunConfig.model_validate(self._opened()["config"])
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        """The run's corpus. Raises ``ConfigError`` where there is no such run."""
+        return Corpus.model_validate(self._opened()["corpus"])
 
     @property
     def checkpoints(self) -> Path:
@@ -89,12 +136,29 @@ class RunFolder:
             os.fsync(file.fileno())
         draft.replace(self.path / "rounds.jsonl")
 
-    def read_result(self, name: str) -> dict[str, object] | None:
+    def read_result(self, name: str) -> dict[str, Any] | None:
         """What a finished stage measured, or ``None``."""
         path = self.result(name)
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        if not path.is_file():
+            return None
+        try:
+            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise StoreError(
+                f"{path} is damaged ({error}): remove it to have it made again"
+            ) from error
+        return value
 
-    def write_result(self, name: str, value: dict[str, object]) -> None:
+    def write_result(self, name: str, value: dict[str, Any]) -> None:
         """Keep what a stage measured: written whole, or not at all."""
         self.path.mkdir(parents=True, exist_ok=True)
         write_json(self.result(name), value)
+
+    def _opened(self) -> dict[str, Any]:
+        opened = self.read_result("run")
+        if opened is None:
+            raise ConfigError(
+                f"there is no run {self.run_id!r} under {self.path.parent}: check the run's id and "
+                "`home`, or start the run with its configuration"
+            )
+        return opened

@@ -11,6 +11,7 @@ inner update, ``update_weights`` the outer one.
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from metamapping.checkpoints import latest_partial, load_checkpoint, remove_partials, save_partial
+from metamapping.checkpoints import latest_partial, load_checkpoint, save_partial
 from metamapping.config import EncoderSpec, EpisodeSpec, TrainingSpec
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
@@ -97,7 +98,8 @@ def train_round(
 ) -> TrainingReport:
     """Train for ``plan.training.meta_steps`` steps; partial checkpoints stand in ``folder``.
 
-    Resumes from the latest partial checkpoint there. Ends early, with a loss of NaN in the report
+    Resumes from the latest partial checkpoint there; the caller removes them once it has saved the
+    learner. Ends early, with a loss of NaN in the report
     and the last good weights in the learner, when a loss is not finite. ``on_step`` is told the
     number of steps done and the step's loss.
     """
@@ -107,7 +109,7 @@ def train_round(
     if partial is not None:
         state = load_checkpoint(partial, learner)
         progress = Progress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
-    step_function = compile_update(learner, training)
+    step = compile_update(learner, training.max_gradient_norm, training.jit_compile)
     started = time.monotonic() - progress.seconds
     diverged = False
     while progress.step < training.meta_steps and not diverged:
@@ -115,7 +117,7 @@ def train_round(
         draw = sample_batch(rng, spaces, training.source_weights, plan.episodes)
         batch = build_batch(spaces[draw.space], draw, plan.episodes)
         _set_learning_rate(learner, training, plan.first_step + progress.step)
-        loss = float(step_function({key: tf.constant(value) for key, value in batch.items()}))
+        loss = float(step({key: tf.constant(value) for key, value in batch.items()}))
         diverged = not math.isfinite(loss)
         progress.step += 1
         progress.losses.append((spaces[draw.space].source, loss))
@@ -124,19 +126,19 @@ def train_round(
             on_step(progress.step, loss)
         if progress.step % training.checkpoint_every_steps == 0 and not diverged:
             save_partial(folder, learner, vars(progress))
-    remove_partials(folder)
     return _report(progress, training)
 
 
-def compile_update(learner: Learner, training: TrainingSpec) -> Callable[[Tensors], tf.Tensor]:
+@functools.lru_cache(maxsize=1)
+def compile_update(
+    learner: Learner, max_norm: float, jit_compile: bool
+) -> Callable[[Tensors], tf.Tensor]:
     """``update_weights`` of this learner as one compiled function of a batch."""
 
     def update(batch: Tensors) -> tf.Tensor:
-        return update_weights(learner, batch, max_norm=training.max_gradient_norm)
+        return update_weights(learner, batch, max_norm=max_norm)
 
-    return tf.function(
-        update, jit_compile=training.jit_compile, reduce_retracing=not training.jit_compile
-    )
+    return tf.function(update, jit_compile=jit_compile, reduce_retracing=not jit_compile)
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:

@@ -1,0 +1,1 @@
+"""Flows: the story of a run, one file a flow."""

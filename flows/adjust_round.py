@@ -1,0 +1,20 @@
+"""Judge one round of a run, and adjust the next one's training."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.adjust import judge_and_adjust
+
+
+@flow(name="adjust-round", flow_run_name="adjust {run_id} round {round}")
+def adjust_round(
+    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
+    round: Annotated[int, Field(ge=1, description="An evaluated round.")],
+    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+) -> dict[str, Any]:
+    """The verdict: whether to train again, and why."""
+    return judge_and_adjust(home, run_id, round)

@@ -1,0 +1,20 @@
+"""Evaluate one round of a run on the validation sources."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.evaluate import evaluate
+
+
+@flow(name="evaluate-round", flow_run_name="evaluate {run_id} round {round}")
+def evaluate_round(
+    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
+    round: Annotated[int, Field(ge=1, description="A trained round.")],
+    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+) -> dict[str, Any]:
+    """The round's report: scores of the fixed episodes, beside those of the untrained encoder."""
+    return evaluate(home, run_id, round)

@@ -1,0 +1,22 @@
+"""Train one round of a run."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from tasks.train import train
+
+
+@flow(name="train-round", flow_run_name="train {run_id} round {round}")
+def train_round(
+    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
+    round: Annotated[
+        int, Field(ge=1, description="The round to train; those before must be done.")
+    ],
+    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+) -> dict[str, Any]:
+    """Meta-steps from the checkpoint that the history names; done at once where it is done."""
+    return train(home, run_id, round)

@@ -1,0 +1,266 @@
+"""Stages: what each step of a run does to the run's folder, without Prefect.
+
+Every stage first looks whether it is done, and returns what it found then; so a run that was
+killed is continued by calling the same stages again. A stage reads its configuration and corpus
+from the run's own ``run.json``: its id and a round's number are all it needs.
+
+    run = open_run(config, corpus)
+    for round in range(1, 6):
+        train_stage(run, round)
+        evaluate_stage(run, round)
+        verdict = adjust_stage(run, round).verdict
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from metamapping import checkpoints
+from metamapping.adjustment import Round, adjust, start_round, training_of
+from metamapping.config import ConfigError, EncoderSpec, Role, RunConfig, TrainingSpec
+from metamapping.convergence import judge
+from metamapping.corpus.shards import read_shards
+from metamapping.corpus.tokens import encode_texts, load_tokenizer
+from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
+from metamapping.reports import Cell, RoundReport, TrainingReport
+from metamapping.runs import Corpus, RunFolder, run_id
+from metamapping.store import Stage
+
+if TYPE_CHECKING:
+    from metamapping.training import Learner
+
+StepCallback = Callable[[int, float], None]
+TextsCallback = Callable[[str, int], None]
+
+
+def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
+    """The folder of this configuration's run, with the untrained encoder as its round 0.
+
+    Raises ``ConfigError`` where a source has too few examples for its episodes.
+    """
+    run = RunFolder(config.home, run_id(config, corpus.fingerprints))
+    if not run.is_open:
+        check_label_spaces(config, corpus)
+        run.open(config, corpus)
+    return run
+
+
+def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
+    """Refuse sources whose labels have too few examples, before anything is trained."""
+    evaluation = config.evaluation
+    for role in ("train", "validation", "test"):
+        for space in read_spaces(config, corpus, role):
+            if role == "train":
+                check_enough_examples(space, needed=2, why="1 shot + 1 query")
+            elif space.is_ner:
+                check_enough_examples(
+                    space, needed=max(evaluation.shots) + 1, why="shots + 1 query"
+                )
+            else:
+                needed = max(evaluation.shots) + evaluation.num_queries
+                why = f"{max(evaluation.shots)} shots + {evaluation.num_queries} queries"
+                check_enough_examples(space, needed=needed, why=why)
+
+
+def initialise_stage(run: RunFolder) -> None:
+    """Save the untrained encoder as round 0."""
+    from metamapping import training
+
+    if run.checkpoint(0).is_dir():
+        return
+    config = run.config
+    learner = training.build_learner(
+        config.encoder,
+        config.training,
+        vocabulary_size=run.corpus.vocabulary_size,
+        seed=config.seed,
+    )
+    checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
+
+
+def train_stage(
+    run: RunFolder, round: int, *, on_step: StepCallback | None = None
+) -> TrainingReport:
+    """Train one round from the checkpoint that the history names; ``on_step`` as in ``training``."""
+    done = checkpoints.read_state(run.checkpoint(round))
+    if done is not None:
+        return TrainingReport.model_validate(done["report"])
+    from metamapping import training
+
+    config, history = run.config, run.read_history()
+    if len(history) != round - 1:
+        raise ConfigError(
+            f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
+            f"next to train, not {round}"
+        )
+    learner = _learner(run)
+    state = checkpoints.load_checkpoint(run.checkpoint(start_round(history)), learner)
+    plan = training.RoundPlan(
+        round=round,
+        seed=config.seed,
+        first_step=state["step"],
+        episodes=config.episodes,
+        training=training_of(config.training, history),
+    )
+    spaces = read_spaces(config, run.corpus, "train")
+    report = training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step)
+    state = {
+        "round": round,
+        "step": plan.first_step + report.meta_steps,
+        "report": report.model_dump(mode="json"),
+    }
+    checkpoints.save_checkpoint(run.checkpoint(round), learner, state)
+    checkpoints.remove_partials(run.partial(round))
+    return report
+
+
+def evaluate_stage(
+    run: RunFolder, round: int, *, on_progress: TextsCallback | None = None
+) -> RoundReport:
+    """A trained round's report: its training, and its scores on the validation sources."""
+    return RoundReport(
+        round=round,
+        checkpoint=run.checkpoint(round).name,
+        training=train_stage(run, round),
+        cells=measure_stage(run, round, role="validation", on_progress=on_progress),
+    )
+
+
+def measure_stage(
+    run: RunFolder, round: int, *, role: Role, on_progress: TextsCallback | None = None
+) -> list[Cell]:
+    """Scores of a round's checkpoint on the held-out sources of ``role``.
+
+    The baseline in each cell is round 0, the untrained encoder, on the same episodes.
+    """
+    name = f"{role}-{round}"
+    done = run.read_result(name)
+    if done is None:
+        done = {"cells": [cell.model_dump() for cell in _measure(run, round, role, on_progress)]}
+        run.write_result(name, done)
+    cells = [Cell.model_validate(cell) for cell in done["cells"]]
+    if round == 0:
+        return cells
+    untrained = measure_stage(run, 0, role=role, on_progress=on_progress)
+    return [
+        cell.model_copy(update={"baseline": before.scores})
+        for cell, before in zip(cells, untrained, strict=True)
+    ]
+
+
+def adjust_stage(run: RunFolder, round: int) -> Round:
+    """Judge a round against the history, decide what changes, and write both down."""
+    history = run.read_history()
+    if len(history) >= round:
+        return history[round - 1]
+    config, report = run.config, evaluate_stage(run, round)
+    reports = [*(judged.report for judged in history), report]
+    verdict = judge(reports, config.convergence)
+    adjustments = adjust(reports, verdict, training_of(config.training, history), config.adjustment)
+    judged = Round(report=report, verdict=verdict, adjustments=adjustments)
+    run.append_round(judged)
+    return judged
+
+
+def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
+    """Publish the best round, with its scores on the test sources, which are touched here alone."""
+    from metamapping import publishing
+    from metamapping.model_card import model_card
+
+    if run.published.is_dir():
+        return run.published
+    config, corpus, history = run.config, run.corpus, run.read_history()
+    best = history[-1].verdict.best_round
+    cells = measure_stage(run, best, role="test", on_progress=on_progress)
+    learner = _learner(run)
+    checkpoints.load_weights(run.checkpoint(best), learner)
+    model = publishing.PublishedModel(
+        encoder=learner.encoder,
+        mapping=learner.mapping,
+        tokenizer_folder=Path(corpus.tokenizer.path),
+        max_length_tokens=config.encoder.max_length_tokens,
+        cleaning=config.cleaning,
+    )
+    stage = Stage(
+        kind="published",
+        name=config.name,
+        version=publishing.FORMAT_VERSION,
+        settings=config.model_dump(mode="json", exclude={"home"}),
+        upstream=corpus.fingerprints,
+    )
+    provenance = publishing.Provenance(stage, cells, model_card(config, history, cells))
+    publishing.write_published(run.published, model, provenance)
+    return run.published
+
+
+def read_spaces(config: RunConfig, corpus: Corpus, role: Role) -> list[LabelSpace]:
+    """The label spaces of all sources that serve ``role``, from their token shards."""
+    tokenizer = load_tokenizer(
+        corpus.tokenizer.path, max_length_tokens=config.encoder.max_length_tokens
+    )
+    tokens = {reference.name: reference for reference in corpus.tokens}
+    return [
+        build_label_space(
+            source,
+            read_shards(tokens[source.name].path),
+            role=role,
+            tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
+        )
+        for source in config.sources_with(role)
+    ]
+
+
+def _measure(
+    run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None
+) -> list[Cell]:
+    from metamapping import evaluation
+
+    config = run.config
+    learner = _learner(run)
+    checkpoints.load_weights(run.checkpoint(round), learner)
+    spaces = read_spaces(config, run.corpus, role)
+    scores = evaluation.evaluate(
+        learner.encoder,
+        learner.mapping,
+        spaces,
+        config.evaluation,
+        seed=config.seed,
+        on_progress=on_progress,
+    )
+    return [
+        Cell(
+            source=space.source,
+            task_type=space.task_type,
+            shots=shots,
+            scores=scores[space.source, shots],
+            baseline=scores[space.source, shots],
+        )
+        for space in spaces
+        for shots in config.evaluation.shots
+    ]
+
+
+def _learner(run: RunFolder) -> Learner:
+    """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
+    config = run.config
+    return _shared_learner(
+        config.encoder.model_dump_json(),
+        config.training.weight_decay,
+        run.corpus.vocabulary_size,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _shared_learner(encoder_json: str, weight_decay: float, vocabulary_size: int) -> Learner:
+    # Stages of one process share the built model and what is compiled for it.
+    from metamapping import training
+
+    return training.build_learner(
+        EncoderSpec.model_validate_json(encoder_json),
+        TrainingSpec(weight_decay=weight_decay),
+        vocabulary_size=vocabulary_size,
+        seed=0,
+    )

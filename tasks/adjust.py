@@ -1,0 +1,28 @@
+"""Judging a round and adjusting the training of the next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
+
+from metamapping.reports import rounds_markdown
+from metamapping.runs import RunFolder
+from metamapping.stages import adjust_stage
+
+
+@task(task_run_name="judge round {round}", cache_policy=NO_CACHE)
+def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
+    """Judge the round; return the verdict, after writing verdict and adjustments to the history."""
+    run = RunFolder(home, run_id)
+    judged = adjust_stage(run, round)
+    get_run_logger().info("round %d: %s. %s", round, judged.verdict.state, judged.verdict.sentence)
+    create_markdown_artifact(
+        key="rounds",
+        markdown=rounds_markdown(run.read_history()),
+        description=f"The rounds of {run_id}: {judged.verdict.sentence}",
+    )
+    return judged.verdict.model_dump(mode="json")

@@ -1,0 +1,38 @@
+"""Few-shot evaluation of a round on held-out sources."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from metamapping.reports import source_shots_markdown
+from metamapping.runs import RunFolder
+from metamapping.stages import evaluate_stage
+from tasks.progress import show_progress
+
+
+@task(
+    task_run_name="episodes of round {round}",
+    cache_policy=NO_CACHE,
+    retries=1,
+    retry_delay_seconds=5,
+    tags=["evaluate"],
+)
+def evaluate(home: str, run_id: str, round: int) -> dict[str, Any]:
+    """Measure a trained round on the validation sources and return its report."""
+    run = RunFolder(home, run_id)
+    sources = [source.name for source in run.config.sources_with("validation")]
+    with show_progress(f"round {round}: validation sources", total=len(sources)) as advance:
+        report = evaluate_stage(
+            run, round, on_progress=lambda source, _: advance(sources.index(source), source)
+        )
+        advance(len(sources), "")
+    create_markdown_artifact(
+        key="validation-scores",
+        markdown=source_shots_markdown(report),
+        description=f"Validation sources, round {round} of {run_id}, beside the untrained encoder",
+    )
+    return report.model_dump(mode="json")

@@ -1,0 +1,29 @@
+"""Publishing the best round."""
+
+from __future__ import annotations
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from metamapping.runs import RunFolder
+from metamapping.stages import publish_stage
+from tasks.progress import show_progress
+
+
+@task(task_run_name="publish {run_id}", cache_policy=NO_CACHE, tags=["publish"])
+def publish_best(home: str, run_id: str) -> str:
+    """Measure the best round on the test sources, publish it, and return the folder."""
+    run = RunFolder(home, run_id)
+    sources = [source.name for source in run.config.sources_with("test")]
+    with show_progress("test sources", total=len(sources)) as advance:
+        folder = publish_stage(
+            run, on_progress=lambda source, _: advance(sources.index(source), source)
+        )
+        advance(len(sources), "")
+    create_markdown_artifact(
+        key="model-card",
+        markdown=(folder / "README.md").read_text(encoding="utf-8"),
+        description=f"Published: {folder}",
+    )
+    return str(folder)
