@@ -222,10 +222,27 @@ class ConvergenceSpec(_Part):
     """When to stop."""
 
     max_rounds: int = Field(5, ge=1)
-    min_rounds: int = Field(1, ge=1)
+    min_rounds: int = Field(1, ge=1, description="No convergence before this.")
     patience: int = Field(2, ge=1, description="Rounds without a gain before it has converged.")
     target_accuracy: float | None = Field(None, ge=0, le=1, description="Stop when it is reached.")
     max_seconds: float | None = Field(None, gt=0, description="Training time of all rounds.")
+    population: Literal["sources", "episodes"] = Field(
+        "sources",
+        description="A gain must be clear for any sources like the validation sources (`sources`), "
+        "or for these very ones (`episodes`).",
+    )
+    max_loss_factor: float = Field(
+        2.0, gt=1, description="Diverged above this many times an earlier round's highest source loss."
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> ConvergenceSpec:
+        if self.min_rounds > self.max_rounds:
+            raise ValueError(
+                f"min_rounds {self.min_rounds} is more than max_rounds {self.max_rounds}: "
+                "lower min_rounds or raise max_rounds"
+            )
+        return self
 
 
 class AdjustmentSpec(_Part):

@@ -1,23 +1,53 @@
-"""Shards: the Parquet files that hold examples and their tokens.
+"""Shards: the Parquet files that hold records, examples and tokens.
 
-Two kinds of shard set, each a folder of ``part-00000.parquet`` … with a manifest:
-``examples`` (cleaned text and labels) and ``tokens`` (the same rows with token ids). Rejects stand
-beside the examples in ``rejects.parquet``. The schemas are constants; ``docs/data-format.md``
-explains each column.
+Three kinds of shard set, each a folder of ``part-00000.parquet`` … with a manifest: ``records`` (raw
+rows as the source has them), ``examples`` (cleaned text and labels) and ``tokens`` (the same rows
+with token ids). Rejects stand beside the examples in ``rejects.parquet``. The schemas are constants;
+``docs/data-format.md`` explains each column. Rows are cut into shards and row groups by their number
+alone, so the same rows give the same bytes however they were batched.
 
-    table = read_shards(reference.path, columns=["token_ids", "label"])
+    with ShardWriter(folder, TOKENS) as shards:
+        shards.write(table)
+    table = read_shards(folder, columns=["token_ids", "label"])
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 SCHEMA_VERSION = 1
+ROWS_PER_GROUP = 10_000
+ROWS_PER_SHARD = 200_000
 
-EXAMPLES = pa.schema(
+
+def _schema(kind: str, fields: list[pa.Field]) -> pa.Schema:
+    metadata = {"metamapping.kind": kind, "metamapping.schema_version": str(SCHEMA_VERSION)}
+    return pa.schema(fields, metadata=metadata)
+
+
+RECORDS = _schema(
+    "records",
+    [
+        pa.field("row", pa.int64(), nullable=False),  # number of the record in its source, from 0
+        pa.field("line", pa.int64()),  # line of the file, from 1, where files have lines
+        pa.field("file", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("text_pair", pa.string()),
+        pa.field("label", pa.string()),
+        pa.field("words", pa.list_(pa.string())),  # ner alone
+        pa.field("tags", pa.list_(pa.string())),  # ner alone: as the source writes them
+        pa.field("fault", pa.string()),  # why the row could not be read; then text is the raw row
+    ],
+)
+
+EXAMPLES = _schema(
+    "examples",
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),  # number of the record in its source, from 0
@@ -26,10 +56,11 @@ EXAMPLES = pa.schema(
         pa.field("label", pa.string()),  # null for ner
         pa.field("words", pa.list_(pa.string())),  # ner alone
         pa.field("tags", pa.list_(pa.string())),  # ner alone: BIO, one a word
-    ]
+    ],
 )
 
-TOKENS = pa.schema(
+TOKENS = _schema(
+    "tokens",
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
@@ -39,10 +70,11 @@ TOKENS = pa.schema(
         pa.field("token_ids", pa.list_(pa.int32()), nullable=False),  # with special tokens, unpadded
         pa.field("segment_ids", pa.list_(pa.int8()), nullable=False),  # 1: the second text of a pair
         pa.field("word_starts", pa.list_(pa.int32())),  # ner: first piece of each word that is left
-    ]
+    ],
 )
 
-REJECTS = pa.schema(
+REJECTS = _schema(
+    "rejects",
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
@@ -51,11 +83,93 @@ REJECTS = pa.schema(
         pa.field("text", pa.string()),
         pa.field("label", pa.string()),
         pa.field("reason", pa.string(), nullable=False),
-    ]
+    ],
 )
+
+
+class ParquetFile:
+    """One Parquet file being written, in row groups of ``ROWS_PER_GROUP`` rows."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.schema = schema
+        self.num_rows = 0
+        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        self._waiting: list[pa.Table] = []
+        self._num_waiting = 0
+
+    def write(self, table: pa.Table) -> None:
+        """Append ``table``, whose columns must be those of the schema."""
+        self._waiting.append(table)
+        self._num_waiting += table.num_rows
+        self.num_rows += table.num_rows
+        if self._num_waiting >= ROWS_PER_GROUP:
+            waiting = pa.concat_tables(self._waiting)
+            whole = waiting.num_rows - waiting.num_rows % ROWS_PER_GROUP
+            self._file.write_table(waiting.slice(0, whole), row_group_size=ROWS_PER_GROUP)
+            self._waiting = [waiting.slice(whole)]
+            self._num_waiting = waiting.num_rows - whole
+
+    def close(self) -> None:
+        """Write what waits, and the footer."""
+        if self._num_waiting:
+            self._file.write_table(pa.concat_tables(self._waiting), row_group_size=ROWS_PER_GROUP)
+        self._file.close()
+
+    def __enter__(self) -> ParquetFile:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.close()
+
+
+class ShardWriter:
+    """A shard set being written; it always has at least one shard, if an empty one."""
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self.folder = folder
+        self.schema = schema
+        self.num_rows = 0
+        self._num_shards = 0
+        self._shard = self._next_shard()
+
+    def write(self, table: pa.Table | pa.RecordBatch) -> None:
+        """Append rows; they may fall into several shards."""
+        if isinstance(table, pa.RecordBatch):
+            table = pa.Table.from_batches([table])
+        table = table.select(self.schema.names).cast(self.schema)
+        self.num_rows += table.num_rows
+        while table.num_rows:
+            if self._shard.num_rows == ROWS_PER_SHARD:
+                self._shard.close()
+                self._shard = self._next_shard()
+            fits = table.slice(0, ROWS_PER_SHARD - self._shard.num_rows)
+            self._shard.write(fits)
+            table = table.slice(fits.num_rows)
+
+    def _next_shard(self) -> ParquetFile:
+        path = self.folder / f"part-{self._num_shards:05d}.parquet"
+        self._num_shards += 1
+        return ParquetFile(path, self.schema)
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._shard.close()
 
 
 def read_shards(folder: str | Path, *, columns: list[str] | None = None) -> pa.Table:
     """All rows of a shard set, in order, memory-mapped."""
     parts = sorted(Path(folder).glob("part-*.parquet"))
     return pa.concat_tables(pq.read_table(part, columns=columns, memory_map=True) for part in parts)
+
+
+def iterate_shards(
+    folder: str | Path, *, columns: list[str] | None = None, num_rows: int = ROWS_PER_GROUP
+) -> Iterator[pa.RecordBatch]:
+    """The rows of a shard set in order, ``num_rows`` at a time: memory stays flat."""
+    for part in sorted(Path(folder).glob("part-*.parquet")):
+        with pq.ParquetFile(part) as file:
+            yield from file.iter_batches(batch_size=num_rows, columns=columns)

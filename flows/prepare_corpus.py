@@ -1,0 +1,49 @@
+"""Prepare: sources into examples, and examples into tokens.
+
+python -m flows.prepare_corpus configs/demo.yaml
+"""
+
+import os
+import sys
+from typing import Any
+
+from prefect import flow
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from metamapping.config import RunConfig, read_config
+from tasks.check_sources import check_sources
+from tasks.clean_source import clean_source
+from tasks.make_tokenizer import make_tokenizer
+from tasks.read_source import read_source
+from tasks.tokenize_source import tokenize_source
+
+
+@flow(
+    flow_run_name="prepare {config.name}",
+    persist_result=True,
+    result_serializer="json",
+    task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 2),
+)
+def prepare_corpus(config: RunConfig) -> dict[str, Any]:
+    """The tokens of every source, in the configuration's order, and the tokenizer they were made with."""
+    home, length = config.home, config.encoder.max_length_tokens
+    check_sources(home, config.sources)
+    records = [read_source.submit(home, source) for source in config.sources]
+    cleaned = [
+        clean_source.submit(home, source, config.cleaning, read)
+        for source, read in zip(config.sources, records, strict=True)
+    ]
+    examples = [each.result() for each in cleaned]
+    tokenizer = make_tokenizer(home, config.encoder, config.sources, examples)
+    tokenized = [
+        tokenize_source.submit(home, source, length, each, tokenizer)
+        for source, each in zip(config.sources, examples, strict=True)
+    ]
+    return {
+        "tokens": [each.result().model_dump(mode="json") for each in tokenized],
+        "tokenizer": tokenizer.model_dump(mode="json"),
+    }
+
+
+if __name__ == "__main__":
+    prepare_corpus(read_config(sys.argv[1]))

@@ -1,0 +1,317 @@
+"""Formats: the files that sources come in, read row by row.
+
+In goes an open source file, out come ``Row``s in file order. A row that cannot be read is a row with
+a fault, never a silent gap; only what makes the rest of the file unreadable (a byte outside the
+encoding, a quote that never closes) raises ``ConfigError`` with the place and the mend.
+
+    for row in read_file(Path("reviews.csv.gz"), source):
+        print(row.line, row.text, row.label)
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metamapping.config import ConfigError, Source
+
+MALFORMED = "malformed_row"
+# A longer field or line is a broken file (a quote that never closes, a missing line end), and would
+# otherwise be held in memory whole.
+MAX_FIELD_CHARACTERS = 10_000_000
+SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+    ".conll": "conll",
+    ".bio": "conll",
+    ".iob": "conll",
+}
+_COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
+_COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a mere `#` is a word
+
+csv.field_size_limit(MAX_FIELD_CHARACTERS)
+
+
+class Row(NamedTuple):
+    """One record as read; for ``ner`` text and label are lists, or words and tags in one string."""
+
+    line: int | None
+    text: Any = None
+    text_pair: Any = None
+    label: Any = None
+    fault: str | None = None
+
+
+def file_format(path: Path, source: Source) -> str:
+    """The format that the source declares, or that the file's suffix says."""
+    if source.format is not None:
+        return source.format
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    if not suffixes or suffixes[-1] not in SUFFIXES:
+        raise ConfigError(
+            f"source {source.name!r}: the suffix of {path.name!r} does not say its format: set "
+            "`format` to csv, tsv, jsonl, parquet or conll"
+        )
+    return SUFFIXES[suffixes[-1]]
+
+
+def read_file(path: Path, source: Source) -> Iterator[Row]:
+    """The rows of one file. Raises ``ConfigError`` where the file cannot be read on."""
+    kind = file_format(path, source)
+    try:
+        if kind == "parquet":
+            yield from _read_parquet(path, source)
+            return
+        with _open_text(path, source.encoding) as file:
+            if kind == "conll":
+                yield from _read_conll(file, source)
+            elif kind == "jsonl":
+                yield from _read_jsonl(file, source, path)
+            else:
+                yield from _read_delimited(file, source, path, "\t" if kind == "tsv" else ",")
+    except UnicodeDecodeError as error:
+        raise ConfigError(_bad_byte(path, source)) from error
+    except (OSError, pa.ArrowException) as error:
+        raise ConfigError(f"source {source.name!r}: {path} is not a readable {kind} file: {error}") from error
+
+
+@contextmanager
+def _open_text(path: Path, encoding: str) -> Iterator[TextIO]:
+    encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+    with (
+        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
+        io.TextIOWrapper(stream, encoding, newline="") as text,
+    ):
+        yield text
+
+
+def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) -> Iterator[Row]:
+    quoted = source.quotes if source.quotes is not None else delimiter == ","
+    reader = csv.reader(
+        file,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        quotechar='"' if quoted else None,
+        strict=True,
+    )
+    header = next(reader, None) if source.header else None
+    width = len(header) if header else 0
+    places: list[int | None] | None = None
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            if "unexpected end" in str(error) or "field limit" in str(error):
+                raise ConfigError(
+                    f"source {source.name!r}: {path}: the quote opened in line {line} never closes; "
+                    "close it, or set `quotes: false` if the file does not quote its fields"
+                ) from error
+            yield Row(line, text=f"{error}", fault=MALFORMED)
+            continue
+        if fields is None:
+            return
+        if not fields:
+            continue
+        width = width or len(fields)
+        if len(fields) != width:
+            yield Row(line, text=delimiter.join(fields), fault=MALFORMED)
+            continue
+        if places is None:
+            places = [_place(name, header, width, source, path) for name in column_names(source)]
+        yield Row(line, *(None if place is None else fields[place] for place in places))
+
+
+def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:
+    """The columns of text, second text and label, with what stands for those not given."""
+    is_ner = source.task_type == "ner"
+    named = source.header and source.format != "conll"
+    text = source.columns.text
+    label = source.columns.label
+    if text is None:
+        text = ("words" if is_ner else "text") if named else 0
+    if label is None:
+        label = ("tags" if is_ner else "label") if named else -1
+    return text, source.columns.text_pair, label
+
+
+def no_such_column(name: str | int, there: list[str] | int, source: Source, place: Path | str) -> ConfigError:
+    """The refusal of a column that is not there."""
+    known = f"{there} columns" if isinstance(there, int) else f"the columns {', '.join(there)}"
+    return ConfigError(
+        f"source {source.name!r}: {place} has no column {name!r}, but {known}: mend `columns`"
+        + (", or `header` if the first line names the columns" if not source.header else "")
+    )
+
+
+def _place(
+    name: str | int | None, header: list[str] | None, width: int, source: Source, path: Path
+) -> int | None:
+    if name is None:
+        return None
+    if isinstance(name, int):
+        if -width <= name < width:
+            return name % width
+    elif header and name in header:
+        return header.index(name)
+    raise no_such_column(name, header or width, source, path)
+
+
+def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
+    text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
+    assert text is not None
+    assert label is not None
+    for number, line in _lines(file, source, path):
+        if not line or line.isspace():
+            continue
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if not isinstance(record, dict):
+            if number == 1 and line.lstrip().startswith("["):
+                raise ConfigError(
+                    f"source {source.name!r}: {path} is one JSON array; write one object a line (JSONL)"
+                )
+            yield Row(number, text=line, fault=MALFORMED)
+            continue
+        yield Row(
+            number,
+            nested(record, text),
+            None if text_pair is None else nested(record, text_pair),
+            nested(record, label),
+        )
+
+
+def nested(record: Any, name: str) -> Any:
+    """The value under ``name``, or under its dotted parts in nested objects and lists; or ``None``."""
+    if isinstance(record, dict) and name in record:
+        return record[name]
+    for part in name.split("."):
+        if isinstance(record, dict):
+            record = record.get(part)
+        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+            record = record[int(part)]
+        else:
+            return None
+    return record
+
+
+def _read_conll(file: TextIO, source: Source) -> Iterator[Row]:
+    """Sentences: a word a line, blank lines between; columns parted by tabs, else by spaces."""
+    word_column = source.columns.text if isinstance(source.columns.text, int) else 0
+    tag_column = source.columns.label if isinstance(source.columns.label, int) else -1
+    least = max(2, word_column + 1, tag_column + 1)
+    words: list[str] = []
+    tags: list[str] = []
+    faulty: list[str] = []
+    start = 0
+    for number, line in _lines(file, source, None):
+        if not line or line.isspace() or line.startswith("-DOCSTART-"):
+            if words or faulty:
+                yield _sentence(start, words, tags, faulty)
+                words, tags, faulty = [], [], []
+            continue
+        if _COMMENT.fullmatch(line):
+            continue
+        if not words and not faulty:
+            start = number
+        fields = line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
+        if len(fields) < least:
+            faulty.append(line)
+        else:
+            words.append(fields[word_column])
+            tags.append(fields[tag_column].strip())
+    if words or faulty:
+        yield _sentence(start, words, tags, faulty)
+
+
+def _sentence(line: int, words: list[str], tags: list[str], faulty: list[str]) -> Row:
+    if faulty:
+        return Row(line, text=" ".join([*faulty, *words]), fault=MALFORMED)
+    return Row(line, text=words, label=tags)
+
+
+def _lines(file: TextIO, source: Source, path: Path | None) -> Iterator[tuple[int, str]]:
+    number = 0
+    while line := file.readline(MAX_FIELD_CHARACTERS):
+        number += 1
+        if len(line) == MAX_FIELD_CHARACTERS:
+            raise ConfigError(
+                f"source {source.name!r}: {path or 'a file'}: line {number} is longer than "
+                f"{MAX_FIELD_CHARACTERS} characters: set `format` to the file's own"
+            )
+        yield number, line.rstrip("\r\n")
+
+
+def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(batch_size=2_000, columns=_top_level(file.schema_arrow, source)):
+            yield from rows_of_batch(batch, source, path)
+
+
+def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> Iterator[Row]:
+    """The rows of an Arrow batch; dotted columns look into structs."""
+    columns = []
+    for name in column_names(source):
+        if name is None:
+            columns.append([None] * batch.num_rows)
+        elif str(name) in batch.schema.names:
+            columns.append(batch.column(str(name)).to_pylist())
+        elif str(name).split(".")[0] in batch.schema.names:
+            top, _, rest = str(name).partition(".")
+            columns.append([nested(value, rest) for value in batch.column(top).to_pylist()])
+        else:
+            raise no_such_column(name, batch.schema.names, source, place)
+    for text, text_pair, label in zip(*columns, strict=True):
+        yield Row(None, text, text_pair, label)
+
+
+def _top_level(schema: pa.Schema, source: Source) -> list[str] | None:
+    wanted = []
+    for name in column_names(source):
+        if name is not None:
+            wanted.append(str(name) if str(name) in schema.names else str(name).split(".")[0])
+    return wanted if set(wanted) <= set(schema.names) else None
+
+
+def _bad_byte(path: Path, source: Source) -> str:
+    """The sentence for the first byte that the encoding cannot read: found by reading again."""
+    decoder = codecs.getincrementaldecoder(source.encoding)()
+    offset, line = 0, 1
+    with pa.input_stream(str(path), compression="detect") as stream:
+        while chunk := stream.read(1 << 20):
+            waiting = len(decoder.getstate()[0])
+            try:
+                text = decoder.decode(chunk)
+            except UnicodeDecodeError as error:
+                byte, start = error.object[error.start], offset - waiting + error.start
+                line += error.object[: error.start].count(b"\n")
+                begins = error.object[:2] if start == 0 else b""
+                guess = "utf-16" if begins in (b"\xff\xfe", b"\xfe\xff") else "latin-1 or utf-16"
+                return (
+                    f"source {source.name!r}: {path} is not {source.encoding}: byte 0x{byte:02X} at "
+                    f"offset {start} (line {line}): set `encoding` to the file's own, such as {guess}"
+                )
+            line += text.count("\n")
+            offset += len(chunk)
+    return (
+        f"source {source.name!r}: {path} is not {source.encoding}: it ends inside a character: "
+        "set `encoding` to the file's own"
+    )

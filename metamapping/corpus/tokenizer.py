@@ -1,0 +1,108 @@
+"""The tokenizer of a run: the encoder's own, or a WordPiece learned from the train sources.
+
+Out comes a folder that ``transformers.AutoTokenizer`` loads, with the ``tokenizer.json`` that
+``tokenizers.Tokenizer`` loads alone. A tokenizer is never given a chance to run code of a hub.
+
+    write_tokenizer(config.encoder, train_texts, folder)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+
+from metamapping.config import ConfigError, EncoderSpec, Source
+from metamapping.corpus.shards import iterate_shards
+from metamapping.store import Stage, fingerprint_file
+
+_VERSION = 1
+_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
+
+
+def tokenizer_stage(encoder: EncoderSpec, sources: list[Source], examples: list[str]) -> Stage:
+    """The identity of a run's tokenizer.
+
+    ``examples`` are the fingerprints of the sources' examples; only a tokenizer learned from them
+    depends on them, and only on those of train sources.
+    """
+    if encoder.preset is not None:
+        folder = Path(encoder.preset)
+        files = [[name, fingerprint_file(folder / name)] for name in _FILES if (folder / name).is_file()]
+        settings: dict[str, Any] = {"files": files} if files else {"preset": encoder.preset}
+        return Stage("tokenizer", "encoder", _VERSION, settings)
+    assert encoder.scratch is not None
+    learned = [
+        [fingerprint, (source.label_roles or {}).get("train")]
+        for source, fingerprint in zip(sources, examples, strict=True)
+        if _trains(source)
+    ]
+    settings = {"vocabulary_size": encoder.scratch.vocabulary_size, "learned_from": learned}
+    return Stage("tokenizer", "encoder", _VERSION, settings)
+
+
+def write_tokenizer(encoder: EncoderSpec, texts: Iterable[str], folder: Path) -> dict[str, int]:
+    """Write the tokenizer of ``encoder`` into ``folder``; ``texts`` are read if it must be learned."""
+    tokenizer = _pretrained(encoder.preset) if encoder.preset is not None else _learned(encoder, texts)
+    tokenizer.save_pretrained(folder)
+    if not (folder / "tokenizer.json").is_file():
+        raise ConfigError(
+            f"encoder.preset {encoder.preset!r} has no fast tokenizer: choose an encoder that has one"
+        )
+    return {"vocabulary_size": len(tokenizer)}
+
+
+def train_texts(sources: list[Source], folders: list[str]) -> Iterator[str]:
+    """The texts that training may see, source by source, from the folders of their examples."""
+    for source, folder in zip(sources, folders, strict=True):
+        if not _trains(source):
+            continue
+        labels = (source.label_roles or {}).get("train")
+        for batch in iterate_shards(folder, columns=["text", "text_pair", "label"]):
+            if labels is not None:
+                batch = batch.filter(pc.is_in(batch["label"], value_set=_strings(labels)))
+            yield from batch["text"].to_pylist()
+            yield from batch["text_pair"].drop_null().to_pylist()
+
+
+def _trains(source: Source) -> bool:
+    return source.role == "train" or "train" in (source.label_roles or {})
+
+
+def _strings(values: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.array(list(values), pa.string())
+
+
+def _pretrained(preset: str) -> Any:
+    from transformers import AutoTokenizer
+
+    try:
+        return AutoTokenizer.from_pretrained(preset.removeprefix("hf://"), trust_remote_code=False)
+    except Exception as error:  # whatever the hub, the network or a missing file raises
+        raise ConfigError(
+            f"encoder.preset {preset!r} has no tokenizer that can be read: {error}. Expected a folder "
+            "with tokenizer.json, or an address such as hf://google-bert/bert-base-uncased"
+        ) from error
+
+
+def _learned(encoder: EncoderSpec, texts: Iterable[str]) -> Any:
+    """A lower-cased BERT WordPiece; the same texts give the same vocabulary."""
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertTokenizerFast
+
+    assert encoder.scratch is not None
+    wordpiece = BertWordPieceTokenizer(lowercase=True)
+    wordpiece.train_from_iterator(
+        texts,
+        vocab_size=encoder.scratch.vocabulary_size,
+        min_frequency=2,
+        limit_alphabet=200,
+        show_progress=False,
+    )
+    return BertTokenizerFast(
+        tokenizer_object=wordpiece._tokenizer, model_max_length=encoder.max_length_tokens
+    )

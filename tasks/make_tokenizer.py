@@ -1,0 +1,23 @@
+"""Make the tokenizer of a run."""
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from metamapping.config import EncoderSpec, Source
+from metamapping.corpus.tokenizer import tokenizer_stage, train_texts, write_tokenizer
+from metamapping.store import Reference, Store
+
+
+@task(task_run_name="make tokenizer", cache_policy=NO_CACHE, persist_result=False)
+def make_tokenizer(
+    home: str, encoder: EncoderSpec, sources: list[Source], examples: list[Reference]
+) -> Reference:
+    """The encoder's own tokenizer, or one learned from the train sources."""
+    store = Store(home)
+    stage = tokenizer_stage(encoder, sources, [each.fingerprint for each in examples])
+    if (done := store.find(stage)) is not None:
+        return done
+    with store.write(stage) as draft:
+        texts = train_texts(sources, [each.path for each in examples])
+        draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
+    return store.find(stage)
