@@ -234,12 +234,8 @@ ORDERS = Notes(
     """),
     {
         "soon": listed("as soon as possible; this time; without delay; as always; for the party"),
-        "ask": listed(
-            "please confirm; let me know; please call first; no bill needed; it is urgent"
-        ),
-        "fault": listed(
-            "the colour was wrong; it came too late; the box was open; it was too small"
-        ),
+        "ask": listed("please confirm; let me know; please call first; no bill needed; it is urgent"),
+        "fault": listed("the colour was wrong; it came too late; the box was open; it was too small"),
         "fault_plural": listed("never came; broke at once; were too big; are great"),
         "fault_last_time": listed("some broke last time; the way is long; it may rain"),
     },
@@ -299,9 +295,7 @@ EVENTS = Notes(
         at <time> the doors of <venue> close.
     """),
     {
-        "where": listed(
-            "in the big hall; in the open air; on two stages; all day long; behind the church"
-        ),
+        "where": listed("in the big hall; in the open air; on two stages; all day long; behind the church"),
         "come": listed("come early; bring your friends; come along; do come; you are welcome"),
     },
     {
@@ -410,9 +404,7 @@ SPORTS = Notes(
     """),
     {
         "score": listed("2-1; 3-0; 4-4; 78-65; 6-3 6-4; 1-0; 5-2; 31-17"),
-        "goals": listed(
-            "twice; three goals; a penalty; ten points; the winner; in the last minute"
-        ),
+        "goals": listed("twice; three goals; a penalty; ten points; the winner; in the last minute"),
         "fans": listed("thousands of fans; the crowd; the home fans; the supporters"),
         "fell": listed("fell apart; had no chance; were slow; found no way to the goal"),
     },

@@ -38,7 +38,7 @@ def sample_messages(desk: Desk, rng: random.Random, label: str) -> Iterator[str]
     common = some_of(ACTS[intent.act], rng, 0.7) if intent.act else []
     slots = {"it": intent.objects, **COMMON}
     while True:
-        own = not common or rng.random() < 0.4
+        own = not common or rng.random() < 0.33
         text = say(rng.choice(intent.own if own else common), slots, rng)
         if rng.random() < 0.3:
             text = say(rng.choice(OPENINGS), slots, rng) + " " + text
@@ -59,9 +59,7 @@ COMMON = {
     "want": listed("i want to; i would like to; i need to; i wish to; i have to; let me; help me"),
     "can": listed("can i; could i; is it possible to; how do i; how can i; where do i; may i"),
     "you": listed("can you; could you; please; would you"),
-    "day": listed(
-        "Monday; Tuesday; Thursday; Friday; Saturday; the weekend; Easter; Monday morning"
-    ),
+    "day": listed("Monday; Tuesday; Thursday; Friday; Saturday; the weekend; Easter; Monday morning"),
     "soon": listed("today; as soon as possible; right now; this week; quickly; ;;;"),
 }
 OPENINGS = listed(

@@ -52,27 +52,24 @@ def _question(template: str, verbs: list[str], thing: str, rng: random.Random) -
 
 
 def _states(
-    things: dict[str, list[str]],
-    talk: tuple[list[str], list[str]],
-    rng: random.Random,
-    *,
-    agrees: bool,
+    things: dict[str, list[str]], talk: tuple[list[str], ...], rng: random.Random, *, agrees: bool
 ) -> Iterator[Pair]:
-    first_talk, second_talk = talk
+    """Pairs about the state of a thing.
+
+    Contradictions are as often denials of the same word as they are opposites: in real inference
+    pairs, too, "not" gives many contradictions away. One agreement in ten denies the opposite.
+    """
+    first_talk, second_talk, denials = talk
     while True:
         state = rng.choice(list(things))
         thing = rng.choice(things[state])
-        words = list(STATES[state])
-        rng.shuffle(words)
-        now, opposite = words
+        now, opposite = rng.sample(STATES[state], 2)
+        denied = rng.random() < (0.1 if agrees else 0.5)
         first = rng.choice(now)
-        second = rng.choice([word for word in now if word != first] if agrees else opposite)
-        if rng.random() < 0.25:
-            # The same said by denying the opposite, or denied by the word itself.
-            second = "not " + rng.choice(opposite if agrees else now)
+        second = rng.choice(now if agrees != denied else opposite)
         yield (
             _statement(first_talk, {"it": [thing], "state": [first]}, rng),
-            _statement(second_talk, {"it": [thing], "state": [second]}, rng),
+            _statement(denials if denied else second_talk, {"it": [thing], "state": [second]}, rng),
         )
 
 
@@ -127,30 +124,24 @@ QUESTIONS = lines("""
 """)
 
 STATES: dict[str, tuple[list[str], list[str]]] = {
-    "open": (listed("open; wide open; unlocked"), listed("closed; shut; locked")),
-    "hot": (listed("hot; very warm; boiling"), listed("cold; icy; freezing")),
-    "clean": (listed("clean; spotless; freshly washed"), listed("dirty; full of mud; filthy")),
-    "full": (listed("full; crowded; packed"), listed("empty; deserted; without anybody inside")),
-    "new": (listed("new; modern; built this year"), listed("old; ancient; a hundred years old")),
-    "quiet": (listed("quiet; silent; calm"), listed("loud; noisy; full of noise")),
-    "cheap": (listed("cheap; a bargain; good value"), listed("expensive; dear; overpriced")),
-    "broken": (listed("broken; out of order; defective"), listed("working; in order; repaired")),
-    "big": (listed("big; large; huge"), listed("small; tiny; little")),
-    "dry": (listed("dry; without a drop of water"), listed("wet; soaked; dripping")),
-    "happy": (listed("happy; glad; in a good mood"), listed("sad; unhappy; in a bad mood")),
-    "awake": (listed("awake; up already; out of bed"), listed("asleep; sleeping; still in bed")),
+    "open": (listed("open; unlocked"), listed("closed; shut")),
+    "hot": (listed("hot; very warm"), listed("cold; freezing")),
+    "clean": (listed("clean; spotless"), listed("dirty; full of mud")),
+    "full": (listed("crowded; full of people"), listed("empty; deserted")),
+    "new": (listed("new; modern"), listed("old; ancient")),
+    "quiet": (listed("quiet; silent"), listed("loud; noisy")),
+    "broken": (listed("broken; out of order"), listed("working; repaired")),
+    "dry": (listed("dry; without a drop of water"), listed("wet; soaked")),
 }
 HOME_THINGS = {
-    "open": listed("the kitchen window; the front door; the garage; the cellar door; the fridge"),
+    "open": listed("the kitchen window; the front door; the garage; the cellar door; the gate"),
     "hot": listed("the soup; the tea; the oven; the bath water; the living room"),
     "clean": listed("the carpet; the white shirt; the bathroom; the floor; the car"),
+    "full": listed("the kitchen; our garden; the balcony; the living room; the pool"),
+    "new": listed("the sofa; our house; the piano; the bathroom; the table"),
     "quiet": listed("the dog; the fridge; the baby; the washing machine; the flat upstairs"),
     "broken": listed("the lamp; the heating; the television; the doorbell; the toaster"),
-    "big": listed("the new sofa; our garden; the balcony; the fish tank; her room"),
-    "dry": listed("the towel; the washing; the firewood; the bathroom floor"),
-    "happy": listed("grandmother; my little brother; the whole family; our neighbour"),
-    "awake": listed("the baby; my father; the cat; our guest"),
-    "cheap": listed("the rent; the new carpet; the second-hand piano; electricity"),
+    "dry": listed("the towel; the washing; the firewood; the bathroom floor; the grass"),
 }
 HOME_TALK = (
     lines("""
@@ -174,28 +165,33 @@ HOME_TALK = (
         so {it} is {state}
         in other words, {it} is {state}
     """),
+    lines("""
+        {it} is not {state}
+        it is not true that {it} is {state}
+        {it} is never {state}
+        nobody could say that {it} is {state}
+        {it} is not {state} at all
+    """),
 )
 VILLAGE_THINGS = {
     "open": listed("the village shop; the town hall; the bridge; the museum; the mill"),
+    "hot": listed("the lake; the church; the school; the bakery; the month of May"),
+    "clean": listed("the river; the beach; the fountain; the bus; the market"),
     "full": listed("the church; the bus; the market square; the school; the festival tent"),
     "new": listed("the fire station; the stone bridge; the school roof; the tram"),
     "quiet": listed("the main street; the harbour; the playground; the forest path"),
-    "clean": listed("the river; the beach; the fountain; the bus shelter"),
-    "cheap": listed("the ferry; the land by the lake; the market fruit; the new houses"),
-    "dry": listed("the football field; the river bed; the hay; the summer"),
-    "happy": listed("the mayor; the fishermen's choir; the baker; the winning team"),
     "broken": listed("the church clock; the ferry; the water pump; the street light"),
-    "big": listed("the harvest; the crowd; the new stable; the old oak"),
+    "dry": listed("the football field; the river bed; the hay; the summer"),
 }
 VILLAGE_TALK = (
     lines("""
         {it} is {state}, the paper writes
-        visitors tell us that {it} is {state}
+        visitors say that {it} is {state}
         {it} was {state} on [Sunday|market day|the first of May]
         since the storm {it} has been {state}
-        it was announced that {it} is {state}
+        we hear that {it} is {state}
         the farmers think that {it} is {state}
-        {it} is {state}, and nobody knows for how long
+        {it} is {state}, and nobody knows why
         these days {it} is {state}
     """),
     lines("""
@@ -205,5 +201,12 @@ VILLAGE_TALK = (
         the radio reports that {it} is {state}
         you hear that {it} is {state}
         {it} seems to be {state}
+    """),
+    lines("""
+        people say that {it} is not {state}
+        nobody finds {it} {state}
+        {it} was never {state}, says the postman
+        it is not true that {it} is {state}
+        you would not call {it} {state}
     """),
 )

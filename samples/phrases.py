@@ -59,9 +59,7 @@ def roughen(text: str, rng: random.Random) -> str:
     if rng.random() < 0.07:
         text = _typo(text, rng)
     if rng.random() < 0.04:
-        text = (
-            text.replace(" and ", " &amp; ").replace("'", "&#39;").replace(" but ", " &ndash; but ")
-        )
+        text = text.replace(" and ", " &amp; ").replace("'", "&#39;").replace(" but ", " &ndash; but ")
     if rng.random() < 0.02:
         text = text.replace(" ", "  ", 2)
     return text

@@ -67,9 +67,14 @@ def _review(
     slots: Slots,
     rng: random.Random,
 ) -> str:
+    spoken: set[str] = set()
+
     def clause(of: str) -> str:
         common, own = clauses[of]
-        return say(rng.choice(common if rng.random() < 0.6 else own), slots, rng)
+        pool = common if rng.random() < 0.6 else own
+        template = rng.choice([template for template in pool if template not in spoken])
+        spoken.add(template)
+        return say(template, slots, rng)
 
     parts = [clause(label)]
     shape = rng.random()
@@ -263,9 +268,7 @@ COFFEE_SHOP = Domain(
         "coffee; cappuccino; espresso; latte; cake; carrot cake; seating; atmosphere; music;"
         "hot chocolate; terrace; breakfast; tea; milk foam; queue; smell"
     ),
-    things=listed(
-        "muffins; croissants; sandwiches; tables; cookies; prices; baristas; cups; bagels"
-    ),
+    things=listed("muffins; croissants; sandwiches; tables; cookies; prices; baristas; cups; bagels"),
     praise=lines("""
         my cup was hot, strong and full of flavour
         the beans are roasted on the spot and you can taste it
@@ -495,9 +498,7 @@ PHONE_APP = Domain(
         "design; login; search; update; menu; map; start screen; dark mode; calendar; sync; speed;"
         "layout; camera function; backup; registration"
     ),
-    things=listed(
-        "icons; settings; reminders; messages; ads; colours; updates; functions; widgets"
-    ),
+    things=listed("icons; settings; reminders; messages; ads; colours; updates; functions; widgets"),
     praise=lines("""
         it opens in a blink
         i found everything at once without any help
@@ -580,9 +581,7 @@ RESTAURANT = Domain(
         "soup; steak; pizza; pasta; fish; dessert; wine; salad; service; menu; curry; sauce;"
         "kitchen; starter; roast; dining room; rice; bill"
     ),
-    things=listed(
-        "portions; dishes; noodles; vegetables; chips; waiters; dumplings; drinks; oysters"
-    ),
+    things=listed("portions; dishes; noodles; vegetables; chips; waiters; dumplings; drinks; oysters"),
     praise=lines("""
         the meat melted on the tongue
         we licked our plates clean

@@ -50,7 +50,7 @@ def write_samples(folder: Path) -> None:
     for name, sample, labels, columns, suffix in PAIRS:
         rows = []
         for label in labels:
-            found = _fresh_pairs(sample(_rng(name, label), label), 170, taken)
+            found = _fresh_pairs(sample(_rng(name, label), label), 200, taken)
             rows += [(*pair, label) for pair in found]
         _write_table(folder / f"{name}.{suffix}", columns, rows)
     for notes, separator in NOTES:
