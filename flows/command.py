@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -13,10 +12,11 @@ from rich.table import Table
 from metamapping.config import ConfigError, RunConfig, describe_settings, read_config
 from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
+from metamapping.corpus.sources import check_sources
 from metamapping.store import StoreError
 
 
-def main(run_flow: Callable[[RunConfig], str], arguments: list[str] | None = None) -> int:
+def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None = None) -> int:
     """Run the flow on the configuration that the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m flows.meta_pretraining",
@@ -32,7 +32,8 @@ def main(run_flow: Callable[[RunConfig], str], arguments: list[str] | None = Non
     try:
         config = read_config(options.config)
         if options.home:
-            config = config.model_copy(update={"home": os.path.abspath(options.home)})  # noqa: PTH100
+            config = config.at_home(options.home)
+        check_sources(config.home, config.sources)
         published = run_flow(config)
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -14,7 +14,6 @@ from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
 from flows.train_round import train_round
 from metamapping.config import RunConfig
-from metamapping.convergence import FINAL
 from tasks.train import open_training_run
 
 
@@ -27,7 +26,7 @@ def meta_pretraining(config: RunConfig) -> str:
         train_round(run_id, round, config.home)
         evaluate_round(run_id, round, config.home)
         verdict = adjust_round(run_id, round, config.home)
-        if verdict["state"] in FINAL:
+        if verdict["is_final"]:
             break
     return publish(run_id, config.home)
 

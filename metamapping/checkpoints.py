@@ -101,7 +101,7 @@ def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.V
 
 def read_variables(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
     """The variables' values, contiguous as safetensors asks."""
-    return {name: np.ascontiguousarray(v.numpy()) for name, v in variables.items()}
+    return {name: np.array(v.numpy(), order="C") for name, v in variables.items()}
 
 
 def assign_variables(

@@ -134,7 +134,7 @@ CleanerName = Literal["encoding", "html", "unicode", "control", "urls", "users",
 
 
 class CleaningSpec(_Part):
-    """How records become examples: what is changed in a text, and which rows are left out."""
+    """What is changed in a text, in the corpus and later in the texts that users give."""
 
     cleaners: list[CleanerName] = Field(
         default=["encoding", "html", "unicode", "control", "whitespace"],
@@ -143,8 +143,56 @@ class CleaningSpec(_Part):
     repair_tags: bool = Field(
         True, description="`ner`: an I- tag that continues nothing begins an entity, else is rejected."
     )
+
+
+class FilterSpec(_Part):
+    """Which rows are left out for what their text is; a pair counts as one text."""
+
     min_characters: int = Field(1, ge=1, description="Shorter texts are rejected.")
     max_characters: int = Field(20_000, ge=1, description="Longer texts are rejected.")
+    min_words: int = Field(1, ge=1, description="Texts of fewer words are rejected.")
+    max_words: int | None = Field(None, ge=1, description="Texts of more words are rejected.")
+    min_tokens: int | None = Field(None, ge=1, description="Texts of fewer tokens are rejected.")
+    max_tokens: int | None = Field(
+        None, ge=1, description="Texts of more tokens are rejected; nothing set: truncated, and kept."
+    )
+    letters: bool = Field(True, description="Reject texts without a single letter or digit.")
+    repetition: bool = Field(
+        True, description="Reject long texts that repeat themselves, by the rules of Gopher."
+    )
+    languages: list[str] = Field(
+        default_factory=list,
+        description="Reject texts in other languages than these (`en`, `de` …). Needs the extra "
+        "`languages`. Nothing set: any language.",
+    )
+
+
+class DuplicateSpec(_Part):
+    """Which rows of one source say what another row says."""
+
+    exact: bool = Field(
+        True,
+        description="Reject texts that stand in the source already, and all of them if their labels "
+        "differ.",
+    )
+    near: bool = Field(
+        True, description="Reject texts nearly like another one of the same label, by MinHash."
+    )
+    threshold: float = Field(
+        0.85, gt=0, le=1, description="Share of common five-byte pieces from which texts are near."
+    )
+    num_permutations: int = Field(128, ge=16, le=1024, multiple_of=8, description="Of MinHash.")
+
+
+class LeakageSpec(_Part):
+    """Whether a text that is trained on may also be held out."""
+
+    check: bool = Field(
+        True,
+        description="Reject training texts that also stand in a validation or test source, and "
+        "validation texts that stand in a test source; nearly the same ones too, as `duplicates` says.",
+    )
+
 
 
 class ScratchEncoder(_Part):
@@ -263,6 +311,9 @@ class RunConfig(_Part):
     sources: list[Source] = Field(min_length=1)
     encoder: EncoderSpec
     cleaning: CleaningSpec = CleaningSpec()
+    filters: FilterSpec = FilterSpec()
+    duplicates: DuplicateSpec = DuplicateSpec()
+    leakage: LeakageSpec = LeakageSpec()
     episodes: EpisodeSpec = EpisodeSpec()
     training: TrainingSpec = TrainingSpec()
     evaluation: EvaluationSpec = EvaluationSpec()
@@ -280,6 +331,12 @@ class RunConfig(_Part):
         if unknown:
             raise ValueError(f"training.source_weights names no source: {', '.join(sorted(unknown))}")
         return self
+
+    def at_home(self, home: str) -> RunConfig:
+        """The same run in another home: an address as it is, a folder made absolute."""
+        if "://" not in home:
+            home = str(Path(home).expanduser().absolute())
+        return self.model_copy(update={"home": home})
 
     def sources_with(self, role: Role) -> list[Source]:
         """The sources that serve ``role``, wholly or with some of their labels."""
@@ -393,8 +450,7 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
         preset = str(folder / preset)
     encoder = config.encoder.model_copy(update={"preset": preset})
     sources = [_resolve_source(source, folder) for source in config.sources]
-    home = config.home if "://" in config.home else str(Path(config.home).expanduser().absolute())
-    return config.model_copy(update={"sources": sources, "encoder": encoder, "home": home})
+    return config.model_copy(update={"sources": sources, "encoder": encoder}).at_home(config.home)
 
 
 def _resolve_source(source: Source, folder: Path) -> Source:

@@ -157,9 +157,9 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
     if len(history) >= round:
         return history[round - 1]
     config, report = run.config, evaluate_stage(run, round)
-    reports = [*(judged.report for judged in history), report]
-    verdict = judge(reports, config.convergence)
-    adjustments = adjust(reports, verdict, training_of(config.training, history), config.adjustment)
+    verdict = judge([*(judged.report for judged in history), report], config.convergence)
+    training = training_of(config.training, history)
+    adjustments = adjust(history, report, verdict, training, config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
     run.append_round(judged)
     return judged

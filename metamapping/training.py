@@ -80,8 +80,9 @@ def build_learner(
     learner = Learner(
         encoder=encoder,
         mapping=MetaMapping(encoder.dim),
-        encoder_optimizer=keras.optimizers.AdamW(weight_decay=training.weight_decay),
-        mapping_optimizer=keras.optimizers.AdamW(weight_decay=0.0),
+        # Named, since the names stand in checkpoints and Keras numbers unnamed ones by process.
+        encoder_optimizer=keras.optimizers.AdamW(weight_decay=training.weight_decay, name="adamw"),
+        mapping_optimizer=keras.optimizers.Adam(name="adam"),
     )
     learner.encoder_optimizer.build(learner.encoder_variables)
     learner.mapping_optimizer.build(learner.mapping_variables)

@@ -16,7 +16,7 @@ from metamapping.stages import adjust_stage
 
 @task(task_run_name="judge round {round}", cache_policy=NO_CACHE)
 def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
-    """Judge the round; return the verdict, after writing verdict and adjustments to the history."""
+    """Write verdict and adjustments to the history; return the verdict, and whether it is final."""
     run = RunFolder(home, run_id)
     judged = adjust_stage(run, round)
     get_run_logger().info("round %d: %s. %s", round, judged.verdict.state, judged.verdict.sentence)
@@ -25,4 +25,4 @@ def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
         markdown=rounds_markdown(run.read_history()),
         description=f"The rounds of {run_id}: {judged.verdict.sentence}",
     )
-    return judged.verdict.model_dump(mode="json")
+    return {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}

@@ -4,14 +4,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config import Source
-from metamapping.corpus.sources import check_source, records_stage
-from metamapping.store import Store
+from metamapping.corpus import sources as corpus_sources
 
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)
 def check_sources(home: str, sources: list[Source]) -> None:
     """Open each source that was not read before; raises ``ConfigError`` for all that are refused."""
-    store = Store(home)
-    for source in sources:
-        if store.find(records_stage(source)) is None:
-            check_source(source)
+    corpus_sources.check_sources(home, sources)

@@ -11,7 +11,7 @@ is, for fingerprints, is its bytes and how they are read; never its role, readab
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ import pyarrow as pa
 from metamapping.config import ConfigError, Source
 from metamapping.corpus.formats import MALFORMED, Row, column_names, read_file, rows_of_batch
 from metamapping.corpus.shards import RECORDS, ShardWriter
-from metamapping.store import Stage, fingerprint_file
+from metamapping.store import Stage, Store, fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
@@ -53,6 +53,14 @@ def write_records(
     if not shards.num_rows:
         raise ConfigError(f"source {source.name!r} has no rows: check its files")
     return {"rows_out": shards.num_rows}
+
+
+def check_sources(home: str, sources: Sequence[Source]) -> None:
+    """Open each source that the store does not hold yet; raises ``ConfigError``."""
+    store = Store(home)
+    for source in sources:
+        if store.find(records_stage(source)) is None:
+            check_source(source)
 
 
 def check_source(source: Source) -> None:
