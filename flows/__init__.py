@@ -1,6 +1,6 @@
 """Flows: the story of a run, one file a flow.
 
-Nothing is reported to anyone, and the embedded server's farewell to its own unfinished bookkeeping
+Nothing is reported to anyone, TensorFlow does not talk about missing GPUs, and the embedded server's farewell to its own unfinished bookkeeping
 (pages of cancelled database calls at exit) is kept off the terminal. What the environment says wins.
 """
 
@@ -9,3 +9,4 @@ import os
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -36,8 +36,8 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
     """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
-    save_file(read_variables(model_variables(learner.encoder, learner.mapping)), draft / WEIGHTS)
-    save_file(read_variables(_optimizer_variables(learner)), draft / OPTIMIZER)
+    write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
+    write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
     write_json(draft / STATE, state)
     if folder.exists():
         shutil.rmtree(folder)
@@ -89,9 +89,8 @@ def latest_partial(folder: Path) -> Path | None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Drop what a killed round left, drafts too."""
-    for path in [*_partials(folder), *folder.glob(".draft-*")]:
-        shutil.rmtree(path)
+    """Drop the folder of a round's partial checkpoints, once the round's own is written."""
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
@@ -99,9 +98,10 @@ def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.V
     return _named("encoder", encoder.backbone.weights) | _named("mapping", mapping.weights)
 
 
-def read_variables(variables: dict[str, keras.Variable]) -> dict[str, np.ndarray]:
-    """The variables' values, contiguous as safetensors asks."""
-    return {name: np.array(v.numpy(), order="C") for name, v in variables.items()}
+def write_variables(variables: dict[str, keras.Variable], path: Path) -> None:
+    """Write the variables' values as safetensors, readable by whom the folder is."""
+    save_file({name: np.array(v.numpy(), order="C") for name, v in variables.items()}, path)
+    path.chmod(0o644)
 
 
 def assign_variables(

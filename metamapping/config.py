@@ -156,7 +156,7 @@ class FilterSpec(_Part):
     max_tokens: int | None = Field(
         None, ge=1, description="Texts of more tokens are rejected; nothing set: truncated, and kept."
     )
-    letters: bool = Field(True, description="Reject texts without a single letter or digit.")
+    letters: bool = Field(True, description="Reject texts without a single letter.")
     repetition: bool = Field(
         True, description="Reject long texts that repeat themselves, by the rules of Gopher."
     )
@@ -264,6 +264,9 @@ class EvaluationSpec(_Part):
     shots: list[Annotated[int, Field(ge=0)]] = Field(default=[0, 1, 4], min_length=1)
     num_queries: int = Field(10, ge=1, description="Queries a label; for `ner`, sentences in all / ways.")
     num_episodes: int = Field(30, ge=2, description="Episodes for each source and number of shots.")
+    max_texts: int = Field(
+        1_000, ge=10, description="Texts of a source that its episodes draw from, alike for each label."
+    )
 
 
 class ConvergenceSpec(_Part):
@@ -272,7 +275,12 @@ class ConvergenceSpec(_Part):
     max_rounds: int = Field(5, ge=1)
     min_rounds: int = Field(1, ge=1, description="No convergence before this.")
     patience: int = Field(2, ge=1, description="Rounds without a gain before it has converged.")
-    target_accuracy: float | None = Field(None, ge=0, le=1, description="Stop when it is reached.")
+    target_accuracy: float | None = Field(
+        None, ge=0, le=1, description="Stop when the mean over validation sources reaches it."
+    )
+    task_targets: dict[TaskType, Annotated[float, Field(ge=0, le=1)]] = Field(
+        default_factory=dict, description="The same by task type; all targets must be reached."
+    )
     max_seconds: float | None = Field(None, gt=0, description="Training time of all rounds.")
     population: Literal["sources", "episodes"] = Field(
         "sources",
@@ -281,6 +289,12 @@ class ConvergenceSpec(_Part):
     )
     max_loss_factor: float = Field(
         2.0, gt=1, description="Diverged above this many times an earlier round's highest source loss."
+    )
+    max_source_fall: float | None = Field(
+        None,
+        ge=0,
+        description="Diverged where a source falls clearly more than this below its untrained "
+        "baseline, whatever the others gain. Nothing set: only where the mean gains nothing.",
     )
 
     @model_validator(mode="after")
@@ -327,6 +341,13 @@ class RunConfig(_Part):
         for role in ROLES:
             if role not in present:
                 raise ValueError(f"no source has the role {role!r}: give at least one source that role")
+        validated = {source.task_type for source in self.sources_with("validation")}
+        for task_type in self.convergence.task_targets:
+            if task_type not in validated:
+                raise ValueError(
+                    f"convergence.task_targets has a target for {task_type!r}, but no validation "
+                    "source has that task type: add one or drop the target"
+                )
         unknown = set(self.training.source_weights) - {source.name for source in self.sources}
         if unknown:
             raise ValueError(f"training.source_weights names no source: {', '.join(sorted(unknown))}")

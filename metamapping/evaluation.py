@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -54,20 +54,26 @@ def draw_episodes(
     space: LabelSpace, spec: EvaluationSpec, *, seed: int
 ) -> dict[int, list[Episode]]:
     """The fixed episodes of a source, by number of shots; they depend on its name and the seed."""
-    episodes = {}
-    for shots in spec.shots:
-        rng = np.random.default_rng(
-            [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode()), shots]
-        )
-        episodes[shots] = sample_episodes(
-            rng,
-            space,
+    stream = [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode())]
+    pool = _limited(space, spec, np.random.default_rng(stream))
+    return {
+        shots: sample_episodes(
+            np.random.default_rng([*stream, shots]),
+            pool,
             ways=spec.ways,
             shots=shots,
             num_queries=spec.num_queries,
             num_episodes=spec.num_episodes,
         )
-    return episodes
+        for shots in spec.shots
+    }
+
+
+def _limited(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Generator) -> LabelSpace:
+    """The same space with fewer examples a label, so that evaluation encodes a bounded number."""
+    least = max(spec.shots) + spec.num_queries
+    most = max(least, spec.max_texts // len(space.labels))
+    return replace(space, rows_of=tuple(rng.permutation(rows)[:most] for rows in space.rows_of))
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from typing import Any
 
 import keras
 import keras_hub
-from safetensors.numpy import save_file
 
 from metamapping.checkpoints import (
     assign_variables,
@@ -79,7 +78,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         shutil.copytree(
             model.tokenizer_folder, draft, ignore=shutil.ignore_patterns(MANIFEST, ".*")
         )
-        save_file(read_variables(model_variables(model.encoder, model.mapping)), draft / MODEL)
+        write_variables(model_variables(model.encoder, model.mapping), draft / MODEL)
         write_json(draft / ENCODER, _encoder_json(model.encoder.backbone))
         settings = {
             "format_version": FORMAT_VERSION,

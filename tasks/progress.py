@@ -1,36 +1,59 @@
-"""Progress of a task, as a progress artifact in the UI and as lines of its log.
-
-NOTE to its owner: the corpus worker overwrote this file by accident at 03:34, before it was ever
-committed, and wrote this stand-in from the places that call it. Please put your own version back.
-"""
+"""Progress of a task: a moving bar in a terminal, lines in a log, a progress artifact in the UI."""
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-SECONDS_BETWEEN = 2.0
+Advance = Callable[[int, str], None]
+
+LOG_EVERY_SECONDS = 15.0
+ARTIFACT_EVERY_SECONDS = 5.0
 
 
 @contextmanager
-def show_progress(title: str, *, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A function to call with what is done of ``total`` and a word about it."""
-    logger = get_run_logger()
-    artifact = create_progress_artifact(progress=0.0, description=title)
-    spoken = time.monotonic()
+def show_progress(description: str, *, total: int) -> Iterator[Advance]:
+    """Yields ``advance(done, note)``: how much is done of ``total``, and a few words on it."""
+    artifact = create_progress_artifact(progress=0.0, description=description)
+    due_log, due_artifact = _every(LOG_EVERY_SECONDS), _every(ARTIFACT_EVERY_SECONDS)
+    in_terminal = sys.stderr.isatty()
+    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    bar = Progress(
+        *columns,
+        TextColumn("{task.fields[note]}"),
+        console=Console(stderr=True),
+        disable=not in_terminal,
+    )
+    with bar:
+        row = bar.add_task(description, total=total, note="")
 
-    def advance(done: int, note: str) -> None:
-        nonlocal spoken
-        now = time.monotonic()
-        if now - spoken < SECONDS_BETWEEN and done < total:
-            return
-        spoken = now
-        update_progress_artifact(artifact, progress=100.0 * done / max(total, 1))
-        logger.info("%s: %d of %d, %s", title, done, total, note)
+        def advance(done: int, note: str = "") -> None:
+            bar.update(row, completed=done, note=note)
+            if not in_terminal and (due_log() or done == total):
+                get_run_logger().info("%s: %d of %d %s", description, done, total, note)
+            if due_artifact():
+                update_progress_artifact(artifact, progress=100.0 * done / max(1, total))
 
-    yield advance
+        yield advance
     update_progress_artifact(artifact, progress=100.0)
+
+
+def _every(seconds: float) -> Callable[[], bool]:
+    """A function that answers whether this many seconds have gone since it last said yes."""
+    last = time.monotonic()
+
+    def due() -> bool:
+        nonlocal last
+        if time.monotonic() - last < seconds:
+            return False
+        last = time.monotonic()
+        return True
+
+    return due

@@ -24,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.config import ConfigError, Source
+from metamapping.corpus.mentions import mentions
 
 MALFORMED = "malformed_row"
 # A longer field or line is a broken file (a quote that never closes, a missing line end), and would
@@ -80,7 +81,8 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
             return
         with _open_text(path, source.encoding) as file:
             if kind == "conll":
-                yield from _read_conll(file, source)
+                is_ner = source.task_type == "ner"
+                yield from (_read_conll if is_ner else _read_mentions)(file, source)
             elif kind == "jsonl":
                 yield from _read_jsonl(file, source, path)
             else:
@@ -211,6 +213,16 @@ def nested(record: Any, name: str) -> Any:
         else:
             return None
     return record
+
+
+def _read_mentions(file: TextIO, source: Source) -> Iterator[Row]:
+    """The typed mentions of all sentences, as pairs of sentence and mention."""
+    for row in _read_conll(file, source):
+        if row.fault is not None:
+            yield row
+            continue
+        for mention, kind in mentions(row.text, row.label):
+            yield Row(row.line, " ".join(row.text), mention, kind)
 
 
 def _read_conll(file: TextIO, source: Source) -> Iterator[Row]:

@@ -1,0 +1,1 @@
+"""Benchmarks: against published tables, against peers, and against physical limits."""
