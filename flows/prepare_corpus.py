@@ -11,10 +11,13 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from metamapping.config import RunConfig, read_config
+from metamapping.corpus.examples import Rules
 from tasks.check_sources import check_sources
 from tasks.clean_source import clean_source
+from tasks.find_leaks import find_leaks
 from tasks.make_tokenizer import make_tokenizer
 from tasks.read_source import read_source
+from tasks.screen_source import screen_source
 from tasks.tokenize_source import tokenize_source
 
 
@@ -27,20 +30,26 @@ from tasks.tokenize_source import tokenize_source
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:
     """The tokens of every source, in the configuration's order, and the tokenizer they were made with."""
     home, length = config.home, config.encoder.max_length_tokens
+    rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
     records = [read_source.submit(home, source) for source in config.sources]
     cleaned = [
-        clean_source.submit(home, source, config.cleaning, read)
+        clean_source.submit(home, source, rules, read)
         for source, read in zip(config.sources, records, strict=True)
     ]
     examples = [each.result() for each in cleaned]
-    tokenizer = make_tokenizer(home, config.encoder, config.sources, examples)
+    leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
+    tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
         tokenize_source.submit(home, source, length, each, tokenizer)
         for source, each in zip(config.sources, examples, strict=True)
     ]
+    screened = [
+        screen_source.submit(home, source, tokens, leaks)
+        for source, tokens in zip(config.sources, tokenized, strict=True)
+    ]
     return {
-        "tokens": [each.result().model_dump(mode="json") for each in tokenized],
+        "tokens": [each.result().model_dump(mode="json") for each in screened],
         "tokenizer": tokenizer.model_dump(mode="json"),
     }
 

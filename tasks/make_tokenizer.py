@@ -10,14 +10,19 @@ from metamapping.store import Reference, Store
 
 @task(task_run_name="make tokenizer", cache_policy=NO_CACHE, persist_result=False)
 def make_tokenizer(
-    home: str, encoder: EncoderSpec, sources: list[Source], examples: list[Reference]
+    home: str,
+    encoder: EncoderSpec,
+    sources: list[Source],
+    examples: list[Reference],
+    leaks: Reference,
 ) -> Reference:
     """The encoder's own tokenizer, or one learned from the train sources."""
     store = Store(home)
-    stage = tokenizer_stage(encoder, sources, [each.fingerprint for each in examples])
+    fingerprints = [each.fingerprint for each in examples]
+    stage = tokenizer_stage(encoder, sources, fingerprints, leaks.path)
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft:
-        texts = train_texts(sources, [each.path for each in examples])
+        texts = train_texts(sources, [each.path for each in examples], leaks.path)
         draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
     return store.find(stage)

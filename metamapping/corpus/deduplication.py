@@ -1,72 +1,117 @@
-"""Duplicates: rows of one source that say the same text again.
+"""Duplicates: rows of one source that say the same text again, or nearly.
 
-Equal are texts that differ in capitals alone. The first row of equal texts stays and the others are
-duplicates; where their labels differ nobody knows which is right, and all are rejected as a conflict.
-Keys lie on disk and are sorted in bounded buckets, so memory does not grow with the source.
+Equal are texts that differ in capitals alone: the first stays and the others are duplicates; where
+their labels differ nobody knows which is right, and all are rejected as a conflict. Nearly alike are
+texts whose signatures agree to the threshold: of those with one label the first stays. (With another
+label they stay: the little in which they differ is what a model is to learn.) Pairs are equal if both
+texts are, and nearly alike if the first is and the second equal. Keys lie on disk and are sorted in
+bounded buckets, so memory grows by a byte a row and with what is found, no more.
 
-    keys = KeyFile(folder / "keys")
-    keys.add(positions, texts, labels)
-    verdicts = find_duplicates(keys.read(), num_rows)      # int8 (num_rows,): KEEP, DUPLICATE, CONFLICT
+    with KeyWriter(folder, spec) as writer:
+        writer.add(positions, rows)
+    keys = read_keys(folder, spec.num_permutations)
+    verdicts = find_duplicates(keys, num_rows, spec)     # int8 (num_rows,): KEEP, DUPLICATE …
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-KEEP, DUPLICATE, CONFLICT = 0, 1, 2
-REASONS = {DUPLICATE: "duplicate", CONFLICT: "conflict"}
+from metamapping.config import DuplicateSpec
+from metamapping.corpus.signatures import band_keys, num_bands, sign, similarity
 
-KEY = np.dtype([("text", np.uint64), ("label", np.uint64), ("position", np.int64)])
+KEEP, DUPLICATE, CONFLICT, NEAR_DUPLICATE = 0, 1, 2, 3
+REASONS = ("duplicate", "conflict", "near_duplicate")  # of the verdicts from 1
+
+KEY = np.dtype([("text", np.uint64), ("label", np.uint64), ("position", np.int64), ("is_signed", np.bool_)])
 _KEYS_PER_BUCKET = 1_000_000
 
 
-def text_keys(texts: pa.Array) -> np.ndarray:
-    """64 bits of each text without its capitals; ten million texts collide once in 400,000 times."""
-    return _digests(pc.utf8_lower(texts))
+class Keys(NamedTuple):
+    """What a source's rows are told apart by, mapped from the disk.
+
+    ``rows``: ``KEY (num_keys,)``; positions ascend. Where near duplicates are looked for,
+    ``signatures``: uint32 ``(num_keys, num_permutations)``, and ``bands``: for each band uint64
+    ``(num_keys,)``; else nothing.
+    """
+
+    rows: np.ndarray
+    signatures: np.ndarray
+    bands: list[np.ndarray]
 
 
-class KeyFile:
-    """The keys of a source's rows, appended batch by batch and read as one array on disk."""
+class KeyWriter:
+    """The keys of a source's rows, appended batch by batch to files in ``folder``."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._file = path.open("wb")
+    def __init__(self, folder: Path, spec: DuplicateSpec) -> None:
+        folder.mkdir()
+        self._spec = spec
+        self._files = ExitStack()
+        names = ["rows", "signatures"]
+        self._bands = num_bands(spec.threshold, spec.num_permutations) if spec.near else 0
+        names += [_band_name(band) for band in range(self._bands)]
+        self._file = {name: self._files.enter_context((folder / name).open("wb")) for name in names}
 
-    def add(self, positions: np.ndarray, texts: pa.Array, labels: pa.Array) -> None:
-        """Append the keys of the rows at ``positions``."""
-        keys = np.empty(len(positions), KEY)
-        keys["text"] = text_keys(texts)
-        keys["label"] = _digests(labels)
+    def add(self, positions: np.ndarray, rows: pa.Table) -> None:
+        """Append the keys of ``rows`` (of ``EXAMPLES``) at ``positions``, which go on from before."""
+        keys = np.zeros(len(positions), KEY)
+        texts, pairs = _digests(pc.utf8_lower(rows["text"])), None
+        if rows["text_pair"].null_count < rows.num_rows:
+            pairs = _digests(pc.utf8_lower(rows["text_pair"])) * np.uint64(0x9E3779B97F4A7C15)
+        keys["text"] = texts if pairs is None else texts ^ pairs
+        keys["label"] = _digests(pc.coalesce(rows["label"], pc.binary_join(rows["tags"], " ")))
         keys["position"] = positions
-        keys.tofile(self._file)
+        if self._spec.near:
+            permutations = self._spec.num_permutations
+            signatures, keys["is_signed"] = sign(rows["text"], permutations, salts=pairs)
+            signatures.tofile(self._file["signatures"])
+            for band, values in enumerate(band_keys(signatures, self._bands)):
+                values.tofile(self._file[_band_name(band)])
+        keys.tofile(self._file["rows"])
 
-    def read(self) -> np.ndarray:
-        """All keys, ``KEY (num_keys,)``, mapped from the disk."""
-        self._file.close()
-        if not self.path.stat().st_size:
-            return np.empty(0, KEY)
-        return np.memmap(self.path, KEY, mode="r")
+    def __enter__(self) -> KeyWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._files.close()
 
 
-def find_duplicates(keys: np.ndarray, num_rows: int) -> np.ndarray:
+def read_keys(folder: Path, num_permutations: int) -> Keys:
+    """The keys that a ``KeyWriter`` wrote, mapped from the disk."""
+    return Keys(
+        _mapped(folder / "rows", KEY),
+        _mapped(folder / "signatures", np.dtype(np.uint32)).reshape(-1, num_permutations),
+        [_mapped(path, np.dtype(np.uint64)) for path in sorted(folder.glob("band-*"))],
+    )
+
+
+def find_duplicates(keys: Keys, num_rows: int, spec: DuplicateSpec) -> np.ndarray:
     """A verdict for each row, int8 ``(num_rows,)``; rows without a key are kept."""
     verdicts = np.zeros(num_rows, np.int8)
-    num_buckets = 1 + len(keys) // _KEYS_PER_BUCKET
-    for bucket in range(num_buckets):
-        mine = keys if num_buckets == 1 else keys[keys["text"] % np.uint64(num_buckets) == bucket]
-        if len(mine):
-            positions, found = _judge(mine)
+    if spec.exact:
+        for bucket in _buckets(keys.rows["text"]):
+            positions, found = _judge_equal(keys.rows[bucket])
             verdicts[positions] = found
+    if spec.near:
+        verdicts[_near(keys, verdicts, spec.threshold)] = NEAR_DUPLICATE
     return verdicts
 
 
-def _judge(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and verdicts of the keys of one bucket."""
+def _judge_equal(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and verdicts of keys among which all equal texts are."""
     keys = np.sort(keys, order=("text", "position"))
     is_first = np.append(True, keys["text"][1:] != keys["text"][:-1])
     group = np.cumsum(is_first) - 1
@@ -78,6 +123,60 @@ def _judge(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return keys["position"], verdicts.astype(np.int8)
 
 
+def _near(keys: Keys, verdicts: np.ndarray, threshold: float) -> np.ndarray:
+    """Positions of the rows that are nearly another, earlier row of their label."""
+    num_keys = len(keys.rows)
+    found = np.empty(0, np.int64)  # a pair of keys as one number, earlier * num_keys + later
+    for band in keys.bands:
+        for bucket in _buckets(band):
+            mine = keys.rows[bucket]
+            rows = bucket[mine["is_signed"] & (verdicts[mine["position"]] == KEEP)]
+            pairs = _pairs_of_equal(band[rows], rows)
+            close = pairs[similarity(keys.signatures, keys.signatures, pairs) >= threshold]
+            found = np.union1d(found, close[:, 0] * num_keys + close[:, 1])
+    if not len(found):
+        return np.empty(0, np.int64)
+    rows, places = np.unique(np.divmod(found, num_keys), return_inverse=True)
+    left, right = places.reshape(2, -1)
+    graph = coo_array((np.ones(len(left), bool), (left, right)), shape=(len(rows), len(rows)))
+    cluster = connected_components(graph, directed=False)[1]
+    labels = np.unique(keys.rows["label"][rows], return_inverse=True)[1]
+    _, firsts = np.unique(cluster * (labels.max() + 1) + labels, return_index=True)
+    positions: np.ndarray = np.delete(keys.rows["position"][rows], firsts)
+    return positions
+
+
+def _pairs_of_equal(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Each row with the first row that has the same value, ``(num_pairs, 2)``, earlier first."""
+    order = np.argsort(values, kind="stable")
+    values, rows = values[order], rows[order]
+    is_first = np.append(True, values[1:] != values[:-1]) if len(values) else np.empty(0, bool)
+    first = rows[is_first][np.cumsum(is_first) - 1] if len(values) else rows
+    return np.stack([first, rows], axis=1)[~is_first]
+
+
+def _buckets(values: np.ndarray) -> Iterator[np.ndarray]:
+    """The places of all values in a few parts of bounded size, equal values in the same part."""
+    num_buckets = 1 + len(values) // _KEYS_PER_BUCKET
+    for bucket in range(num_buckets):
+        places = [
+            start
+            + np.flatnonzero(values[start : start + _KEYS_PER_BUCKET] % np.uint64(num_buckets) == bucket)
+            for start in range(0, len(values), _KEYS_PER_BUCKET)
+        ]
+        if places and len(found := np.concatenate(places)):
+            yield found
+
+
 def _digests(texts: pa.Array) -> np.ndarray:
+    """64 bits of each text; ten million texts collide once in 400,000 times."""
     digests = map(xxhash.xxh3_64_intdigest, texts.cast(pa.binary()).to_pylist())
     return np.fromiter(digests, np.uint64, len(texts))
+
+
+def _band_name(band: int) -> str:
+    return f"band-{band:04d}"
+
+
+def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
+    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)

@@ -1,26 +1,38 @@
 """Examples: records made clean, filtered, and each text once.
 
 In go a source's ``records`` shards, out come its ``examples`` shards and ``rejects.parquet``: every
-record is in one of the two, a reject with its reason. Records are read twice over: once to clean and
-to key them, and once more to write them when all duplicates are known.
+record is in one of the two, a reject with its reason. The work is done in two passes, one that cleans
+and keys the rows, and one that writes them when all duplicates are known; what lies between them, and
+what duplicates are found by, lies on disk. ``keys.parquet`` keeps the keys of the examples, by which
+leaks into other sources are found later.
 
-    counts = write_examples(source, spec, records_folder, folder)
+    counts = write_examples(source, rules, records_folder, folder)
 """
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleaningSpec, Source
+from metamapping.config import CleaningSpec, DuplicateSpec, FilterSpec, Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
-from metamapping.corpus.deduplication import REASONS, KeyFile, find_duplicates
+from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
-from metamapping.corpus.shards import EXAMPLES, REJECTS, ParquetFile, ShardWriter, iterate_shards
+from metamapping.corpus.shards import (
+    EXAMPLES,
+    KEYS,
+    REJECTS,
+    ParquetFile,
+    ShardWriter,
+    iterate_shards,
+)
+from metamapping.corpus.signatures import algorithm
 from metamapping.corpus.sources import Progress
 from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, find_scheme, to_bio
 from metamapping.store import Stage
@@ -37,41 +49,64 @@ _CLEANED = pa.schema(
 )
 
 
-def examples_stage(source: Source, spec: CleaningSpec, records: str) -> Stage:
+class Rules(NamedTuple):
+    """How records become examples."""
+
+    cleaning: CleaningSpec
+    filters: FilterSpec
+    duplicates: DuplicateSpec
+
+
+def examples_stage(source: Source, rules: Rules, records: str) -> Stage:
     """The identity of a source's examples, from its records' fingerprint."""
-    settings = {
-        "cleaning": spec.model_dump(mode="json"),
-        "source": source.model_dump(include={"name", "labels", "drop_labels"}, mode="json"),
-    }
+    settings = {name: part.model_dump(mode="json") for name, part in rules._asdict().items()}
+    for name in ("min_tokens", "max_tokens"):  # what these reject is rejected with the tokens
+        del settings["filters"][name]
+    if rules.duplicates.near:
+        settings["signatures"] = algorithm()
+    settings["source"] = source.model_dump(include={"name", "labels", "drop_labels"}, mode="json")
     return Stage("examples", source.name, _VERSION, settings, [records])
 
 
 def write_examples(
     source: Source,
-    spec: CleaningSpec,
+    rules: Rules,
     records: str | Path,
     folder: Path,
     *,
     on_progress: Progress = lambda rows: None,
 ) -> dict[str, int]:
     """Write examples and rejects into ``folder``; returns rows in, out and rejects, by reason too."""
-    cleaned, keys = folder / "cleaned.arrow", KeyFile(folder / "keys")
-    num_rows = 0
-    scheme = _scheme(records, source.labels) if source.task_type == "ner" else "BIO"
-    with pa.OSFile(str(cleaned), "wb") as file, pa.ipc.new_file(file, _CLEANED) as spill:
-        for batch in iterate_shards(records):
-            rows = _clean(batch, source, spec, scheme)
-            _add_keys(keys, rows, num_rows)
-            spill.write(rows)
-            num_rows += rows.num_rows
-            on_progress(num_rows)
-    verdicts = find_duplicates(keys.read(), num_rows)
-    reasons = _write(cleaned, verdicts, folder)
-    cleaned.unlink()
-    keys.path.unlink()
+    between = folder / "between"
+    between.mkdir()
+    num_rows = _write_cleaned(source, rules, records, between, on_progress)
+    keys = read_keys(between / "keys", rules.duplicates.num_permutations)
+    verdicts = find_duplicates(keys, num_rows, rules.duplicates)
+    reasons = _write(between / "cleaned.arrow", keys, verdicts, folder)
+    shutil.rmtree(between)
     rejects = sum(reasons.values())
     counts = {"rows_in": num_rows, "rows_out": num_rows - rejects, "rejects": rejects}
     return counts | {f"rejects.{reason}": number for reason, number in sorted(reasons.items())}
+
+
+def _write_cleaned(
+    source: Source, rules: Rules, records: str | Path, folder: Path, on_progress: Progress
+) -> int:
+    """The first pass: all rows cleaned, with their keys, into ``folder``; returns their number."""
+    num_rows = 0
+    scheme = _scheme(records, source.labels) if source.task_type == "ner" else "BIO"
+    with (
+        pa.OSFile(str(folder / "cleaned.arrow"), "wb") as file,
+        pa.ipc.new_file(file, _CLEANED) as cleaned,
+        KeyWriter(folder / "keys", rules.duplicates) as keys,
+    ):
+        for batch in iterate_shards(records):
+            rows = _clean(batch, source, rules, scheme)
+            _add_keys(keys, rows, num_rows)
+            cleaned.write(rows)
+            num_rows += rows.num_rows
+            on_progress(num_rows)
+    return num_rows
 
 
 def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
@@ -82,8 +117,9 @@ def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
     return find_scheme([number.get(tag, tag) for tag in different])
 
 
-def _clean(batch: pa.RecordBatch, source: Source, spec: CleaningSpec, scheme: Scheme) -> pa.Table:
+def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) -> pa.Table:
     """The rows of a batch as ``_CLEANED``: clean, with the reason of those that a filter rejects."""
+    spec = rules.cleaning
     columns = {name: batch[name] for name in batch.schema.names}
     columns["source"] = pa.array([source.name] * batch.num_rows, pa.string())
     columns["reason"] = batch["fault"]
@@ -98,7 +134,7 @@ def _clean(batch: pa.RecordBatch, source: Source, spec: CleaningSpec, scheme: Sc
         columns["text_pair"] = clean_texts(batch["text_pair"], spec.cleaners)
         columns["label"] = _numbered(batch["label"], source.labels)
     rows = pa.table([columns[name] for name in _CLEANED.names], schema=_CLEANED)
-    reasons = find_reasons(rows, filters_of(source, spec))
+    reasons = find_reasons(rows, filters_of(source, rules.filters))
     return rows.set_column(rows.schema.get_field_index("reason"), "reason", pa.array(reasons, pa.string()))
 
 
@@ -154,25 +190,21 @@ def _numbered_tags(tags: pa.ListArray, names: list[str] | None) -> list[list[str
     return [row and [number.get(tag, tag) for tag in row] for row in tags.to_pylist()]
 
 
-def _add_keys(keys: KeyFile, rows: pa.Table, start: int) -> None:
+def _add_keys(keys: KeyWriter, rows: pa.Table, start: int) -> None:
     """Key the rows that no filter has rejected; their positions count from ``start``."""
     kept = pc.is_null(rows["reason"])
     positions = start + np.flatnonzero(kept.to_numpy())
-    rows = rows.filter(kept)
-    texts = rows["text"]
-    if rows["text_pair"].null_count < rows.num_rows:
-        texts = pc.binary_join_element_wise(texts, rows["text_pair"], "\x1f")
-    labels = pc.coalesce(rows["label"], pc.binary_join(rows["tags"], " "))
-    keys.add(positions, texts, labels)
+    keys.add(positions, rows.filter(kept))
 
 
-def _write(cleaned: Path, verdicts: np.ndarray, folder: Path) -> Counter[str]:
-    """Part the cleaned rows into examples and rejects; returns the number of each reason."""
+def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path) -> Counter[str]:
+    """The second pass: examples, their keys, and rejects; returns the number of each reason."""
     reasons: Counter[str] = Counter()
-    names = np.array([None, *REASONS.values()], dtype=object)
-    start = 0
+    names = np.array([None, *REASONS], dtype=object)
+    start = first_key = 0
     with (
         ShardWriter(folder, EXAMPLES) as examples,
+        ParquetFile(folder / "keys.parquet", KEYS) as kept_keys,
         ParquetFile(folder / "rejects.parquet", REJECTS) as rejects,
         pa.memory_map(str(cleaned)) as file,
     ):
@@ -180,13 +212,27 @@ def _write(cleaned: Path, verdicts: np.ndarray, folder: Path) -> Counter[str]:
         for i in range(spill.num_record_batches):
             rows = pa.Table.from_batches([spill.get_batch(i)])
             verdict = verdicts[start : start + rows.num_rows]
-            start += rows.num_rows
             reason = pc.coalesce(rows["reason"], pa.array(names[verdict], pa.string()))
             kept = pc.is_null(reason)
             examples.write(rows.filter(kept))
+            mine = slice(first_key, first_key + rows["reason"].null_count)  # what no filter rejects
+            stays = verdicts[keys.rows["position"][mine]] == KEEP
+            signatures = keys.signatures[mine][stays] if len(keys.signatures) else keys.signatures
+            kept_keys.write(_keys_of(rows.filter(kept), keys.rows[mine][stays], signatures))
+            start, first_key = start + rows.num_rows, mine.stop
             rejected = rows.set_column(rows.schema.get_field_index("reason"), "reason", reason)
             rejected = rejected.filter(pc.invert(kept)).select(REJECTS.names).cast(REJECTS)
             if rejected.num_rows:
                 rejects.write(rejected)
                 reasons.update(rejected["reason"].to_pylist())
     return reasons
+
+
+def _keys_of(rows: pa.Table, keys: np.ndarray, signatures: np.ndarray) -> pa.Table:
+    """The rows of ``KEYS`` for examples with these keys and, if there are any, signatures."""
+    signed: list[bytes | None] = [None] * len(keys)
+    if len(signatures):
+        pairs = zip(keys["is_signed"], signatures, strict=True)
+        signed = [signature.tobytes() if is_signed else None for is_signed, signature in pairs]
+    columns = [rows["row"], rows["label"], pa.array(keys["text"]), pa.array(signed, pa.binary())]
+    return pa.table(columns, schema=KEYS)

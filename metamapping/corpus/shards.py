@@ -87,13 +87,27 @@ REJECTS = _schema(
 )
 
 
+KEYS = _schema(
+    "keys",
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("label", pa.string()),
+        pa.field("text_key", pa.uint64(), nullable=False),  # equal texts have equal keys
+        pa.field("signature", pa.binary()),  # MinHash, uint32 little-endian; null: none
+    ],
+)
+
+
 class ParquetFile:
     """One Parquet file being written, in row groups of ``ROWS_PER_GROUP`` rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.schema = schema
         self.num_rows = 0
-        self._file = pq.ParquetWriter(path, schema, compression="zstd")
+        # Signatures are noise: neither a dictionary nor compression makes them smaller.
+        noise = "signature" in schema.names
+        codec = "none" if noise else "zstd"
+        self._file = pq.ParquetWriter(path, schema, compression=codec, use_dictionary=not noise)
         self._waiting: list[pa.Table] = []
         self._num_waiting = 0
 

@@ -12,21 +12,25 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from metamapping.config import ConfigError, EncoderSpec, Source
+from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.shards import iterate_shards
-from metamapping.store import Stage, fingerprint_file
+from metamapping.store import Stage, fingerprint, fingerprint_file
 
 _VERSION = 1
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
 
 
-def tokenizer_stage(encoder: EncoderSpec, sources: list[Source], examples: list[str]) -> Stage:
+def tokenizer_stage(
+    encoder: EncoderSpec, sources: list[Source], examples: list[str], leaks: str | Path
+) -> Stage:
     """The identity of a run's tokenizer.
 
-    ``examples`` are the fingerprints of the sources' examples; only a tokenizer learned from them
-    depends on them, and only on those of train sources.
+    ``examples`` are the fingerprints of the sources' examples, ``leaks`` is the folder of the leaks;
+    only a tokenizer learned from them depends on them, and only on those of train sources.
     """
     if encoder.preset is not None:
         folder = Path(encoder.preset)
@@ -35,8 +39,12 @@ def tokenizer_stage(encoder: EncoderSpec, sources: list[Source], examples: list[
         return Stage("tokenizer", "encoder", _VERSION, settings)
     assert encoder.scratch is not None
     learned = [
-        [fingerprint, (source.label_roles or {}).get("train")]
-        for source, fingerprint in zip(sources, examples, strict=True)
+        [
+            each,
+            (source.label_roles or {}).get("train"),
+            fingerprint(read_leaks(leaks, source.name)["row"].to_pylist()),
+        ]
+        for source, each in zip(sources, examples, strict=True)
         if _trains(source)
     ]
     settings = {"vocabulary_size": encoder.scratch.vocabulary_size, "learned_from": learned}
@@ -54,27 +62,23 @@ def write_tokenizer(encoder: EncoderSpec, texts: Iterable[str], folder: Path) ->
     return {"vocabulary_size": len(tokenizer)}
 
 
-def train_texts(sources: list[Source], folders: list[str]) -> Iterator[str]:
-    """The texts that training may see, source by source, from the folders of their examples."""
+def train_texts(sources: list[Source], folders: list[str], leaks: str | Path) -> Iterator[str]:
+    """The texts that training may see, source by source, from the folders of examples and leaks."""
     for source, folder in zip(sources, folders, strict=True):
         if not _trains(source):
             continue
         labels = (source.label_roles or {}).get("train")
-        for batch in iterate_shards(folder, columns=["text", "text_pair", "label"]):
+        leaked = read_leaks(leaks, source.name)["row"].combine_chunks()
+        for batch in iterate_shards(folder, columns=["row", "text", "text_pair", "label"]):
+            batch = batch.filter(pc.invert(pc.is_in(batch["row"], value_set=leaked)))
             if labels is not None:
-                batch = batch.filter(pc.is_in(batch["label"], value_set=_strings(labels)))
+                batch = batch.filter(pc.is_in(batch["label"], value_set=pa.array(labels, pa.string())))
             yield from batch["text"].to_pylist()
             yield from batch["text_pair"].drop_null().to_pylist()
 
 
 def _trains(source: Source) -> bool:
     return source.role == "train" or "train" in (source.label_roles or {})
-
-
-def _strings(values: Any) -> Any:
-    import pyarrow as pa
-
-    return pa.array(list(values), pa.string())
 
 
 def _pretrained(preset: str) -> Any:

@@ -1,0 +1,223 @@
+"""Leakage: texts that are trained on and also held out.
+
+A training text that stands, exactly or nearly, in a validation or test source is a leak, and so is a
+validation text that stands in a test source: the lower role gives way, so that what is measured was
+never seen. A source that is split by labels can leak into itself. In go the ``keys.parquet`` of all
+sources' examples, out comes ``leaks.parquet``: one row for each text that must go.
+
+    counts = write_leaks(sources, examples_folders, spec, folder)
+    leaks = read_leaks(folder, "reviews")         # a table of row, against, kind
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from metamapping.config import ROLES, ConfigError, DuplicateSpec, LeakageSpec, Role, Source
+from metamapping.corpus.shards import ParquetFile
+from metamapping.corpus.signatures import band_keys, num_bands, similarity
+from metamapping.store import Stage
+
+LEAKS = pa.schema(
+    [
+        pa.field("source", pa.string(), nullable=False),
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("against", pa.string(), nullable=False),  # the source that holds the text out
+        pa.field("kind", pa.string(), nullable=False),  # exact or near
+    ]
+)
+
+_VERSION = 1
+_ROWS_PER_BATCH = 20_000
+_MOST_CANDIDATES = 64  # of one text in one band: more are texts that all say nearly the same
+
+
+def leaks_stage(
+    sources: list[Source], examples: list[str], spec: LeakageSpec, duplicates: DuplicateSpec
+) -> Stage:
+    """The identity of a corpus's leaks: the sources' examples, and which roles they serve."""
+    settings = {
+        "check": spec.check,
+        "duplicates": duplicates.model_dump(mode="json"),
+        "roles": [[source.name, source.role, source.label_roles] for source in sources],
+    }
+    return Stage("leaks", "corpus", _VERSION, settings, examples)
+
+
+def write_leaks(
+    sources: list[Source],
+    examples: list[str],
+    spec: LeakageSpec,
+    duplicates: DuplicateSpec,
+    folder: Path,
+) -> dict[str, int]:
+    """Write ``leaks.parquet``; returns the number of leaks, and of each source that has any."""
+    counts: Counter[str] = Counter()
+    with ParquetFile(folder / "leaks.parquet", LEAKS) as leaks:
+        if spec.check:
+            held_out = {role: _index(sources, examples, role, duplicates) for role in ("validation", "test")}
+            for source, path in zip(sources, examples, strict=True):
+                against: Counter[str] = Counter()
+                for found in _leaks_of(source, path, held_out, duplicates):
+                    leaks.write(found)
+                    against.update(found["against"].to_pylist())
+                if against.total() == pq.read_metadata(Path(path) / "keys.parquet").num_rows:
+                    raise ConfigError(
+                        f"source {source.name!r}: all of its {against.total()} examples also stand in "
+                        f"held-out sources ({', '.join(sorted(against))}): leave the source out"
+                    )
+                if against:
+                    counts[f"leaks.{source.name}"] = against.total()
+    return {"leaks": sum(counts.values()), **counts}
+
+
+def read_leaks(folder: str | Path, source: str) -> pa.Table:
+    """The leaks of one source, in the order of its rows."""
+    return pq.read_table(Path(folder) / "leaks.parquet", filters=[("source", "==", source)])
+
+
+class _HeldOut(NamedTuple):
+    """The texts held out in one role, sorted by what finds them.
+
+    ``origin[i]``: the source of text ``i``; ``exact`` and ``bands``: keys in ascending order, and the
+    texts that have them.
+    """
+
+    names: list[str]
+    origin: np.ndarray
+    signatures: np.ndarray
+    exact: tuple[np.ndarray, np.ndarray]
+    bands: list[tuple[np.ndarray, np.ndarray]]
+
+
+def _index(sources: list[Source], examples: list[str], role: Role, spec: DuplicateSpec) -> _HeldOut:
+    text_keys, origin, signatures, signed = [], [], [], []
+    num_texts = 0
+    for number, (source, path) in enumerate(zip(sources, examples, strict=True)):
+        if role not in _roles(source):
+            continue
+        for batch in _keys(path):
+            mine = batch.filter(pa.array(_roles_of(batch, source) == ROLES.index(role)))
+            text_keys.append(mine["text_key"].to_numpy())
+            origin.append(np.full(mine.num_rows, number))
+            if spec.near:
+                values, is_signed = _signatures(mine, spec)
+                signatures.append(values)
+                signed.append(num_texts + np.flatnonzero(is_signed))
+            num_texts += mine.num_rows
+    all_signatures = _joined(signatures, np.uint32).reshape(-1, spec.num_permutations)
+    rows = _joined(signed, np.int64)
+    bands = []
+    if spec.near:
+        count = num_bands(spec.threshold, spec.num_permutations)
+        bands = [_sorted(keys, rows) for keys in band_keys(all_signatures[rows], count)]
+    return _HeldOut(
+        [source.name for source in sources],
+        _joined(origin, np.int64),
+        all_signatures,
+        _sorted(_joined(text_keys, np.uint64), np.arange(num_texts)),
+        bands,
+    )
+
+
+def _leaks_of(
+    source: Source, path: str, held_out: dict[str, _HeldOut], spec: DuplicateSpec
+) -> Iterator[pa.Table]:
+    """The leaks of one source, batch by batch, as rows of ``LEAKS``."""
+    if not _roles(source) & {"train", "validation"}:
+        return
+    for batch in _keys(path):
+        roles = _roles_of(batch, source)
+        hit = np.full(batch.num_rows, -1)  # the source into which each row leaks
+        exact = np.zeros(batch.num_rows, bool)
+        signatures, is_signed = _signatures(batch, spec) if spec.near else (None, None)
+        for role, texts in held_out.items():
+            lower = (roles >= 0) & (roles < ROLES.index(role))
+            rows = np.flatnonzero(lower & (hit < 0))
+            found = _find_exact(batch["text_key"].to_numpy()[rows], texts)
+            hit[rows], exact[rows] = found, found >= 0
+            if signatures is not None and is_signed is not None:
+                rows = np.flatnonzero(lower & (hit < 0) & is_signed)
+                hit[rows] = _find_near(signatures[rows], texts, spec.threshold)
+        leaked = np.flatnonzero(hit >= 0)
+        if len(leaked):
+            yield pa.table(
+                {
+                    "source": pa.repeat(source.name, len(leaked)),
+                    "row": batch["row"].take(pa.array(leaked)),
+                    "against": pa.array(np.array(held_out["test"].names, dtype=object)[hit[leaked]]),
+                    "kind": pa.array(np.where(exact[leaked], "exact", "near").astype(object)),
+                },
+                schema=LEAKS,
+            )
+
+
+def _find_exact(keys: np.ndarray, texts: _HeldOut) -> np.ndarray:
+    """The source that holds out the text of each key, the first one; -1 where none does."""
+    found = np.full(len(keys), -1)
+    values, rows = texts.exact
+    if len(values):
+        places = np.minimum(np.searchsorted(values, keys), len(values) - 1)
+        same = values[places] == keys
+        found[same] = texts.origin[rows[places[same]]]
+    return found
+
+
+def _find_near(signatures: np.ndarray, texts: _HeldOut, threshold: float) -> np.ndarray:
+    """The source that holds out a text near to each signature, the first one; -1 where none does."""
+    found = np.full(len(signatures), len(texts.names))
+    for keys, (values, rows) in zip(band_keys(signatures, len(texts.bands)), texts.bands, strict=True):
+        first = np.searchsorted(values, keys, side="left")
+        count = np.minimum(np.searchsorted(values, keys, side="right") - first, _MOST_CANDIDATES)
+        mine = np.repeat(np.arange(len(keys)), count)
+        nth = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
+        pairs = np.stack([mine, rows[np.repeat(first, count) + nth]], axis=1)
+        pairs = pairs[similarity(signatures, texts.signatures, pairs) >= threshold]
+        np.minimum.at(found, pairs[:, 0], texts.origin[pairs[:, 1]])
+    return np.where(found < len(texts.names), found, -1)
+
+
+def _keys(path: str) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(Path(path) / "keys.parquet") as file:
+        yield from file.iter_batches(batch_size=_ROWS_PER_BATCH)
+
+
+def _roles(source: Source) -> set[Role]:
+    return set(source.label_roles) if source.label_roles else {source.role}  # type: ignore[arg-type]
+
+
+def _roles_of(batch: pa.RecordBatch, source: Source) -> np.ndarray:
+    """The place in ``ROLES`` of each row's role; -1 for labels that have none."""
+    if source.role is not None:
+        return np.full(batch.num_rows, ROLES.index(source.role))
+    roles = np.full(batch.num_rows, -1)
+    for role, labels in (source.label_roles or {}).items():
+        mine = pc.is_in(batch["label"], value_set=pa.array(list(labels), pa.string()))
+        roles[mine.to_numpy(zero_copy_only=False)] = ROLES.index(role)
+    return roles
+
+
+def _signatures(batch: pa.RecordBatch, spec: DuplicateSpec) -> tuple[np.ndarray, np.ndarray]:
+    """Signatures of the rows, and which rows have one."""
+    is_signed = batch["signature"].is_valid().to_numpy(zero_copy_only=False)
+    signatures = np.zeros((batch.num_rows, spec.num_permutations), np.uint32)
+    joined = b"".join(batch["signature"].drop_null().to_pylist())
+    signatures[is_signed] = np.frombuffer(joined, "<u4").reshape(-1, spec.num_permutations)
+    return signatures, is_signed
+
+
+def _sorted(keys: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(keys, kind="stable")
+    return keys[order], rows[order]
+
+
+def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
+    return np.concatenate(parts) if parts else np.empty(0, dtype)

@@ -1,0 +1,54 @@
+"""Screening: tokens without the rows that leak.
+
+It is the last stage, after tokenizing, because leaks depend on all sources of a corpus: a source that
+is added may take rows from another, but makes nothing be tokenized again.
+
+    counts = write_screened(tokens_folder, leaks, folder)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from metamapping.config import Source
+from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards
+from metamapping.store import Stage, fingerprint
+
+_VERSION = 1
+
+
+def screened_stage(source: Source, tokens: str, leaks: pa.Table) -> Stage:
+    """The identity of a source's screened tokens: the same leaks give the same tokens."""
+    found = fingerprint(leaks.select(["row", "against", "kind"]).to_pylist())
+    return Stage("screened", source.name, _VERSION, {"leaks": found}, [tokens])
+
+
+def write_screened(tokens: str | Path, leaks: pa.Table, folder: Path) -> dict[str, int]:
+    """Write the tokens whose rows are not in ``leaks``, and the others as rejects; returns counts."""
+    num_tokens = num_rejects = 0
+    reason_of = pc.binary_join_element_wise("leak", leaks["against"], ":")
+    with (
+        ShardWriter(folder, TOKENS) as shards,
+        ParquetFile(folder / "rejects.parquet", REJECTS) as rejects,
+    ):
+        for batch in iterate_shards(tokens):
+            place = pc.index_in(batch["row"], value_set=leaks["row"])
+            kept = batch.filter(place.is_null())
+            shards.write(kept)
+            num_tokens += pc.sum(pc.list_value_length(kept["token_ids"])).as_py() or 0
+            rejected = batch.filter(place.is_valid())
+            if rejected.num_rows:
+                rejects.write(_rejects(rejected, reason_of.take(place.drop_null())))
+                num_rejects += rejected.num_rows
+    rows_out = shards.num_rows
+    counts = {"rows_in": rows_out + num_rejects, "rows_out": rows_out, "rejects": num_rejects}
+    return counts | {"num_tokens": num_tokens}
+
+
+def _rejects(rows: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
+    line, file = pa.nulls(rows.num_rows, pa.int64()), pa.nulls(rows.num_rows, pa.string())
+    columns = [rows["source"], rows["row"], line, file, rows["text"], rows["label"], reasons]
+    return pa.table(columns, schema=REJECTS)
