@@ -1,7 +1,8 @@
 """Flows: the story of a run, one file a flow.
 
-Nothing is reported to anyone, TensorFlow does not talk about missing GPUs, and the embedded server's farewell to its own unfinished bookkeeping
-(pages of cancelled database calls at exit) is kept off the terminal. What the environment says wins.
+Nothing is reported to anyone. Kept off the terminal are TensorFlow's words on missing GPUs and the
+embedded server's farewell to its own unfinished bookkeeping, pages of cancelled database calls. What
+the environment says wins.
 """
 
 import os

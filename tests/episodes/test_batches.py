@@ -1,0 +1,59 @@
+import numpy as np
+
+from metamapping.episodes.batches import build_batch, pad_tokens
+from metamapping.episodes.sampler import sample_batch
+from tests.toys import EPISODES, ner_space, text_space
+
+
+def test_tokens_are_padded_and_a_whole_text_is_pooled():
+    space = text_space()
+    batch = pad_tokens(space.token_ids, space.segment_ids, [0, 5], 4)
+    for i, row in enumerate([0, 5]):
+        ids = space.token_ids[row]
+        np.testing.assert_array_equal(batch["token_ids"][i, : len(ids)], ids)
+        assert batch["padding_mask"][i].sum() == len(ids) == batch["pool"][i].sum()
+    assert batch["token_ids"][2:].sum() == 0
+
+
+def test_the_second_text_of_a_pair_is_pooled():
+    space = text_space(pairs=True)
+    batch = pad_tokens(space.token_ids, space.segment_ids, [0], 1)
+    np.testing.assert_array_equal(batch["pool"], batch["segment_ids"])
+
+
+def test_targets_of_texts_are_slots_of_their_labels():
+    space = text_space(labels=tuple("abcdef"))
+    draw = sample_batch(np.random.default_rng(0), [space], {}, EPISODES)
+    batch = build_batch(space, draw, EPISODES)
+    for item, row in enumerate(draw.rows):
+        assert draw.labels[batch["targets"][item]] == space.label_of[row]
+    assert batch["label_mask"].shape == (EPISODES.num_splits, EPISODES.max_ways)
+
+
+def test_ner_items_are_words_at_their_first_pieces_with_outside_in_slot_zero():
+    space = ner_space()
+    draw = sample_batch(np.random.default_rng(1), [space], {}, EPISODES)
+    batch = build_batch(space, draw, EPISODES)
+    flat = batch["token_ids"].reshape(-1)
+    item = 0
+    for row in draw.rows:
+        for word, start in enumerate(space.word_starts[row]):
+            if item == EPISODES.max_ner_words:
+                return
+            assert flat[batch["word_positions"][item]] == space.token_ids[row][start]
+            label = space.word_labels[row][word]
+            slot = batch["targets"][item]
+            assert slot == 0 if label == 0 else draw.labels[slot - 1] + 1 == label
+            item += 1
+    assert batch["is_outside"].tolist() == [1, 0, 0, 0]
+
+
+def test_a_sentence_is_wholly_support_or_wholly_query():
+    space = ner_space()
+    draw = sample_batch(np.random.default_rng(2), [space], {}, EPISODES)
+    batch = build_batch(space, draw, EPISODES)
+    for split in range(EPISODES.num_splits):
+        for i in range(min(len(draw.rows), EPISODES.max_ner_words // 5)):
+            words = slice(5 * i, 5 * i + 5)
+            assert batch["support"][split, words].sum() == 5 * draw.support[split, i]
+            assert batch["query"][split, words].sum() == 5 * draw.query[split, i]

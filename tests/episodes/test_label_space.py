@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+
+from metamapping.config import ConfigError, Source
+from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
+from tests.toys import _table, ner_space, text_space, tokenize_names
+
+
+def test_rows_are_grouped_by_label():
+    space = text_space(labels=("b", "a"), per_label=3)
+    assert space.labels == ("a", "b")
+    assert [rows.tolist() for rows in space.rows_of] == [[3, 4, 5], [0, 1, 2]]
+    assert space.label_of.tolist() == [1, 1, 1, 0, 0, 0]
+
+
+def test_ner_types_are_numbered_from_one_and_outside_is_zero():
+    space = ner_space(per_type=2)
+    assert space.labels == ("person", "place")
+    assert space.word_labels[0].tolist() == [0, 0, 1, 1, 0]
+    assert space.word_labels[3].tolist() == [0, 0, 2, 2, 0]
+    assert space.rows_of[1].tolist() == [2, 3]
+
+
+def test_label_roles_keep_the_labels_of_one_role():
+    rows = [(label, None, [1, 2], None) for label in "aabbcc"]
+    source = Source(
+        name="s",
+        task_type="text-classification",
+        files=["x"],
+        label_roles={"train": ["a", "b"], "test": ["c", "a"]},
+    )
+    train = build_label_space(source, _table(rows, "s"), role="train", tokenize_names=tokenize_names)
+    assert train.labels == ("a", "b")
+    assert train.num_rows == 4
+
+
+def test_a_label_of_a_role_that_no_example_has_is_refused():
+    source = Source(
+        name="s", task_type="text-classification", files=["x"], label_roles={"train": ["a", "zebra"]}
+    )
+    with pytest.raises(ConfigError, match="'zebra', but no example has that label; labels there: a, b"):
+        build_label_space(
+            source,
+            _table([("a", None, [1], None), ("b", None, [1], None)], "s"),
+            role="train",
+            tokenize_names=tokenize_names,
+        )
+
+
+def test_a_source_with_one_label_is_refused():
+    with pytest.raises(ConfigError, match="has 1 labels"):
+        text_space(labels=("a",))
+
+
+def test_a_label_with_too_few_examples_is_refused_with_the_numbers():
+    space = text_space(per_label=3)
+    with pytest.raises(ConfigError, match=r"'toys': label 'a' has 3 examples but episodes need 5 \(4 \+ 1\)"):
+        check_enough_examples(space, needed=5, why="4 + 1")
+
+
+def test_ragged_rows_are_slices_of_their_values():
+    ragged = Ragged.from_lists([[1, 2], [], [3]], np.int32)
+    assert [row.tolist() for row in map(ragged.__getitem__, range(3))] == [[1, 2], [], [3]]
+    assert ragged.lengths.tolist() == [2, 0, 1]

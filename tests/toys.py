@@ -1,0 +1,71 @@
+"""Toy sources for the learner's tests: ten words, a tiny BERT, no files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from metamapping.config import EncoderSpec, EpisodeSpec, ScratchEncoder, Source, TrainingSpec
+from metamapping.corpus.shards import TOKENS
+from metamapping.episodes.label_space import LabelSpace, build_label_space
+
+VOCABULARY_SIZE = 100
+EPISODES = EpisodeSpec(max_ways=4, num_texts=16, num_splits=4, max_shots=3, max_ner_words=32)
+TRAINING = TrainingSpec(
+    meta_steps=6, learning_rate=1e-3, warmup_steps=2, checkpoint_every_steps=2, mapping_learning_rate_factor=5
+)
+ENCODER = EncoderSpec(
+    scratch=ScratchEncoder(
+        vocabulary_size=VOCABULARY_SIZE, num_layers=1, num_heads=2, hidden_dim=16, intermediate_dim=32
+    ),
+    max_length_tokens=16,
+)
+
+
+def tokenize_names(names):
+    return [[1, 10 + sum(map(ord, name)) % 80, 2] for name in names]
+
+
+def text_space(name="toys", *, labels=("a", "b", "c"), per_label=12, pairs=False, role="train") -> LabelSpace:
+    """Texts whose tokens say their label: the token 20 + 10 · label + noise."""
+    rng = np.random.default_rng(len(name))
+    rows = []
+    for i, label in enumerate(labels):
+        for _ in range(per_label):
+            words = (20 + 10 * i + rng.integers(0, 8, size=rng.integers(2, 6))).tolist()
+            rows.append((label, [1, *words, 2]))
+    segments = [[0] * (len(ids) - 2) + [int(pairs)] * 2 for _, ids in rows]
+    table = _table(rows=[(label, None, ids, None) for label, ids in rows], name=name, segments=segments)
+    source = Source(name=name, task_type="text-classification", role=role, files=["x"])
+    return build_label_space(source, table, role=role, tokenize_names=tokenize_names)
+
+
+def ner_space(name="entities", *, per_type=8, role="train") -> LabelSpace:
+    """Sentences of five words, the middle two an entity of a type that its tokens say."""
+    rng = np.random.default_rng(len(name))
+    rows = []
+    for i, kind in enumerate(("person", "place")):
+        for _ in range(per_type):
+            ids = [1, *rng.integers(40, 60, 2), *(20 + 10 * i + rng.integers(0, 8, 2)), rng.integers(40, 60), 2]
+            tags = ["O", "O", f"B-{kind}", f"I-{kind}", "O"]
+            rows.append((None, tags, [int(x) for x in ids], [1, 2, 3, 4, 5]))
+    source = Source(name=name, task_type="ner", role=role, files=["x"])
+    return build_label_space(source, _table(rows, name), role=role, tokenize_names=tokenize_names)
+
+
+def _table(rows, name, segments=None) -> pa.Table:
+    columns = list(zip(*rows, strict=True))
+    count = len(rows)
+    return pa.table(
+        {
+            "source": [name] * count,
+            "row": list(range(count)),
+            "text": ["toy"] * count,
+            "label": list(columns[0]),
+            "tags": list(columns[1]),
+            "token_ids": list(columns[2]),
+            "segment_ids": segments or [[0] * len(ids) for ids in columns[2]],
+            "word_starts": list(columns[3]),
+        },
+        schema=TOKENS,
+    )
