@@ -25,7 +25,6 @@ from metamapping.checkpoints import (
     assign_variables,
     model_variables,
     read_safetensors,
-    read_variables,
 )
 from metamapping.config import CleaningSpec
 from metamapping.models.encoder import Encoder
