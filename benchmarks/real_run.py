@@ -15,7 +15,8 @@ import os
 from pathlib import Path
 
 from metamapping.config import RunConfig, read_config
-from metamapping.reports import Cell, mean_with_interval, rounds_markdown
+from metamapping.intervals import mean_with_interval
+from metamapping.reports import Cell, rounds_markdown
 from metamapping.runs import RunFolder
 
 
