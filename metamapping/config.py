@@ -308,12 +308,19 @@ class ConvergenceSpec(_Part):
 
 
 class AdjustmentSpec(_Part):
-    """How far the loop may change the training."""
+    """What the loop may change about the training, and how far."""
 
+    moves: list[Literal["settle", "without"]] = Field(
+        default=["settle", "without"],
+        description="What is tried after a round without a gain, in this order, one move a round: "
+        "`settle` lowers the learning rate and gives sources that lag more weight; `without` trains "
+        "without one source. Empty: nothing is ever changed.",
+    )
     learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")
     min_learning_rate: float = Field(1e-7, gt=0)
     source_weight_factor: float = Field(1.5, ge=1, description="More weight for sources that lag.")
     max_source_weight: float = Field(4.0, ge=1)
+    min_source_weight: float = Field(0.1, gt=0, le=1, description="Of a source that is tried without.")
 
 
 class RunConfig(_Part):

@@ -1,9 +1,9 @@
 """Convergence: what the rounds so far say, as a verdict with a sentence.
 
-A round is compared with the best one before it, episode by episode; round 0, the untrained encoder,
-is the first best one. A gain smaller than its noise is no gain. The verdict is a fold over the
-history: one transition for each round, ``progress, report → progress, finding``; so it depends on
-nothing but the rounds so far.
+A round is compared, episode by episode, with the round to beat: the last one with a clear gain; at
+first round 0, the untrained encoder. A gain smaller than its noise is no gain. The verdict is a fold
+over the history, one transition for each round, ``progress, report → progress, finding``; so it
+depends on nothing but the rounds so far. Why so: ``docs/decisions/judging.md``.
 
     verdict = judge(reports, config.convergence)
     verdict.state, verdict.sentence
@@ -18,7 +18,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from metamapping.config import ConvergenceSpec
+from metamapping.config import ConvergenceSpec, TaskType
 from metamapping.intervals import CONFIDENCE, Estimate
 from metamapping.reports import RoundReport, paired_difference, round_accuracy
 
@@ -26,14 +26,22 @@ State = Literal["CONVERGED", "IMPROVING", "PLATEAUED", "DIVERGED", "EXHAUSTED"]
 
 
 class Verdict(BaseModel):
-    """What the rounds so far say. ``gain``: of the last round over the best one before it."""
+    """What the rounds so far say.
+
+    ``gain``: of the last round over ``compared_with``, the round it had to beat; ``None`` where its
+    scores could not be measured. ``leading_round``: the highest accuracy since the last clear gain,
+    clear or not. ``best_round``: the one to publish, which is the leading one as soon as some round
+    has clearly beaten the untrained encoder, and until then 0.
+    """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
     state: State
-    best_round: int  # the last round that clearly beat the best before it; 0 is the untrained encoder
+    best_round: int
+    leading_round: int
     sentence: str
-    gain: float | None  # None where the round could not be measured
+    compared_with: int
+    gain: float | None
     gain_low: float | None = None
     gain_high: float | None = None
     diverged: bool = False  # the last round did, also where the state says EXHAUSTED
@@ -47,23 +55,26 @@ class Verdict(BaseModel):
 def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
     """The verdict on the last round. ``history``: all rounds from 1 on, in order.
 
-    In this order: CONVERGED when the best round reaches the target, or after ``patience`` rounds
-    without a gain that did not diverge either (neither before ``min_rounds``); EXHAUSTED when
-    ``max_rounds`` are done or no further round fits into ``max_seconds``; then DIVERGED, IMPROVING
-    or PLATEAUED. One of the first two comes at ``max_rounds`` at the latest, so a run always ends.
-    Raises ``ValueError`` on a history with a gap or with rounds of different episodes.
+    In this order: CONVERGED when all targets are reached, or after ``patience`` rounds without a
+    gain that did not diverge either (neither before ``min_rounds``); EXHAUSTED when ``max_rounds``
+    are done or no further round fits into ``max_seconds``; then DIVERGED, IMPROVING or PLATEAUED.
+    One of the first two comes at ``max_rounds`` at the latest, so a run always ends. Raises
+    ``ValueError`` on a history with a gap or with rounds of different episodes.
     """
     _check(history)
-    progress = Progress(best=history[0].untrained())
-    finding = Finding()
+    untrained = history[0].untrained()
+    progress = Progress(to_beat=untrained, leading=untrained)
     for report in history:
-        progress, finding = advance(progress, report, spec)
+        before = progress
+        progress, finding = advance(before, report, spec)
     state, reason = _state(progress, finding, spec)
     gain = finding.gain
     return Verdict(
         state=state,
         best_round=progress.best.round,
+        leading_round=progress.leading.round,
         sentence=f"{reason} {_best(progress, history[-1])}",
+        compared_with=before.to_beat.round,
         gain=None if gain is None else gain.mean,
         gain_low=None if gain is None else gain.low,
         gain_high=None if gain is None else gain.high,
@@ -75,24 +86,30 @@ def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
 class Progress:
     """What is known after some rounds."""
 
-    best: RoundReport
+    to_beat: RoundReport  # the last clear gain
+    leading: RoundReport  # the highest accuracy from then on
     num_rounds: int = 0
-    without_gain: int = 0  # rounds since the best one that neither gained nor diverged
+    without_gain: int = 0  # rounds since the last clear gain that did not diverge
     loss_ceiling: float = math.inf  # the lowest so far of each round's highest source loss
     seconds: float = 0.0
     last_seconds: float = 0.0
 
+    @property
+    def best(self) -> RoundReport:
+        """The round to publish."""
+        return self.leading if self.to_beat.round > 0 else self.to_beat
+
 
 @dataclass(frozen=True)
 class Finding:
-    """What one round brought: its gain over the best before it, and what went wrong, if anything."""
+    """What one round brought: its gain over the round to beat, and what went wrong, if anything."""
 
     gain: Estimate | None = None
     trouble: str = ""
 
 
 def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> tuple[Progress, Finding]:
-    """Take one more round into account. A round that diverged never becomes the best."""
+    """Take one more round into account. A round that diverged neither leads nor is it to beat."""
     finding = _find(progress, report, spec)
     seconds = report.training.seconds
     progress = replace(
@@ -105,7 +122,9 @@ def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> t
     if finding.trouble:
         return progress, finding
     if finding.gain is not None and finding.gain.is_gain:
-        return replace(progress, best=report, without_gain=0), finding
+        return replace(progress, to_beat=report, leading=report, without_gain=0), finding
+    if paired_difference(report, progress.leading).mean > 0:
+        progress = replace(progress, leading=report)
     return replace(progress, without_gain=progress.without_gain + 1), finding
 
 
@@ -113,7 +132,7 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
     scores = [score for cell in report.cells for score in cell.scores]
     if not all(math.isfinite(score) for score in scores):
         return Finding(trouble="its scores are not finite")
-    gain = paired_difference(report, progress.best, population=spec.population)
+    gain = paired_difference(report, progress.to_beat, population=spec.population)
     loss, ceiling = report.training.loss, progress.loss_ceiling
     if not math.isfinite(loss):
         return Finding(gain, f"its training loss is {loss}")
@@ -126,25 +145,26 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
     below = paired_difference(report, report.untrained(), population=spec.population)
     if below.is_loss:
         return Finding(gain, f"it is {_signed(below)} against the untrained encoder")
-    if not gain.is_gain:
-        fallen = _fallen_source(report, progress.best)
-        if fallen:
-            return Finding(gain, fallen)
-    return Finding(gain)
+    return Finding(gain, _fallen_source(report, progress.to_beat, gain, spec))
 
 
-def _fallen_source(report: RoundReport, best: RoundReport) -> str:
-    """A source clearly below both its untrained baseline and the best round, in words.
+def _fallen_source(report: RoundReport, to_beat: RoundReport, gain: Estimate, spec: ConvergenceSpec) -> str:
+    """A source that has clearly fallen, in words; empty where there is none.
 
-    Every source is looked at, so each one's interval is at ``1 − 0.05 / num_sources`` (Bonferroni).
+    Fallen is a source clearly below both its untrained baseline and the round to beat, in a round
+    without a gain; in any round, a source below its baseline by clearly more than
+    ``max_source_fall``. Every source is looked at, so each interval is at ``1 − 0.05 / num_sources``
+    (Bonferroni).
     """
     confidence = 1 - (1 - CONFIDENCE) / len(report.sources)
     untrained = report.untrained()
     for source in report.sources:
         fall = paired_difference(report, untrained, source=source, confidence=confidence)
-        if not fall.is_loss:
+        is_too_deep = spec.max_source_fall is not None and fall.high < -spec.max_source_fall
+        if not is_too_deep and (gain.is_gain or not fall.is_loss):
             continue
-        if paired_difference(report, best, source=source, confidence=confidence).is_loss:
+        change = paired_difference(report, to_beat, source=source, confidence=confidence)
+        if is_too_deep or change.is_loss:
             return f"source {source!r} is {_signed(fall)} against the untrained encoder"
     return ""
 
@@ -152,15 +172,15 @@ def _fallen_source(report: RoundReport, best: RoundReport) -> str:
 def _state(progress: Progress, finding: Finding, spec: ConvergenceSpec) -> tuple[State, str]:
     now = f"Round {progress.num_rounds}"
     gain = finding.gain
+    change = "" if gain is None else f" ({_signed(gain)})"
     if finding.trouble:
         found: tuple[State, str] = ("DIVERGED", f"{now} diverged: {finding.trouble}.")
     elif gain is not None and gain.is_gain:
-        found = ("IMPROVING", f"{now} gains {_signed(gain)} over the best round before it.")
+        found = ("IMPROVING", f"{now} clearly gains{change} over the round to beat.")
     else:
-        change = "" if gain is None else f": {_signed(gain)} against the best round before it"
-        found = ("PLATEAUED", f"{now} brings no clear gain{change}.")
+        found = ("PLATEAUED", f"{now} brings no clear gain{change} over the round to beat.")
     if progress.num_rounds >= spec.min_rounds:
-        if (reached := _reached(progress.best, spec)) is not None:
+        if (reached := _reached(progress.to_beat, spec)) is not None:
             return "CONVERGED", f"{found[1]} {reached}"
         if progress.without_gain >= spec.patience and not finding.trouble:
             rounds = "1 round" if spec.patience == 1 else f"{progress.without_gain} rounds"
@@ -177,15 +197,21 @@ def _state(progress: Progress, finding: Finding, spec: ConvergenceSpec) -> tuple
     return found
 
 
-def _reached(best: RoundReport, spec: ConvergenceSpec) -> str | None:
-    """In words, that the best round reaches all targets there are; ``None`` where it does not."""
-    words = []
+def _reached(to_beat: RoundReport, spec: ConvergenceSpec) -> str | None:
+    """In words, that all targets are reached, by a clear gain; ``None`` where one is not.
+
+    Not by the leading round: a lucky one of several would reach a target that is out of reach.
+    """
+    targets: list[tuple[TaskType | None, float]] = [*spec.task_targets.items()]
     if spec.target_accuracy is not None:
-        accuracy = round_accuracy(best).mean
-        if accuracy < spec.target_accuracy:
+        targets.append((None, spec.target_accuracy))
+    words = []
+    for task_type, target in targets:
+        accuracy = round_accuracy(to_beat, task_type=task_type).mean
+        if accuracy < target:
             return None
-        words.append(f"accuracy {accuracy:.3f} of {spec.target_accuracy:.3f}")
-    return f"The target is reached: {', '.join(words)}." if words else None
+        words.append(f"{task_type or 'accuracy'} {accuracy:.3f}, target {target:.3f}")
+    return f"Reached: {'; '.join(words)}." if words else None
 
 
 def _best(progress: Progress, last: RoundReport) -> str:
@@ -193,8 +219,9 @@ def _best(progress: Progress, last: RoundReport) -> str:
     if best.round == 0:
         return "No round has clearly beaten the untrained encoder: round 0 is the best."
     gain = paired_difference(best, best.untrained())
-    which = "it" if best.round == last.round else f"round {best.round}"
-    return f"The best is {which}: {round_accuracy(best)}, {_signed(gain)} over the untrained encoder."
+    which = "It" if best.round == last.round else f"Round {best.round}"
+    accuracy = round_accuracy(best)
+    return f"{which} is the best: {accuracy}, {_signed(gain)} over the untrained encoder."
 
 
 def _highest_loss(report: RoundReport) -> float:

@@ -22,6 +22,8 @@ Population = Literal["sources", "episodes"]
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2_000
 SEED = 0
+# Sums in another order differ by about 1e-16; no such difference is a gain.
+ROUNDING = 1e-9
 
 Group = Sequence[np.ndarray]  # one source: an array of scores for each of its cells
 
@@ -42,12 +44,12 @@ class Estimate(BaseModel):
     @property
     def is_gain(self) -> bool:
         """Above zero beyond its noise."""
-        return self.low > 0
+        return self.low > ROUNDING
 
     @property
     def is_loss(self) -> bool:
         """Below zero beyond its noise."""
-        return self.high < 0
+        return self.high < -ROUNDING
 
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"

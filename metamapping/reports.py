@@ -173,17 +173,20 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
 
 
 def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
-    """One row for each judged round: accuracy, baseline, gain over the best before, what changed.
+    """One row for each judged round: what it tried, what that brought, what was adjusted then.
 
-    Accuracies are means over sources; intervals are 95 %, over sources and episodes.
+    Accuracies are means over sources; intervals are 95 %, over sources and episodes. ``gain`` is
+    over ``compared_with``, the last round with a clear gain; ``move`` is what the round tried.
     """
     rows = []
-    for judged in history:
+    moves = ["", *(judged.move for judged in history)]
+    for judged, move in zip(history, moves, strict=False):
         report, verdict = judged.report, judged.verdict
         accuracy = round_accuracy(report)
         rows.append(
             {
                 "round": report.round,
+                "move": move,
                 "accuracy": accuracy.mean,
                 "accuracy_low": accuracy.low,
                 "accuracy_high": accuracy.high,
@@ -191,6 +194,7 @@ def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
                 "gain": math.nan if verdict.gain is None else verdict.gain,
                 "gain_low": math.nan if verdict.gain_low is None else verdict.gain_low,
                 "gain_high": math.nan if verdict.gain_high is None else verdict.gain_high,
+                "compared_with": verdict.compared_with,
                 "verdict": verdict.state,
                 "best_round": verdict.best_round,
                 "sentence": verdict.sentence,
@@ -230,15 +234,16 @@ def rounds_markdown(history: Sequence[Round]) -> str:
     rows = [
         [
             str(row["round"]),
+            str(row["move"]) or "–",
             _interval(row, "accuracy"),
             f"{row['baseline']:.3f}",
-            _interval(row, "gain", signed=True),
+            f"{_interval(row, 'gain', signed=True)} over {row['compared_with']}",
             str(row["verdict"]),
             str(row["adjusted"]) or "nothing",
         ]
         for row in rounds_table(history).to_dict("records")
     ]
-    columns = ["round", "accuracy", "untrained", "gain over the best before", "verdict"]
+    columns = ["round", "tried", "accuracy", "untrained", "gain over the round to beat", "verdict"]
     return markdown_table([*columns, "adjusted"], rows)
 
 

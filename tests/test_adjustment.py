@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,15 +25,29 @@ TRAINING = TrainingSpec(learning_rate=1e-3)
 SPEC = AdjustmentSpec()
 
 
+def judged_and_adjusted(
+    history: list[Round], report: RoundReport, training=TRAINING, spec=SPEC
+) -> list[Round]:
+    """The history with one more round, as a run writes it."""
+    reports = [*(judged.report for judged in history), report]
+    verdict = judge(reports, ConvergenceSpec(max_rounds=99, patience=99))
+    adjustments = adjust(history, report, verdict, training_of(training, history), spec)
+    return [*history, Round(report=report, verdict=verdict, adjustments=adjustments)]
+
+
 def run_loop(reports: list[RoundReport], training=TRAINING, spec=SPEC) -> list[Round]:
-    """Judge and adjust after each of these reports, as a run does."""
+    """Judge and adjust after each of these reports."""
     history: list[Round] = []
-    convergence = ConvergenceSpec(max_rounds=99, patience=99)
-    for n, report in enumerate(reports, start=1):
-        verdict = judge(reports[:n], convergence)
-        adjustments = adjust(history, report, verdict, training_of(training, history), spec)
-        history.append(Round(report=report, verdict=verdict, adjustments=adjustments))
+    for report in reports:
+        weights = training_of(training, history).source_weights
+        history = judged_and_adjusted(history, with_weights(report, weights), training, spec)
     return history
+
+
+def with_weights(report: RoundReport, weights: dict[str, float]) -> RoundReport:
+    """The report of a round that was trained with these source weights."""
+    trained = report.training.model_copy(update={"source_weights": weights})
+    return report.model_copy(update={"training": trained})
 
 
 def test_improving_goes_on_unchanged():
@@ -84,11 +99,87 @@ def test_the_source_whose_loss_fell_least_gets_more_weight():
     assert why == "it lags: 86% of its first loss is left, 50% in the median source"
 
 
-def test_a_source_weight_stops_at_its_bound():
-    losses = [{"coffee": 1.0, "books": 1.0}] + [{"coffee": 1.0, "books": 0.1}] * 6
-    reports = [toy_report(i + 1, 0.6, source_losses=loss) for i, loss in enumerate(losses)]
+def test_a_source_weight_that_brought_a_gain_is_kept_and_stops_at_its_bound():
+    """Plateaus and clear gains by turns: what a gain was trained with is where the next begins."""
+    history: list[Round] = []
+    for n in range(1, 13):
+        books = {"coffee": 1.0, "books": 1.0 / n}
+        report = toy_report(n, 0.5 + 0.02 * ((n + 1) // 2), source_losses=books)
+        weights = training_of(TRAINING, history).source_weights
+        history = judged_and_adjusted(history, with_weights(report, weights))
+    seen = [training_of(TRAINING, history[:n]).source_weights.get("coffee", 1) for n in range(13)]
+    assert seen == sorted(seen)
+    assert sorted(set(seen)) == [1, 1.5, 2.25, 3.375, SPEC.max_source_weight]
+
+
+def test_a_source_weight_that_brought_no_gain_is_taken_back():
+    losses = [{"coffee": 1.0, "books": 1.0, "bank": 1.0}, {"coffee": 1.0, "books": 0.5, "bank": 0.5}]
+    reports = [toy_report(i + 1, 0.6, source_losses=losses[min(i, 1)]) for i in range(3)]
     history = run_loop(reports)
-    assert training_of(TRAINING, history).source_weights == {"coffee": SPEC.max_source_weight}
+    assert training_of(TRAINING, history[:2]).source_weights == {"coffee": 1.5}
+    assert history[2].move == "without coffee"
+    assert training_of(TRAINING, history).source_weights == {"coffee": SPEC.min_source_weight}
+    history = run_loop([*reports, toy_report(4, 0.6, source_losses=losses[1])])
+    assert history[3].move == "without books"
+    weights = training_of(TRAINING, history).source_weights
+    assert weights == {"coffee": 1.0, "books": SPEC.min_source_weight}
+
+
+def test_one_move_is_tried_in_a_round_and_none_again_before_all_others():
+    losses = {"coffee": 1.0, "books": 0.9, "bank": 0.8}
+    history = run_loop([toy_report(i + 1, 0.6, source_losses=losses) for i in range(7)])
+    assert [judged.move for judged in history] == [
+        "",
+        "settle",
+        "without coffee",
+        "without books",
+        "without bank",
+        "settle",
+        "without coffee",
+    ]
+    for judged in history:
+        assert len({a.move for a in judged.adjustments} - {""}) <= 1
+
+
+def test_a_clear_gain_makes_every_move_new_again():
+    losses = {"coffee": 1.0, "books": 0.9, "bank": 0.8}
+    accuracies = [0.6, 0.6, 0.7, 0.7]
+    history = run_loop([toy_report(i + 1, a, source_losses=losses) for i, a in enumerate(accuracies)])
+    assert [judged.move for judged in history] == ["", "settle", "", "settle"]
+
+
+def test_half_of_the_sources_and_two_at_least_always_keep_their_weight():
+    for names in ("ab", "abc", "abcdef"):
+        history: list[Round] = []
+        for n in range(1, 30):
+            # Every trial without a source brings a gain: the loop would drop them all.
+            gain = bool(history) and history[-1].move.startswith("without")
+            before = history[-1].report.cells[0].scores if history else [0.3]
+            accuracy = float(np.mean(before)) + (0.02 if gain else 0.0)
+            losses = dict.fromkeys(names, 1.0)
+            report = toy_report(n, accuracy, untrained=0.3, source_losses=losses)
+            weights = training_of(TRAINING, history).source_weights
+            history = judged_and_adjusted(history, with_weights(report, weights))
+        kept = [n for n in names if training_of(TRAINING, history).source_weights.get(n, 1.0) == 1.0]
+        assert len(kept) == max(2, len(names) // 2)
+
+
+def test_no_source_is_tried_without_after_a_divergence():
+    losses = {"coffee": 1.0, "books": 0.9, "bank": 0.8}
+    diverged = [toy_report(i, 0.6, loss=math.nan, source_losses=losses) for i in (3, 4, 5)]
+    history = run_loop([*(toy_report(i, 0.6, source_losses=losses) for i in (1, 2)), *diverged])
+    assert [judged.move for judged in history] == ["", "settle", "settle", "settle", "settle"]
+
+
+def test_a_probable_gain_is_given_another_round_unchanged():
+    history = run_loop(toy_history([0.6, 0.615], noise=0.05))
+    assert history[1].verdict.state == "PLATEAUED"
+    assert history[1].adjustments == []
+
+
+def test_without_moves_nothing_is_ever_changed():
+    history = run_loop(toy_history([0.6, 0.6, 0.3]), spec=AdjustmentSpec(moves=[]))
+    assert [judged.adjustments for judged in history] == [[], [], []]
 
 
 def test_an_adjustment_of_an_unknown_field_is_refused():
@@ -130,7 +221,7 @@ def test_a_round_survives_json_with_a_loss_of_nan():
 )
 def test_no_adjustment_ever_goes_past_its_bound(rounds, spec):
     reports = [
-        toy_report(i + 1, accuracy, loss=loss, source_losses={"a": loss, "b": 1 / (i + 1)})
+        toy_report(i + 1, accuracy, loss=loss, source_losses={"a": loss, "b": 1 / (i + 1), "c": 1.0})
         for i, (accuracy, loss) in enumerate(rounds)
     ]
     history = run_loop(reports, spec=spec)
@@ -138,5 +229,6 @@ def test_no_adjustment_ever_goes_past_its_bound(rounds, spec):
         training = training_of(TRAINING, history[:n])
         assert min(TRAINING.learning_rate, spec.min_learning_rate) <= training.learning_rate
         assert training.learning_rate <= TRAINING.learning_rate
-        assert all(1 <= w <= spec.max_source_weight for w in training.source_weights.values())
+        for weight in training.source_weights.values():
+            assert min(1.0, spec.min_source_weight) <= weight <= spec.max_source_weight
         assert 0 <= start_round(history[:n]) <= n

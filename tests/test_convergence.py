@@ -15,6 +15,11 @@ from tests.toy_rounds import toy_history, toy_report
 SPEC = ConvergenceSpec(max_rounds=10, patience=2)
 
 
+def judged(history: list[RoundReport], spec: ConvergenceSpec) -> list[Verdict]:
+    """The verdict after each round."""
+    return [judge(history[:n], spec) for n in range(1, len(history) + 1)]
+
+
 def test_a_clear_gain_is_improving_and_becomes_the_best():
     verdict = judge(toy_history([0.6]), SPEC)
     assert (verdict.state, verdict.best_round) == ("IMPROVING", 1)
@@ -24,17 +29,29 @@ def test_a_clear_gain_is_improving_and_becomes_the_best():
 
 def test_a_gain_smaller_than_its_noise_is_no_gain():
     verdict = judge(toy_history([0.6, 0.61], noise=0.1), SPEC)
-    assert (verdict.state, verdict.best_round) == ("PLATEAUED", 1)
+    assert (verdict.state, verdict.compared_with) == ("PLATEAUED", 1)
     assert verdict.gain == pytest.approx(0.01)
     assert verdict.gain_low < 0 < verdict.gain_high
+
+
+def test_a_lucky_round_leads_but_the_round_to_beat_stays():
+    verdicts = judged(toy_history([0.6, 0.61, 0.605], noise=0.1), SPEC)
+    assert [v.compared_with for v in verdicts] == [0, 1, 1]
+    assert [v.leading_round for v in verdicts] == [1, 2, 2]
+    assert [v.best_round for v in verdicts] == [1, 2, 2]
+
+
+def test_a_round_that_leads_without_a_clear_gain_over_the_untrained_is_not_published():
+    verdict = judge(toy_history([0.51], noise=0.1), SPEC)
+    assert (verdict.leading_round, verdict.best_round) == (1, 0)
 
 
 def test_small_gains_over_the_same_best_round_add_up_to_a_clear_one():
     spec = ConvergenceSpec(max_rounds=10, patience=5)
     history = toy_history([0.6, 0.61, 0.62, 0.65], noise=0.05)
-    verdicts = [judge(history[:n], spec) for n in (2, 3, 4)]
+    verdicts = judged(history, spec)[1:]
     assert [v.state for v in verdicts] == ["PLATEAUED", "PLATEAUED", "IMPROVING"]
-    assert [v.best_round for v in verdicts] == [1, 1, 4]
+    assert [v.compared_with for v in verdicts] == [1, 1, 1]
 
 
 def test_patience_rounds_without_a_gain_have_converged():
@@ -61,7 +78,7 @@ def test_reaching_the_target_has_converged_with_the_best_round():
     assert judge(toy_history([0.6]), spec).state == "IMPROVING"
     verdict = judge(toy_history([0.6, 0.7]), spec)
     assert (verdict.state, verdict.best_round) == ("CONVERGED", 2)
-    assert "0.700 of 0.650" in verdict.sentence
+    assert "accuracy 0.700, target 0.650" in verdict.sentence
 
 
 def test_a_target_met_by_luck_alone_is_not_reached():
@@ -69,21 +86,30 @@ def test_a_target_met_by_luck_alone_is_not_reached():
     assert judge(toy_history([0.6, 0.61], noise=0.1), spec).state == "PLATEAUED"
 
 
+def test_every_task_type_must_reach_its_target():
+    report = toy_report(1, {"hotel": 0.9, "doctor": 0.6})
+    ner = report.cells[1].model_copy(update={"task_type": "ner"})
+    report = report.model_copy(update={"cells": [report.cells[0], ner]})
+    low, high = {"text-classification": 0.8, "ner": 0.55}, {"text-classification": 0.8, "ner": 0.65}
+    assert judge([report], ConvergenceSpec(task_targets=high)).state == "IMPROVING"
+    verdict = judge([report], ConvergenceSpec(task_targets=low))
+    assert verdict.state == "CONVERGED"
+    assert "ner 0.600, target 0.550" in verdict.sentence
+    both = ConvergenceSpec(task_targets=low, target_accuracy=0.9)
+    assert judge([report], both).state == "IMPROVING"
+
+
 def test_nothing_converges_before_min_rounds():
     spec = ConvergenceSpec(max_rounds=5, min_rounds=4, patience=1, target_accuracy=0.55)
     history = toy_history([0.6, 0.6, 0.6, 0.6])
-    assert [judge(history[:n], spec).state for n in (1, 2, 3, 4)] == [
-        "IMPROVING",
-        "PLATEAUED",
-        "PLATEAUED",
-        "CONVERGED",
-    ]
+    states = [verdict.state for verdict in judged(history, spec)]
+    assert states == ["IMPROVING", "PLATEAUED", "PLATEAUED", "CONVERGED"]
 
 
 def test_the_last_round_is_exhausted_and_says_what_it_found():
     verdict = judge(toy_history([0.6, 0.7]), ConvergenceSpec(max_rounds=2))
     assert (verdict.state, verdict.best_round) == ("EXHAUSTED", 2)
-    assert "gains +0.100" in verdict.sentence
+    assert "clearly gains (+0.100" in verdict.sentence
     assert "All 2 rounds are used" in verdict.sentence
 
 
@@ -144,6 +170,14 @@ def test_one_source_falling_below_its_baseline_has_diverged_when_nothing_is_gain
 def test_one_source_falling_while_all_together_gain_is_improving():
     sources = {f"source{i}": 0.7 for i in range(9)} | {"bank": 0.45}
     assert judge(toy_history([sources]), SPEC).state == "IMPROVING"
+
+
+def test_a_fall_deeper_than_allowed_has_diverged_whatever_the_others_gain():
+    sources = {f"source{i}": 0.7 for i in range(9)} | {"bank": 0.45}
+    strict = ConvergenceSpec(max_rounds=10, max_source_fall=0.04)
+    assert judge(toy_history([sources]), strict).state == "DIVERGED"
+    lax = ConvergenceSpec(max_rounds=10, max_source_fall=0.06)
+    assert judge(toy_history([sources]), lax).state == "IMPROVING"
 
 
 def test_diverged_rounds_do_not_use_up_the_patience():
@@ -213,10 +247,11 @@ def test_a_run_ends_at_max_rounds_and_never_past_its_seconds(history, spec):
 @settings(max_examples=40, deadline=None)
 @given(HISTORIES, HISTORIES, SPECS)
 def test_no_verdict_depends_on_the_future(history, future, spec):
-    """The best round only changes to the round just judged, whatever comes later."""
+    """What leads or is to beat changes to the round just judged alone, whatever comes later."""
     later = [report.model_copy(update={"round": len(history) + report.round}) for report in future]
-    whole, best = [*history, *later], 0
-    for n in range(1, len(whole) + 1):
-        verdict = judge(whole[:n], spec)
-        assert verdict.best_round in (best, n)
-        best = verdict.best_round
+    before = [0, 0]
+    for n, verdict in enumerate(judged([*history, *later], spec), start=1):
+        assert verdict.leading_round in (before[0], n)
+        assert verdict.best_round in (0, verdict.leading_round)
+        assert verdict.compared_with in (before[1], n - 1)
+        before = [verdict.leading_round, verdict.compared_with]

@@ -31,6 +31,14 @@ def test_a_score_that_is_not_finite_is_neither_gain_nor_loss(bad):
         assert not estimate.is_loss
 
 
+def test_rounding_is_neither_gain_nor_loss():
+    new, old = [(0.1 + 0.2) + 0.3] * 9, [0.1 + (0.2 + 0.3)] * 9
+    for values in (np.subtract(new, old), np.subtract(old, new)):
+        assert values[0] != 0
+        assert not bootstrap_mean([[values]]).is_gain
+        assert not bootstrap_mean([[values]]).is_loss
+
+
 def test_no_scores_are_refused():
     with pytest.raises(ValueError, match="at least one score"):
         mean_with_interval([])
