@@ -25,6 +25,7 @@ from metamapping.checkpoints import (
     assign_variables,
     model_variables,
     read_safetensors,
+    write_variables,
 )
 from metamapping.config import CleaningSpec
 from metamapping.models.encoder import Encoder
@@ -74,9 +75,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
     """Write the published folder under a temporary name, then rename it."""
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
-        shutil.copytree(
-            model.tokenizer_folder, draft, ignore=shutil.ignore_patterns(MANIFEST, ".*")
-        )
+        shutil.copytree(model.tokenizer_folder, draft, ignore=shutil.ignore_patterns(MANIFEST, ".*"))
         write_variables(model_variables(model.encoder, model.mapping), draft / MODEL)
         write_json(draft / ENCODER, _encoder_json(model.encoder.backbone))
         settings = {
@@ -137,17 +136,14 @@ def check_published(folder: Path) -> None:
         if ".." in Path(name).parts or Path(name).is_absolute():
             raise StoreError(f"{folder / MANIFEST} names {name!r}, which is outside of the folder")
         if not path.is_file() or fingerprint_file(path) != entry["blake2b"]:
-            raise StoreError(
-                f"{path} is missing or not as it was published: copy or publish it again"
-            )
+            raise StoreError(f"{path} is missing or not as it was published: copy or publish it again")
 
 
 def _encoder_json(backbone: keras.Model) -> dict[str, Any]:
     config = {
         key: value
         for key, value in backbone.get_config().items()
-        if isinstance(value, (int, float, str, bool, type(None)))
-        and key not in ("name", "trainable")
+        if isinstance(value, (int, float, str, bool, type(None))) and key not in ("name", "trainable")
     }
     return {"class": type(backbone).__name__, "config": config}
 

@@ -18,7 +18,13 @@ def learner():
 
 def test_spans_are_the_entities_of_bio_tags():
     tags = ["B-a", "I-a", "B-a", "O", "I-b", "I-a", "B-b"]
-    assert entity_spans(3, tags) == {(3, 0, 2, "a"), (3, 2, 3, "a"), (3, 4, 5, "b"), (3, 5, 6, "a"), (3, 6, 7, "b")}
+    assert entity_spans(3, tags) == {
+        (3, 0, 2, "a"),
+        (3, 2, 3, "a"),
+        (3, 4, 5, "b"),
+        (3, 5, 6, "a"),
+        (3, 6, 7, "b"),
+    }
 
 
 def test_f1_counts_whole_entities():

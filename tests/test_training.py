@@ -70,7 +70,9 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
     with pytest.raises(KilledError):
         train_round(new_learner(), SPACES, plan(), folder=tmp_path / "two", on_step=kill)
     resumed, steps = new_learner(seed=1), []
-    again = train_round(resumed, SPACES, plan(), folder=tmp_path / "two", on_step=lambda s, _: steps.append(s))
+    again = train_round(
+        resumed, SPACES, plan(), folder=tmp_path / "two", on_step=lambda s, _: steps.append(s)
+    )
     assert steps == [5, 6]  # the partial checkpoint after step 4 was the last
     assert again.source_losses == report.source_losses
     for name, value in weights(undisturbed).items():
@@ -107,15 +109,21 @@ def test_the_gradient_of_the_loss_matches_finite_differences(learner):
 def test_queries_of_one_split_do_not_see_another_splits_support(learner):
     batch = draw_batch(0, [SPACES[0]])
     alone = {
-        key: value[1:2] if key in ("label_mask", "support", "query") else value for key, value in batch.items()
+        key: value[1:2] if key in ("label_mask", "support", "query") else value
+        for key, value in batch.items()
     }
     other = dict(batch)
     other["support"] = tf.concat([batch["support"][1:2], batch["support"][2:3]], axis=0)
     for key in ("label_mask", "query"):
         other[key] = tf.concat([batch[key][1:2], batch[key][2:3]], axis=0)
-    second = {key: value[1:2] if key in ("label_mask", "support", "query") else value for key, value in other.items()}
+    second = {
+        key: value[1:2] if key in ("label_mask", "support", "query") else value
+        for key, value in other.items()
+    }
     together = float(query_loss(learner, other))
-    assert together == pytest.approx((float(query_loss(learner, alone)) + float(query_loss(learner, second))) / 2, rel=1e-5)
+    assert together == pytest.approx(
+        (float(query_loss(learner, alone)) + float(query_loss(learner, second))) / 2, rel=1e-5
+    )
 
 
 def test_frozen_layers_do_not_move():
@@ -124,7 +132,9 @@ def test_frozen_layers_do_not_move():
     before = weights(learner)
     learner.encoder_optimizer.learning_rate = 1e-2
     update_weights(learner, draw_batch(0), max_norm=1.0)
-    moved = {name.split("/")[1] for name, v in weights(learner).items() if not np.array_equal(v, before[name])}
+    moved = {
+        name.split("/")[1] for name, v in weights(learner).items() if not np.array_equal(v, before[name])
+    }
     assert "transformer_layer_0" in moved
     assert "token_embedding" not in moved
 

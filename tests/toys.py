@@ -46,7 +46,13 @@ def ner_space(name="entities", *, per_type=8, role="train") -> LabelSpace:
     rows = []
     for i, kind in enumerate(("person", "place")):
         for _ in range(per_type):
-            ids = [1, *rng.integers(40, 60, 2), *(20 + 10 * i + rng.integers(0, 8, 2)), rng.integers(40, 60), 2]
+            ids = [
+                1,
+                *rng.integers(40, 60, 2),
+                *(20 + 10 * i + rng.integers(0, 8, 2)),
+                rng.integers(40, 60),
+                2,
+            ]
             tags = ["O", "O", f"B-{kind}", f"I-{kind}", "O"]
             rows.append((None, tags, [int(x) for x in ids], [1, 2, 3, 4, 5]))
     source = Source(name=name, task_type="ner", role=role, files=["x"])

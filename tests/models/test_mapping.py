@@ -117,7 +117,10 @@ def test_prior_scores_are_the_mapped_features_against_the_label_vectors():
 @pytest.mark.parametrize("count", [4, 8])
 def test_gradient_through_the_solve_matches_finite_differences(task, count):
     x = tf.constant(task["x"][:count])
-    targets, support = tf.constant(task["y"][:count]), tf.constant([1.0, 1, 0, 1, 0, 1, 1, 0][:count], tf.float64)
+    targets, support = (
+        tf.constant(task["y"][:count]),
+        tf.constant([1.0, 1, 0, 1, 0, 1, 1, 0][:count], tf.float64),
+    )
 
     def loss(ridge, alpha, features):
         weights = compute_mapping(

@@ -1,0 +1,73 @@
+"""A published folder is whole, or it is refused."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from metamapping.checkpoints import model_variables
+from metamapping.publishing import read_published
+from metamapping.store import StoreError
+
+
+@pytest.fixture
+def copy(published, tmp_path):
+    return shutil.copytree(published, tmp_path / "copy")
+
+
+def test_a_published_encoder_is_read_back_to_the_bit(published):
+    first, second = read_published(published), read_published(published)
+    values = model_variables(first.encoder, first.mapping)
+    for name, variable in model_variables(second.encoder, second.mapping).items():
+        np.testing.assert_array_equal(variable.numpy(), values[name].numpy())
+
+
+def test_nothing_in_the_folder_is_code_or_pickle(published):
+    suffixes = {path.suffix for path in published.iterdir()}
+    assert suffixes <= {".json", ".safetensors", ".md", ".txt"}
+
+
+def test_a_missing_folder_is_refused_with_what_to_give(tmp_path):
+    with pytest.raises(FileNotFoundError, match="give the folder `published`"):
+        read_published(tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "encoder.json", "metamapping.json"])
+def test_one_flipped_bit_is_found_and_named(copy, name):
+    data = bytearray((copy / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / name).write_bytes(data)
+    with pytest.raises(StoreError, match=f"{name} is missing or not as it was published"):
+        read_published(copy)
+
+
+def test_a_manifest_cannot_name_files_outside_of_the_folder(copy):
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(StoreError, match="outside of the folder"):
+        read_published(copy)
+
+
+@pytest.mark.parametrize("name", ["Sequential", "os.system", "BertTextClassifier", ""])
+def test_no_class_but_a_backbone_can_be_named(copy, name):
+    rewrite(copy, "encoder.json", {"class": name, "config": {}})
+    with pytest.raises(StoreError, match="no backbone of KerasHub"):
+        read_published(copy)
+
+
+def test_a_folder_of_another_format_version_is_refused(copy):
+    rewrite(copy, "metamapping.json", {"format_version": 99})
+    with pytest.raises(StoreError, match="has format version 99"):
+        read_published(copy)
+
+
+def rewrite(folder, name, value):
+    """Replace a file with its checksum, as a forger would."""
+    from metamapping.store import fingerprint_file
+
+    (folder / name).write_text(json.dumps(value))
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name]["blake2b"] = fingerprint_file(folder / name)
+    (folder / "manifest.json").write_text(json.dumps(manifest))

@@ -1,0 +1,84 @@
+"""The store: a stage is whole, or it is not there."""
+
+import pytest
+
+from metamapping.store import Stage, Store, StoreError, fingerprint
+
+STAGE = Stage("clean", "toys", 1, {"a": 1}, ["upstream"])
+
+
+def test_a_stage_is_found_after_its_block_has_ended(tmp_path):
+    store = Store(tmp_path)
+    assert store.find(STAGE) is None
+    with store.write(STAGE) as draft:
+        (draft.folder / "part.txt").write_text("x")
+        draft.counts.update(rows_in=3, rows_out=2, rejects=1)
+        assert store.find(STAGE) is None
+    done = store.find(STAGE)
+    assert done.counts == {"rows_in": 3, "rows_out": 2, "rejects": 1}
+    assert done.fingerprint == STAGE.fingerprint
+
+
+def test_a_block_that_fails_leaves_nothing(tmp_path):
+    store = Store(tmp_path)
+    with pytest.raises(ZeroDivisionError), store.write(STAGE) as draft:
+        (draft.folder / "part.txt").write_text("x")
+        _ = 1 / 0
+    assert store.find(STAGE) is None
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_rows_that_are_neither_out_nor_rejected_are_refused(tmp_path):
+    with (
+        pytest.raises(StoreError, match="1 rows are neither out nor rejected"),
+        Store(tmp_path).write(STAGE) as draft,
+    ):
+        draft.counts.update(rows_in=3, rows_out=2, rejects=0)
+
+
+def test_a_folder_without_manifest_does_not_exist_and_is_replaced(tmp_path):
+    store = Store(tmp_path)
+    final = tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}"
+    final.mkdir(parents=True)
+    (final / "half.txt").write_text("half")
+    assert store.find(STAGE) is None
+    with store.write(STAGE) as draft:
+        (draft.folder / "whole.txt").write_text("whole")
+    assert not (final / "half.txt").exists()
+
+
+def test_the_first_of_two_writers_wins_and_the_second_does_no_harm(tmp_path):
+    store = Store(tmp_path)
+    with store.write(STAGE) as slow:
+        (slow.folder / "by.txt").write_text("slow")
+        with store.write(STAGE) as fast:
+            (fast.folder / "by.txt").write_text("fast")
+    folder = tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}"
+    assert (folder / "by.txt").read_text() == "fast"
+    assert [path.name for path in (tmp_path / "data").iterdir()] == [folder.name]
+
+
+def test_a_damaged_manifest_is_named(tmp_path):
+    store = Store(tmp_path)
+    with store.write(STAGE):
+        pass
+    (tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}" / "manifest.json").write_text("{")
+    with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
+        store.find(STAGE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Stage("clean", "toys", 2, {"a": 1}, ["upstream"]),
+        Stage("clean", "toys", 1, {"a": 2}, ["upstream"]),
+        Stage("clean", "toys", 1, {"a": 1}, ["other"]),
+        Stage("tokens", "toys", 1, {"a": 1}, ["upstream"]),
+    ],
+)
+def test_whatever_decides_the_output_changes_the_fingerprint(other):
+    assert other.fingerprint != STAGE.fingerprint
+
+
+def test_the_order_of_keys_does_not_change_a_fingerprint():
+    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
