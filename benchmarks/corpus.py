@@ -290,9 +290,7 @@ def _datatrove(folder: Path, tokenizer_folder: str) -> float:
         ),
     ]
     for i, (pipeline, tasks) in enumerate(steps):
-        LocalPipelineExecutor(
-            pipeline, tasks=tasks, workers=tasks, logging_dir=str(out / f"logs-{i}")
-        ).run()
+        LocalPipelineExecutor(pipeline, tasks=tasks, workers=tasks, logging_dir=str(out / f"logs-{i}")).run()
     return time.perf_counter() - start
 
 

@@ -10,8 +10,10 @@ from typing import Any
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig, read_config
 from metamapping.corpus.examples import Rules
+from metamapping.corpus.tokens import TokenLimits
 from tasks.check_sources import check_sources
 from tasks.clean_source import clean_source
 from tasks.find_leaks import find_leaks
@@ -22,14 +24,17 @@ from tasks.tokenize_source import tokenize_source
 
 
 @flow(
+    name="prepare-corpus",
     flow_run_name="prepare {config.name}",
     persist_result=True,
     result_serializer="json",
+    on_completion=[resume_parents],
     task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 2),
 )
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:
     """The tokens of every source, in the configuration's order, and the tokenizer they were made with."""
-    home, length = config.home, config.encoder.max_length_tokens
+    home = config.home
+    limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
     records = [read_source.submit(home, source) for source in config.sources]
@@ -41,7 +46,7 @@ def prepare_corpus(config: RunConfig) -> dict[str, Any]:
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
     tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
-        tokenize_source.submit(home, source, length, each, tokenizer)
+        tokenize_source.submit(home, source, config.encoder, limits, each, tokenizer)
         for source, each in zip(config.sources, examples, strict=True)
     ]
     screened = [

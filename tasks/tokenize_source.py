@@ -3,23 +3,29 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
-from metamapping.corpus.tokens import load_tokenizer, tokens_stage, write_tokens
+from metamapping.config import EncoderSpec, Source
+from metamapping.corpus.tokens import TokenLimits, load_tokenizer, tokens_stage, write_tokens
 from metamapping.store import Reference, Store
 from tasks.row_progress import show_rows
 
 
 @task(task_run_name="tokenize {source.name}", cache_policy=NO_CACHE, persist_result=False)
 def tokenize_source(
-    home: str, source: Source, max_length_tokens: int, examples: Reference, tokenizer: Reference
+    home: str,
+    source: Source,
+    encoder: EncoderSpec,
+    limits: TokenLimits,
+    examples: Reference,
+    tokenizer: Reference,
 ) -> Reference:
     """The source's examples as tokens of the run's tokenizer."""
     store = Store(home)
-    stage = tokens_stage(source, max_length_tokens, examples.fingerprint, tokenizer.fingerprint)
+    length = encoder.max_length_tokens
+    stage = tokens_stage(source, length, limits, examples.fingerprint, tokenizer.fingerprint)
     if (done := store.find(stage)) is not None:
         return done
-    loaded = load_tokenizer(tokenizer.path, max_length_tokens=max_length_tokens)
+    loaded = load_tokenizer(tokenizer.path, max_length_tokens=length)
     with store.write(stage) as draft, show_rows(f"tokenize {source.name}") as on_progress:
-        counts = write_tokens(examples.path, loaded, draft.folder, on_progress=on_progress)
+        counts = write_tokens(examples.path, loaded, draft.folder, limits=limits, on_progress=on_progress)
         draft.counts.update(counts)
     return store.find(stage)

@@ -152,7 +152,8 @@ def _pairs_of_equal(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
     values, rows = values[order], rows[order]
     is_first = np.append(True, values[1:] != values[:-1]) if len(values) else np.empty(0, bool)
     first = rows[is_first][np.cumsum(is_first) - 1] if len(values) else rows
-    return np.stack([first, rows], axis=1)[~is_first]
+    pairs: np.ndarray = np.stack([first, rows], axis=1)[~is_first]
+    return pairs
 
 
 def _buckets(values: np.ndarray) -> Iterator[np.ndarray]:

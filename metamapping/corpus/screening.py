@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metamapping.config import Source
-from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards
+from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.store import Stage, fingerprint
 
 _VERSION = 1
@@ -41,14 +41,8 @@ def write_screened(tokens: str | Path, leaks: pa.Table, folder: Path) -> dict[st
             num_tokens += pc.sum(pc.list_value_length(kept["token_ids"])).as_py() or 0
             rejected = batch.filter(place.is_valid())
             if rejected.num_rows:
-                rejects.write(_rejects(rejected, reason_of.take(place.drop_null())))
+                rejects.write(rejects_of(rejected, reason_of.take(place.drop_null())))
                 num_rejects += rejected.num_rows
     rows_out = shards.num_rows
     counts = {"rows_in": rows_out + num_rejects, "rows_out": rows_out, "rejects": num_rejects}
     return counts | {"num_tokens": num_tokens}
-
-
-def _rejects(rows: pa.RecordBatch, reasons: pa.Array) -> pa.Table:
-    line, file = pa.nulls(rows.num_rows, pa.int64()), pa.nulls(rows.num_rows, pa.string())
-    columns = [rows["source"], rows["row"], line, file, rows["text"], rows["label"], reasons]
-    return pa.table(columns, schema=REJECTS)

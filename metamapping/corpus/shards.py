@@ -98,6 +98,13 @@ KEYS = _schema(
 )
 
 
+def rejects_of(rows: pa.Table, reasons: pa.Array) -> pa.Table:
+    """``REJECTS`` of rows of examples or tokens, of which line and file are no longer known."""
+    line, file = pa.nulls(rows.num_rows, pa.int64()), pa.nulls(rows.num_rows, pa.string())
+    columns = [rows["source"], rows["row"], line, file, rows["text"], rows["label"], reasons]
+    return pa.table(columns, schema=REJECTS)
+
+
 class ParquetFile:
     """One Parquet file being written, in row groups of ``ROWS_PER_GROUP`` rows."""
 

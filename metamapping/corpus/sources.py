@@ -104,8 +104,10 @@ def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
         for row in _read_hub(source):
             yield None, row
     for file in source.files or []:
-        for row in read_file(Path(file), source):
-            yield Path(file).name, row
+        path = Path(file)
+        name = path.name
+        for row in read_file(path, source):
+            yield name, row
 
 
 def _batch(rows: list[tuple[int, tuple[str | None, Row]]], *, is_ner: bool) -> pa.RecordBatch:

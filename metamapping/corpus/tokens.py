@@ -11,8 +11,8 @@ in neither ``tags`` nor ``word_starts``.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,17 +21,30 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from metamapping.config import Source
-from metamapping.corpus.shards import TOKENS, ShardWriter, iterate_shards
+from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.corpus.sources import Progress
+from metamapping.corpus.wordwise import Ragged, Tokens, Wordwise
 from metamapping.store import Stage
 
 _VERSION = 1
-_ROWS_PER_BATCH = 5_000
 
 
-def tokens_stage(source: Source, max_length_tokens: int, examples: str, tokenizer: str) -> Stage:
+class TokenLimits(NamedTuple):
+    """How many tokens a text may have, special ones included; ``None``: any number."""
+
+    min_tokens: int | None = None
+    max_tokens: int | None = None
+
+
+NO_LIMITS = TokenLimits()
+
+
+def tokens_stage(
+    source: Source, max_length_tokens: int, limits: TokenLimits, examples: str, tokenizer: str
+) -> Stage:
     """The identity of a source's tokens, from the fingerprints of its examples and the tokenizer."""
-    return Stage("tokens", source.name, _VERSION, {"max_length": max_length_tokens}, [examples, tokenizer])
+    settings = {"max_length": max_length_tokens, "limits": list(limits)}
+    return Stage("tokens", source.name, _VERSION, settings, [examples, tokenizer])
 
 
 def write_tokens(
@@ -39,18 +52,31 @@ def write_tokens(
     tokenizer: Tokenizer,
     folder: Path,
     *,
+    limits: TokenLimits = NO_LIMITS,
     on_progress: Progress = lambda rows: None,
 ) -> dict[str, int]:
-    """Write the tokens of all ``examples`` into ``folder``; returns counts of rows and tokens."""
-    num_tokens = num_truncated = 0
-    with ShardWriter(folder, TOKENS) as shards:
-        for batch in iterate_shards(examples, num_rows=_ROWS_PER_BATCH):
-            table, truncated = _tokens(batch, tokenizer)
-            shards.write(table)
-            num_tokens += len(table["token_ids"].combine_chunks().values)
-            num_truncated += truncated
-            on_progress(shards.num_rows)
-    return {"rows_out": shards.num_rows, "num_tokens": num_tokens, "rows_truncated": num_truncated}
+    """Write the tokens of ``examples`` into ``folder``, and rejects; returns counts of rows and tokens."""
+    truncation = tokenizer.truncation
+    assert truncation is not None
+    max_length = truncation["max_length"]
+    wordwise = Wordwise.of(tokenizer, max_length_tokens=max_length)
+    counts: Counter[str] = Counter(rows_in=0, rows_out=0, rejects=0, num_tokens=0, rows_truncated=0)
+    with ShardWriter(folder, TOKENS) as shards, ParquetFile(folder / "rejects.parquet", REJECTS) as rejects:
+        for batch in iterate_shards(examples):
+            tokens = _tokens(batch, tokenizer, wordwise)
+            rows, reasons = _rows(batch, tokens), _reasons(tokens.num_tokens, limits)
+            is_kept = reasons == None  # noqa: E711  (element by element)
+            if not is_kept.all():
+                rejects.write(rejects_of(rows.filter(pa.array(~is_kept)), pa.array(reasons[~is_kept])))
+                rows = rows.filter(pa.array(is_kept))
+            shards.write(rows)
+            counts["rows_in"] += batch.num_rows
+            counts["rows_out"] += rows.num_rows
+            counts["num_tokens"] += int(tokens.token_ids.lengths[is_kept].sum())
+            counts["rows_truncated"] += int((tokens.num_tokens[is_kept] > max_length).sum())
+            on_progress(counts["rows_in"])
+    counts["rejects"] = counts["rows_in"] - counts["rows_out"]
+    return dict(counts)
 
 
 def load_tokenizer(folder: str | Path, *, max_length_tokens: int) -> Tokenizer:
@@ -64,13 +90,14 @@ def load_tokenizer(folder: str | Path, *, max_length_tokens: int) -> Tokenizer:
 class Encoded(NamedTuple):
     """Texts as tokens, a list a text.
 
+    ``num_tokens`` counts those of each text before it was truncated; for pairs, at least.
     ``word_starts`` and ``words`` (``encode_words`` alone) list, for each word that has a piece left,
     the place of its first piece and the word's own number.
     """
 
     token_ids: list[list[int]]
     segment_ids: list[list[int]] | None
-    num_truncated: int
+    num_tokens: list[int]
     word_starts: list[list[int]] | None = None
     words: list[list[int]] | None = None
 
@@ -84,10 +111,10 @@ def encode_texts(
     """
     if text_pairs is None:
         encodings = tokenizer.encode_batch_fast(texts)
-        return Encoded([each.ids for each in encodings], None, _num_truncated(encodings))
+        return Encoded([each.ids for each in encodings], None, _num_tokens(encodings))
     encodings = tokenizer.encode_batch_fast(list(zip(texts, text_pairs, strict=True)))
     segments = [_segments(each) for each in encodings]
-    return Encoded([each.ids for each in encodings], segments, _num_truncated(encodings))
+    return Encoded([each.ids for each in encodings], segments, _num_tokens(encodings))
 
 
 def encode_words(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> Encoded:
@@ -103,7 +130,7 @@ def encode_words(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> Encode
                 first.setdefault(word, place)
         words.append(list(first))
         starts.append(list(first.values()))
-    return Encoded([each.ids for each in encodings], None, _num_truncated(encodings), starts, words)
+    return Encoded([each.ids for each in encodings], None, _num_tokens(encodings), starts, words)
 
 
 def _reads_spaces(tokenizer: Tokenizer) -> bool:
@@ -118,33 +145,61 @@ def _segments(encoding: Any) -> list[int]:
     return types if any(types) else [int(sequence == 1) for sequence in encoding.sequence_ids]
 
 
-def _num_truncated(encodings: Sequence[Any]) -> int:
-    return sum(1 for each in encodings if each.overflowing)
+def _num_tokens(encodings: Sequence[Any]) -> list[int]:
+    return [len(each.ids) + sum(_num_plain(cut) for cut in each.overflowing) for each in encodings]
 
 
-def _tokens(batch: pa.RecordBatch, tokenizer: Tokenizer) -> tuple[pa.Table, int]:
-    """The rows of ``TOKENS`` for a batch of examples, and how many of them were truncated."""
+def _num_plain(encoding: Any) -> int:
+    special: list[int] = encoding.special_tokens_mask
+    return len(special) - sum(special)
+
+
+def _tokens(batch: pa.RecordBatch, tokenizer: Tokenizer, wordwise: Wordwise | None) -> Tokens:
+    """Tokens of a batch of examples, by the faster way that the tokenizer allows."""
     is_ner = batch["words"].null_count < batch.num_rows
-    tags = pa.nulls(batch.num_rows, pa.list_(pa.string()))
-    starts = pa.nulls(batch.num_rows, pa.list_(pa.int32()))
+    pairs = batch["text_pair"] if not is_ner and not batch["text_pair"].null_count else None
+    if wordwise is not None:
+        if is_ner:
+            return wordwise.encode_words(batch["words"])
+        return wordwise.encode_texts(batch["text"], pairs)
     if is_ner:
         encoded = encode_words(tokenizer, batch["words"].to_pylist())
-        assert encoded.words is not None
-        assert encoded.word_starts is not None
-        left = zip(batch["tags"].to_pylist(), encoded.words, strict=True)
+    else:
+        encoded = encode_texts(tokenizer, batch["text"].to_pylist(), pairs and pairs.to_pylist())
+    token_ids = Ragged.of(encoded.token_ids)
+    segments = encoded.segment_ids
+    return Tokens(
+        token_ids,
+        Ragged(np.zeros_like(token_ids.values), token_ids.lengths)
+        if segments is None
+        else Ragged.of(segments),
+        np.array(encoded.num_tokens, np.int64),
+        None if encoded.word_starts is None else Ragged.of(encoded.word_starts),
+        None if encoded.words is None else Ragged.of(encoded.words),
+    )
+
+
+def _rows(batch: pa.RecordBatch, tokens: Tokens) -> pa.Table:
+    """The rows of ``TOKENS`` for a batch of examples."""
+    tags = pa.nulls(batch.num_rows, pa.list_(pa.string()))
+    starts = pa.nulls(batch.num_rows, pa.list_(pa.int32()))
+    if tokens.words is not None and tokens.word_starts is not None:
+        left = zip(batch["tags"].to_pylist(), tokens.words.to_arrow(np.int32).to_pylist(), strict=True)
         tags = pa.array([_tags_of(all_tags, words) for all_tags, words in left], tags.type)
-        starts = _lists(encoded.word_starts, np.int32)
-    else:
-        pairs = batch["text_pair"].to_pylist() if batch["text_pair"].null_count == 0 else None
-        encoded = encode_texts(tokenizer, batch["text"].to_pylist(), pairs)
-    token_ids = _lists(encoded.token_ids, np.int32)
-    if encoded.segment_ids is None:
-        zeros = pa.array(np.zeros(len(token_ids.values), np.int8))
-        segment_ids = pa.ListArray.from_arrays(token_ids.offsets, zeros)
-    else:
-        segment_ids = _lists(encoded.segment_ids, np.int8)
+        starts = tokens.word_starts.to_arrow(np.int32)
     columns = [batch["source"], batch["row"], batch["text"], batch["label"], tags]
-    return pa.table([*columns, token_ids, segment_ids, starts], schema=TOKENS), encoded.num_truncated
+    columns += [tokens.token_ids.to_arrow(np.int32), tokens.segment_ids.to_arrow(np.int8), starts]
+    return pa.table(columns, schema=TOKENS)
+
+
+def _reasons(num_tokens: np.ndarray, limits: TokenLimits) -> np.ndarray:
+    """Why each text is left out, ``None`` where it stays: object ``(num_texts,)``."""
+    reasons = np.full(len(num_tokens), None, dtype=object)
+    if limits.min_tokens is not None:
+        reasons[num_tokens < limits.min_tokens] = "too_few_tokens"
+    if limits.max_tokens is not None:
+        reasons[num_tokens > limits.max_tokens] = "too_many_tokens"
+    return reasons
 
 
 def _tags_of(tags: list[str], words: list[int]) -> list[str]:
@@ -158,11 +213,3 @@ def _tags_of(tags: list[str], words: list[int]) -> list[str]:
         left.append(tag)
         before = word
     return left
-
-
-def _lists(rows: Sequence[Sequence[int]], dtype: type) -> pa.ListArray:
-    """Lists of numbers as one flat array and offsets, many times faster than through Python objects."""
-    lengths = np.fromiter(map(len, rows), np.int64, len(rows))
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    values: np.ndarray = np.fromiter(chain.from_iterable(rows), dtype, int(offsets[-1]))
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
