@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
 from metamapping.config import ConfigError, RunConfig, describe_settings, read_config
+from metamapping.corpus.sources import check_sources
 from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
-from metamapping.corpus.sources import check_sources
 from metamapping.store import StoreError
 
 
@@ -29,6 +33,7 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
     parser.add_argument("config", metavar="CONFIG.yaml", help="the configuration of the run")
     parser.add_argument("--home", help="folder of the store and the runs, instead of the file's")
     options = parser.parse_args(arguments)
+    started = time.time()
     try:
         config = read_config(options.config)
         if options.home:
@@ -38,22 +43,37 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    _print_result(config, published)
+    _print_result(published, started=started)
     return 0
 
 
-def _print_result(config: RunConfig, published: str) -> None:
+def _print_result(published: str, *, started: float) -> None:
     """The table of the rounds, the verdict, and where the result is."""
-    run = RunFolder.of_published(published)
+    run, console = RunFolder.of_published(published), Console()
     history = run.read_history()
-    frame = rounds_table(history)
-    table = Table(title=f"Rounds of {run.run_id}")
-    for column in frame.columns:
-        table.add_column(str(column))
-    for row in frame.itertuples(index=False):
-        table.add_row(*(str(value) for value in row))
-    console = Console()
+    title = f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals"
+    table = Table(title=title, box=SIMPLE)
+    for column in ("round", "accuracy", "untrained", "gain over the best", "verdict"):
+        table.add_column(column, no_wrap=True)
+    for row in rounds_table(history).to_dict("records"):
+        table.add_row(
+            str(row["round"]),
+            _interval(row, "accuracy"),
+            f"{row['baseline']:.3f}",
+            _interval(row, "gain"),
+            str(row["verdict"]),
+        )
     console.print(table)
+    for judged in history:
+        for adjustment in judged.adjustments:
+            console.print(f"after round {judged.report.round}: {adjustment}", soft_wrap=True, markup=False)
     verdict = history[-1].verdict
-    console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}")
+    console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}", soft_wrap=True)
     console.print(f"Published: {published}", soft_wrap=True)
+    if run.published_at < started:
+        console.print("Everything was done already; nothing was done again.")
+
+
+def _interval(row: Mapping[Hashable, Any], name: str) -> str:
+    mean, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
+    return "not measured" if math.isnan(mean) else f"{mean:.3f} \\[{low:.3f}, {high:.3f}]"

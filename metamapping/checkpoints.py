@@ -47,9 +47,7 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
     """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
     load_weights(folder, learner)
-    assign_variables(
-        _optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER
-    )
+    assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
     state = read_state(folder)
     if state is None:
         raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
@@ -104,20 +102,14 @@ def write_variables(variables: dict[str, keras.Variable], path: Path) -> None:
     path.chmod(0o644)
 
 
-def assign_variables(
-    variables: dict[str, keras.Variable], values: dict[str, np.ndarray], path: Path
-) -> None:
+def assign_variables(variables: dict[str, keras.Variable], values: dict[str, np.ndarray], path: Path) -> None:
     """Set every variable from ``values``; names and shapes must agree exactly."""
     if set(variables) != set(values):
         different = sorted(set(variables) ^ set(values))[:3]
-        raise StoreError(
-            f"{path} holds other weights than this encoder has: {', '.join(different)}"
-        )
+        raise StoreError(f"{path} holds other weights than this encoder has: {', '.join(different)}")
     for name, variable in variables.items():
         if tuple(variable.shape) != values[name].shape:
-            raise StoreError(
-                f"{path}: {name} is {values[name].shape}, expected {tuple(variable.shape)}"
-            )
+            raise StoreError(f"{path}: {name} is {values[name].shape}, expected {tuple(variable.shape)}")
         variable.assign(values[name])
 
 
@@ -142,6 +134,7 @@ def _partials(folder: Path) -> list[Path]:
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """All arrays of a file. Raises ``StoreError`` where it is damaged."""
     try:
-        return load_file(path)
+        arrays: dict[str, np.ndarray] = load_file(path)
     except Exception as error:  # safetensors raises its own SafetensorError, and OSError
         raise StoreError(f"{path} cannot be read ({error}): it is damaged or incomplete") from error
+    return arrays

@@ -172,8 +172,7 @@ class DuplicateSpec(_Part):
 
     exact: bool = Field(
         True,
-        description="Reject texts that stand in the source already, and all of them if their labels "
-        "differ.",
+        description="Reject texts that stand in the source already, and all of them if their labels differ.",
     )
     near: bool = Field(
         True, description="Reject texts nearly like another one of the same label, by MinHash."
@@ -192,7 +191,6 @@ class LeakageSpec(_Part):
         description="Reject training texts that also stand in a validation or test source, and "
         "validation texts that stand in a test source; nearly the same ones too, as `duplicates` says.",
     )
-
 
 
 class ScratchEncoder(_Part):
@@ -288,7 +286,7 @@ class ConvergenceSpec(_Part):
         "or for these very ones (`episodes`).",
     )
     max_loss_factor: float = Field(
-        2.0, gt=1, description="Diverged above this many times an earlier round's highest source loss."
+        2.0, gt=1, description="Diverged above this many times the highest loss a source had before."
     )
     max_source_fall: float | None = Field(
         None,

@@ -50,9 +50,7 @@ def evaluate(
     return scores
 
 
-def draw_episodes(
-    space: LabelSpace, spec: EvaluationSpec, *, seed: int
-) -> dict[int, list[Episode]]:
+def draw_episodes(space: LabelSpace, spec: EvaluationSpec, *, seed: int) -> dict[int, list[Episode]]:
     """The fixed episodes of a source, by number of shots; they depend on its name and the seed."""
     stream = [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode())]
     pool = _limited(space, spec, np.random.default_rng(stream))
@@ -147,9 +145,7 @@ def _score_words(
     return [_score_sentences(mapping, space, features, episode) for episode in episodes]
 
 
-def _score_sentences(
-    mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode
-) -> float:
+def _score_sentences(mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode) -> float:
     assert space.word_labels is not None
     assert space.tags is not None
     assert features.words is not None

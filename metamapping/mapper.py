@@ -36,9 +36,7 @@ class MetaMapper:
 
     def __init__(self, model: PublishedModel) -> None:
         self._model = model
-        self._tokenizer = load_tokenizer(
-            model.tokenizer_folder, max_length_tokens=model.max_length_tokens
-        )
+        self._tokenizer = load_tokenizer(model.tokenizer_folder, max_length_tokens=model.max_length_tokens)
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> MetaMapper:
@@ -102,9 +100,7 @@ class MetaMapper:
         features, _ = self._word_features(texts)
         return self._solve(self._task(known, label_names, "ner"), features, np.asarray(targets))
 
-    def _task(
-        self, labels: tuple[str, ...], label_names: dict[str, str], task_type: TaskType
-    ) -> _Task:
+    def _task(self, labels: tuple[str, ...], label_names: dict[str, str], task_type: TaskType) -> _Task:
         unknown = set(label_names) - set(labels)
         if unknown:
             raise ValueError(
@@ -122,9 +118,7 @@ class MetaMapper:
         arrays = label_arrays(Ragged.from_lists(tokens, np.int32), slots, count)
         names = self._model.encoder.names({key: tf.constant(v) for key, v in arrays.items()})
         mask = tf.ones(count)
-        prior = mapping.prior(
-            mapping.label_vectors(names, tf.constant(is_outside, tf.float32), mask)
-        )
+        prior = mapping.prior(mapping.label_vectors(names, tf.constant(is_outside, tf.float32), mask))
         weights = prior
         if len(features):
             weights = compute_mapping(
@@ -137,7 +131,7 @@ class MetaMapper:
             )
         return Mapping(task, weights.numpy(), float(mapping.scale.numpy()))
 
-    def _text_features(self, texts: Sequence[str], text_pairs: Sequence[str] | None) -> np.ndarray:
+    def _text_features(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> np.ndarray:
         """Float32 ``(num_texts, dim)``."""
         pairs = None if text_pairs is None else self._clean(text_pairs)
         encoded = encode_texts(self._tokenizer, self._clean(texts), pairs)
@@ -159,11 +153,7 @@ class MetaMapper:
             assert encoded.words is not None
             assert encoded.word_starts is not None
             starts = Ragged.from_lists(encoded.word_starts, np.int32)
-            place = [
-                first + w
-                for (first, _), kept in zip(parts, encoded.words, strict=True)
-                for w in kept
-            ]
+            place = [first + w for (first, _), kept in zip(parts, encoded.words, strict=True) for w in kept]
             token_ids, segment_ids = _ragged(encoded)
             features[place] = self._model.encoder.encode(token_ids, segment_ids, starts)
             parts = [
@@ -173,7 +163,7 @@ class MetaMapper:
             ]
         return features, offsets
 
-    def _clean(self, texts: Sequence[str]) -> list[str]:
+    def _clean(self, texts: Sequence[Any]) -> list[str]:
         cleaned = clean_texts(pa.array(list(texts), pa.string()), self._model.cleaning.cleaners)
         return [str(text) for text in cleaned.to_pylist()]
 
@@ -228,7 +218,7 @@ class Mapping:
             return [self._softmax(scores) for scores in self._word_scores(texts)]
         return self._softmax(self._text_scores(texts, text_pairs))
 
-    def _text_scores(self, texts: Sequence[str], text_pairs: Sequence[str] | None) -> np.ndarray:
+    def _text_scores(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> np.ndarray:
         _check_texts(texts, text_pairs)
         return self._scores(self._task.mapper._text_features(texts, text_pairs))
 
@@ -290,14 +280,10 @@ def _check_examples(texts: Any, labels: Any, text_pairs: Any, task_type: str) ->
 def _check_texts(texts: Any, text_pairs: Any) -> None:
     for i, text in enumerate(texts):
         if not isinstance(text, str):
-            raise ValueError(
-                f"text {i} is {text!r}: expected a string (lists of words are for ner)"
-            )
+            raise ValueError(f"text {i} is {text!r}: expected a string (lists of words are for ner)")
     if text_pairs is not None:
         if len(text_pairs) != len(texts):
-            raise ValueError(
-                f"{len(texts)} texts but {len(text_pairs)} text_pairs: give one a text"
-            )
+            raise ValueError(f"{len(texts)} texts but {len(text_pairs)} text_pairs: give one a text")
         _check_texts(text_pairs, None)
 
 
@@ -314,6 +300,4 @@ def _check_task_type(task_type: str) -> None:
 
 def _check_labels(labels: tuple[str, ...]) -> None:
     if len(labels) < 2:
-        raise ValueError(
-            f"only one label ({', '.join(labels)}): a task needs at least two to choose between"
-        )
+        raise ValueError(f"only one label ({', '.join(labels)}): a task needs at least two to choose between")

@@ -58,9 +58,7 @@ def model_card(config: RunConfig, history: list[Round], cells: list[Cell]) -> st
         num_queries=evaluation.num_queries,
         num_episodes=evaluation.num_episodes,
         tests=source_shots_markdown(
-            RoundReport(
-                round=best, checkpoint=report.checkpoint, training=report.training, cells=cells
-            )
+            RoundReport(round=best, checkpoint=report.checkpoint, training=report.training, cells=cells)
         ),
     )
 

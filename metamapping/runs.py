@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metamapping.adjustment import Round
 from metamapping.config import ConfigError, RunConfig
-from metamapping.store import Reference, StoreError, fingerprint, write_json
+from metamapping.store import MANIFEST, Reference, StoreError, fingerprint, write_json
 
 RUN_VERSION = 1
 
@@ -76,9 +76,7 @@ class RunFolder:
 
     def open(self, config: RunConfig, corpus: Corpus) -> None:
         """Write down configuration and corpus, from which every stage of the run reads them."""
-        self.write_result(
-            "run", {"config": config.model_dump(mode="json"), "corpus": corpus.model_dump()}
-        )
+        self.write_result("run", {"config": config.model_dump(mode="json"), "corpus": corpus.model_dump()})
 
     @functools.cached_property
     def config(self) -> RunConfig:
@@ -99,6 +97,11 @@ class RunFolder:
     def published(self) -> Path:
         """The published encoder, once the run has come to its end."""
         return self.path / "published"
+
+    @property
+    def published_at(self) -> float:
+        """When the run published, in seconds since the epoch. Raises ``FileNotFoundError``."""
+        return (self.published / MANIFEST).stat().st_mtime
 
     def checkpoint(self, round: int) -> Path:
         """The checkpoint at the end of a round; round 0 is the untrained encoder."""
@@ -144,9 +147,7 @@ class RunFolder:
         try:
             value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise StoreError(
-                f"{path} is damaged ({error}): remove it to have it made again"
-            ) from error
+            raise StoreError(f"{path} is damaged ({error}): remove it to have it made again") from error
         return value
 
     def write_result(self, name: str, value: dict[str, Any]) -> None:

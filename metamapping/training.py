@@ -131,15 +131,16 @@ def train_round(
 
 
 @functools.lru_cache(maxsize=1)
-def compile_update(
-    learner: Learner, max_norm: float, jit_compile: bool
-) -> Callable[[Tensors], tf.Tensor]:
+def compile_update(learner: Learner, max_norm: float, jit_compile: bool) -> Callable[[Tensors], tf.Tensor]:
     """``update_weights`` of this learner as one compiled function of a batch."""
 
     def update(batch: Tensors) -> tf.Tensor:
         return update_weights(learner, batch, max_norm=max_norm)
 
-    return tf.function(update, jit_compile=jit_compile, reduce_retracing=not jit_compile)
+    compiled: Callable[[Tensors], tf.Tensor] = tf.function(
+        update, jit_compile=jit_compile, reduce_retracing=not jit_compile
+    )
+    return compiled
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
@@ -152,8 +153,7 @@ def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.T
         loss = query_loss(learner, batch)
     variables = [v.value for v in encoder_variables + mapping_variables]
     gradients = [
-        tf.convert_to_tensor(g)
-        for g in tape.gradient(loss, variables, unconnected_gradients="zero")
+        tf.convert_to_tensor(g) for g in tape.gradient(loss, variables, unconnected_gradients="zero")
     ]
     norm = tf.linalg.global_norm(gradients)
     factor = tf.minimum(1.0, max_norm / tf.maximum(norm, 1e-12))

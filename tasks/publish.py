@@ -17,9 +17,7 @@ def publish_best(home: str, run_id: str) -> str:
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("test")]
     with show_progress("test sources", total=len(sources)) as advance:
-        folder = publish_stage(
-            run, on_progress=lambda source, _: advance(sources.index(source), source)
-        )
+        folder = publish_stage(run, on_progress=lambda source, _: advance(sources.index(source), source))
         advance(len(sources), "")
     create_markdown_artifact(
         key="model-card",

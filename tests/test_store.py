@@ -21,9 +21,13 @@ def test_a_stage_is_found_after_its_block_has_ended(tmp_path):
 
 def test_a_block_that_fails_leaves_nothing(tmp_path):
     store = Store(tmp_path)
-    with pytest.raises(ZeroDivisionError), store.write(STAGE) as draft:
+
+    def fail(draft):
         (draft.folder / "part.txt").write_text("x")
-        _ = 1 / 0
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), store.write(STAGE) as draft:
+        fail(draft)
     assert store.find(STAGE) is None
     assert list((tmp_path / "data").iterdir()) == []
 

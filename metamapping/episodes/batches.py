@@ -62,9 +62,7 @@ def pad_tokens(
         batch["segment_ids"][i, : len(tokens)] = segment_ids[row]
         batch["padding_mask"][i, : len(tokens)] = 1
     is_pair = batch["segment_ids"].any(axis=1, keepdims=True)
-    batch["pool"] = np.where(is_pair, batch["segment_ids"], batch["padding_mask"]).astype(
-        np.float32
-    )
+    batch["pool"] = np.where(is_pair, batch["segment_ids"], batch["padding_mask"]).astype(np.float32)
     return batch
 
 
@@ -109,9 +107,7 @@ def label_arrays(name_tokens: Ragged, slots: np.ndarray, num_labels: int) -> Bat
     }
 
 
-def _words(
-    space: LabelSpace, draw: Draw, spec: EpisodeSpec
-) -> tuple[Batch, np.ndarray, np.ndarray]:
+def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.ndarray, np.ndarray]:
     """Sentences of a NER draw, and for each word its sentence in the draw and its label slot."""
     assert space.word_starts is not None
     assert space.word_labels is not None

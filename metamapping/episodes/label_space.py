@@ -52,7 +52,8 @@ class Ragged:
     def from_lists(cls, rows: Sequence[Sequence[int]], dtype: type) -> Ragged:
         """The same rows as plain lists, as ``dtype``."""
         offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        values = np.fromiter((value for row in rows for value in row), dtype, count=offsets[-1])
+        flat = (value for row in rows for value in row)
+        values: np.ndarray = np.fromiter(flat, dtype, count=offsets[-1])
         return cls(values, offsets)
 
 

@@ -52,7 +52,8 @@ class Episode:
 def source_probabilities(spaces: Sequence[LabelSpace], weights: Mapping[str, float]) -> np.ndarray:
     """Probability of each space: the square root of its size times its weight, ``(num_spaces,)``."""
     raw = np.asarray([np.sqrt(s.num_rows) * weights.get(s.source, 1.0) for s in spaces])
-    return raw / raw.sum()
+    probabilities: np.ndarray = raw / raw.sum()
+    return probabilities
 
 
 def sample_batch(
@@ -89,23 +90,17 @@ def sample_episodes(
         labels = np.sort(rng.choice(len(space.labels), ways, replace=False))
         if space.is_ner:
             support = _cover(rng, [space.rows_of[c] for c in labels], shots)
-            pool = np.setdiff1d(
-                np.unique(np.concatenate([space.rows_of[c] for c in labels])), support
-            )
+            pool = np.setdiff1d(np.unique(np.concatenate([space.rows_of[c] for c in labels])), support)
             query = rng.choice(pool, min(len(pool), ways * num_queries), replace=False)
         else:
-            drawn = [
-                rng.choice(space.rows_of[c], shots + num_queries, replace=False) for c in labels
-            ]
+            drawn = [rng.choice(space.rows_of[c], shots + num_queries, replace=False) for c in labels]
             support = np.concatenate([rows[:shots] for rows in drawn])
             query = np.concatenate([rows[shots:] for rows in drawn])
         episodes.append(Episode(labels, support, query))
     return episodes
 
 
-def _sample_texts(
-    rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec
-) -> Draw:
+def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     ways = min(spec.max_ways, len(space.labels), spec.num_texts // 2)
     labels = rng.choice(len(space.labels), ways, replace=False)
     per_label = spec.num_texts // ways
@@ -131,9 +126,7 @@ def _sample_texts(
     return Draw(index, labels, row, label_mask, support, query)
 
 
-def _sample_sentences(
-    rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec
-) -> Draw:
+def _sample_sentences(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     ways = min(spec.max_ways - 1, len(space.labels))
     labels = rng.choice(len(space.labels), ways, replace=False)
     num_sentences = ner_sentences(spec)

@@ -122,9 +122,7 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
 
     BERT's pooler is always frozen: no feature depends on it.
     """
-    blocks = [
-        layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)
-    ]
+    blocks = [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
     frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
     if trainable_layers is not None:
         if trainable_layers > len(blocks):

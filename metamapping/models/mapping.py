@@ -14,7 +14,7 @@ import keras
 import tensorflow as tf
 
 
-class MetaMapping(keras.layers.Layer):
+class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types
     """The meta-learned weights on top of the encoder."""
 
     def __init__(self, feature_dim: int, *, name: str = "mapping") -> None:
@@ -40,9 +40,7 @@ class MetaMapping(keras.layers.Layer):
         """τ, a positive scalar."""
         return tf.exp(tf.convert_to_tensor(self.log_scale))
 
-    def label_vectors(
-        self, names: tf.Tensor, is_outside: tf.Tensor, label_mask: tf.Tensor
-    ) -> tf.Tensor:
+    def label_vectors(self, names: tf.Tensor, is_outside: tf.Tensor, label_mask: tf.Tensor) -> tf.Tensor:
         """g(c): the names' features mapped, centred over the task's labels, at unit length.
 
         ``names``: ``(C, d)``. ``is_outside``: ``(C,)``. ``label_mask``: ``(..., C)``, the labels of

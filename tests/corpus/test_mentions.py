@@ -6,7 +6,8 @@ from metamapping.corpus.mentions import mentions
 def test_mentions_are_the_entities_with_their_types():
     words = ["Ada", "Lovelace", "met", "Babbage", "in", "London"]
     tags = ["B-person", "I-person", "O", "B-person", "O", "B-place"]
-    assert list(mentions(words, tags)) == [("Ada Lovelace", "person"), ("Babbage", "person"), ("London", "place")]
+    found = list(mentions(words, tags))
+    assert found == [("Ada Lovelace", "person"), ("Babbage", "person"), ("London", "place")]
 
 
 def test_neighbouring_entities_are_parted_by_begin_tags_and_by_types():
