@@ -206,14 +206,15 @@ def _lagging(remaining: Mapping[str, float], weights: Mapping[str, float], spec:
     """More weight for the sources whose loss has fallen least since they were first trained on.
 
     Levels of loss cannot be compared between sources (twelve ways start at ln 12, two at ln 2), so
-    each is divided by the source's own first one.
+    each is divided by the source's own first one. A source whose loss has risen is at odds with the
+    others, and gets no more weight.
     """
     median = float(np.median(list(remaining.values()))) if remaining else 0.0
     more, reasons = {}, {}
     for source, share in remaining.items():
         old = weights.get(source, 1.0)
         new = min(old * spec.source_weight_factor, max(old, spec.max_source_weight))
-        if share > LAG * median and new > old:
+        if LAG * median < share <= 1.0 and new > old:
             more[source] = new
             reasons[source] = (
                 f"it lags: {share:.0%} of its first loss is left, {median:.0%} in the median source"

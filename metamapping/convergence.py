@@ -90,7 +90,7 @@ class Progress:
     leading: RoundReport  # the highest accuracy from then on
     num_rounds: int = 0
     without_gain: int = 0  # rounds since the last clear gain that did not diverge
-    loss_ceiling: float = math.inf  # the lowest so far of each round's highest source loss
+    highest_loss: float = math.nan  # of any source, in the rounds that did not diverge
     seconds: float = 0.0
     last_seconds: float = 0.0
 
@@ -115,12 +115,12 @@ def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> t
     progress = replace(
         progress,
         num_rounds=progress.num_rounds + 1,
-        loss_ceiling=min(progress.loss_ceiling, _highest_loss(report)),
         seconds=progress.seconds + seconds,
         last_seconds=seconds,
     )
     if finding.trouble:
         return progress, finding
+    progress = replace(progress, highest_loss=_highest_loss(progress, report))
     if finding.gain is not None and finding.gain.is_gain:
         return replace(progress, to_beat=report, leading=report, without_gain=0), finding
     if paired_difference(report, progress.leading).mean > 0:
@@ -133,14 +133,14 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
     if not all(math.isfinite(score) for score in scores):
         return Finding(trouble="its scores are not finite")
     gain = paired_difference(report, progress.to_beat, population=spec.population)
-    loss, ceiling = report.training.loss, progress.loss_ceiling
+    loss, highest = report.training.loss, progress.highest_loss
     if not math.isfinite(loss):
         return Finding(gain, f"its training loss is {loss}")
-    if loss > spec.max_loss_factor * ceiling:
+    if loss > spec.max_loss_factor * highest:
         return Finding(
             gain,
-            f"its training loss {loss:.3g} is more than {spec.max_loss_factor:g} times {ceiling:.3g}, "
-            "which no source exceeded in an earlier round",
+            f"its training loss {loss:.3g} is more than {spec.max_loss_factor:g} times {highest:.3g}, "
+            "the highest of any source in the rounds before",
         )
     below = paired_difference(report, report.untrained(), population=spec.population)
     if below.is_loss:
@@ -224,9 +224,10 @@ def _best(progress: Progress, last: RoundReport) -> str:
     return f"{which} is the best: {accuracy}, {_signed(gain)} over the untrained encoder."
 
 
-def _highest_loss(report: RoundReport) -> float:
-    losses = [report.training.loss, *report.training.source_losses.values()]
-    return max(losses) if all(math.isfinite(loss) for loss in losses) else math.inf
+def _highest_loss(progress: Progress, report: RoundReport) -> float:
+    # Sources' losses, not the mean: more weight for a hard source is no explosion.
+    losses = [progress.highest_loss, report.training.loss, *report.training.source_losses.values()]
+    return max(loss for loss in losses if math.isfinite(loss))
 
 
 def _check(history: Sequence[RoundReport]) -> None:

@@ -1,0 +1,126 @@
+"""A learner that costs milliseconds: stochastic gradient descent on a quadratic.
+
+Every train source pulls the parameters towards its own optimum with noisy gradients; a held-out
+source's accuracy falls with the squared distance from 1. So it saturates at a noise floor that a
+lower learning rate lowers, oscillates or diverges when steps are too large, and is harmed by a
+source whose optimum lies elsewhere: all of it known exactly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metamapping.adjustment import Round, adjust, start_round, training_of
+from metamapping.config import AdjustmentSpec, ConvergenceSpec, TrainingSpec
+from metamapping.convergence import judge
+from metamapping.reports import Cell, RoundReport, TrainingReport
+
+DIM = 10
+NUM_EPISODES = 30
+
+
+@dataclass(frozen=True)
+class SimulatedLearner:
+    """``optima``: where each train source pulls the parameters; 1 is right."""
+
+    optima: Mapping[str, float] = field(
+        default_factory=lambda: {"coffee": 1.0, "books": 1.0, "hotel": 1.0, "intents": 1.0}
+    )
+    gradient_noise: float = 1.0
+    validation_sources: Sequence[str] = ("garden", "insurance", "doctor", "news")
+    seed: int = 0
+
+    def quality(self, theta: np.ndarray) -> float:
+        """The true mean accuracy of parameters: 0.5 untrained, at most 0.8."""
+        return float(0.5 + 0.3 * (1.0 - np.clip(np.mean((theta - 1.0) ** 2), 0.0, 2.0)))
+
+    def train(
+        self, start: np.ndarray, training: TrainingSpec, round: int
+    ) -> tuple[np.ndarray, TrainingReport]:
+        """One round from ``start``; the loss of NaN where the parameters have run away."""
+        rng = np.random.default_rng([self.seed, 1, round])
+        names = list(self.optima)
+        weights = np.array([training.source_weights.get(name, 1.0) for name in names])
+        theta, losses = start.copy(), []
+        for _ in range(training.meta_steps):
+            name = names[rng.choice(len(names), p=weights / weights.sum())]
+            noise = rng.normal(size=DIM) * self.gradient_noise
+            gradient = theta - self.optima[name] + noise
+            losses.append((name, 0.5 + float(np.mean((theta - self.optima[name]) ** 2))))
+            theta = theta - training.learning_rate * gradient
+            if np.abs(theta).max() > 1e6:
+                losses.append((name, float("nan")))
+                break
+        report = TrainingReport(
+            meta_steps=len(losses),
+            seconds=float(len(losses)),
+            learning_rate=training.learning_rate,
+            loss=float(np.mean([loss for _, loss in losses[-len(losses) // 4 :]])),
+            source_losses={
+                name: float(np.mean(own))
+                for name in names
+                if (own := [loss for source, loss in losses if source == name])
+            },
+            source_weights=dict(training.source_weights),
+        )
+        return theta, report
+
+    def evaluate(self, theta: np.ndarray, round: int) -> list[Cell]:
+        """Noisy scores of the fixed episodes."""
+        cells = []
+        for number, source in enumerate(self.validation_sources):
+            easy = np.random.default_rng([self.seed, 2, number]).normal(size=NUM_EPISODES) * 0.1
+            rng = np.random.default_rng([self.seed, 3, number, round])
+            scores = self.quality(theta) + easy + rng.normal(size=NUM_EPISODES) * 0.05
+            cells.append(
+                Cell(
+                    source=source,
+                    task_type="text-classification",
+                    shots=4,
+                    scores=list(scores),
+                    baseline=list(0.5 + easy),
+                )
+            )
+        return cells
+
+
+@dataclass(frozen=True)
+class SimulatedRun:
+    """A finished loop: its history and the true quality of every round's parameters."""
+
+    history: list[Round]
+    qualities: list[float]  # of round 0, 1, …
+
+    @property
+    def published_quality(self) -> float:
+        """Of the round that the last verdict calls the best."""
+        return self.qualities[self.history[-1].verdict.best_round]
+
+
+def simulate(
+    learner: SimulatedLearner,
+    *,
+    training: TrainingSpec,
+    convergence: ConvergenceSpec,
+    adjustment: AdjustmentSpec,
+) -> SimulatedRun:
+    """Train, evaluate, judge and adjust until the verdict is final."""
+    checkpoints, history = [np.zeros(DIM)], []
+    while not history or not history[-1].verdict.is_final:
+        now = training_of(training, history)
+        number = len(history) + 1
+        theta, trained = learner.train(checkpoints[start_round(history)], now, number)
+        report = RoundReport(
+            round=number,
+            checkpoint=f"round-{number}",
+            training=trained,
+            cells=learner.evaluate(theta, number),
+        )
+        verdict = judge([*(r.report for r in history), report], convergence)
+        changes = adjust(history, report, verdict, now, adjustment)
+        history.append(Round(report=report, verdict=verdict, adjustments=changes))
+        checkpoints.append(theta)
+    return SimulatedRun(history, [learner.quality(theta) for theta in checkpoints])
