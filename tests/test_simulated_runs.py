@@ -85,8 +85,8 @@ def test_when_all_sources_mislead_the_untrained_encoder_is_published():
 
 def test_a_planted_harmful_source_is_the_first_suspect_and_training_without_it_pays():
     gains = []
-    for seed in SEEDS:
-        learner = SimulatedLearner(seed=seed, gradient_noise=0.5, optima={**GOOD, "poison": -1.0})
+    for seed in range(5):
+        learner = SimulatedLearner(seed=seed, gradient_noise=0.5, optima={**GOOD, "poison": -2.0})
         judged = run(learner, 0.05, max_rounds=12, patience=4)
         tried = [r.move for r in judged.history if r.move.startswith("without")]
         assert tried[0] == "without poison"
