@@ -7,10 +7,17 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from flows.stage_runs import resume_parents
 from tasks.evaluate import evaluate
 
 
-@flow(name="evaluate-round", flow_run_name="evaluate {run_id} round {round}")
+@flow(
+    name="evaluate-round",
+    flow_run_name="evaluate {run_id} round {round}",
+    persist_result=True,
+    result_serializer="json",
+    on_completion=[resume_parents],
+)
 def evaluate_round(
     run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
     round: Annotated[int, Field(ge=1, description="A trained round.")],

@@ -12,23 +12,29 @@ from flows.adjust_round import adjust_round
 from flows.evaluate_round import evaluate_round
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
+from flows.stage_runs import run_stage
 from flows.train_round import train_round
 from metamapping.config import RunConfig
 from tasks.train import open_training_run
 
 
-@flow(name="meta-pretraining", flow_run_name="meta-pretrain {config.name}")
+@flow(
+    name="meta-pretraining",
+    flow_run_name="meta-pretrain {config.name}",
+    persist_result=True,
+    result_serializer="json",
+)
 def meta_pretraining(config: RunConfig) -> str:
     """Prepare the corpus, train rounds until the verdict is final, publish the best one."""
-    corpus = prepare_corpus(config)
-    run_id = open_training_run(config, corpus)
+    corpus = run_stage(prepare_corpus, "prepare", config=config)
+    run = {"run_id": open_training_run(config, corpus), "home": config.home}
     for round in range(1, config.convergence.max_rounds + 1):
-        train_round(run_id, round, config.home)
-        evaluate_round(run_id, round, config.home)
-        verdict = adjust_round(run_id, round, config.home)
+        run_stage(train_round, f"train round {round}", round=round, **run)
+        run_stage(evaluate_round, f"evaluate round {round}", round=round, **run)
+        verdict = run_stage(adjust_round, f"adjust round {round}", round=round, **run)
         if verdict["is_final"]:
             break
-    return publish(run_id, config.home)
+    return run_stage(publish, "publish", **run)
 
 
 if __name__ == "__main__":

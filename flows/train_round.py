@@ -7,15 +7,20 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from flows.stage_runs import resume_parents
 from tasks.train import train
 
 
-@flow(name="train-round", flow_run_name="train {run_id} round {round}")
+@flow(
+    name="train-round",
+    flow_run_name="train {run_id} round {round}",
+    persist_result=True,
+    result_serializer="json",
+    on_completion=[resume_parents],
+)
 def train_round(
     run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
-    round: Annotated[
-        int, Field(ge=1, description="The round to train; those before must be done.")
-    ],
+    round: Annotated[int, Field(ge=1, description="The round to train; those before must be done.")],
     home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
 ) -> dict[str, Any]:
     """Meta-steps from the checkpoint that the history names; done at once where it is done."""

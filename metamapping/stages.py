@@ -56,9 +56,7 @@ def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
             if role == "train":
                 check_enough_examples(space, needed=2, why="1 shot + 1 query")
             elif space.is_ner:
-                check_enough_examples(
-                    space, needed=max(evaluation.shots) + 1, why="shots + 1 query"
-                )
+                check_enough_examples(space, needed=max(evaluation.shots) + 1, why="shots + 1 query")
             else:
                 needed = max(evaluation.shots) + evaluation.num_queries
                 why = f"{max(evaluation.shots)} shots + {evaluation.num_queries} queries"
@@ -67,10 +65,10 @@ def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
 
 def initialise_stage(run: RunFolder) -> None:
     """Save the untrained encoder as round 0."""
-    from metamapping import training
-
     if run.checkpoint(0).is_dir():
         return
+    from metamapping import training
+
     config = run.config
     learner = training.build_learner(
         config.encoder,
@@ -81,9 +79,7 @@ def initialise_stage(run: RunFolder) -> None:
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 
-def train_stage(
-    run: RunFolder, round: int, *, on_step: StepCallback | None = None
-) -> TrainingReport:
+def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = None) -> TrainingReport:
     """Train one round from the checkpoint that the history names; ``on_step`` as in ``training``."""
     done = checkpoints.read_state(run.checkpoint(round))
     if done is not None:
@@ -117,9 +113,7 @@ def train_stage(
     return report
 
 
-def evaluate_stage(
-    run: RunFolder, round: int, *, on_progress: TextsCallback | None = None
-) -> RoundReport:
+def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | None = None) -> RoundReport:
     """A trained round's report: its training, and its scores on the validation sources."""
     return RoundReport(
         round=round,
@@ -198,9 +192,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
 
 def read_spaces(config: RunConfig, corpus: Corpus, role: Role) -> list[LabelSpace]:
     """The label spaces of all sources that serve ``role``, from their token shards."""
-    tokenizer = load_tokenizer(
-        corpus.tokenizer.path, max_length_tokens=config.encoder.max_length_tokens
-    )
+    tokenizer = load_tokenizer(corpus.tokenizer.path, max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}
     return [
         build_label_space(
@@ -213,9 +205,7 @@ def read_spaces(config: RunConfig, corpus: Corpus, role: Role) -> list[LabelSpac
     ]
 
 
-def _measure(
-    run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None
-) -> list[Cell]:
+def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[Cell]:
     from metamapping import evaluation
 
     config = run.config

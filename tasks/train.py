@@ -17,9 +17,7 @@ from tasks.progress import show_progress
 @task(task_run_name="open run {config.name}", cache_policy=NO_CACHE)
 def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
     """Check the label spaces, write down the run, and return its id."""
-    run = open_run(config, Corpus.model_validate(corpus))
-    initialise_stage(run)
-    return run.run_id
+    return open_run(config, Corpus.model_validate(corpus)).run_id
 
 
 @task(
@@ -32,16 +30,13 @@ def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
 def train(home: str, run_id: str, round: int) -> dict[str, Any]:
     """Train a round and return its training report."""
     run = RunFolder(home, run_id)
+    initialise_stage(run)
     total = run.config.training.meta_steps
     with show_progress(f"round {round}: meta-steps", total=total) as advance:
-        report = train_stage(
-            run, round, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}")
-        )
+        report = train_stage(run, round, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
     create_table_artifact(
         key="source-losses",
-        table=[
-            {"source": name, "loss": round_(loss)} for name, loss in report.source_losses.items()
-        ],
+        table=[{"source": name, "loss": round_(loss)} for name, loss in report.source_losses.items()],
         description=f"Mean query loss of each source in round {round} of {run_id}",
     )
     return report.model_dump(mode="json")

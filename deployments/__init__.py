@@ -1,0 +1,1 @@
+"""Deployments: the server, its workers, and what is registered there."""

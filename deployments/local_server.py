@@ -1,0 +1,154 @@
+"""The whole server as local processes, where there is no Docker: ``make server``.
+
+PostgreSQL, Redis, the API with the UI, and the background services, as docker-compose.yml has them.
+They listen on 127.0.0.1 alone: the API on ``--port``, PostgreSQL and Redis on the next two ports.
+Their data and passwords lie in ``--home``, and stay there between starts; Ctrl-C ends all four.
+With PREFECT_SERVER_API_AUTH_STRING=user:password in the environment the API asks for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+
+from deployments.processes import read_env_file, running, wait_for_end
+
+HOST = "127.0.0.1"
+START_SECONDS = 180.0
+PREFECT = [sys.executable, "-m", "prefect"]
+
+
+def main(home: Path, port: int) -> None:
+    """Start everything, say where it is, and wait for Ctrl-C or SIGTERM."""
+    home.mkdir(parents=True, exist_ok=True)
+    password = read_password(home / "password")
+    env = server_env(port, password)
+    with ExitStack() as stack:
+        processes = {
+            "PostgreSQL": stack.enter_context(running(start_postgres(home, port + 1), os.environ)),
+            "Redis": stack.enter_context(running(redis_command(home, port + 2, password), os.environ)),
+        }
+        wait_for_postgres(port + 1, password)
+        subprocess.run([*PREFECT, "server", "database", "upgrade", "-y"], env=env, check=True)
+        api = [*PREFECT, "server", "start", "--no-services", "--host", HOST, "--port", str(port)]
+        processes["API"] = stack.enter_context(running(api, env))
+        processes["services"] = stack.enter_context(running([*PREFECT, "server", "services", "start"], env))
+        wait_for_api(port, env.get("PREFECT_SERVER_API_AUTH_STRING"))
+        print(f"ready: http://{HOST}:{port}", flush=True)
+        wait_for_end(processes)
+
+
+def server_env(port: int, password: str) -> dict[str, str]:
+    """The environment of the API and the background services."""
+    redis = f"redis://:{password}@{HOST}:{port + 2}"
+    addresses = {
+        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
+            f"postgresql+asyncpg://prefect:{password}@{HOST}:{port + 1}/postgres"
+        ),
+        "PREFECT_REDIS_MESSAGING_URL": f"{redis}/0",
+        "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": f"{redis}/0",
+        "PREFECT_SERVER_DOCKET_URL": f"{redis}/1",
+    }
+    return {**read_env_file(Path(__file__).parent / "server.env"), **os.environ, **addresses}
+
+
+def start_postgres(home: Path, port: int) -> list[str]:
+    """PostgreSQL's command, its data folder made at the first start."""
+    data, as_user = home / "postgres", postgres_user(home)
+    if not (data / "PG_VERSION").is_file():
+        initialise = [postgres_program("initdb"), "--pgdata", str(data), "--username", "prefect"]
+        initialise += ["--auth", "scram-sha-256", "--encoding", "UTF8", "--pwfile", str(home / "password")]
+        subprocess.run([*as_user, *initialise], check=True, stdout=subprocess.DEVNULL)
+    settings = [f"listen_addresses={HOST}", "unix_socket_directories=", "log_min_messages=error"]
+    options = [word for setting in settings for word in ("-c", setting)]
+    return [*as_user, postgres_program("postgres"), "-D", str(data), "-p", str(port), *options]
+
+
+def postgres_user(home: Path) -> list[str]:
+    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+    if os.geteuid() != 0:
+        return []
+    for path in (home, home / "password"):
+        shutil.chown(path, "postgres", "postgres")
+    return ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
+
+
+def postgres_program(name: str) -> str:
+    """The newest installed one; Debian keeps them outside the search path."""
+    installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+    return str(installed[-1]) if installed else program(name)
+
+
+def redis_command(home: Path, port: int, password: str) -> list[str]:
+    """Redis, which keeps its memory in the home folder."""
+    settings = {"bind": HOST, "port": port, "requirepass": password, "dir": home, "loglevel": "warning"}
+    options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
+    return [program("redis-server"), *options]
+
+
+def program(name: str) -> str:
+    """Where a program is. Raises ``SystemExit`` with what to install."""
+    found = shutil.which(name)
+    if found is None:
+        raise SystemExit(
+            f"error: there is no {name!r} on this machine: install PostgreSQL and Redis (Debian and "
+            "Ubuntu: apt install postgresql redis-server), or use docker compose"
+        )
+    return found
+
+
+def wait_for_postgres(port: int, password: str) -> None:
+    """Until it answers a query."""
+    address = ["--host", HOST, "--port", str(port), "--username", "prefect", "postgres"]
+    probe = [program("psql"), *address, "--quiet", "--command", "select 1"]
+    env = {**os.environ, "PGPASSWORD": password}
+    wait_until(lambda: subprocess.run(probe, env=env, capture_output=True).returncode == 0, "PostgreSQL")
+
+
+def wait_for_api(port: int, auth: str | None) -> None:
+    """Until it is ready for requests."""
+    user, _, password = (auth or "").partition(":")
+
+    def is_ready() -> bool:
+        try:
+            return httpx.get(f"http://{HOST}:{port}/api/ready", auth=(user, password)).is_success
+        except httpx.HTTPError:
+            return False
+
+    wait_until(is_ready, "the API")
+
+
+def wait_until(is_done: Callable[[], bool], what: str) -> None:
+    """Raises ``SystemExit`` after ``START_SECONDS``."""
+    deadline = time.monotonic() + START_SECONDS
+    while not is_done():
+        if time.monotonic() > deadline:
+            raise SystemExit(f"error: {what} did not answer within {START_SECONDS:.0f} seconds")
+        time.sleep(0.5)
+
+
+def read_password(path: Path) -> str:
+    """The password of database and Redis, made at the first start; only its owner may read it."""
+    if not path.is_file():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(24), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m deployments.local_server", description=__doc__)
+    parser.add_argument("--home", type=Path, default=Path(".metamapping/server"))
+    parser.add_argument("--port", type=int, default=4200)
+    options = parser.parse_args()
+    main(options.home.absolute(), options.port)

@@ -1,0 +1,54 @@
+"""Several long-lived processes as one: they are started together and stopped together."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+STOP_SECONDS = 60.0
+
+
+def read_env_file(path: Path) -> dict[str, str]:
+    """The ``NAME=value`` lines of a file that Docker Compose reads too."""
+    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    return dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
+
+
+@contextmanager
+def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process in a session of its own, stopped at the end of the block."""
+    process = subprocess.Popen(list(command), env=dict(env), start_new_session=True)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Ask it to end, wait, and insist."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
+    """Return at Ctrl-C or SIGTERM; raises ``RuntimeError`` when one of them ends by itself."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        while True:
+            for name, process in processes.items():
+                if process.poll() is not None:
+                    raise RuntimeError(
+                        f"{name} ended with exit code {process.returncode}; its lines above say why"
+                    )
+            time.sleep(0.5)
+    except KeyboardInterrupt:
+        return

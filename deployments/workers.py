@@ -1,0 +1,48 @@
+"""Workers as local processes, one a pool: ``make worker``, or ``make worker POOLS=cpu``.
+
+A machine without a GPU may serve the pool `gpu` too: training then runs on its CPU.
+The server is the one that PREFECT_API_URL names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import socket
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+from deployments.processes import read_env_file, running, wait_for_end
+
+
+def main(pools: list[str]) -> None:
+    """Serve the pools until Ctrl-C or SIGTERM."""
+    env = {**read_env_file(Path(__file__).parent / "worker.env"), **os.environ}
+    with ExitStack() as stack:
+        workers = {pool: stack.enter_context(running(worker_command(pool), env)) for pool in pools}
+        wait_for_end(workers)
+
+
+def worker_command(pool: str) -> list[str]:
+    """The worker of one pool, named after pool and machine, so that the UI tells them apart."""
+    name = f"{pool}-{socket.gethostname()}"
+    return [
+        sys.executable,
+        "-m",
+        "prefect",
+        "worker",
+        "start",
+        "--pool",
+        pool,
+        "--type",
+        "process",
+        "--name",
+        name,
+    ]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m deployments.workers", description=__doc__)
+    parser.add_argument("pools", nargs="+", metavar="POOL", help="cpu, gpu or both")
+    main(parser.parse_args().pools)
