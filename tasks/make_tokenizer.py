@@ -4,7 +4,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config import EncoderSpec, Source
-from metamapping.corpus.tokenizer import tokenizer_stage, train_texts, write_tokenizer
+from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
 from metamapping.store import Reference, Store
 
 
@@ -23,6 +23,6 @@ def make_tokenizer(
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft:
-        texts = train_texts(sources, [each.path for each in examples], leaks.path)
+        texts = TrainTexts(sources, [each.path for each in examples], leaks.path)
         draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
     return store.find(stage)

@@ -62,10 +62,12 @@ class Wordwise:
     """A BERT tokenizer that remembers the pieces of the words it has seen."""
 
     def __init__(self, tokenizer: Tokenizer, max_length_tokens: int) -> None:
+        self._number: dict[str, int] = {}  # of each word among those known
+        self._known = Ragged.of([])  # their pieces
+        self._starts = np.empty(0, np.int64)
         self._tokenizer = Tokenizer.from_str(tokenizer.to_str())
         self._tokenizer.no_truncation()
         self._max_length = max_length_tokens
-        self._forget()
         # What the tokenizer puts around one text, and around each of two.
         self._single = _frame(self._tokenizer.encode("a"))
         self._pair = _frame(self._tokenizer.encode("a", "b"))
@@ -113,7 +115,7 @@ class Wordwise:
     def _numbers(self, words: list[str]) -> np.ndarray:
         """The numbers of words among those known, after those that are new were tokenized."""
         if len(self._number) > _MOST_KNOWN:
-            self._forget()
+            self._number, self._known = {}, Ragged.of([])
         new = [word for word in words if word not in self._number]
         if new:
             encodings = self._tokenizer.encode_batch_fast(new, add_special_tokens=False)
@@ -123,11 +125,6 @@ class Wordwise:
             self._known = Ragged(values, np.concatenate([self._known.lengths, found.lengths]))
             self._starts = _offsets(self._known.lengths)[:-1]
         return np.fromiter(map(self._number.__getitem__, words), np.int64, len(words))
-
-    def _forget(self) -> None:
-        self._number: dict[str, int] = {}
-        self._known = Ragged.of([])
-        self._starts = np.empty(0, np.int64)
 
     def _framed(self, parts: list[Ragged], frame: _Frame) -> Tokens:
         """The parts with special tokens around them, cut to the greatest length."""

@@ -1,0 +1,218 @@
+"""Sources in the wild: encodings, compression, quotes, nested fields, CoNLL of all kinds."""
+
+import gzip
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from metamapping.config import ConfigError
+from metamapping.corpus.sources import check_source
+from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
+
+
+def texts_of(source):
+    return [(row["text"], row["label"]) for row in records_of(source)]
+
+
+def test_quoted_newlines_and_commas_stay_in_their_field(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b'text,label\r\n"one,\r\ntwo",x\r\nthree,y\r\n')
+    rows = records_of(toy_source(path))
+    assert [(row["text"], row["label"], row["line"]) for row in rows] == [
+        ("one,\r\ntwo", "x", 2),
+        ("three", "y", 4),
+    ]
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\ngrün,x\n".encode("utf-8-sig"))
+    assert texts_of(toy_source(path)) == [("grün", "x")]
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "utf-16-le"])
+def test_declared_encodings_are_read(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\nça va,x\n".encode(encoding))
+    assert texts_of(toy_source(path, encoding=encoding)) == [("ça va", "x")]
+
+
+def test_an_undeclared_latin_1_file_is_refused_with_its_byte_and_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\nfine,x\ncafé,y\n".encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"'toy'.*not utf-8: byte 0xE9 at offset 21 \(line 3\).*latin-1"):
+        records_of(toy_source(path))
+
+
+def test_an_undeclared_utf_16_file_is_refused_with_a_guess(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("text,label\nfine,x\n".encode("utf-16"))
+    with pytest.raises(ConfigError, match=r"byte 0xFF at offset 0 .*such as utf-16"):
+        records_of(toy_source(path))
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_compressed_files_are_read(tmp_path, suffix):
+    data = b"text,label\none,x\n"
+    path = tmp_path / f"a.csv{suffix}"
+    path.write_bytes(gzip.compress(data) if suffix == ".gz" else pa.compress(data, "zstd", asbytes=True))
+    assert texts_of(toy_source(path)) == [("one", "x")]
+
+
+def test_a_broken_gzip_file_is_refused(tmp_path):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"text,label\none,x\n" * 1000)[:60])
+    with pytest.raises(ConfigError, match="not a readable csv file"):
+        records_of(toy_source(path))
+
+
+def test_rows_of_another_width_are_records_with_a_fault(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\none,x\ntwo,y,z\nthree\n"a"b,x\nfour,y\n')
+    rows = records_of(toy_source(path))
+    assert [(row["line"], row["fault"]) for row in rows] == [
+        (2, None),
+        (3, "malformed_row"),
+        (4, "malformed_row"),
+        (5, "malformed_row"),
+        (6, None),
+    ]
+
+
+def test_a_quote_that_never_closes_is_refused_with_its_line(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('text,label\none,x\n"two,y\nthree,z\n')
+    with pytest.raises(ConfigError, match=r"quote opened in line 3 never closes.*quotes: false"):
+        records_of(toy_source(path))
+
+
+def test_a_tsv_file_keeps_its_quotes(tmp_path):
+    path = tmp_path / "a.tsv"
+    path.write_text('he said "no\t1\n"yes" she said\t-1\n')
+    source = toy_source(path, header=False)
+    assert texts_of(source) == [('he said "no', "1"), ('"yes" she said', "-1")]
+
+
+def test_columns_may_be_numbers_or_names(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,body,kind\n7,one,x\n")
+    source = toy_source(path, columns={"text": 1, "label": "kind"})
+    assert texts_of(source) == [("one", "x")]
+
+
+def test_a_wrong_column_is_refused_with_those_that_are_there(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,body,kind\n7,one,x\n")
+    with pytest.raises(ConfigError, match=r"'toy'.*no column 'text', but the columns id, body, kind"):
+        check_source(toy_source(path))
+
+
+def test_nested_json_fields_are_found_by_dotted_names(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"review": {"body": "one"}, "answers": [{"label": 3}]}])
+    source = toy_source(path, columns={"text": "review.body", "label": "answers.0.label"})
+    assert texts_of(source) == [("one", "3")]
+
+
+def test_a_json_array_is_refused(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text('[{"text": "one", "label": "x"}]')
+    with pytest.raises(ConfigError, match="one JSON array; write one object a line"):
+        check_source(toy_source(path))
+
+
+def test_a_field_missing_everywhere_is_refused(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "one", "intent": "x"}] * 3)
+    with pytest.raises(ConfigError, match=r"column 'label' is empty or missing in all of the first 3 rows"):
+        check_source(toy_source(path))
+
+
+def test_parquet_columns_and_structs_are_read(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"r": [{"text": "one"}, {"text": "two"}], "y": [True, False]}), path)
+    source = toy_source(path, columns={"text": "r.text", "label": "y"})
+    assert texts_of(source) == [("one", "true"), ("two", "false")]
+
+
+def test_half_a_character_in_json_is_replaced(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": "odd \\ud83d end", "label": "x"}\n{"text": "\\ud83d\\ude00", "label": "x"}\n')
+    assert texts_of(toy_source(path)) == [("odd \ufffd end", "x"), ("😀", "x")]
+
+
+def test_an_unknown_suffix_asks_for_the_format(tmp_path):
+    path = write_jsonl(tmp_path / "a.data", labelled(("one", "x")))
+    with pytest.raises(ConfigError, match="set `format`"):
+        check_source(toy_source(path))
+    assert texts_of(toy_source(path, format="jsonl")) == [("one", "x")]
+
+
+def test_an_empty_file_is_refused(tmp_path):
+    path = tmp_path / "a.jsonl"
+    path.write_text("")
+    with pytest.raises(ConfigError, match="'toy' has no rows"):
+        check_source(toy_source(path))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Ada B-PER\nwrote O\n",
+        "Ada\tB-PER\r\nwrote\tO\r\n",
+        "-DOCSTART- -X- O O\n\nAda NNP - B-PER\nwrote VB - O\n",
+        "# sent_id = 1\nAda\t0\t3\tB-PER\nwrote\t4\t9\tO\n\n\n",
+    ],
+)
+def test_conll_of_two_to_four_columns_reads_the_same(tmp_path, lines):
+    path = tmp_path / "a.conll"
+    path.write_bytes(lines.encode())
+    (row,) = records_of(toy_source(path, task_type="ner"))
+    assert (row["words"], row["tags"]) == (["Ada", "wrote"], ["B-PER", "O"])
+
+
+def test_a_conll_line_without_a_tag_spoils_its_sentence_alone(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("Ada B-PER\nwrote\n\nBob B-PER\n")
+    first, second = records_of(toy_source(path, task_type="ner"))
+    assert (first["fault"], first["line"]) == ("malformed_row", 1)
+    assert (second["words"], second["line"]) == (["Bob"], 4)
+
+
+def test_ner_reads_lists_and_strings_from_json(tmp_path):
+    rows = [{"tokens": ["Ada", "wrote"], "tags": ["B-PER", "O"]}, {"tokens": "Bob ran", "tags": "B-PER O"}]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    source = toy_source(path, task_type="ner", columns={"text": "tokens", "label": "tags"})
+    assert [row["words"] for row in records_of(source)] == [["Ada", "wrote"], ["Bob", "ran"]]
+
+
+def test_several_files_are_one_source_with_rows_numbered_through(tmp_path):
+    first = write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x"), ("two", "y")))
+    second = write_jsonl(tmp_path / "b.jsonl", labelled(("three", "x")))
+    rows = records_of(toy_source(first, second))
+    assert [(row["row"], row["file"], row["line"]) for row in rows] == [
+        (0, "a.jsonl", 1),
+        (1, "a.jsonl", 2),
+        (2, "b.jsonl", 1),
+    ]
+
+
+def test_a_hub_data_set_names_its_numbered_classes(tmp_path, monkeypatch):
+    import datasets
+
+    from metamapping.config import Source
+
+    features = datasets.Features(
+        {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}
+    )
+    data = datasets.Dataset.from_dict({"text": ["one", "two"], "label": [1, 0]}, features=features)
+    asked = {}
+
+    def load_dataset(path, config, *, split, revision):
+        asked.update(path=path, config=config, split=split, revision=revision)
+        return data
+
+    monkeypatch.setattr(datasets, "load_dataset", load_dataset)
+    hub = {"path": "some/reviews", "split": "test", "revision": "abc123"}
+    source = Source(name="toy", task_type="sentiment-analysis", role="test", hub=hub)
+    assert texts_of(source) == [("one", "good"), ("two", "bad")]
+    assert asked == {"path": "some/reviews", "config": None, "split": "test", "revision": "abc123"}
