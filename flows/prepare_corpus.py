@@ -13,12 +13,14 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig, read_config
 from metamapping.corpus.examples import Rules
+from metamapping.corpus.report import Prepared
 from metamapping.corpus.tokens import TokenLimits
 from tasks.check_sources import check_sources
 from tasks.clean_source import clean_source
 from tasks.find_leaks import find_leaks
 from tasks.make_tokenizer import make_tokenizer
 from tasks.read_source import read_source
+from tasks.report_corpus import report_corpus
 from tasks.screen_source import screen_source
 from tasks.tokenize_source import tokenize_source
 
@@ -53,11 +55,15 @@ def prepare_corpus(config: RunConfig) -> dict[str, Any]:
         screen_source.submit(home, source, tokens, leaks)
         for source, tokens in zip(config.sources, tokenized, strict=True)
     ]
+    finished = [each.result() for each in screened]
+    stages = zip(config.sources, examples, [each.result() for each in tokenized], finished, strict=True)
+    report = report_corpus(home, [Prepared(*each) for each in stages], leaks)
     return {
-        "tokens": [each.result().model_dump(mode="json") for each in screened],
+        "tokens": [each.model_dump(mode="json") for each in finished],
         "tokenizer": tokenizer.model_dump(mode="json"),
+        "report": report.model_dump(mode="json"),
     }
 
 
 if __name__ == "__main__":
-    prepare_corpus(read_config(sys.argv[1]))
+    print("The report stands in", prepare_corpus(read_config(sys.argv[1]))["report"]["path"])

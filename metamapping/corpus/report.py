@@ -1,0 +1,213 @@
+"""The report of a corpus: what came in, what went out, what was left out and why.
+
+In go the finished stages of every source, out come pandas tables, the same as Markdown for people, and
+a picture of label counts and lengths.
+
+    report = describe_corpus(prepared, leaks_folder)
+    write_report(report, folder)            # report.md, sources.csv, rejects.csv, labels.csv, picture.png
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from metamapping.config import Source
+from metamapping.corpus.shards import iterate_shards
+from metamapping.corpus.tags import OUTSIDE, entity_type
+from metamapping.store import Reference, Stage
+
+_VERSION = 1
+_PERCENTILES = (50, 95, 100)
+_MOST_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
+_EXAMPLE_CHARACTERS = 80
+_REJECTS = ["source", "reason", "rows", "example"]
+_LABELS = ["source", "label", "rows"]
+
+
+class Prepared(NamedTuple):
+    """A source with its finished stages; ``screened`` is ``tokens`` where nothing leaks."""
+
+    source: Source
+    examples: Reference
+    tokens: Reference
+    screened: Reference
+
+
+class CorpusReport(NamedTuple):
+    """Tables with one row a source; a source and reason; a source and label; a pair that leaks."""
+
+    sources: pd.DataFrame
+    rejects: pd.DataFrame
+    labels: pd.DataFrame
+    leaks: pd.DataFrame
+
+
+def report_stage(prepared: Sequence[Prepared], leaks: str) -> Stage:
+    """The identity of a corpus's report."""
+    roles = [[each.source.name, each.source.role, each.source.label_roles] for each in prepared]
+    return Stage(
+        "report", "corpus", _VERSION, {"roles": roles}, [leaks, *(p.screened.fingerprint for p in prepared)]
+    )
+
+
+def describe_corpus(prepared: Sequence[Prepared], leaks: str | Path) -> CorpusReport:
+    """The tables of a corpus, whose leaks lie in the folder ``leaks``."""
+    found = [_describe(each) for each in prepared]
+    pairs = pq.read_table(Path(leaks) / "leaks.parquet", columns=["source", "against", "kind"]).to_pandas()
+    return CorpusReport(
+        pd.DataFrame([row for row, _, _ in found]),
+        pd.DataFrame(
+            [row for _, rejects, _ in found for row in rejects],
+            columns=["source", "reason", "rows", "example"],
+        ),
+        pd.DataFrame([row for _, _, labels in found for row in labels], columns=["source", "label", "rows"]),
+        pairs.value_counts(sort=False).rename("rows").reset_index(),
+    )
+
+
+def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
+    """Write ``report.md``, a CSV file of each table, and ``picture.png``; returns rows in and out."""
+    for name, table in report._asdict().items():
+        table.to_csv(folder / f"{name}.csv", index=False)
+    (folder / "report.md").write_text(to_markdown(report), encoding="utf-8")
+    draw(report).savefig(folder / "picture.png", metadata={"Software": None})
+    totals = report.sources[["rows in", "rows out"]].sum()
+    return {"corpus_rows_in": int(totals["rows in"]), "corpus_rows_out": int(totals["rows out"])}
+
+
+def read_sources(folder: str | Path) -> list[dict[str, Any]]:
+    """The first table of a written report, as plain values."""
+    table = pd.read_csv(Path(folder) / "sources.csv")
+    return [dict(zip(table.columns, row, strict=True)) for row in table.astype(object).to_numpy().tolist()]
+
+
+def to_markdown(report: CorpusReport) -> str:
+    """The report as people read it, with the most frequent labels of each source."""
+    rows_in, rows_out = report.sources["rows in"].sum(), report.sources["rows out"].sum()
+    parts = [
+        "# Corpus",
+        f"{len(report.sources)} sources, {rows_in:,} rows in, {rows_out:,} out, "
+        f"{rows_in - rows_out:,} left out.",
+        markdown_table(report.sources),
+        "## Left out",
+        markdown_table(report.rejects) if len(report.rejects) else "Nothing.",
+        "## Leaks",
+        markdown_table(report.leaks) if len(report.leaks) else "No text is both trained on and held out.",
+        "## Labels",
+    ]
+    labels = report.labels.groupby("source", sort=False)
+    parts.append(markdown_table(pd.DataFrame([_shown_labels(str(name), rows) for name, rows in labels])))
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """A Markdown table; what a text holds cannot break out of its cell."""
+    rows = [[str(column) for column in table.columns], ["---"] * len(table.columns)]
+    rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def draw(report: CorpusReport) -> Any:
+    """A matplotlib figure: rows of each label, and lengths, of the largest sources."""
+    from matplotlib.figure import Figure
+
+    largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MOST_SHOWN)
+    figure = Figure(figsize=(11, 1.5 + 0.4 * len(largest)), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    counts = [report.labels.loc[report.labels["source"] == name, "rows"] for name in largest["source"]]
+    for place, rows in enumerate(counts):
+        left.plot(rows, np.full(len(rows), place), "|", markersize=12, alpha=0.6)
+    left.set(xscale="log", xlabel="rows of each label", title="Labels")
+    left.set_yticks(range(len(largest)), largest["source"])
+    middle, high = largest["tokens 50%"], largest["tokens 95%"]
+    right.barh(range(len(largest)), high, alpha=0.4, label="95 % of texts have fewer")
+    right.barh(range(len(largest)), middle, label="half of the texts have fewer")
+    right.set(xlabel="tokens, after truncation", title="Lengths")
+    right.set_yticks(range(len(largest)), [])
+    right.legend()
+    for axes in (left, right):
+        axes.invert_yaxis()
+    return figure
+
+
+def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
+    """A source's row of the first table, and its rows of the others."""
+    source = prepared.source
+    labels: Counter[str] = Counter()
+    words, tokens = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    for batch in iterate_shards(prepared.screened.path, columns=["text", "label", "tags", "token_ids"]):
+        words.append(pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
+        tokens.append(pc.list_value_length(batch["token_ids"]).to_numpy())
+        labels.update(_labels_of(batch))
+    rows_in, rows_out = prepared.examples.counts["rows_in"], prepared.screened.counts["rows_out"]
+    row = {
+        "source": source.name,
+        "task type": source.task_type,
+        "role": source.role or "/".join(source.label_roles or {}),
+        "rows in": rows_in,
+        "rows out": rows_out,
+        "labels": len(labels),
+        "rows a label": f"{min(labels.values(), default=0)} to {max(labels.values(), default=0)}",
+    }
+    for name, parts in (("words", words), ("tokens", tokens)):
+        lengths = np.concatenate(parts)
+        for percentile in _PERCENTILES:
+            row[f"{name} {percentile}%"] = int(np.percentile(lengths, percentile)) if len(lengths) else 0
+    row["truncated"] = prepared.tokens.counts["rows_truncated"] / max(prepared.tokens.counts["rows_out"], 1)
+    return (
+        row,
+        _rejects(prepared),
+        [{"source": source.name, "label": label, "rows": number} for label, number in labels.most_common()],
+    )
+
+
+def _labels_of(batch: Any) -> Counter[str]:
+    """Rows of each label; for ``ner`` sentences of each entity type."""
+    if batch["tags"].null_count < batch.num_rows:
+        return Counter(
+            kind
+            for tags in batch["tags"].to_pylist()
+            for kind in {entity_type(tag) for tag in tags if tag != OUTSIDE}
+        )
+    found = pc.value_counts(batch["label"])
+    return Counter(dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)))
+
+
+def _rejects(prepared: Prepared) -> list[dict[str, Any]]:
+    """Each reason of each stage with its number of rows and the first text."""
+    rows = []
+    stages = (prepared.examples, prepared.tokens, prepared.screened)
+    for path in dict.fromkeys(stage.path for stage in stages):
+        counts: Counter[str] = Counter()
+        first: dict[str, str] = {}
+        for batch in pq.ParquetFile(Path(path) / "rejects.parquet").iter_batches(columns=["reason", "text"]):
+            for reason, text in zip(batch["reason"].to_pylist(), batch["text"].to_pylist(), strict=True):
+                counts[reason] += 1
+                first.setdefault(reason, (text or "")[:_EXAMPLE_CHARACTERS])
+        for reason, number in counts.most_common():
+            rows.append(
+                {"source": prepared.source.name, "reason": reason, "rows": number, "example": first[reason]}
+            )
+    return rows
+
+
+def _shown_labels(source: str, rows: pd.DataFrame) -> dict[str, str]:
+    shown = [f"{label} {number}" for label, number in zip(rows["label"], rows["rows"], strict=True)]
+    more = f" and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
+    return {"source": source, "labels with their rows": ", ".join(shown[:_MOST_SHOWN]) + more}
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.1%}"
+    if isinstance(value, int | np.integer):
+        return f"{value:,}"
+    return " ".join(str(value).split()).replace("|", "\\|").replace("<", "&lt;").replace("`", "'")

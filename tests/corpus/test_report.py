@@ -1,0 +1,95 @@
+"""The corpus report: every row accounted for, readable, and safe to show."""
+
+import pandas as pd
+import pytest
+
+from metamapping.config import EncoderSpec, LeakageSpec, ScratchEncoder
+from metamapping.corpus.leakage import read_leaks, write_leaks
+from metamapping.corpus.report import Prepared, describe_corpus, markdown_table, read_sources, write_report
+from metamapping.corpus.screening import write_screened
+from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer
+from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.store import Reference
+from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory):
+    """A corpus of two sources with a leak and some rejects: its report, and the folder written."""
+    home = tmp_path_factory.mktemp("corpus")
+    train = labelled(("where is my | parcel", "late"), ("it never came", "late"), ("so good", "praise"))
+    train += labelled(("it never came", "late"), ("", "praise"), ("held out text", "praise"))
+    held = labelled(("Held out text", "other"), ("another held text", "more"))
+    sources, counts = [], []
+    for name, role, rows in (("train", "train", train), ("held", "test", held)):
+        sources.append(toy_source(write_jsonl(home / f"{name}.jsonl", rows), name=name, role=role))
+        counts.append(prepare(sources[-1], home / name)[2])
+    folders = [str(home / source.name / "examples") for source in sources]
+    for folder in ("leaks", "tokenizer", "report"):
+        (home / folder).mkdir()
+    write_leaks(sources, folders, LeakageSpec(), RULES.duplicates, home / "leaks")
+    encoder = EncoderSpec(scratch=ScratchEncoder(vocabulary_size=100), max_length_tokens=8)
+    write_tokenizer(encoder, TrainTexts(sources, folders, home / "leaks"), home / "tokenizer")
+    tokenizer = load_tokenizer(home / "tokenizer", max_length_tokens=8)
+    prepared = []
+    for source, folder, count in zip(sources, folders, counts, strict=True):
+        out = home / source.name
+        (out / "tokens").mkdir()
+        (out / "screened").mkdir()
+        tokens = write_tokens(folder, tokenizer, out / "tokens")
+        screened = write_screened(out / "tokens", read_leaks(home / "leaks", source.name), out / "screened")
+        stages = (("examples", count), ("tokens", tokens), ("screened", screened))
+        prepared.append(Prepared(source, *(reference(out, *stage) for stage in stages)))
+    report = describe_corpus(prepared, home / "leaks")
+    write_report(report, home / "report")
+    return report, home
+
+
+def reference(folder, stage, counts):
+    return Reference(
+        stage=stage, name=folder.name, fingerprint=stage, path=str(folder / stage), counts=counts
+    )
+
+
+def test_rows_in_are_rows_out_and_those_left_out_of_each_source(reported):
+    report, _ = reported
+    left_out = report.rejects.groupby("source")["rows"].sum()
+    for row in report.sources.to_dict("records"):
+        assert row["rows in"] == row["rows out"] + left_out.get(row["source"], 0)
+
+
+def test_each_reason_and_each_leaking_pair_is_counted(reported):
+    report, _ = reported
+    reasons = report.rejects.set_index("reason")["rows"].to_dict()
+    assert reasons == {"duplicate": 1, "empty_text": 1, "leak:held": 1}
+    assert report.leaks.to_dict("records") == [
+        {"source": "train", "against": "held", "kind": "exact", "rows": 1}
+    ]
+
+
+def test_labels_are_counted_as_they_are_trained_on(reported):
+    report, _ = reported
+    labels = report.labels[report.labels["source"] == "train"].set_index("label")["rows"]
+    assert labels.to_dict() == {"late": 2, "praise": 1}
+
+
+def test_the_report_is_written_as_markdown_tables_and_a_picture(reported):
+    _, home = reported
+    folder = home / "report"
+    text = (folder / "report.md").read_text(encoding="utf-8")
+    assert "2 sources, 8 rows in, 5 out, 3 left out." in text
+    assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert [row["source"] for row in read_sources(folder)] == ["train", "held"]
+    assert set(pd.read_csv(folder / "labels.csv").columns) == {"source", "label", "rows"}
+
+
+def test_a_vocabulary_is_not_learned_from_what_leaks(reported):
+    _, home = reported
+    source = toy_source(home / "train.jsonl", name="train")
+    texts = TrainTexts([source], [str(home / "train" / "examples")], home / "leaks")
+    assert list(texts) == ["where is my | parcel", "it never came", "so good"]
+
+
+def test_a_text_cannot_break_out_of_its_cell():
+    table = markdown_table(pd.DataFrame([{"a": "one | two\n<b>three", "b": 0.5, "c": 12345}]))
+    assert table.splitlines()[2] == "| one \\| two &lt;b>three | 50.0% | 12,345 |"
