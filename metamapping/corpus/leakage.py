@@ -61,6 +61,7 @@ def write_leaks(
 ) -> dict[str, int]:
     """Write ``leaks.parquet``; returns the number of leaks, and of each source that has any."""
     counts: Counter[str] = Counter()
+    empty: list[str] = []
     with ParquetFile(folder / "leaks.parquet", LEAKS) as leaks:
         if spec.check:
             held_out = {role: _index(sources, examples, role, duplicates) for role in ("validation", "test")}
@@ -70,12 +71,14 @@ def write_leaks(
                     leaks.write(found)
                     against.update(found["against"].to_pylist())
                 if against.total() == pq.read_metadata(Path(path) / "keys.parquet").num_rows:
-                    raise ConfigError(
-                        f"source {source.name!r}: all of its {against.total()} examples also stand in "
-                        f"held-out sources ({', '.join(sorted(against))}): leave the source out"
-                    )
+                    empty.append(f"{source.name!r} (into {', '.join(sorted(against))})")
                 if against:
                     counts[f"leaks.{source.name}"] = against.total()
+    if empty:
+        raise ConfigError(
+            f"all examples of {', '.join(empty)} also stand in held-out sources, so nothing of "
+            f"{'it' if len(empty) == 1 else 'them'} is left to use: leave out one side, or give both one role"
+        )
     return {"leaks": sum(counts.values()), **counts}
 
 
