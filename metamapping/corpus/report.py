@@ -121,20 +121,18 @@ def draw(report: CorpusReport) -> Any:
 
     largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MOST_SHOWN)
     figure = Figure(figsize=(11, 1.5 + 0.4 * len(largest)), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    counts = [report.labels.loc[report.labels["source"] == name, "rows"] for name in largest["source"]]
-    for place, rows in enumerate(counts):
-        left.plot(rows, np.full(len(rows), place), "|", markersize=12, alpha=0.6)
+    left, right = figure.subplots(1, 2, sharey=True)
+    for place, name in enumerate(largest["source"]):
+        rows = report.labels.loc[report.labels["source"] == name, "rows"]
+        left.plot(rows, np.full(len(rows), place), "|", color="C0", markersize=12, alpha=0.6)
     left.set(xscale="log", xlabel="rows of each label", title="Labels")
     left.set_yticks(range(len(largest)), largest["source"])
-    middle, high = largest["tokens 50%"], largest["tokens 95%"]
-    right.barh(range(len(largest)), high, alpha=0.4, label="95 % of texts have fewer")
-    right.barh(range(len(largest)), middle, label="half of the texts have fewer")
+    left.invert_yaxis()
+    places = range(len(largest))
+    right.barh(places, largest["tokens 95%"], color="C0", alpha=0.4, label="95 % of texts have no more")
+    right.barh(places, largest["tokens 50%"], color="C0", label="half of the texts have no more")
     right.set(xlabel="tokens, after truncation", title="Lengths")
-    right.set_yticks(range(len(largest)), [])
-    right.legend()
-    for axes in (left, right):
-        axes.invert_yaxis()
+    figure.legend(loc="outside lower right", ncols=2)
     return figure
 
 
