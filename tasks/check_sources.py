@@ -4,10 +4,12 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config import Source
-from metamapping.corpus import sources as corpus_sources
+from metamapping.corpus import sources as library
+from metamapping.store import Store
 
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)
 def check_sources(home: str, sources: list[Source]) -> None:
     """Open each source that was not read before; raises ``ConfigError`` for all that are refused."""
-    corpus_sources.check_sources(home, sources)
+    store = Store(home)
+    library.check_sources([each for each in sources if store.find(library.records_stage(each)) is None])

@@ -79,7 +79,7 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
         if kind == "parquet":
             yield from _read_parquet(path, source)
             return
-        with _open_text(path, source.encoding) as file:
+        with _open_text(path, source) as file:
             if kind == "conll":
                 is_ner = source.task_type == "ner"
                 yield from (_read_conll if is_ner else _read_mentions)(file, source)
@@ -94,8 +94,15 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
 
 
 @contextmanager
-def _open_text(path: Path, encoding: str) -> Iterator[TextIO]:
-    encoding = "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
+def _open_text(path: Path, source: Source) -> Iterator[TextIO]:
+    try:
+        encoding = codecs.lookup(source.encoding).name
+    except LookupError as error:
+        raise ConfigError(
+            f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` to utf-8, "
+            "latin-1, utf-16 or another one that Python knows"
+        ) from error
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding  # with or without a byte order mark
     with (
         pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
@@ -227,8 +234,8 @@ def _read_mentions(file: TextIO, source: Source) -> Iterator[Row]:
 
 def _read_conll(file: TextIO, source: Source) -> Iterator[Row]:
     """Sentences: a word a line, blank lines between; columns parted by tabs, else by spaces."""
-    word_column = source.columns.text if isinstance(source.columns.text, int) else 0
-    tag_column = source.columns.label if isinstance(source.columns.label, int) else -1
+    word_column = _conll_column(source, source.columns.text, default=0)
+    tag_column = _conll_column(source, source.columns.label, default=-1)
     least = max(2, word_column + 1, tag_column + 1)
     words: list[str] = []
     tags: list[str] = []
@@ -252,6 +259,15 @@ def _read_conll(file: TextIO, source: Source) -> Iterator[Row]:
             tags.append(fields[tag_column].strip())
     if words or faulty:
         yield _sentence(start, words, tags, faulty)
+
+
+def _conll_column(source: Source, column: str | int | None, *, default: int) -> int:
+    if isinstance(column, str):
+        raise ConfigError(
+            f"source {source.name!r}: CoNLL columns have no names, but `columns` names {column!r}: "
+            "give its number, from 0, or -1 for the last"
+        )
+    return default if column is None else column
 
 
 def _sentence(line: int, words: list[str], tags: list[str], faulty: list[str]) -> Row:

@@ -4,7 +4,7 @@ In goes a ``Source``, out come record batches in the source's own order, with no
 text. Every row of the source is a record: one that cannot be read carries its fault. What a source
 is, for fingerprints, is its bytes and how they are read; never its role, readable names or licence.
 
-    check_source(source)                       # refuses before anything runs
+    check_sources([source])                    # refuses before anything runs
     counts = write_records(source, folder)
 """
 
@@ -61,6 +61,18 @@ def check_sources(home: str, sources: Sequence[Source]) -> None:
     for source in sources:
         if store.find(records_stage(source)) is None:
             check_source(source)
+
+
+def check_sources(sources: list[Source]) -> None:
+    """Check all sources, and refuse with one sentence for each that cannot be read."""
+    refusals = []
+    for source in sources:
+        try:
+            check_source(source)
+        except ConfigError as error:
+            refusals.append(str(error))
+    if refusals:
+        raise ConfigError("\n".join(refusals))
 
 
 def check_source(source: Source) -> None:

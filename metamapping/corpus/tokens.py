@@ -90,7 +90,8 @@ def load_tokenizer(folder: str | Path, *, max_length_tokens: int) -> Tokenizer:
 class Encoded(NamedTuple):
     """Texts as tokens, a list a text.
 
-    ``num_tokens`` counts those of each text before it was truncated; for pairs, at least.
+    ``num_tokens`` counts those of each text before it was truncated; of a pair
+    that was cut it may be more.
     ``word_starts`` and ``words`` (``encode_words`` alone) list, for each word that has a piece left,
     the place of its first piece and the word's own number.
     """

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metamapping.config import ConfigError
-from metamapping.corpus.sources import check_source
+from metamapping.corpus.sources import check_source, check_sources
 from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
 
 
@@ -216,3 +216,24 @@ def test_a_hub_data_set_names_its_numbered_classes(tmp_path, monkeypatch):
     source = Source(name="toy", task_type="sentiment-analysis", role="test", hub=hub)
     assert texts_of(source) == [("one", "good"), ("two", "bad")]
     assert asked == {"path": "some/reviews", "config": None, "split": "test", "revision": "abc123"}
+
+
+def test_an_unknown_encoding_is_refused(tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x")))
+    with pytest.raises(ConfigError, match=r"no encoding 'latn-1'"):
+        check_source(toy_source(path, encoding="latn-1"))
+
+
+def test_named_conll_columns_are_refused(tmp_path):
+    path = tmp_path / "a.conll"
+    path.write_text("Ada B-PER\n")
+    with pytest.raises(ConfigError, match="have no names, but `columns` names 'word'"):
+        check_source(toy_source(path, task_type="ner", columns={"text": "word"}))
+
+
+def test_all_sources_that_cannot_be_read_are_named_at_once(tmp_path):
+    good = toy_source(write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x"))), name="good")
+    bad = [toy_source(write_jsonl(tmp_path / f"{name}.jsonl", [{"x": 1}]), name=name) for name in ("b", "c")]
+    with pytest.raises(ConfigError, match=r"source 'b': .*\nsource 'c': ") as refusal:
+        check_sources([bad[0], good, bad[1]])
+    assert "good" not in str(refusal.value)
