@@ -4,7 +4,7 @@ In goes a ``Source``, out come record batches in the source's own order, with no
 text. Every row of the source is a record: one that cannot be read carries its fault. What a source
 is, for fingerprints, is its bytes and how they are read; never its role, readable names or licence.
 
-    check_sources([source])                    # refuses before anything runs
+    check_sources(home, [source])              # refuses before anything runs
     counts = write_records(source, folder)
 """
 
@@ -56,19 +56,16 @@ def write_records(
 
 
 def check_sources(home: str, sources: Sequence[Source]) -> None:
-    """Open each source that the store does not hold yet; raises ``ConfigError``."""
+    """Check each source that the store does not hold yet.
+
+    Raises ``ConfigError`` with one sentence for each that cannot be read.
+    """
     store = Store(home)
-    for source in sources:
-        if store.find(records_stage(source)) is None:
-            check_source(source)
-
-
-def check_sources(sources: list[Source]) -> None:
-    """Check all sources, and refuse with one sentence for each that cannot be read."""
     refusals = []
     for source in sources:
         try:
-            check_source(source)
+            if store.find(records_stage(source)) is None:
+                check_source(source)
         except ConfigError as error:
             refusals.append(str(error))
     if refusals:

@@ -235,5 +235,5 @@ def test_all_sources_that_cannot_be_read_are_named_at_once(tmp_path):
     good = toy_source(write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x"))), name="good")
     bad = [toy_source(write_jsonl(tmp_path / f"{name}.jsonl", [{"x": 1}]), name=name) for name in ("b", "c")]
     with pytest.raises(ConfigError, match=r"source 'b': .*\nsource 'c': ") as refusal:
-        check_sources([bad[0], good, bad[1]])
+        check_sources(str(tmp_path), [bad[0], good, bad[1]])
     assert "good" not in str(refusal.value)
