@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format e2e requirements clean
+.PHONY: help setup demo test check format e2e requirements clean server worker deploy
 
 help:  ## what can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -31,6 +31,21 @@ check: $(VENV)/.dev  ## lint and types alone
 e2e: $(VENV)/.dev  ## the slow end-to-end tests
 	$(BIN)/python -m pytest -m slow
 
+# --- Prefect as local processes (deployments/README.md); with Docker: docker compose up -----------------
+PORT ?= 4200
+POOLS ?= cpu gpu
+on_server = PREFECT_API_URL="$${PREFECT_API_URL:-http://127.0.0.1:$(PORT)/api}"
+on_server += PREFECT_API_AUTH_STRING="$${PREFECT_API_AUTH_STRING:-$$PREFECT_SERVER_API_AUTH_STRING}"
+
+server: $(VENV)/.run  ## PostgreSQL, Redis and the Prefect server with its UI, until Ctrl-C
+	$(BIN)/python -m deployments.local_server --port $(PORT)
+
+worker: $(VENV)/.run  ## workers for the pools in POOLS, until Ctrl-C
+	$(on_server) $(BIN)/python -m deployments.workers $(POOLS)
+
+deploy: $(VENV)/.run  ## register the deployments; the form opens with CONFIG
+	$(on_server) $(BIN)/python -m deployments.deploy $(CONFIG)
+
 format: $(VENV)/.dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -41,6 +56,9 @@ requirements:  ## pin all versions again, with hashes and without index addresse
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev \
 	    -c requirements/run.txt -o requirements/dev.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra gpu \
+	    -c requirements/run.txt -o requirements/gpu.txt
 
 clean:  ## remove the environment and what runs have made
 	rm -rf $(VENV) .metamapping

@@ -19,9 +19,13 @@ from tasks.adjust import judge_and_adjust
     on_completion=[resume_parents],
 )
 def adjust_round(
-    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
-    round: Annotated[int, Field(ge=1, description="An evaluated round.")],
-    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+    run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """The verdict: whether to train again, and why."""
+    """The verdict: whether to train again, and why.
+
+    Args:
+        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: An evaluated round.
+        home: Folder of the store and the runs; the one of the run's configuration.
+    """
     return judge_and_adjust(home, run_id, round)

@@ -19,9 +19,13 @@ from tasks.evaluate import evaluate
     on_completion=[resume_parents],
 )
 def evaluate_round(
-    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
-    round: Annotated[int, Field(ge=1, description="A trained round.")],
-    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+    run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """The round's report: scores of the fixed episodes, beside those of the untrained encoder."""
+    """The round's report: scores of the fixed episodes, beside those of the untrained encoder.
+
+    Args:
+        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: A trained round.
+        home: Folder of the store and the runs; the one of the run's configuration.
+    """
     return evaluate(home, run_id, round)

@@ -25,7 +25,11 @@ from tasks.train import open_training_run
     result_serializer="json",
 )
 def meta_pretraining(config: RunConfig) -> str:
-    """Prepare the corpus, train rounds until the verdict is final, publish the best one."""
+    """Prepare the corpus, train rounds until the verdict is final, publish the best one.
+
+    Args:
+        config: The whole run: its sources, the encoder to start from, how to train and when to stop.
+    """
     corpus = run_stage(prepare_corpus, "prepare", config=config)
     run = {"run_id": open_training_run(config, corpus), "home": config.home}
     for round in range(1, config.convergence.max_rounds + 1):

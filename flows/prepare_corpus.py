@@ -34,7 +34,11 @@ from tasks.tokenize_source import tokenize_source
     task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 2),
 )
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:
-    """The tokens of every source, in the configuration's order, and the tokenizer they were made with."""
+    """The tokens of every source, in the configuration's order, and the tokenizer they were made with.
+
+    Args:
+        config: A whole run, of which this uses the sources and what is done to their texts.
+    """
     home = config.home
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)

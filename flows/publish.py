@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 from prefect import flow
-from pydantic import Field
 
 from flows.stage_runs import resume_parents
 from tasks.publish import publish_best
@@ -18,9 +15,11 @@ from tasks.publish import publish_best
     result_serializer="json",
     on_completion=[resume_parents],
 )
-def publish(
-    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
-    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
-) -> str:
-    """The folder of the published encoder."""
+def publish(run_id: str, home: str = ".metamapping") -> str:
+    """The folder of the published encoder.
+
+    Args:
+        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        home: Folder of the store and the runs; the one of the run's configuration.
+    """
     return publish_best(home, run_id)

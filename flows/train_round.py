@@ -19,9 +19,13 @@ from tasks.train import train
     on_completion=[resume_parents],
 )
 def train_round(
-    run_id: Annotated[str, Field(description="The run, as `meta-pretraining` named it.")],
-    round: Annotated[int, Field(ge=1, description="The round to train; those before must be done.")],
-    home: Annotated[str, Field(description="Folder of the store and the runs.")] = ".metamapping",
+    run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """Meta-steps from the checkpoint that the history names; done at once where it is done."""
+    """Meta-steps from the checkpoint that the history names; done at once where it is done.
+
+    Args:
+        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: The round to train; those before must be done.
+        home: Folder of the store and the runs; the one of the run's configuration.
+    """
     return train(home, run_id, round)

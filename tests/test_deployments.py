@@ -1,0 +1,156 @@
+"""What is registered on a server, and how a parent deals with its stages; without a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from prefect.events.schemas.automations import AutomationCore
+from prefect.flows import load_flow_from_entrypoint
+from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Running
+from prefect.utilities.callables import parameter_schema
+
+from deployments.deploy import NIGHTLY, POOLS
+from deployments.local_server import server_env
+from deployments.processes import read_env_file
+from flows.stage_runs import is_resumable, stage_outcome
+
+ROOT = Path(__file__).parents[1]
+SNAPSHOT = Path(__file__).parent / "deployments.json"
+LONG_AGO, JUST_NOW = timedelta(minutes=5), timedelta(seconds=2)
+
+
+def registered() -> list[dict[str, Any]]:
+    return yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
+
+
+def test_deployments_with_their_forms_are_as_agreed() -> None:
+    """METAMAPPING_SNAPSHOT=write makes the snapshot anew."""
+    seen = {
+        each["name"]: {
+            "pool": each["work_pool"]["name"],
+            "tags": each["tags"],
+            "form": form(each["entrypoint"]),
+        }
+        for each in registered()
+    }
+    seen["schedules"] = {"meta-pretraining": {"cron": NIGHTLY.cron, "timezone": NIGHTLY.timezone}}
+    if os.environ.get("METAMAPPING_SNAPSHOT") == "write":
+        SNAPSHOT.write_text(json.dumps(seen, indent=1) + "\n")
+    assert seen == json.loads(SNAPSHOT.read_text()), (
+        "meant? METAMAPPING_SNAPSHOT=write, then look at the diff"
+    )
+
+
+def form(entrypoint: str) -> dict[str, Any]:
+    """Each parameter with its type and bounds; of the configuration, its parts."""
+    schema = parameter_schema(load_flow_from_entrypoint(entrypoint)).model_dump()
+    properties = dict(schema["properties"])
+    if "config" in properties:
+        properties |= schema["definitions"]["RunConfig"]["properties"]
+    kept = ("type", "minimum", "default", "description")
+    return {
+        name: {key: value for key, value in about.items() if key in kept and not isinstance(value, dict)}
+        for name, about in properties.items()
+    }
+
+
+@pytest.mark.parametrize("deployment", registered(), ids=lambda each: each["name"])
+def test_a_deployment_is_found_by_the_name_under_which_its_parent_starts_it(
+    deployment: dict[str, Any],
+) -> None:
+    assert load_flow_from_entrypoint(deployment["entrypoint"]).name == deployment["name"]
+    assert deployment["description"].strip()
+
+
+def test_no_parent_waits_in_a_pool_with_a_limit() -> None:
+    pools = {each["name"]: each["work_pool"]["name"] for each in registered()}
+    assert POOLS[pools["meta-pretraining"]] is None
+    assert POOLS[pools["train-round"]] == 1
+
+
+def test_redeploying_leaves_schedules_to_the_people() -> None:
+    assert not any("schedules" in each or "parameters" in each for each in registered())
+
+
+def test_automations_are_ones_the_server_takes() -> None:
+    automations = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    for automation in automations:
+        for action in automation["actions"]:
+            if "block_document_id" in action:
+                action["block_document_id"] = "00000000-0000-0000-0000-000000000000"
+        AutomationCore.model_validate(automation)
+
+
+def test_a_run_counts_as_dead_after_three_missed_heartbeats() -> None:
+    beat = int(read_env_file(ROOT / "deployments/worker.env")["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    (zombies, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert zombies["trigger"]["within"] >= 3 * beat
+
+
+def test_nothing_is_reported_to_anyone() -> None:
+    env = server_env(4200, "password")
+    assert env["DO_NOT_TRACK"] == "1"
+    assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "outcome"),
+    [
+        (Completed(), JUST_NOW, "completed"),
+        (Running(), LONG_AGO, "going on"),
+        (AwaitingRetry(), LONG_AGO, "going on"),
+        (Failed(), JUST_NOW, "stopped"),
+        (Cancelled(), JUST_NOW, "stopped"),
+        (Crashed(), JUST_NOW, "going on"),
+        (Crashed(), LONG_AGO, "stopped"),
+    ],
+)
+def test_a_parent_believes_a_crash_only_when_it_has_settled(state: Any, age: timedelta, outcome: str) -> None:
+    assert stage_outcome(state, age) == outcome
+
+
+def test_a_stage_resumes_failed_and_crashed_parents_and_no_others() -> None:
+    assert is_resumable(Failed())
+    assert is_resumable(Crashed())
+    assert not any(
+        is_resumable(each) for each in (Cancelled(), Running(), Completed(), AwaitingRetry(), None)
+    )
+
+
+def test_docker_compose_takes_the_file() -> None:
+    command = compose_command()
+    env = {"PATH": os.environ["PATH"], "POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "PREFECT_AUTH": "u:p"}
+    shown = subprocess.run(
+        [*command, "--profile", "gpu", "config"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    services = yaml.safe_load(shown.stdout)["services"]
+    assert set(services) == {
+        "postgres", "redis", "migrate", "api", "services", "deploy", "worker-cpu", "worker-gpu"
+    }  # fmt: skip
+    assert [name for name, service in services.items() if "ports" in service] == ["api"]
+    assert "127.0.0.1" in str(services["api"]["ports"])
+
+
+def test_docker_compose_asks_for_the_passwords() -> None:
+    env = {"PATH": os.environ["PATH"]}
+    shown = subprocess.run([*compose_command(), "config"], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert shown.returncode != 0
+    assert "set it in .env" in shown.stderr
+
+
+def compose_command() -> list[str]:
+    plugin = shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True)
+    if plugin and plugin.returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    pytest.skip("missing: docker compose")
