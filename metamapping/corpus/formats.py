@@ -10,26 +10,20 @@ encoding, a quote that never closes) raises ``ConfigError`` with the place and t
 
 from __future__ import annotations
 
-import codecs
 import csv
-import io
 import json
-import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.config import ConfigError, Source
-from metamapping.corpus.mentions import mentions
+from metamapping.corpus.conll import read_conll, read_mentions
+from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, bad_byte, numbered_lines, open_text
 
-MALFORMED = "malformed_row"
-# A longer field or line is a broken file (a quote that never closes, a missing line end), and would
-# otherwise be held in memory whole.
-MAX_FIELD_CHARACTERS = 10_000_000
 SUFFIXES = {
     ".csv": "csv",
     ".tsv": "tsv",
@@ -42,19 +36,8 @@ SUFFIXES = {
     ".iob": "conll",
 }
 _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
-_COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a mere `#` is a word
 
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
-
-
-class Row(NamedTuple):
-    """One record as read; for ``ner`` text and label are lists, or words and tags in one string."""
-
-    line: int | None
-    text: Any = None
-    text_pair: Any = None
-    label: Any = None
-    fault: str | None = None
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -79,35 +62,18 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
         if kind == "parquet":
             yield from _read_parquet(path, source)
             return
-        with _open_text(path, source) as file:
+        with open_text(path, source) as file:
             if kind == "conll":
                 is_ner = source.task_type == "ner"
-                yield from (_read_conll if is_ner else _read_mentions)(file, source)
+                yield from (read_conll if is_ner else read_mentions)(file, source, path)
             elif kind == "jsonl":
                 yield from _read_jsonl(file, source, path)
             else:
                 yield from _read_delimited(file, source, path, "\t" if kind == "tsv" else ",")
     except UnicodeDecodeError as error:
-        raise ConfigError(_bad_byte(path, source)) from error
+        raise ConfigError(bad_byte(path, source)) from error
     except (OSError, pa.ArrowException) as error:
         raise ConfigError(f"source {source.name!r}: {path} is not a readable {kind} file: {error}") from error
-
-
-@contextmanager
-def _open_text(path: Path, source: Source) -> Iterator[TextIO]:
-    try:
-        encoding = codecs.lookup(source.encoding).name
-    except LookupError as error:
-        raise ConfigError(
-            f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` to utf-8, "
-            "latin-1, utf-16 or another one that Python knows"
-        ) from error
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding  # with or without a byte order mark
-    with (
-        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
-        io.TextIOWrapper(stream, encoding, newline="") as text,
-    ):
-        yield text
 
 
 def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) -> Iterator[Row]:
@@ -186,7 +152,7 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
     text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
     assert text is not None
     assert label is not None
-    for number, line in _lines(file, source, path):
+    for number, line in numbered_lines(file, source, path):
         if not line or line.isspace():
             continue
         try:
@@ -222,72 +188,6 @@ def nested(record: Any, name: str) -> Any:
     return record
 
 
-def _read_mentions(file: TextIO, source: Source) -> Iterator[Row]:
-    """The typed mentions of all sentences, as pairs of sentence and mention."""
-    for row in _read_conll(file, source):
-        if row.fault is not None:
-            yield row
-            continue
-        for mention, kind in mentions(row.text, row.label):
-            yield Row(row.line, " ".join(row.text), mention, kind)
-
-
-def _read_conll(file: TextIO, source: Source) -> Iterator[Row]:
-    """Sentences: a word a line, blank lines between; columns parted by tabs, else by spaces."""
-    word_column = _conll_column(source, source.columns.text, default=0)
-    tag_column = _conll_column(source, source.columns.label, default=-1)
-    least = max(2, word_column + 1, tag_column + 1)
-    words: list[str] = []
-    tags: list[str] = []
-    faulty: list[str] = []
-    start = 0
-    for number, line in _lines(file, source, None):
-        if not line or line.isspace() or line.startswith("-DOCSTART-"):
-            if words or faulty:
-                yield _sentence(start, words, tags, faulty)
-                words, tags, faulty = [], [], []
-            continue
-        if _COMMENT.fullmatch(line):
-            continue
-        if not words and not faulty:
-            start = number
-        fields = line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
-        if len(fields) < least:
-            faulty.append(line)
-        else:
-            words.append(fields[word_column])
-            tags.append(fields[tag_column].strip())
-    if words or faulty:
-        yield _sentence(start, words, tags, faulty)
-
-
-def _conll_column(source: Source, column: str | int | None, *, default: int) -> int:
-    if isinstance(column, str):
-        raise ConfigError(
-            f"source {source.name!r}: CoNLL columns have no names, but `columns` names {column!r}: "
-            "give its number, from 0, or -1 for the last"
-        )
-    return default if column is None else column
-
-
-def _sentence(line: int, words: list[str], tags: list[str], faulty: list[str]) -> Row:
-    if faulty:
-        return Row(line, text=" ".join([*faulty, *words]), fault=MALFORMED)
-    return Row(line, text=words, label=tags)
-
-
-def _lines(file: TextIO, source: Source, path: Path | None) -> Iterator[tuple[int, str]]:
-    number = 0
-    while line := file.readline(MAX_FIELD_CHARACTERS):
-        number += 1
-        if len(line) == MAX_FIELD_CHARACTERS:
-            raise ConfigError(
-                f"source {source.name!r}: {path or 'a file'}: line {number} is longer than "
-                f"{MAX_FIELD_CHARACTERS} characters: set `format` to the file's own"
-            )
-        yield number, line.rstrip("\r\n")
-
-
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
     with pq.ParquetFile(path) as file:
         for batch in file.iter_batches(batch_size=2_000, columns=_top_level(file.schema_arrow, source)):
@@ -317,29 +217,3 @@ def _top_level(schema: pa.Schema, source: Source) -> list[str] | None:
         if name is not None:
             wanted.append(str(name) if str(name) in schema.names else str(name).split(".")[0])
     return wanted if set(wanted) <= set(schema.names) else None
-
-
-def _bad_byte(path: Path, source: Source) -> str:
-    """The sentence for the first byte that the encoding cannot read: found by reading again."""
-    decoder = codecs.getincrementaldecoder(source.encoding)()
-    offset, line = 0, 1
-    with pa.input_stream(str(path), compression="detect") as stream:
-        while chunk := stream.read(1 << 20):
-            waiting = len(decoder.getstate()[0])
-            try:
-                text = decoder.decode(chunk)
-            except UnicodeDecodeError as error:
-                byte, start = error.object[error.start], offset - waiting + error.start
-                line += error.object[: error.start].count(b"\n")
-                begins = error.object[:2] if start == 0 else b""
-                guess = "utf-16" if begins in (b"\xff\xfe", b"\xfe\xff") else "latin-1 or utf-16"
-                return (
-                    f"source {source.name!r}: {path} is not {source.encoding}: byte 0x{byte:02X} at "
-                    f"offset {start} (line {line}): set `encoding` to the file's own, such as {guess}"
-                )
-            line += text.count("\n")
-            offset += len(chunk)
-    return (
-        f"source {source.name!r}: {path} is not {source.encoding}: it ends inside a character: "
-        "set `encoding` to the file's own"
-    )

@@ -18,7 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from metamapping.config import ConfigError, Source
-from metamapping.corpus.formats import MALFORMED, Row, column_names, read_file, rows_of_batch
+from metamapping.corpus.formats import column_names, read_file, rows_of_batch
+from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
 from metamapping.store import Stage, Store, fingerprint_file
 
