@@ -112,6 +112,11 @@ class Source(_Part):
         description="Readable words for labels as written (`card_fee: fee for a card payment`). "
         "Without an entry, a label is read with its underscores and capitals taken apart.",
     )
+    keep_all: bool = Field(
+        False,
+        description="Keep what `filters` and `duplicates` would leave out: for test files of which a "
+        "published protocol measures every row.",
+    )
     licence: str = Field("", description="Licence of the data, for the model card.")
 
     @model_validator(mode="after")

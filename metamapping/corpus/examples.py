@@ -64,7 +64,7 @@ def examples_stage(source: Source, rules: Rules, records: str) -> Stage:
         del settings["filters"][name]
     if rules.duplicates.near:
         settings["signatures"] = algorithm()
-    settings["source"] = source.model_dump(include={"name", "labels", "drop_labels"}, mode="json")
+    settings["source"] = source.model_dump(include={"name", "labels", "drop_labels", "keep_all"}, mode="json")
     return Stage("examples", source.name, _VERSION, settings, [records])
 
 
@@ -81,7 +81,8 @@ def write_examples(
     between.mkdir()
     num_rows = _write_cleaned(source, rules, records, between, on_progress)
     keys = read_keys(between / "keys", rules.duplicates.num_permutations)
-    verdicts = find_duplicates(keys, num_rows, rules.duplicates)
+    kept = np.full(num_rows, KEEP, np.int8)
+    verdicts = kept if source.keep_all else find_duplicates(keys, num_rows, rules.duplicates)
     reasons = _write(between / "cleaned.arrow", keys, verdicts, folder)
     shutil.rmtree(between)
     rejects = sum(reasons.values())

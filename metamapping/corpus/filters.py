@@ -41,7 +41,7 @@ def find_reasons(rows: pa.Table, filters: list[Filter]) -> np.ndarray:
 
 def filters_of(source: Source, spec: FilterSpec) -> list[Filter]:
     """The filters that hold for ``source``, in the order of their reasons."""
-    return _presence(source) + _labels(source) + _texts(spec)
+    return _presence(source) + _labels(source) + ([] if source.keep_all else _texts(spec))
 
 
 def _presence(source: Source) -> list[Filter]:

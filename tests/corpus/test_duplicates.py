@@ -1,5 +1,6 @@
 """Duplicates within a source: equal, in conflict, nearly alike."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from metamapping.config import DuplicateSpec
@@ -52,6 +53,13 @@ def test_both_kinds_can_be_switched_off(tmp_path):
     rows = labelled((LONG, "x"), (LONG, "y"), (f"{LONG} please", "x"))
     kept, _ = verdicts(tmp_path, rows, DuplicateSpec(exact=False, near=False))
     assert kept == [0, 1, 2]
+
+
+def test_a_source_may_keep_all_its_rows_and_still_be_compared_with_others(tmp_path):
+    rows = labelled((LONG, "x"), (LONG, "y"), (f"{LONG} please", "x"), ("123", "x"), ("", "x"))
+    assert verdicts(tmp_path, rows, keep_all=True) == ([0, 1, 2, 3], {4: "empty_text"})
+    keys = pq.read_table(tmp_path / "out" / "examples" / "keys.parquet")
+    assert keys["signature"].null_count == 0
 
 
 def test_a_rejected_row_makes_no_duplicate_of_another(tmp_path):
