@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
-from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -51,8 +50,8 @@ def _print_result(published: str, *, started: float) -> None:
     """The table of the rounds, the verdict, and where the result is."""
     run, console = RunFolder.of_published(published), Console()
     history = run.read_history()
-    title = f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals"
-    table = Table(title=title, box=SIMPLE)
+    console.print(f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals", soft_wrap=True)
+    table = Table(box=None, pad_edge=False)
     for column in ("round", "accuracy", "untrained", "gain over the best", "verdict"):
         table.add_column(column, no_wrap=True)
     for row in rounds_table(history).to_dict("records"):

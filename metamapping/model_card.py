@@ -31,6 +31,8 @@ Started from {start}. {sentence}
 
 {rounds}
 
+![learning curve](learning-curve.png)
+
 Sources trained on: {sources}.
 
 ## How good it is

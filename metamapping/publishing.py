@@ -2,8 +2,8 @@
 
 ``metamapping.json`` (what it is), ``encoder.json`` (KerasHub class and configuration),
 ``model.safetensors`` (encoder and mapping), the tokenizer's files, ``report.json`` (the test
-sources' scores), ``README.md`` and, written last, ``manifest.json`` with a checksum of every file
-and the fingerprints of the data. Nothing in the folder is code or pickle.
+sources' scores), ``learning-curve.png``, ``README.md`` and, written last, ``manifest.json`` with a
+checksum of every file and the fingerprints of the data. Nothing in the folder is code or pickle.
 
     write_published(run.published, model, provenance)
     model = read_published("path/to/published")
@@ -48,6 +48,7 @@ MODEL, SETTINGS, ENCODER, REPORT = (
     "encoder.json",
     "report.json",
 )
+CURVE = "learning-curve.png"
 MAX_JSON_BYTES = 50_000_000
 
 
@@ -69,6 +70,7 @@ class Provenance:
     stage: Stage
     cells: list[Cell]
     card: str
+    learning_curve: bytes | None = None  # PNG
 
 
 def write_published(folder: Path, model: PublishedModel, provenance: Provenance) -> None:
@@ -88,6 +90,8 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         cells = [cell.model_dump(mode="json") for cell in provenance.cells]
         write_json(draft / REPORT, {"test": cells})
         (draft / "README.md").write_text(provenance.card, encoding="utf-8")
+        if provenance.learning_curve is not None:
+            (draft / CURVE).write_bytes(provenance.learning_curve)
         write_manifest(draft, provenance.stage, {"test_cells": len(cells)})
         publish_folder(draft, folder)
     finally:

@@ -163,6 +163,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     """Publish the best round, with its scores on the test sources, which are touched here alone."""
     from metamapping import publishing
     from metamapping.model_card import model_card
+    from metamapping.pictures import learning_curve_png
 
     if run.published.is_dir():
         return run.published
@@ -185,7 +186,9 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         settings=config.model_dump(mode="json", exclude={"home"}),
         upstream=corpus.fingerprints,
     )
-    provenance = publishing.Provenance(stage, cells, model_card(config, history, cells))
+    provenance = publishing.Provenance(
+        stage, cells, model_card(config, history, cells), learning_curve_png(history)
+    )
     publishing.write_published(run.published, model, provenance)
     return run.published
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
+from metamapping.pictures import learning_curve_png
 from metamapping.reports import rounds_markdown
 from metamapping.runs import RunFolder
 from metamapping.stages import adjust_stage
@@ -24,5 +26,11 @@ def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
         key="rounds",
         markdown=rounds_markdown(run.read_history()),
         description=f"The rounds of {run_id}: {judged.verdict.sentence}",
+    )
+    png = base64.b64encode(learning_curve_png(run.read_history())).decode()
+    create_image_artifact(
+        image_url=f"data:image/png;base64,{png}",
+        key="learning-curve",
+        description=f"The learning curve of {run_id} after round {round}",
     )
     return {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}

@@ -25,7 +25,7 @@ def test_a_published_encoder_is_read_back_to_the_bit(published):
 
 def test_nothing_in_the_folder_is_code_or_pickle(published):
     suffixes = {path.suffix for path in published.iterdir()}
-    assert suffixes <= {".json", ".safetensors", ".md", ".txt"}
+    assert suffixes <= {".json", ".safetensors", ".md", ".png", ".txt"}
 
 
 def test_a_missing_folder_is_refused_with_what_to_give(tmp_path):

@@ -1,0 +1,41 @@
+"""The main flow as a user starts it: a process of its own, with an embedded Prefect."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+CONFIG = Path(__file__).with_name("tiny.yaml")
+TIMEOUT_SECONDS = 600
+
+
+def start(home: Path, *, config: Path = CONFIG) -> subprocess.Popen[str]:
+    """Start ``python -m flows.meta_pretraining`` with its own store and its own Prefect."""
+    prefect_home = home / "prefect"
+    prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no parents
+    environment = {**os.environ, "PREFECT_HOME": str(prefect_home), "PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
+    environment.pop("PREFECT_API_URL", None)
+    return subprocess.Popen(
+        [sys.executable, "-m", "flows.meta_pretraining", str(config), "--home", str(home)],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    """Wait for the end and return what it printed; fails where it failed."""
+    output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    assert process.returncode == 0, output
+    return output
+
+
+def published(home: Path) -> Path:
+    """The folder that the only run in ``home`` published."""
+    (folder,) = (home / "runs").glob("*/published")
+    return folder

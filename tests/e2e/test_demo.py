@@ -1,0 +1,67 @@
+"""The whole road, as `make demo` walks it: sources to published encoder, twice."""
+
+import time
+
+import numpy as np
+import pytest
+
+from metamapping import MetaMapper
+from metamapping.runs import RunFolder
+from tests.e2e.command import finish, published, start
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def first(home):
+    return finish(start(home))
+
+
+def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first):
+    assert "Rounds of tiny-" in first
+    assert "95 % intervals" in first
+    assert "CONVERGED" in first or "EXHAUSTED" in first
+    assert f"Published: {published(home)}" in first
+
+
+def test_the_history_stands_on_disk_with_a_final_verdict(home, first):
+    history = RunFolder.of_published(published(home)).read_history()
+    assert [judged.report.round for judged in history] == list(range(1, len(history) + 1))
+    assert history[-1].verdict.is_final
+    assert not any(judged.verdict.is_final for judged in history[:-1])
+
+
+def test_the_published_encoder_adapts_to_a_new_task(home, first):
+    mapper = MetaMapper.from_pretrained(published(home))
+    mapping = mapper.adapt(["where is my parcel", "i want my money back"], ["delivery", "refund"])
+    assert mapping.labels == ("delivery", "refund")
+    np.testing.assert_allclose(mapping.predict_proba(["my parcel"]).sum(axis=1), 1, rtol=1e-5)
+    assert set(mapping.predict(["my parcel", "my money"])) <= {"delivery", "refund"}
+
+
+def test_the_same_command_again_does_nothing_twice(home, first):
+    folder = published(home)
+    before = {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()}
+    started = time.monotonic()
+    output = finish(start(home))
+    assert "Everything was done already; nothing was done again." in output
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()} == before
+    assert "tensorflow" not in output.lower()
+    print(f"the second run took {time.monotonic() - started:.0f} s")
+
+
+def test_a_configuration_that_cannot_run_is_refused_in_a_sentence_before_anything_starts(tmp_path):
+    config = tmp_path / "wrong.yaml"
+    config.write_text("name: wrong\nsources: []\nencoder: {scratch: {}}\nepisods: {}\n")
+    process = start(tmp_path / "home", config=config)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert "error: " in output
+    assert "did you mean 'episodes'" in output
+    assert "Traceback" not in output
+    assert not (tmp_path / "home" / "data").exists()
