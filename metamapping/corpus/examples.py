@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleaningSpec, DuplicateSpec, FilterSpec, Source
+from metamapping.config import CleaningSpec, ConfigError, DuplicateSpec, FilterSpec, Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
@@ -86,6 +86,12 @@ def write_examples(
     reasons = _write(between / "cleaned.arrow", keys, verdicts, folder)
     shutil.rmtree(between)
     rejects = sum(reasons.values())
+    if rejects == num_rows:
+        why = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common())
+        raise ConfigError(
+            f"source {source.name!r}: all of its {num_rows} rows were left out ({why}): check `columns` "
+            "and `labels`, or what `filters` asks for"
+        )
     counts = {"rows_in": num_rows, "rows_out": num_rows - rejects, "rejects": rejects}
     return counts | {f"rejects.{reason}": number for reason, number in sorted(reasons.items())}
 

@@ -70,7 +70,7 @@ def write_leaks(
                 for found in _leaks_of(source, path, held_out, duplicates):
                     leaks.write(found)
                     against.update(found["against"].to_pylist())
-                if against.total() == pq.read_metadata(Path(path) / "keys.parquet").num_rows:
+                if against and against.total() == pq.read_metadata(Path(path) / "keys.parquet").num_rows:
                     empty.append(f"{source.name!r} (into {', '.join(sorted(against))})")
                 if against:
                     counts[f"leaks.{source.name}"] = against.total()

@@ -35,7 +35,7 @@ def reasons_of(tmp_path, texts, filters):
     ],
 )
 def test_each_filter_gives_its_reason(tmp_path, filters, text, reason):
-    assert reasons_of(tmp_path, [text, "an innocent text"], filters)[0] == reason
+    assert reasons_of(tmp_path, [text, "an innocent text", "fine"], filters)[0] == reason
 
 
 def test_other_languages_are_rejected(tmp_path):
@@ -71,3 +71,10 @@ def test_each_kind_of_repetition_is_found(text):
 
 def test_short_texts_may_repeat():
     assert not is_repetitive("no " * (MIN_WORDS - 1))
+
+
+def test_a_source_of_which_nothing_is_left_is_refused_with_the_reasons(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"all of its 3 rows were left out \(too_few_words 2, no_letters 1\)"
+    ):
+        reasons_of(tmp_path, ["one", "two", "1 2 3"], FilterSpec(min_words=2))
