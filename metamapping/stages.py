@@ -161,12 +161,12 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
 
 def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
     """Publish the best round, with its scores on the test sources, which are touched here alone."""
+    if run.published.is_dir():
+        return run.published
     from metamapping import publishing
     from metamapping.model_card import model_card
     from metamapping.pictures import learning_curve_png
 
-    if run.published.is_dir():
-        return run.published
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
