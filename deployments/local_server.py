@@ -16,12 +16,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import httpx
 
-from deployments.processes import read_env_file, running, wait_for_end
+from deployments.processes import end_at_sigterm, read_env_file, running, wait_for_end
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
@@ -33,7 +33,8 @@ def main(home: Path, port: int) -> None:
     home.mkdir(parents=True, exist_ok=True)
     password = read_password(home / "password")
     env = server_env(port, password)
-    with ExitStack() as stack:
+    end_at_sigterm()
+    with suppress(KeyboardInterrupt), ExitStack() as stack:
         processes = {
             "PostgreSQL": stack.enter_context(running(start_postgres(home, port + 1), os.environ)),
             "Redis": stack.enter_context(running(redis_command(home, port + 2, password), os.environ)),

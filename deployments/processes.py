@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 STOP_SECONDS = 60.0
 
@@ -39,16 +40,17 @@ def stop(process: subprocess.Popen[bytes]) -> None:
             process.wait()
 
 
-def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> None:
-    """Return at Ctrl-C or SIGTERM; raises ``RuntimeError`` when one of them ends by itself."""
+def end_at_sigterm() -> None:
+    """Let SIGTERM end this process as Ctrl-C does, so that it stops the others first."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        while True:
-            for name, process in processes.items():
-                if process.poll() is not None:
-                    raise RuntimeError(
-                        f"{name} ended with exit code {process.returncode}; its lines above say why"
-                    )
-            time.sleep(0.5)
-    except KeyboardInterrupt:
-        return
+
+
+def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
+    """Until Ctrl-C or SIGTERM; raises ``RuntimeError`` when one of them ends by itself."""
+    while True:
+        for name, process in processes.items():
+            if process.poll() is not None:
+                raise RuntimeError(
+                    f"{name} ended with exit code {process.returncode}: its last lines above say why"
+                )
+        time.sleep(0.5)

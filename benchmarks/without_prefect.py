@@ -1,0 +1,60 @@
+"""The names that flows and tasks take from Prefect, doing nothing: for a run without it.
+
+``install()`` before the first import of ``flows``: a flow or task is then its plain function, ``submit``
+runs it in a thread, and artifacts and logs go nowhere.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from unittest.mock import MagicMock
+
+MODULES = (
+    "prefect",
+    "prefect.artifacts",
+    "prefect.cache_policies",
+    "prefect.client.orchestration",
+    "prefect.client.schemas.filters",
+    "prefect.client.schemas.objects",
+    "prefect.deployments",
+    "prefect.logging",
+    "prefect.states",
+    "prefect.task_runners",
+    "prefect.types._datetime",
+)
+# Twice as many as run at once: one that waits for another's result does not keep it from running.
+THREADS = ThreadPoolExecutor(2 * (os.cpu_count() or 2))
+
+
+def install() -> None:
+    """Put the stand-ins where `import` finds them."""
+    for name in MODULES:
+        sys.modules[name] = MagicMock(name=name)
+    prefect = sys.modules["prefect"]
+    prefect.flow, prefect.task = plain, plain
+    prefect.runtime.deployment.id = None
+
+
+def plain(*function: Callable[..., Any], **_: Any) -> Any:
+    """Stands for both decorators, with and without arguments."""
+    if not function:
+        return plain
+    (called,) = function
+
+    @functools.wraps(called)
+    def run(*args: Any, **kwargs: Any) -> Any:
+        return called(*map(result, args), **{name: result(value) for name, value in kwargs.items()})
+
+    run.submit = functools.partial(THREADS.submit, run)
+    run.with_options = lambda **_: run
+    return run
+
+
+def result(value: Any) -> Any:
+    """A submitted task's result, or the value itself."""
+    return value.result() if isinstance(value, Future) else value

@@ -1,0 +1,124 @@
+"""A Prefect server with PostgreSQL and Redis, its workers and a browser, started for these tests.
+
+Everything runs as `make server`, `make worker` and `make deploy` start it, on ports of its own.
+A missing part skips the tests, with its name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from deployments.local_server import HOST, postgres_program
+from tests.e2e.prefect_server import PASSWORD, PrefectServer
+
+CHROMIUM = "/usr/bin/chromium"
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def workplace() -> Iterator[Path]:
+    """A folder that PostgreSQL's own user may enter; pytest's are closed to it."""
+    folder = Path(tempfile.mkdtemp(prefix="metamapping-e2e-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def messages() -> Iterator[list[str]]:
+    """What the notification automations told a webhook of ours."""
+    told: list[str] = []
+
+    class Webhook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"])))["text"])
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    webhook = ThreadingHTTPServer((HOST, 0), Webhook)
+    threading.Thread(target=webhook.serve_forever, daemon=True).start()
+    told_url = f"http://{HOST}:{webhook.server_port}/"
+    os.environ["METAMAPPING_NOTIFY_URL"] = told_url
+    yield told
+    del os.environ["METAMAPPING_NOTIFY_URL"]
+    webhook.shutdown()
+
+
+@pytest.fixture(scope="session")
+def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
+    """The server with everything registered and both pools served."""
+    try:
+        postgres_program("postgres")
+    except SystemExit:
+        pytest.skip("missing: PostgreSQL")
+    if shutil.which("redis-server") is None:
+        pytest.skip("missing: redis-server")
+    port = free_ports()
+    env = {
+        **os.environ,
+        "PREFECT_HOME": str(workplace / "prefect"),
+        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_API_AUTH_STRING": PASSWORD,
+        "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+        "METAMAPPING_HOME": str(workplace / "undisturbed"),
+    }
+    server = PrefectServer(port, workplace, env)
+    try:
+        server.start(["deployments.local_server", "--home", str(workplace / "server"), "--port", str(port)])
+        server.wait_until_ready()
+        deploy = [sys.executable, "-m", "deployments.deploy", "tests/e2e/tiny.yaml"]
+        subprocess.run(deploy, env=env, cwd=ROOT, check=True, capture_output=True)
+        server.start(["deployments.workers", "cpu"])
+        server.gpu_worker = server.start(["deployments.workers", "gpu"])
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def page(server: PrefectServer) -> Iterator[object]:
+    """A page of headless Chromium that has logged in."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="missing: playwright")
+    if not Path(CHROMIUM).is_file():
+        pytest.skip(f"missing: {CHROMIUM}")
+    quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"]
+    quiet += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with playwright.sync_playwright() as started:
+        browser = started.chromium.launch(executable_path=CHROMIUM, args=quiet)
+        page = browser.new_page(viewport={"width": 1300, "height": 850}, color_scheme="light")
+        page.set_default_timeout(60_000)
+        page.goto(server.url)
+        page.get_by_placeholder("admin:pass").fill(PASSWORD)
+        page.get_by_role("button", name="Login").click()
+        page.wait_for_url("**/dashboard**")
+        yield page
+        browser.close()
+
+
+def free_ports() -> int:
+    """The first of three free ports in a row."""
+    for port in range(14200, 15200, 10):
+        if all(is_free(each) for each in range(port, port + 3)):
+            return port
+    raise RuntimeError("no three free ports in a row between 14200 and 15200")
+
+
+def is_free(port: int) -> bool:
+    """Whether nothing listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) != 0

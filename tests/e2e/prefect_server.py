@@ -1,0 +1,155 @@
+"""A Prefect server under test, asked through its REST API alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+PASSWORD = "admin:of-these-tests"
+ROOT = Path(__file__).parents[2]
+FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+
+
+class PrefectServer:
+    """The processes of a server and what its API says."""
+
+    def __init__(self, port: int, folder: Path, env: dict[str, str]) -> None:
+        self.url = f"http://127.0.0.1:{port}"
+        self.folder, self.env = folder, env
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.gpu_worker: subprocess.Popen[bytes] | None = None
+        user, _, password = PASSWORD.partition(":")
+        self.http = httpx.Client(base_url=f"{self.url}/api", auth=(user, password), timeout=60)
+
+    def start(self, module: list[str]) -> subprocess.Popen[bytes]:
+        """One of the modules of deployments/, its output in a file beside the server's data."""
+        log = (self.folder / f"{module[0]}-{len(self.processes)}.log").open("wb")
+        command = [sys.executable, "-m", *module]
+        process = subprocess.Popen(
+            command, env=self.env, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+        )
+        self.processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """End everything, the workers before the server."""
+        for process in reversed(self.processes):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(90)
+                kill([process.pid, *descendants(process.pid)])
+
+    def wait_until_ready(self) -> None:
+        def is_ready() -> bool:
+            try:
+                return self.http.get("/ready").is_success
+            except httpx.HTTPError:
+                return False
+
+        wait_for(is_ready, 240, "the server")
+        client = str(uuid.uuid4())
+        token = self.http.get("/csrf-token", params={"client": client}).json()["token"]
+        self.http.headers.update({"Prefect-Csrf-Client": client, "Prefect-Csrf-Token": token})
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self.http.post(path, json=body or {})
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def deployment(self, name: str) -> dict[str, Any]:
+        return self.http.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
+
+    def start_run(self, **changes: Any) -> str:
+        """A run of the main deployment, some of its configuration changed; returns its id."""
+        deployment = self.deployment("meta-pretraining")
+        config = {**deployment["parameters"]["config"], **changes}
+        run = self.post(
+            f"/deployments/{deployment['id']}/create_flow_run", {"parameters": {"config": config}}
+        )
+        return run["id"]
+
+    def started_run(self, home: Path) -> str:
+        """The id of the run that somebody else started into this home."""
+
+        def found() -> list[str]:
+            mine = {"deployment_id": {"any_": [self.deployment("meta-pretraining")["id"]]}}
+            runs = self.post("/flow_runs/filter", {"flow_runs": mine})
+            return [run["id"] for run in runs if run["parameters"]["config"]["home"] == str(home)]
+
+        wait_for(lambda: bool(found()), 60, f"a run into {home}")
+        return found()[0]
+
+    def run(self, run_id: str) -> dict[str, Any]:
+        return self.http.get(f"/flow_runs/{run_id}").raise_for_status().json()
+
+    def stages(self, parent_id: str) -> dict[str, dict[str, Any]]:
+        """The newest stage run of each deployment under a parent, by the deployment's first word."""
+        runs = self.post("/flow_runs/filter", {"sort": "START_TIME_ASC"})
+        links = {run["id"]: run["parent_task_run_id"] for run in runs if run["parent_task_run_id"]}
+        tasks = self.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [parent_id]}}})
+        mine = {task["id"] for task in tasks}
+        flows = {flow["id"]: flow["name"] for flow in self.post("/flows/filter")}
+        return {flows[run["flow_id"]].partition("-")[0]: run for run in runs if links.get(run["id"]) in mine}
+
+    def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:
+        wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
+        return self.run(run_id)
+
+    def wait_for_stage(self, parent_id: str, stage: str, *states: str) -> dict[str, Any]:
+        def is_there() -> bool:
+            found = self.stages(parent_id).get(stage)
+            return found is not None and found["state_type"] in states
+
+        wait_for(is_there, 400, f"{stage} to be {states}")
+        return self.stages(parent_id)[stage]
+
+    def retry(self, run_id: str) -> None:
+        """What the button does."""
+        state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
+        self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def cancel(self, run_id: str) -> None:
+        """What the button does."""
+        state = {"type": "CANCELLING", "name": "Cancelling"}
+        self.post(f"/flow_runs/{run_id}/set_state", {"state": state})
+
+
+def wait_for(is_done: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not is_done():
+        assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} seconds"
+        time.sleep(1)
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, from /proc."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        parents[int(status.parent.name)] = int(fields[1])
+    found = [pid]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found[1:]
+
+
+def kill(pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue

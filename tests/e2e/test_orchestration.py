@@ -1,0 +1,162 @@
+"""The deployed pipeline, as its users meet it: scheduled, in the browser, failing and going on.
+
+A run takes minutes here, for each stage starts a process of its own; so each test shows several
+things on one run. What was executed again is read from the recorded executions (`run_count`).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.e2e.prefect_server import PrefectServer, descendants, kill, wait_for
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: PrefectServer) -> dict[str, Any]:
+    """A completed run that the schedule started."""
+    deployment = server.deployment("meta-pretraining")
+    soon = datetime.now(UTC) + timedelta(seconds=15)
+    every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
+    schedule = {"schedule": every_day, "active": True, "max_scheduled_runs": 1}
+    path = f"/deployments/{deployment['id']}/schedules"
+    server.http.post(path, json=[schedule]).raise_for_status()
+    mine = {"flow_runs": {"deployment_id": {"any_": [deployment["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    wait_for(lambda: server.post("/flow_runs/filter", mine), 120, "a scheduled run")
+    run = server.post("/flow_runs/filter", mine)[0]
+    assert run["auto_scheduled"]
+    return server.wait_for_state(run["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
+
+
+def published(home: Path) -> dict[str, Any]:
+    (report,) = home.glob("runs/*/published/report.json")
+    return json.loads(report.read_text())
+
+
+def test_the_api_without_the_password_is_refused(server: PrefectServer) -> None:
+    assert httpx.get(f"{server.url}/api/admin/version").status_code == 401
+
+
+def test_the_nightly_schedule_is_there_and_paused(server: PrefectServer) -> None:
+    (schedule,) = server.deployment("meta-pretraining")["schedules"]
+    assert schedule["schedule"]["cron"] == "0 2 * * *"
+    assert not schedule["active"]
+
+
+def test_a_scheduled_run_starts_by_itself_and_publishes(
+    server: PrefectServer, undisturbed: dict[str, Any], messages: list[str]
+) -> None:
+    assert undisturbed["state_type"] == "COMPLETED", undisturbed["state"]["message"]
+    stages = server.stages(undisturbed["id"])
+    assert {name: run["run_count"] for name, run in stages.items()} == {
+        "prepare": 1, "train": 1, "evaluate": 1, "adjust": 1, "publish": 1
+    }  # fmt: skip
+    wait_for(lambda: any(each.startswith("publish tiny-") for each in messages), 60, "word of the model")
+
+
+def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any) -> None:
+    open_form(server, page)
+    field(page, "Max Rounds (Optional)").fill("0")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+    assert page.url.endswith("/run")
+
+
+def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
+    server: PrefectServer, undisturbed: dict[str, Any], page: Any, messages: list[str], pictures: Path
+) -> None:
+    (same_run,) = (server.folder / "undisturbed/runs").iterdir()
+    home = server.folder / "disturbed"
+    broken = home / "runs" / same_run.name / "validation-1.json"
+    broken.parent.mkdir(parents=True)
+    broken.write_text("{")
+
+    open_form(server, page)
+    page.screenshot(path=pictures / "form.png")
+    field(page, "Home (Optional)").fill(str(home))
+    page.get_by_role("button", name="Submit").click()
+    parent = server.started_run(home)
+
+    server.wait_for_state(parent, "FAILED", seconds=600)
+    failed = server.stages(parent)["evaluate"]
+    assert "validation-1.json is damaged" in failed["state"]["message"]
+    assert "evaluate round 1" in server.run(parent)["state"]["message"]
+    wait_for(
+        lambda: any(each.startswith("meta-pretrain tiny: Failed") for each in messages), 60, "word of it"
+    )
+    page.goto(f"{server.url}/runs/flow-run/{parent}")
+    page.get_by_role("button", name="Retry").wait_for()
+    page.wait_for_timeout(5_000)
+    page.screenshot(path=pictures / "failed.png")
+
+    broken.unlink()
+    page.goto(f"{server.url}/runs/flow-run/{failed['id']}")
+    page.get_by_role("button", name="Retry").click()
+    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    server.wait_for_state(parent, "COMPLETED", seconds=600)
+
+    counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
+    assert counts == {"prepare": 1, "train": 1, "evaluate": 2, "adjust": 1, "publish": 1}
+    assert published(home) == published(server.folder / "undisturbed")
+    page.goto(f"{server.url}/runs/flow-run/{parent}")
+    page.get_by_role("button", name="Retry").wait_for()
+    page.wait_for_timeout(5_000)
+    page.screenshot(path=pictures / "run.png")
+
+
+def test_training_survives_the_death_of_its_worker_and_a_cancel(server: PrefectServer) -> None:
+    home = server.folder / "killed"
+    deployment = server.deployment("meta-pretraining")
+    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 2_000}
+    parent = server.start_run(home=str(home), training=training)
+    server.wait_for_stage(parent, "train", "RUNNING")
+    wait_for(lambda: any(home.glob("runs/*/checkpoints/round-1-partial*")), 240, "a partial checkpoint")
+
+    # The worker and the run that it started, at once: nobody is left to report the crash.
+    assert server.gpu_worker is not None
+    kill([server.gpu_worker.pid, *descendants(server.gpu_worker.pid)])
+    server.gpu_worker.wait()
+    server.gpu_worker = server.start(["deployments.workers", "gpu"])
+    crashed = server.wait_for_stage(parent, "train", "CRASHED")
+    assert "No sign of life" in crashed["state"]["message"]
+    server.wait_for_state(parent, "FAILED", seconds=120)
+
+    server.retry(crashed["id"])
+    server.wait_for_state(crashed["id"], "RUNNING", seconds=120)
+    time.sleep(40)
+    server.cancel(crashed["id"])
+    before = time.monotonic()
+    server.wait_for_state(crashed["id"], "CANCELLED", seconds=60)
+    assert time.monotonic() - before < 40
+    assert any(home.glob("runs/*/checkpoints/round-1-partial*"))
+
+
+def open_form(server: PrefectServer, page: Any) -> None:
+    deployment = server.deployment("meta-pretraining")
+    page.goto(f"{server.url}/deployments/deployment/{deployment['id']}/run")
+    field(page, "Max Rounds (Optional)").wait_for()
+
+
+def field(page: Any, label: str) -> Any:
+    """The input under a label of the form."""
+    name = f"//span[contains(@class, 'schema-form-property__label')][normalize-space() = '{label}']"
+    holder = "/ancestor::div[contains(concat(' ', @class, ' '), ' p-label ')][1]"
+    return page.locator(f"xpath={name}{holder}").locator("textarea, input").first
+
+
+@pytest.fixture(scope="module")
+def pictures(server: PrefectServer) -> Path:
+    """Where the screenshots go: METAMAPPING_PICTURES, or away with the server."""
+    import os
+
+    folder = Path(os.environ.get("METAMAPPING_PICTURES", server.folder / "pictures"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
