@@ -158,3 +158,24 @@ def test_the_learned_tokenizer_loads_by_transformers_and_is_the_same_twice(folde
     write_tokenizer(spec, SENTENCES * 3, tmp_path)
     assert (tmp_path / "tokenizer.json").read_bytes() == (folder / "tokenizer.json").read_bytes()
     assert AutoTokenizer.from_pretrained(folder)("where is")["input_ids"][0] == 2  # [CLS]
+
+
+@pytest.mark.parametrize("kind", ["texts", "pairs", "words"])
+def test_the_tokenizers_own_way_writes_the_same_shards(tmp_path, tokenizer, monkeypatch, kind):
+    settings = {}
+    if kind == "words":
+        path = tmp_path / "a.conll"
+        path.write_text("Ada B-PER\nLovelace I-PER\nwrote O\n\nBob B-PER\n" + "is O\n" * 20)
+        settings["task_type"] = "ner"
+    else:
+        rows = [{"text": text, "pair": f"{text} is {text}", "label": "x"} for text in SENTENCES]
+        path = write_jsonl(tmp_path / "a.jsonl", rows)
+        settings["columns"] = {"text_pair": "pair"} if kind == "pairs" else {}
+    source = toy_source(path, **settings)
+    written = []
+    for name, way in (("wordwise", Wordwise.of), ("own", lambda *_, **__: None)):
+        monkeypatch.setattr(Wordwise, "of", way)
+        (tmp_path / name).mkdir()
+        tokens_of(source, tmp_path / name, tokenizer)
+        written.append((tmp_path / name / "tokens" / "part-00000.parquet").read_bytes())
+    assert written[0] == written[1]
