@@ -54,7 +54,7 @@ requirements:  ## pin all versions again, with hashes and without index addresse
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev --extra languages \
 	    -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra gpu \
