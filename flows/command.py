@@ -13,9 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from metamapping.config import ConfigError, RunConfig, describe_settings, read_config
-from metamapping.corpus.sources import check_sources
 from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
+from metamapping.stages import check_run
 from metamapping.store import StoreError
 
 
@@ -37,7 +37,7 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
         config = read_config(options.config)
         if options.home:
             config = config.at_home(options.home)
-        check_sources(config.home, config.sources)
+        check_run(config)
         published = run_flow(config)
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -14,15 +14,17 @@ from the run's own ``run.json``: its id and a round's number are all it needs.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metamapping import checkpoints
 from metamapping.adjustment import Round, adjust, start_round, training_of
-from metamapping.config import ConfigError, EncoderSpec, Role, RunConfig, TrainingSpec
+from metamapping.config import ROLES, ConfigError, EncoderSpec, EvaluationSpec, Role, RunConfig, TrainingSpec
 from metamapping.convergence import judge
+from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.shards import read_shards
+from metamapping.corpus.sources import check_sources
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
 from metamapping.reports import Cell, RoundReport, TrainingReport
@@ -48,19 +50,41 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
     return run
 
 
+def check_run(config: RunConfig) -> None:
+    """Refuse, before anything runs, sources that cannot be read or have too few examples of a label.
+
+    Raises ``ConfigError``. What only shows after cleaning is refused by ``open_run``.
+    """
+    check_sources(config.home, config.sources)
+    for source in config.sources:
+        counts = count_labels(source)
+        if counts is None:
+            continue
+        for role in ROLES:
+            if source in config.sources_with(role):
+                labels = source.label_roles[role] if source.label_roles else counts
+                of_role = {label: counts[label] for label in labels if label in counts}
+                _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+
+
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
-    """Refuse sources whose labels have too few examples, before anything is trained."""
-    evaluation = config.evaluation
-    for role in ("train", "validation", "test"):
+    """Refuse sources whose labels have too few examples left, before anything is trained."""
+    for role in ROLES:
         for space in read_spaces(config, corpus, role):
-            if role == "train":
-                check_enough_examples(space, needed=2, why="1 shot + 1 query")
-            elif space.is_ner:
-                check_enough_examples(space, needed=max(evaluation.shots) + 1, why="shots + 1 query")
-            else:
-                needed = max(evaluation.shots) + evaluation.num_queries
-                why = f"{max(evaluation.shots)} shots + {evaluation.num_queries} queries"
-                check_enough_examples(space, needed=needed, why=why)
+            _check_enough(space.source, space.counts, role, config.evaluation, space.is_ner)
+
+
+def _check_enough(
+    source: str, counts: Mapping[str, int], role: Role, evaluation: EvaluationSpec, is_ner: bool
+) -> None:
+    shots = max(evaluation.shots)
+    if role == "train":
+        check_enough_examples(source, counts, needed=2, why="1 shot + 1 query")
+    elif is_ner:
+        check_enough_examples(source, counts, needed=shots + 1, why=f"{shots} shots + 1 query")
+    else:
+        needed, why = shots + evaluation.num_queries, f"{shots} shots + {evaluation.num_queries} queries"
+        check_enough_examples(source, counts, needed=needed, why=why)
 
 
 def initialise_stage(run: RunFolder) -> None:

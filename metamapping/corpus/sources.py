@@ -108,6 +108,11 @@ def read_records(source: Source) -> Iterator[pa.RecordBatch]:
         yield _batch(batch, is_ner=is_ner)
 
 
+def read_rows(source: Source) -> Iterator[Row]:
+    """The rows of all files or of the hub's data set, as they are read."""
+    return (row for _, row in _rows(source))
+
+
 def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
     """The rows of all files, each with its file's name; or those of the hub's data set."""
     if source.hub is not None:
@@ -134,7 +139,7 @@ def _batch(rows: list[tuple[int, tuple[str | None, Row]]], *, is_ner: bool) -> p
         unreadable = not is_listed and text is None and row.text is not None
         texts.append(str(row.text) if unreadable else text)
         pairs.append(None if is_ner else _text(row.text_pair))
-        labels.append(None if is_ner else _label(row.label))
+        labels.append(None if is_ner else label_text(row.label))
         words.append(_list(row.text) if is_listed else None)
         tags.append(_list(row.label) if is_listed else None)
         faults.append(MALFORMED if unreadable else row.fault)
@@ -161,7 +166,7 @@ def _text(value: Any) -> str | None:
     return str(value) if isinstance(value, int | float) and value == value else None
 
 
-def _label(value: Any) -> str | None:
+def label_text(value: Any) -> str | None:
     """A label as text: `True` is `true`, and `3.0` is `3` (what a missing value makes of integers)."""
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -9,7 +9,7 @@ Built once from a ``tokens`` shard set. Token lists stay the flat Arrow buffers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,6 +88,11 @@ class LabelSpace:
         return self.word_starts is not None
 
     @property
+    def counts(self) -> dict[str, int]:
+        """Number of examples of each label; for ``ner`` of sentences that hold it."""
+        return {label: len(rows) for label, rows in zip(self.labels, self.rows_of, strict=True)}
+
+    @property
     def num_rows(self) -> int:
         """Number of examples."""
         return len(self.token_ids)
@@ -157,12 +162,12 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
     )
 
 
-def check_enough_examples(space: LabelSpace, *, needed: int, why: str) -> None:
-    """Refuse a space in which a label has fewer than ``needed`` examples (``ner``: sentences)."""
-    for label, rows in zip(space.labels, space.rows_of, strict=True):
-        if len(rows) < needed:
+def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int, why: str) -> None:
+    """Refuse a source of which a label has fewer than ``needed`` examples (``ner``: sentences)."""
+    for label, count in counts.items():
+        if count < needed:
             raise ConfigError(
-                f"source {space.source!r}: label {label!r} has {len(rows)} examples but episodes "
+                f"source {source!r}: label {label!r} has {count} examples but episodes "
                 f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
                 "drop the label with `drop_labels`"
             )

@@ -55,7 +55,7 @@ def test_a_source_with_one_label_is_refused():
 def test_a_label_with_too_few_examples_is_refused_with_the_numbers():
     space = text_space(per_label=3)
     with pytest.raises(ConfigError, match=r"'toys': label 'a' has 3 examples but episodes need 5 \(4 \+ 1\)"):
-        check_enough_examples(space, needed=5, why="4 + 1")
+        check_enough_examples(space.source, space.counts, needed=5, why="4 + 1")
 
 
 def test_ragged_rows_are_slices_of_their_values():

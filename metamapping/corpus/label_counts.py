@@ -1,0 +1,38 @@
+"""Label counts: how many rows of each label a source has, before anything is prepared.
+
+Reads no further than ``MOST_ROWS``: sources that are longer are counted when they are prepared.
+
+    count_labels(source)                       # {"refund": 31, "delivery": 52}, or None
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from metamapping.config import Source
+from metamapping.corpus.sources import label_text, read_rows
+from metamapping.corpus.tags import OUTSIDE, entity_type
+
+MOST_ROWS = 100_000
+
+
+def count_labels(source: Source) -> dict[str, int] | None:
+    """Rows of each label; for ``ner`` sentences that hold each type. ``None`` where that is not known.
+
+    Not known are sources that are too long, on the hub, or whose labels are numbers of a list.
+    Cleaning can only lower the counts.
+    """
+    if source.hub is not None or source.labels is not None:
+        return None
+    counts: Counter[str] = Counter()
+    for number, row in enumerate(read_rows(source)):
+        if number == MOST_ROWS:
+            return None
+        if row.fault is not None:
+            continue
+        if source.task_type == "ner":
+            tags = row.label if isinstance(row.label, list) else str(row.label or "").split()
+            counts.update({entity_type(tag) for tag in tags if tag != OUTSIDE})
+        elif (label := label_text(row.label)) is not None:
+            counts[label] += 1
+    return {label: count for label, count in counts.items() if label not in source.drop_labels}
