@@ -48,9 +48,20 @@ def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> Non
     if flow_run.deployment_id is None:
         return
     with get_client(sync_client=True) as client:
-        for parent in _parents(client, flow_run):
+        for parent in parents_of(client, flow_run):
             if is_resumable(parent.state):
                 client.set_flow_run_state(parent.id, AwaitingRetry(), force=True)
+
+
+def parents_of(client: SyncPrefectClient, stage_run: FlowRun) -> list[FlowRun]:
+    """The parent of a stage's run; for a stage that a person started, those of the same ``run_id``."""
+    siblings = [stage_run]
+    if stage_run.parent_task_run_id is None and "run_id" in stage_run.parameters:
+        same_run = {"tags": {"all_": [f"run:{stage_run.parameters['run_id']}"]}}
+        siblings = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(same_run))
+    links = {run.parent_task_run_id for run in siblings} - {None}
+    parent_ids = {client.read_task_run(link).flow_run_id for link in links}
+    return [client.read_flow_run(parent_id) for parent_id in parent_ids]
 
 
 def is_resumable(state: State | None) -> bool:
@@ -96,17 +107,6 @@ def _wait(client: SyncPrefectClient, stage_run_id: UUID, key: str) -> State:
                 "run, or on this one: what was done before is not done again."
             )
         time.sleep(POLL_SECONDS)
-
-
-def _parents(client: SyncPrefectClient, stage_run: FlowRun) -> list[FlowRun]:
-    """The parent of a stage's run; for a stage that a person started, those of the same ``run_id``."""
-    siblings = [stage_run]
-    if stage_run.parent_task_run_id is None and "run_id" in stage_run.parameters:
-        same_run = {"tags": {"all_": [f"run:{stage_run.parameters['run_id']}"]}}
-        siblings = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(same_run))
-    links = {run.parent_task_run_id for run in siblings} - {None}
-    parent_ids = {client.read_task_run(link).flow_run_id for link in links}
-    return [client.read_flow_run(parent_id) for parent_id in parent_ids]
 
 
 def _plain(value: Any) -> Any:

@@ -8,10 +8,14 @@ import shutil
 import subprocess
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 import yaml
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Running
@@ -20,7 +24,7 @@ from prefect.utilities.callables import parameter_schema
 from deployments.deploy import NIGHTLY, POOLS
 from deployments.local_server import server_env
 from deployments.processes import read_env_file
-from flows.stage_runs import is_resumable, stage_outcome
+from flows.stage_runs import is_resumable, parents_of, stage_outcome
 
 ROOT = Path(__file__).parents[1]
 SNAPSHOT = Path(__file__).parent / "deployments.json"
@@ -123,6 +127,37 @@ def test_a_stage_resumes_failed_and_crashed_parents_and_no_others() -> None:
     assert not any(
         is_resumable(each) for each in (Cancelled(), Running(), Completed(), AwaitingRetry(), None)
     )
+
+
+class ToyClient:
+    """One parent, with two stage runs of the run `tiny-1`."""
+
+    parent, links = uuid4(), [uuid4(), uuid4()]
+
+    def read_flow_runs(self, flow_run_filter: FlowRunFilter) -> list[FlowRun]:
+        tags = flow_run_filter.tags.all_
+        return [stage_run(parent_task_run_id=link) for link in self.links] if tags == ["run:tiny-1"] else []
+
+    def read_task_run(self, link: UUID) -> Any:
+        assert link in self.links
+        return SimpleNamespace(flow_run_id=self.parent)
+
+    def read_flow_run(self, flow_run_id: UUID) -> UUID:
+        return flow_run_id
+
+
+def stage_run(**fields: Any) -> FlowRun:
+    return FlowRun(flow_id=uuid4(), **fields)
+
+
+def test_a_stage_resumes_the_parent_that_started_it() -> None:
+    assert parents_of(ToyClient(), stage_run(parent_task_run_id=ToyClient.links[0])) == [ToyClient.parent]
+
+
+def test_a_stage_started_by_hand_resumes_the_parent_of_its_run_once() -> None:
+    assert parents_of(ToyClient(), stage_run(parameters={"run_id": "tiny-1"})) == [ToyClient.parent]
+    assert parents_of(ToyClient(), stage_run(parameters={"run_id": "another-1"})) == []
+    assert parents_of(ToyClient(), stage_run(parameters={})) == []
 
 
 def test_docker_compose_takes_the_file() -> None:
