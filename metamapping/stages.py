@@ -108,14 +108,14 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
     done = checkpoints.read_state(run.checkpoint(round))
     if done is not None:
         return TrainingReport.model_validate(done["report"])
-    from metamapping import training
-
     config, history = run.config, run.read_history()
     if len(history) != round - 1:
         raise ConfigError(
             f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
             f"next to train, not {round}"
         )
+    from metamapping import training
+
     learner = _learner(run)
     state = checkpoints.load_checkpoint(run.checkpoint(start_round(history)), learner)
     plan = training.RoundPlan(

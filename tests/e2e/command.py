@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,7 @@ def start(home: Path, *, config: Path = CONFIG) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,
     )
 
 
@@ -33,6 +36,14 @@ def finish(process: subprocess.Popen[str]) -> str:
     output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, output
     return output
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """kill -9, and end the embedded Prefect server that it leaves behind."""
+    process.kill()
+    process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
 
 
 def published(home: Path) -> Path:

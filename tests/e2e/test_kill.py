@@ -1,12 +1,11 @@
 """kill -9 in the middle of training, then the same command: the same published metrics."""
 
 import json
-import signal
 import time
 
 import pytest
 
-from tests.e2e.command import finish, published, start
+from tests.e2e.command import finish, kill, published, start
 
 pytestmark = pytest.mark.slow
 
@@ -27,8 +26,7 @@ def test_a_run_that_is_killed_in_training_resumes_to_the_same_result(tmp_path):
 
     process = start(killed)
     partial = wait_for("runs/*/checkpoints/round-1-partial/partial-*/state.json", killed, process)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    kill(process)
     step = json.loads(partial.read_text())["step"]
     assert step > 0
     assert not list(killed.glob("runs/*/checkpoints/round-1/state.json")), "killed too late"
