@@ -21,18 +21,25 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 @contextmanager
 def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process in a session of its own, stopped at the end of the block."""
-    process = subprocess.Popen(list(command), env=dict(env), start_new_session=True)
+    """A process, stopped at the end of the block."""
+    process = start(command, env)
     try:
         yield process
     finally:
         stop(process)
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
-    """Ask it to end, wait, and insist."""
-    if process.poll() is None:
+def start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+    """A process in a session of its own, which Ctrl-C in this one's terminal does not reach."""
+    return subprocess.Popen(list(command), env=dict(env), start_new_session=True)
+
+
+def stop(*processes: subprocess.Popen[bytes]) -> None:
+    """Ask all of them to end, wait, and insist."""
+    going_on = [process for process in processes if process.poll() is None]
+    for process in going_on:
         process.send_signal(signal.SIGTERM)
+    for process in going_on:
         try:
             process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:

@@ -10,19 +10,22 @@ import argparse
 import os
 import socket
 import sys
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from deployments.processes import end_at_sigterm, read_env_file, running, wait_for_end
+from deployments.processes import end_at_sigterm, read_env_file, start, stop, wait_for_end
 
 
 def main(pools: list[str]) -> None:
     """Serve the pools until Ctrl-C or SIGTERM."""
     env = {**read_env_file(Path(__file__).parent / "worker.env"), **os.environ}
     end_at_sigterm()
-    with suppress(KeyboardInterrupt), ExitStack() as stack:
-        workers = {pool: stack.enter_context(running(worker_command(pool), env)) for pool in pools}
-        wait_for_end(workers)
+    workers = {pool: start(worker_command(pool), env) for pool in pools}
+    try:
+        with suppress(KeyboardInterrupt):
+            wait_for_end(workers)
+    finally:
+        stop(*workers.values())
 
 
 def worker_command(pool: str) -> list[str]:
