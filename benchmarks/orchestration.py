@@ -47,7 +47,7 @@ def run_without_prefect(config_path: str, home: str) -> None:
 
     install()
     from flows.meta_pretraining import meta_pretraining
-    from metamapping.config import read_config
+    from metamapping.config_file import read_config
 
     meta_pretraining(read_config(config_path).at_home(home))
 

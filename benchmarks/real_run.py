@@ -14,7 +14,8 @@ import importlib.util
 import os
 from pathlib import Path
 
-from metamapping.config import RunConfig, read_config
+from metamapping.config import RunConfig
+from metamapping.config_file import read_config
 from metamapping.intervals import mean_with_interval
 from metamapping.reports import Cell, rounds_markdown
 from metamapping.runs import RunFolder

@@ -25,7 +25,8 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectNotFound
 
-from metamapping.config import ConfigError, read_config
+from metamapping.config import ConfigError
+from metamapping.config_file import read_config
 
 FOLDER = Path(__file__).parent
 MAIN = "meta-pretraining/meta-pretraining"

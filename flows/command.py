@@ -12,7 +12,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from metamapping.config import ConfigError, RunConfig, describe_settings, read_config
+from metamapping.config import ConfigError, RunConfig
+from metamapping.config_file import describe_settings, read_config
 from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
 from metamapping.stages import check_run

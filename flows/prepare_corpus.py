@@ -11,7 +11,8 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.stage_runs import resume_parents
-from metamapping.config import RunConfig, read_config
+from metamapping.config import RunConfig
+from metamapping.config_file import read_config
 from metamapping.corpus.examples import Rules
 from metamapping.corpus.report import Prepared
 from metamapping.corpus.tokens import TokenLimits

@@ -5,7 +5,8 @@ import copy
 import pytest
 import yaml
 
-from metamapping.config import ConfigError, describe_settings, parse_config, read_config, readable_label
+from metamapping.config import ConfigError, readable_label
+from metamapping.config_file import describe_settings, parse_config, read_config
 
 
 @pytest.fixture

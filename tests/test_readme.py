@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import read_config
+from metamapping.config_file import read_config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import Source, read_config
+from metamapping.config import Source
+from metamapping.config_file import read_config
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples"

@@ -2,7 +2,8 @@
 
 import pytest
 
-from metamapping.config import ConfigError, parse_config
+from metamapping.config import ConfigError
+from metamapping.config_file import parse_config
 from metamapping.runs import RunFolder
 from metamapping.stages import check_run, train_stage
 

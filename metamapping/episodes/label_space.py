@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -122,15 +123,11 @@ def build_label_space(
         labels = np.asarray(table["label"].to_pylist(), dtype=object)
     _check_num_labels(source, keep, least=2)
     label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
-    names = [readable_label(label, source.label_names) for label in keep]
-    return LabelSpace(
-        source=source.name,
-        task_type=source.task_type,
-        labels=tuple(keep),
-        label_names=tuple(names),
-        name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
-        token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
-        segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
+    return _space(
+        source,
+        table,
+        keep,
+        tokenize_names,
         rows_of=tuple(np.flatnonzero(label_of == c) for c in range(len(keep))),
         label_of=label_of,
     )
@@ -143,6 +140,25 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
     number = {label: c + 1 for c, label in enumerate(labels)}
     word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
     present = [set(row) for row in word_labels]
+    return _space(
+        source,
+        table,
+        labels,
+        tokenize_names,
+        rows_of=tuple(
+            np.asarray([i for i, row in enumerate(present) if c + 1 in row], dtype=np.int64)
+            for c in range(len(labels))
+        ),
+        word_starts=Ragged.from_arrow(table["word_starts"], np.int32),
+        word_labels=Ragged.from_lists(word_labels, np.int32),
+        tags=tags,
+    )
+
+
+def _space(
+    source: Source, table: pa.Table, labels: Sequence[str], tokenize_names: TokenizeNames, **items: Any
+) -> LabelSpace:
+    """What text and word spaces have in common; ``items``: what stands at the labels."""
     names = [readable_label(label, source.label_names) for label in labels]
     return LabelSpace(
         source=source.name,
@@ -152,13 +168,7 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
         name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
         token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
         segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
-        rows_of=tuple(
-            np.asarray([i for i, row in enumerate(present) if c + 1 in row], dtype=np.int64)
-            for c in range(len(labels))
-        ),
-        word_starts=Ragged.from_arrow(table["word_starts"], np.int32),
-        word_labels=Ragged.from_lists(word_labels, np.int32),
-        tags=tags,
+        **items,
     )
 
 

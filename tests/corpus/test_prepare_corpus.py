@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import ConfigError, parse_config
+from metamapping.config import ConfigError
+from metamapping.config_file import parse_config
 from metamapping.corpus.sources import check_source
 from tests.corpus.toys import labelled, write_jsonl
 
