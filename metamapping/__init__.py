@@ -7,7 +7,8 @@ imported lazily, because TensorFlow takes many seconds to import and the corpus 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metamapping.mapper import Mapping, MetaMapper
+    from metamapping.mapper import MetaMapper
+    from metamapping.task_mapping import Mapping
 
 __all__ = ["Mapping", "MetaMapper"]
 __version__ = "0.1.0"

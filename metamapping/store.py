@@ -152,6 +152,20 @@ def read_reference(folder: Path) -> Reference | None:
         raise StoreError(f"{path} is damaged ({error}): remove the folder to have it made again") from error
 
 
+def check_files(folder: Path, required: Sequence[str]) -> None:
+    """Refuse a folder of which a file is missing or not as its manifest says. Raises ``StoreError``."""
+    path = folder / MANIFEST
+    try:
+        files = {name: entry["blake2b"] for name, entry in json.loads(path.read_bytes())["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(f"{path} is damaged ({error}): copy or write the folder again") from error
+    for name in {*required, *files}:
+        if ".." in Path(name).parts or Path(name).is_absolute():
+            raise StoreError(f"{path} names {name!r}, which is outside of the folder")
+        if not (folder / name).is_file() or fingerprint_file(folder / name) != files.get(name):
+            raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write JSON under a temporary name, flush it to the disk, then rename it."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")

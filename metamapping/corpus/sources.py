@@ -215,21 +215,21 @@ def _read_hub(source: Source) -> Iterator[Row]:
             f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
             f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
         ) from error
-    names = _class_names(data.features, str(column_names(source)[2]))
+    names = class_names(data.features.get(str(column_names(source)[2])))
     for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):
-                yield row if names is None else row._replace(label=_named(row.label, names))
+                yield row if names is None else row._replace(label=named(row.label, names))
 
 
-def _class_names(features: Any, label: str) -> list[str] | None:
-    """Names of a hub column of numbered classes, of one label or of a list of tags."""
-    feature = features.get(label)
+def class_names(feature: Any) -> list[str] | None:
+    """Names of a ``datasets`` column of numbered classes, of one label or of a list of tags."""
     feature = getattr(feature, "feature", feature)
     return getattr(feature, "names", None)
 
 
-def _named(value: Any, names: list[str]) -> Any:
+def named(value: Any, names: list[str]) -> Any:
+    """The name of a numbered class, or a list of them; ``None`` for a number without a name."""
     if isinstance(value, list):
-        return [_named(item, names) for item in value]
+        return [named(item, names) for item in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -1,0 +1,174 @@
+"""Saved task: a mapping as a folder that can be copied, and read where its encoder is.
+
+``task.json`` (labels, the words they are read as, the encoder's folder and fingerprint, the examples'
+texts), ``mapping.safetensors`` (features of examples and names, the weights) and, written last,
+``manifest.json`` with checksums. Nothing in it is code or pickle.
+
+    write_task(Path("tasks/orders"), featurizer, state, keep_texts=True)
+    saved = read_task(Path("tasks/orders"))
+"""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.numpy import save_file
+
+from metamapping.checkpoints import read_safetensors
+from metamapping.config import TaskType
+from metamapping.featurizer import Featurizer
+from metamapping.solution import Solution
+from metamapping.store import MANIFEST, Stage, StoreError, check_files, write_json, write_manifest
+from metamapping.support import Support
+from metamapping.task_state import TaskState
+
+FORMAT_VERSION = 1
+TASK, ARRAYS = "task.json", "mapping.safetensors"
+
+
+class _TaskFile(BaseModel):
+    """What stands in ``task.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    format_version: int
+    task_type: TaskType
+    labels: list[str]
+    names: list[str]
+    model_folder: str
+    model_fingerprint: str
+    ridge: float
+    scale: float
+    num_examples: int
+    is_pair: bool
+    texts: list[str] | list[list[str]] | None
+    text_pairs: list[str] | None
+
+
+@dataclass(frozen=True)
+class SavedTask:
+    """A task as read, and the encoder that it was adapted with."""
+
+    folder: Path
+    state: TaskState
+    model_folder: Path
+    model_fingerprint: str
+
+    def check_model(self, featurizer: Featurizer) -> None:
+        """Refuse another encoder: features of one mean nothing to the mapping of another."""
+        if featurizer.fingerprint != self.model_fingerprint:
+            raise StoreError(
+                f"{self.folder} was adapted with the encoder {self.model_fingerprint} "
+                f"({self.model_folder}), but {featurizer.model.tokenizer_folder} is "
+                f"{featurizer.fingerprint}: give the former, or adapt again"
+            )
+
+
+def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> Path:
+    """Write a task under a temporary name, then rename it; an older one there is replaced."""
+    folder = folder.absolute()
+    if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} is there already and is no saved task: give another folder")
+    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
+    draft.mkdir(parents=True)
+    try:
+        support, solution = state.support, state.solution
+        assert solution is not None
+        arrays = {
+            "name_features": state.name_features,
+            "features": support.features,
+            "targets": support.targets,
+            "offsets": support.offsets,
+            "weights": solution.weights,
+            "prior": solution.prior,
+        }
+        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, draft / ARRAYS)
+        (draft / ARRAYS).chmod(0o644)
+        keep = keep_texts and None not in support.texts
+        pairs = support.text_pairs if keep else None
+        task = _TaskFile(
+            format_version=FORMAT_VERSION,
+            task_type=state.task_type,
+            labels=list(state.labels),
+            names=list(state.names),
+            model_folder=str(featurizer.model.tokenizer_folder.absolute()),
+            model_fingerprint=featurizer.fingerprint,
+            ridge=solution.ridge,
+            scale=solution.scale,
+            num_examples=support.num_examples,
+            is_pair=support.text_pairs is not None,
+            texts=list(support.texts) if keep else None,
+            text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+        )
+        write_json(draft / TASK, task.model_dump(mode="json"))
+        stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
+        write_manifest(draft, stage, {"examples": support.num_examples})
+        _replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def read_task(folder: Path) -> SavedTask:
+    """A saved task, after every file was checked against its checksum.
+
+    Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise FileNotFoundError(f"{folder} is no saved task (it has no {MANIFEST}): save one there first")
+    check_files(folder, [TASK, ARRAYS])
+    try:
+        task = _TaskFile.model_validate_json((folder / TASK).read_bytes())
+        if task.format_version != FORMAT_VERSION:
+            raise StoreError(
+                f"{folder} has format version {task.format_version}; this release of metamapping reads "
+                f"version {FORMAT_VERSION}: adapt and save again"
+            )
+        state = _state(task, read_safetensors(folder / ARRAYS))
+    except (ValidationError, KeyError, ValueError) as error:
+        raise StoreError(f"{folder} is no saved task of this release ({error}): save it again") from error
+    return SavedTask(folder, state, Path(task.model_folder), task.model_fingerprint)
+
+
+def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
+    count, num_labels = task.num_examples, len(task.labels)
+    nothing = (None,) * count
+    pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
+    texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
+    support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"])
+    solution = Solution(arrays["weights"], arrays["prior"], task.ridge, task.scale)
+    num_items, dim = support.features.shape
+    right = {
+        "names": len(task.names) == num_labels == len(set(task.labels)),
+        "name_features": arrays["name_features"].shape == (num_labels, dim),
+        "texts": len(texts) == count and (pairs is None or len(pairs) == count),
+        "offsets": support.offsets.shape == (count + 1,) and support.offsets[-1] == num_items,
+        "targets": support.targets.shape == (num_items,) and bool((support.targets < num_labels).all()),
+        "weights": solution.weights.shape == solution.prior.shape == (dim + 1, num_labels),
+    }
+    for name, is_right in right.items():
+        if not is_right:
+            raise ValueError(f"its {name} do not fit the rest")
+    return TaskState(
+        task.task_type, tuple(task.labels), tuple(task.names), arrays["name_features"], support, solution
+    )
+
+
+def _replace(draft: Path, folder: Path) -> None:
+    """Rename ``draft`` to ``folder``; what stands there goes aside first, and then away."""
+    aside = draft.with_name(f"{draft.name}-old")
+    if folder.exists():
+        folder.rename(aside)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if aside.exists():
+            aside.rename(folder)
+        raise
+    shutil.rmtree(aside, ignore_errors=True)

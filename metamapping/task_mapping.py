@@ -1,0 +1,238 @@
+"""Mapping: one task's mapping in its users' hands. ``MetaMapper.adapt`` and ``zero_shot`` make it.
+
+    mapping.predict(["it has not arrived"])                       # ["delivery"]
+    mapping.predict(["how old are you?"], threshold=0.5)          # [None]: no label is near enough
+    mapping.add(["where is my money"], ["refund"])                # encodes the new text alone
+    mapping.explain("it has not arrived")[0].text                 # the example that is most like it
+    mapping.save("tasks/orders"); Mapping.load("tasks/orders")
+
+Any number of threads may read while one changes it: all that a mapping knows is one immutable
+``TaskState``, swapped at once, and every call reads it once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from collections.abc import Mapping as Map
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metamapping.config import Columns, TaskType
+from metamapping.corpus.tags import OUTSIDE
+from metamapping.featurizer import Featurizer, parts_of
+from metamapping.inputs import read_examples, read_texts, read_word_lists
+from metamapping.publishing import read_published
+from metamapping.saved_task import read_task, write_task
+from metamapping.task_state import TaskState, with_examples, without_examples, without_label
+
+if TYPE_CHECKING:
+    from metamapping.mapper import MetaMapper
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """An example of the support beside a text.
+
+    ``similarity``: cosine of the two features. ``weight``: what the example adds to the score of the
+    label that is predicted for the text, or takes from it. ``index``: its number among the examples.
+    ``text`` is ``None`` where the task was saved without texts.
+    """
+
+    text: str | None
+    label: str
+    similarity: float
+    weight: float
+    index: int
+    text_pair: str | None = None
+
+
+class Explanation(list[Neighbour]):
+    """The examples most like a text, nearest first, and what its label's score is made of.
+
+    ``score`` = ``prior`` + the weights of *all* examples: ``x Hᵀ D``, where the dual weights
+    ``D = (Y − H V) / λ`` say how far each example still is from what the mapping says of it.
+    ``prior`` is what the labels' names alone say.
+    """
+
+    def __init__(self, neighbours: list[Neighbour], *, label: str, score: float, prior: float) -> None:
+        super().__init__(neighbours)
+        self.label = label
+        self.score = score
+        self.prior = prior
+
+
+class Mapping:
+    """One task's mapping, with its labels and examples."""
+
+    def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
+        self._featurizer = featurizer
+        self._state = state
+        self._writing = threading.Lock()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of ``predict_proba``'s columns; for ``ner`` "O" and the types.
+
+        New labels are added at the end.
+        """
+        return self._state.labels
+
+    @property
+    def task_type(self) -> TaskType:
+        """What the labels are about."""
+        return self._state.task_type
+
+    @property
+    def num_examples(self) -> int:
+        """Number of examples that it was computed from; for ``ner`` of lists of words."""
+        return self._state.support.num_examples
+
+    def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
+        """The label of each text; for ``ner`` the list of BIO tags of each list of words.
+
+        ``threshold``: from 0 to 1. A text whose best label has a lower probability gets ``None``; a
+        word gets "O".
+        """
+        if threshold is not None and not 0 <= threshold <= 1:
+            raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")
+        state = self._state
+        if state.is_ner:
+            return [_tags(state.labels, row, threshold) for row in self._word_probabilities(state, texts)]
+        predicted: list[Any] = []
+        for probabilities in self._text_probabilities(state, texts, text_pairs):
+            best = probabilities.argmax(axis=-1)
+            near = np.take_along_axis(probabilities, best[:, None], axis=-1)[:, 0] >= (threshold or 0.0)
+            predicted += [state.labels[i] if is_near else None for i, is_near in zip(best, near, strict=True)]
+        return predicted
+
+    def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> Any:
+        """Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``."""
+        state = self._state
+        if state.is_ner:
+            return self._word_probabilities(state, texts)
+        parts = self._text_probabilities(state, texts, text_pairs)
+        return np.concatenate([np.zeros((0, len(state.labels)), np.float32), *parts])
+
+    def add(
+        self,
+        texts: Any,
+        labels: Any = None,
+        *,
+        text_pairs: Any = None,
+        label_names: Map[str, str] | None = None,
+        columns: Columns | None = None,
+    ) -> None:
+        """Learn from more examples, as if they had been there from the start; labels may be new.
+
+        Only the new texts are encoded. Takes what ``MetaMapper.adapt`` takes, and raises what it does.
+        """
+        examples = read_examples(
+            texts, labels, text_pairs=text_pairs, task_type=self.task_type, columns=columns
+        )
+        with self._writing:
+            self._state = with_examples(self._featurizer, self._state, examples, label_names or {})
+
+    def remove(self, indices: Sequence[int] | None = None, *, label: str | None = None) -> None:
+        """Forget examples by their numbers, or a label with all its examples.
+
+        ``indices`` count from 0 in the order in which examples came. A label that loses its last
+        example stays, known by its name alone. For ``ner`` the words of a removed type become "O".
+        """
+        if (indices is None) == (label is None):
+            raise ValueError("give either indices or a label to remove")
+        with self._writing:
+            if label is not None:
+                self._state = without_label(self._featurizer, self._state, label)
+                return
+            numbers = [int(index) for index in indices or ()]
+            for number in numbers:
+                if not 0 <= number < self.num_examples:
+                    raise ValueError(f"there is no example {number}: the task has {self.num_examples}")
+            self._state = without_examples(self._featurizer, self._state, numbers)
+
+    def explain(self, text: str, *, text_pair: str | None = None, num_examples: int = 3) -> Explanation:
+        """The examples most like ``text``, nearest first, and what each adds to the predicted score."""
+        state = self._state
+        if state.is_ner:
+            raise ValueError("explain is about the label of a text; ner has one at each word")
+        (x,) = self._text_features(state, [text], None if text_pair is None else [text_pair])
+        support, solution = state.support, state.solution
+        assert solution is not None
+        label = int(solution.scores(x).argmax())
+        similarity = support.features @ x
+        weights = (similarity + 1.0) * solution.dual(support, label)
+        nearest = np.argsort(-similarity, kind="stable")[:num_examples]
+        neighbours = [
+            Neighbour(
+                text=support.texts[i],
+                label=state.labels[support.targets[i]],
+                similarity=float(similarity[i]),
+                weight=float(weights[i]),
+                index=int(i),
+                text_pair=None if support.text_pairs is None else support.text_pairs[i],
+            )
+            for i in nearest
+        ]
+        return Explanation(
+            neighbours,
+            label=state.labels[label],
+            score=float(solution.scores(x)[label]),
+            prior=float(x @ solution.prior[:-1, label] + solution.prior[-1, label]),
+        )
+
+    def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
+        """Write the task into ``folder``, all or nothing; an older saved task there is replaced.
+
+        ``keep_texts=False`` leaves the examples' texts out; their features stay, so that ``add`` and
+        ``remove`` still work. Raises ``ValueError`` where something else is in the way.
+        """
+        return write_task(Path(folder), self._featurizer, self._state, keep_texts=keep_texts)
+
+    @classmethod
+    def load(cls, folder: str | Path, mapper: MetaMapper | None = None) -> Mapping:
+        """A saved task. Without a ``mapper`` the published folder that it names is opened.
+
+        Raises ``FileNotFoundError`` where there is none, and ``StoreError`` where the folder is
+        damaged or the task was adapted with another encoder.
+        """
+        saved = read_task(Path(folder))
+        featurizer = Featurizer(read_published(saved.model_folder)) if mapper is None else mapper.featurizer
+        saved.check_model(featurizer)
+        return cls(featurizer, saved.state)
+
+    def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> np.ndarray:
+        firsts, seconds = read_texts(texts, text_pairs)
+        if firsts:
+            state.support.check_pairs(seconds is not None)
+        return self._featurizer.texts(firsts, seconds)
+
+    def _text_probabilities(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
+        """Float32 ``(some texts, num_labels)``, part by part: of all texts it may be too large."""
+        assert state.solution is not None
+        features = self._text_features(state, texts, text_pairs)
+        for part in parts_of(len(features)):
+            yield state.solution.probabilities(features[part])
+
+    def _word_probabilities(self, state: TaskState, texts: Any) -> list[np.ndarray]:
+        assert state.solution is not None
+        words = read_word_lists(texts)
+        features, offsets = self._featurizer.words(words)
+        probabilities = state.solution.probabilities(features)
+        return np.split(probabilities, offsets[1:-1]) if words else []
+
+
+def _tags(labels: tuple[str, ...], probabilities: np.ndarray, threshold: float | None) -> list[str]:
+    """BIO tags of one text: neighbouring words of one type are one entity."""
+    best = probabilities.argmax(axis=-1)
+    if threshold is not None and len(best):
+        best = np.where(probabilities.max(axis=-1) < threshold, labels.index(OUTSIDE), best)
+    types = [labels[i] for i in best]
+    before = [OUTSIDE, *types]
+    return [
+        OUTSIDE if kind == OUTSIDE else f"{'I' if kind == last else 'B'}-{kind}"
+        for kind, last in zip(types, before, strict=False)
+    ]
