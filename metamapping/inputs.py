@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from metamapping.config import Columns, TaskType
@@ -79,6 +80,8 @@ def read_labels(labels: Any) -> list[str]:
     numbered = isinstance(values[0], int | float) if values else False
     read = []
     for i, value in enumerate(values):
+        if _is_missing(value):
+            raise ValueError(f"label {i} is missing ({value!r}): drop the row, or write its label")
         label = label_text(value) if isinstance(value, str | int | float) else None
         if label is None:
             raise ValueError(f"label {i} is {value!r}: expected a string or a number: mend or drop the row")
@@ -97,7 +100,7 @@ def check_task_type(task_type: str) -> None:
 def _strings(column: Any, what: str) -> list[str]:
     values = _values(column, f"{what}s")
     for i, value in enumerate(values):
-        if value is None or value != value:
+        if _is_missing(value):
             raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or write what it says")
         if not isinstance(value, str):
             raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
@@ -114,6 +117,10 @@ def _tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
             if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
                 raise ValueError(f"text {i} has the tag {tag!r}: tags are O, B-type or I-type")
     return [list(tags) for tags in labels]
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
 
 
 def _values(column: Any, what: str) -> list[Any]:
@@ -140,7 +147,7 @@ def _is_table(value: Any) -> bool:
 
 def _column_names(value: Any) -> list[Any] | None:
     """The columns of a table, ``None`` of anything else."""
-    # By what it can do, so that pandas and datasets need not be imported to ask.
+    # By what it can do, so that datasets need not be imported to ask.
     for attribute in ("column_names", "columns"):
         names = getattr(value, attribute, None)
         if isinstance(names, dict):
