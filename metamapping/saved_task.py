@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import save_file
 
+from metamapping.calibration import Calibration
 from metamapping.checkpoints import read_safetensors
 from metamapping.config import TaskType
 from metamapping.featurizer import Featurizer
@@ -45,6 +46,8 @@ class _TaskFile(BaseModel):
     model_fingerprint: str
     ridge: float
     scale: float
+    centre: float
+    slope: float
     num_examples: int
     is_pair: bool
     texts: list[str] | list[list[str]] | None
@@ -78,8 +81,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
     try:
-        support, solution = state.support, state.solution
-        assert solution is not None
+        support, solution, calibration = state.support, state.solution, state.calibration
         arrays = {
             "name_features": state.name_features,
             "features": support.features,
@@ -100,7 +102,9 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
             model_folder=str(featurizer.model.tokenizer_folder.absolute()),
             model_fingerprint=featurizer.fingerprint,
             ridge=solution.ridge,
-            scale=solution.scale,
+            scale=calibration.scale,
+            centre=calibration.centre,
+            slope=calibration.slope,
             num_examples=support.num_examples,
             is_pair=support.text_pairs is not None,
             texts=list(support.texts) if keep else None,
@@ -142,7 +146,7 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
     texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
     support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"])
-    solution = Solution(arrays["weights"], arrays["prior"], task.ridge, task.scale)
+    solution = Solution(arrays["weights"], arrays["prior"], task.ridge)
     num_items, dim = support.features.shape
     right = {
         "names": len(task.names) == num_labels == len(set(task.labels)),
@@ -156,7 +160,13 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         if not is_right:
             raise ValueError(f"its {name} do not fit the rest")
     return TaskState(
-        task.task_type, tuple(task.labels), tuple(task.names), arrays["name_features"], support, solution
+        task_type=task.task_type,
+        labels=tuple(task.labels),
+        names=tuple(task.names),
+        name_features=arrays["name_features"],
+        support=support,
+        solution=solution,
+        calibration=Calibration(task.scale, task.centre, task.slope),
     )
 
 

@@ -22,25 +22,17 @@ class Solution:
     """What predicts. Weights are of scores: a text with features x has the scores ``[x, 1] V``.
 
     ``weights``: V, float32 ``(dim + 1, num_labels)``. ``prior``: the part of V that the label names
-    alone give, α P. ``ridge``: λ. ``scale``: τ, which makes scores logits.
+    alone give, α P. ``ridge``: λ.
     """
 
     weights: np.ndarray
     prior: np.ndarray
     ridge: float
-    scale: float
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Float32 ``(num_items, num_labels)``."""
         scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
         return scores
-
-    def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Float32 ``(num_items, num_labels)``, rows that sum to 1."""
-        logits = self.scale * self.scores(features)
-        exponents = np.exp(logits - logits.max(axis=-1, keepdims=True, initial=-np.inf))
-        probabilities: np.ndarray = exponents / exponents.sum(axis=-1, keepdims=True)
-        return probabilities.astype(np.float32)
 
     def dual(self, support: Support, label: int) -> np.ndarray:
         """``(Y − H V) / λ`` of one label: float32 ``(num_items,)``; ``V = prior + Hᵀ dual``."""
@@ -58,9 +50,8 @@ def solve(
     outside = tf.constant(is_outside, tf.float32)
     vectors = mapping.label_vectors(tf.constant(name_features), outside, tf.ones(num_labels))
     prior = mapping.prior(vectors)
-    scale = float(mapping.scale.numpy())
     if not num_items:
-        return Solution(prior.numpy(), prior.numpy(), float(mapping.ridge), scale)
+        return Solution(prior.numpy(), prior.numpy(), float(mapping.ridge))
     alpha = tf.convert_to_tensor(mapping.alpha)
     features = tf.constant(support.features)
     targets = tf.constant(support.targets, tf.int32)
@@ -77,9 +68,7 @@ def solve(
         ).numpy()
         for first in range(0, num_labels, block)
     ]
-    return Solution(
-        np.concatenate(weights, axis=1), float(alpha) * prior.numpy(), float(mapping.ridge), scale
-    )
+    return Solution(np.concatenate(weights, axis=1), float(alpha) * prior.numpy(), float(mapping.ridge))
 
 
 def _target_columns(targets: tf.Tensor, num_labels: int, first: int, last: int) -> tf.Tensor:

@@ -94,8 +94,8 @@ class Mapping:
     def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
         """The label of each text; for ``ner`` the list of BIO tags of each list of words.
 
-        ``threshold``: from 0 to 1. A text whose best label has a lower probability gets ``None``; a
-        word gets "O".
+        ``threshold``: from 0 to 1. A text with less ``confidence`` gets ``None``; for ``ner`` a word
+        whose best label has a lower probability gets "O".
         """
         if threshold is not None and not 0 <= threshold <= 1:
             raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")
@@ -103,19 +103,38 @@ class Mapping:
         if state.is_ner:
             return [_tags(state.labels, row, threshold) for row in self._word_probabilities(state, texts)]
         predicted: list[Any] = []
-        for probabilities in self._text_probabilities(state, texts, text_pairs):
-            best = probabilities.argmax(axis=-1)
-            near = np.take_along_axis(probabilities, best[:, None], axis=-1)[:, 0] >= (threshold or 0.0)
-            predicted += [state.labels[i] if is_near else None for i, is_near in zip(best, near, strict=True)]
+        for features in self._text_features(state, texts, text_pairs):
+            if threshold is None:
+                predicted += [state.labels[i] for i in state.solution.scores(features).argmax(axis=-1)]
+                continue
+            best, confidence = state.confidence(features)
+            is_near = confidence >= threshold
+            predicted += [state.labels[i] if near else None for i, near in zip(best, is_near, strict=True)]
         return predicted
 
     def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> Any:
-        """Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``."""
+        """Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``.
+
+        The probabilities of the labels of a text that belongs to one of them: rows sum to 1.
+        """
         state = self._state
         if state.is_ner:
             return self._word_probabilities(state, texts)
-        parts = self._text_probabilities(state, texts, text_pairs)
+        parts = [state.probabilities(x) for x in self._text_features(state, texts, text_pairs)]
         return np.concatenate([np.zeros((0, len(state.labels)), np.float32), *parts])
+
+    def confidence(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
+        """Float32 ``(num_texts,)``: how likely ``predict`` is right; what ``threshold`` is held against.
+
+        The probability of the best label, times the probability that the text belongs to any label
+        at all, judged as if half of all texts did not. Zero-shot nothing tells texts of no label, and
+        it is the former alone.
+        """
+        state = self._state
+        if state.is_ner:
+            raise ValueError("confidence is about the label of a text; ner has one at each word")
+        parts = [state.confidence(x)[1] for x in self._text_features(state, texts, text_pairs)]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
 
     def add(
         self,
@@ -159,9 +178,9 @@ class Mapping:
         state = self._state
         if state.is_ner:
             raise ValueError("explain is about the label of a text; ner has one at each word")
-        (x,) = self._text_features(state, [text], None if text_pair is None else [text_pair])
+        (features,) = self._text_features(state, [text], None if text_pair is None else [text_pair])
+        x = features[0]
         support, solution = state.support, state.solution
-        assert solution is not None
         label = int(solution.scores(x).argmax())
         similarity = support.features @ x
         weights = (similarity + 1.0) * solution.dual(support, label)
@@ -204,25 +223,18 @@ class Mapping:
         saved.check_model(featurizer)
         return cls(featurizer, saved.state)
 
-    def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> np.ndarray:
+    def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
+        """Features of a few thousand texts at a time: their scores together may be too large."""
         firsts, seconds = read_texts(texts, text_pairs)
         if firsts:
             state.support.check_pairs(seconds is not None)
-        return self._featurizer.texts(firsts, seconds)
-
-    def _text_probabilities(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
-        """Float32 ``(some texts, num_labels)``, part by part: of all texts it may be too large."""
-        assert state.solution is not None
-        features = self._text_features(state, texts, text_pairs)
-        for part in parts_of(len(features)):
-            yield state.solution.probabilities(features[part])
+        features = self._featurizer.texts(firsts, seconds)
+        return (features[part] for part in parts_of(len(features)))
 
     def _word_probabilities(self, state: TaskState, texts: Any) -> list[np.ndarray]:
-        assert state.solution is not None
         words = read_word_lists(texts)
         features, offsets = self._featurizer.words(words)
-        probabilities = state.solution.probabilities(features)
-        return np.split(probabilities, offsets[1:-1]) if words else []
+        return np.split(state.probabilities(features), offsets[1:-1]) if words else []
 
 
 def _tags(labels: tuple[str, ...], probabilities: np.ndarray, threshold: float | None) -> list[str]:

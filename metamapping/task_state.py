@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metamapping.calibration import Calibration, calibrate, nearness
 from metamapping.config import TaskType, readable_label
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
@@ -27,7 +28,7 @@ class TaskState:
     """A task's labels, examples and solution.
 
     ``names``: the words that the encoder reads labels as. ``name_features``: float32 ``(C, dim)``,
-    zeros for "outside". ``solution``: ``None`` only while there are no labels.
+    zeros for "outside".
     """
 
     task_type: TaskType
@@ -35,18 +36,43 @@ class TaskState:
     names: tuple[str, ...]
     name_features: np.ndarray
     support: Support
-    solution: Solution | None
+    solution: Solution
+    calibration: Calibration
 
     @property
     def is_ner(self) -> bool:
         """Whether labels stand at words."""
         return self.task_type == "ner"
 
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Float32 ``(num_items, num_labels)``."""
+        return self.calibration.probabilities(self.solution.scores(features))
+
+    def confidence(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The best label's slot of each text, and the probability that it is right.
+
+        That is the probability that the text belongs to any label of the task, times that of the
+        label among the labels.
+        """
+        scores = self.solution.scores(features)
+        likely = self.calibration.probabilities(scores).max(axis=-1, initial=0.0)
+        member = self.calibration.membership(nearness(features, scores, self.support))
+        return scores.argmax(axis=-1), (likely * member).astype(np.float32)
+
 
 def blank_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
     """A task of which nothing is known."""
     dim = featurizer.dim
-    return TaskState(task_type, (), (), np.zeros((0, dim), np.float32), empty_support(dim), None)
+    nothing = np.zeros((dim + 1, 0), np.float32)
+    return TaskState(
+        task_type=task_type,
+        labels=(),
+        names=(),
+        name_features=np.zeros((0, dim), np.float32),
+        support=empty_support(dim),
+        solution=Solution(nothing, nothing, ridge=1.0),
+        calibration=Calibration(scale=1.0),
+    )
 
 
 def with_labels(
@@ -134,9 +160,14 @@ def _named(
 
 
 def _solved(featurizer: Featurizer, state: TaskState) -> TaskState:
+    mapping, support = featurizer.model.mapping, state.support
     is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
-    solution = solve(featurizer.model.mapping, state.name_features, is_outside, state.support)
-    return replace(state, solution=solution)
+    solution = solve(mapping, state.name_features, is_outside, support)
+    scale = float(mapping.scale)
+    if state.is_ner or not support.num_examples:
+        # Words of one sentence do not stand for one another, and no example is no evidence.
+        return replace(state, solution=solution, calibration=Calibration(scale))
+    return replace(state, solution=solution, calibration=calibrate(solution, support, learned_scale=scale))
 
 
 def _check_labels(labels: Sequence[str]) -> None:

@@ -1,0 +1,160 @@
+"""Calibration: what a task's scores are worth as probabilities, judged by its own examples.
+
+Each example is scored as if it had not been there (leave-one-out), and as if its whole label had not
+been there: then it is a text that belongs to no label. Both follow from the solution in closed form.
+From the first comes the scale of the scores, from both how near a text must be to belong to the task.
+The figures behind it: docs/decisions/threshold.md.
+
+    calibration = calibrate(solution, support, learned_scale=10.0)
+    calibration.probabilities(scores)
+    calibration.membership(nearness(features, scores, support))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cholesky, solve_triangular
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, log_softmax, softmax
+
+from metamapping.solution import Solution
+from metamapping.support import Support
+
+_MAX_ROWS, _MAX_SCORES = 2_000, 2_000_000
+# How much log τ may part from the learned one before it has cost as much as half a unit of likelihood.
+_SCALE_SPREAD = 0.5
+# What nearness is before any example has been seen, in examples of either kind that it counts for:
+# texts of no label are _FAR near, others _GAP nearer, both ± _SPREAD. Of MiniLM on intents.
+_FAR, _GAP, _SPREAD = 0.45, 0.45, 0.22
+_FAR_COUNT, _GAP_COUNT = 2, 4
+_LEAST_GAP = 0.1
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """How scores become probabilities.
+
+    ``scale``: τ, which makes scores logits. A text as near as ``centre`` belongs to the task as
+    likely as not, and ``slope`` says how fast that changes; 0 where nothing is known about it.
+    """
+
+    scale: float
+    centre: float = 0.0
+    slope: float = 0.0
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """Float32 ``(num_items, num_labels)``, rows that sum to 1."""
+        if not len(scores):
+            return scores
+        probabilities: np.ndarray = softmax(self.scale * scores, axis=-1)
+        return probabilities.astype(np.float32)
+
+    def membership(self, near: np.ndarray) -> np.ndarray:
+        """Probability that texts of that nearness belong to any label, where half of all do."""
+        if not self.slope:
+            return np.ones_like(near)
+        probability: np.ndarray = expit(self.slope * (near - self.centre))
+        return probability
+
+
+def nearness(
+    features: np.ndarray, scores: np.ndarray, support: Support, *, items: np.ndarray | None = None
+) -> np.ndarray:
+    """How near texts are to the label that they are given: float ``(num_texts,)``.
+
+    The label's score + the cosine of the most alike of its examples. ``items``: the texts' own numbers
+    where they are examples themselves; none is compared with itself.
+    """
+    best = scores.argmax(axis=-1)
+    near: np.ndarray = scores[np.arange(len(scores)), best]
+    for label in np.unique(best):
+        examples = np.flatnonzero(support.targets == label)
+        if len(examples):
+            texts = np.flatnonzero(best == label)
+            cosine = features[texts] @ support.features[examples].T
+            if items is not None:
+                cosine[items[texts][:, None] == examples] = -np.inf
+            near[texts] += cosine.max(axis=-1)
+    return near
+
+
+def calibrate(solution: Solution, support: Support, *, learned_scale: float) -> Calibration:
+    """The calibration of a task of texts with at least one example."""
+    scores, targets, near_labels, near_none = leave_out(solution, support)
+    return Calibration(_scale(scores, targets, learned_scale), *_boundary(near_labels, near_none))
+
+
+def _scale(scores: np.ndarray, targets: np.ndarray, learned_scale: float) -> float:
+    """The τ of most likelihood, held back towards the learned one."""
+
+    def loss(change: float) -> float:
+        logs = log_softmax(learned_scale * np.exp(change) * scores, axis=-1)
+        return float(-logs[np.arange(len(targets)), targets].sum() + change**2 / (2 * _SCALE_SPREAD**2))
+
+    best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded", options={"xatol": 1e-3})
+    return learned_scale * float(np.exp(best.x))
+
+
+def _boundary(near_labels: np.ndarray, near_none: np.ndarray) -> tuple[float, float]:
+    """Centre and slope between two normal distributions of one width."""
+    far = (near_none.sum() + _FAR_COUNT * _FAR) / (len(near_none) + _FAR_COUNT)
+    gap = ((near_labels - far).sum() + _GAP_COUNT * _GAP) / (len(near_labels) + _GAP_COUNT)
+    gap = max(float(gap), _LEAST_GAP)
+    squares = ((near_none - far) ** 2).sum() + ((near_labels - far - gap) ** 2).sum()
+    count = len(near_none) + len(near_labels)
+    variance = (squares + 2 * _GAP_COUNT * _SPREAD**2) / (count + 2 * _GAP_COUNT)
+    return float(far + gap / 2), float(gap / variance)
+
+
+def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Leave-one-out scores and their labels; nearness with the own label there, and without it.
+
+    With the hat matrix ``A = H (HᵀH + λI)⁻¹ Hᵀ`` and residuals ``E = Y − H V``, a ridge regression
+    without the rows B leaves them the residuals ``(I − A_BB)⁻¹ E_B``.
+    """
+    num_labels = solution.weights.shape[1]
+    num_items = len(support.features)
+    H = np.concatenate([support.features, np.ones((num_items, 1), np.float32)], axis=1)
+    gram = (H.T @ H).astype(np.float64) + solution.ridge * np.eye(H.shape[1])
+    factor = cholesky(gram, lower=True)
+    share = min(1.0, _MAX_ROWS / num_items, _MAX_SCORES / num_labels / num_items)
+    scores, targets, near_labels, near_none = [], [], [], []
+    rows_left = max(1, int(share * num_items))
+    for label in np.random.default_rng(0).permutation(np.unique(support.targets)):
+        if rows_left <= 0:
+            break
+        block = np.flatnonzero(support.targets == label)
+        Q = solve_triangular(factor, H[block].T, lower=True).T
+        Y = np.full((len(block), num_labels), -1.0 / num_labels)
+        Y[:, label] += 1.0
+        E = Y - solution.scores(support.features[block])
+        rows = np.linspace(0, len(block) - 1, max(1, round(share * len(block)))).astype(int)
+        rows_left -= len(rows)
+        features = support.features[block[rows]]
+        without_one = (Y - E / (1.0 - (Q**2).sum(axis=-1, keepdims=True)))[rows]
+        without_label = (Y - _without_block(Q, E))[rows]
+        without_label[:, label] = -np.inf
+        scores.append(without_one)
+        targets.append(np.full(len(rows), label))
+        near_none.append(nearness(features, without_label, support))
+        if len(block) > 1:
+            near_labels.append(nearness(features, without_one, support, items=block[rows]))
+    none = [np.zeros(0)]
+    return (
+        np.concatenate(scores),
+        np.concatenate(targets),
+        np.concatenate(near_labels or none),
+        np.concatenate(near_none),
+    )
+
+
+def _without_block(Q: np.ndarray, E: np.ndarray) -> np.ndarray:
+    """``(I − Q Qᵀ)⁻¹ E``, by whichever side of Q is shorter."""
+    if len(Q) <= Q.shape[1]:
+        left: np.ndarray = np.linalg.solve(np.eye(len(Q)) - Q @ Q.T, E)
+        return left
+    through: np.ndarray = np.linalg.solve(np.eye(Q.shape[1]) - Q.T @ Q, Q.T @ E)
+    found: np.ndarray = E + Q @ through
+    return found

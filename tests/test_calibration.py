@@ -1,0 +1,125 @@
+"""Calibration: leaving out in closed form is leaving out; probabilities mean what they say."""
+
+import numpy as np
+import pytest
+
+from metamapping.calibration import calibrate, leave_out, nearness
+from metamapping.solution import Solution
+from metamapping.support import Examples, empty_support
+
+DIM, RIDGE, SCALE = 12, 0.7, 10.0
+
+
+def unit(x):
+    return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
+
+
+def draw(rng, centres, per_label, noise=0.25):
+    """Texts around the centres of their labels."""
+    targets = np.repeat(np.arange(len(centres)), per_label)
+    return unit(centres[targets] + noise * rng.normal(size=(len(targets), DIM))), targets
+
+
+def support_of(features, targets):
+    count = len(features)
+    examples = Examples([""] * count, [""] * count, None)
+    return empty_support(DIM).plus(examples, features, np.arange(count + 1), targets)
+
+
+def ridge(features, targets, num_labels, prior):
+    """The normal equations, written out."""
+    H = np.concatenate([features, np.ones((len(features), 1))], axis=1)
+    Y = np.eye(num_labels)[targets] - 1 / num_labels
+    return prior + np.linalg.solve(H.T @ H + RIDGE * np.eye(DIM + 1), H.T @ (Y - H @ prior))
+
+
+def score(features, weights):
+    return features @ weights[:-1] + weights[-1]
+
+
+@pytest.fixture(params=[3, 30], ids=["few", "more than dimensions"])
+def task(request):
+    rng = np.random.default_rng(0)
+    centres = unit(rng.normal(size=(4, DIM)))
+    prior = np.concatenate([0.3 * (centres - centres.mean(axis=0)).T, np.zeros((1, 4))])
+    features, targets = draw(rng, centres, request.param)
+    weights = ridge(features, targets, 4, prior)
+    return Solution(weights, prior, RIDGE), support_of(features, targets), centres, rng
+
+
+def test_leaving_out_in_closed_form_is_solving_again_without(task):
+    solution, support, _, _ = task
+    scores, targets, near_labels, near_none = leave_out(solution, support)
+    assert len(scores) == len(near_labels) == len(near_none) == support.num_examples
+    at = 0
+    for label in dict.fromkeys(targets):
+        mine = np.flatnonzero(support.targets == label)
+        others = np.flatnonzero(support.targets != label)
+        without = ridge(support.features[others], support.targets[others], 4, solution.prior)
+        left = score(support.features[mine], without)
+        left[:, label] = -np.inf
+        expected = nearness(support.features[mine], left, support)
+        np.testing.assert_allclose(near_none[at : at + len(mine)], expected, atol=1e-5)
+        for item in mine:
+            others = np.delete(np.arange(support.num_examples), item)
+            without = ridge(support.features[others], support.targets[others], 4, solution.prior)
+            np.testing.assert_allclose(scores[at], score(support.features[[item]], without)[0], atol=1e-5)
+            at += 1
+
+
+def test_probabilities_are_right_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    centres = unit(rng.normal(size=(20, DIM)))
+    features, targets = draw(rng, centres, 30, noise=0.45)
+    prior = np.zeros((DIM + 1, 20))
+    solution = Solution(ridge(features, targets, 20, prior), prior, RIDGE)
+    queries, truth = draw(rng, centres, 100, noise=0.45)
+    scores = solution.scores(queries)
+    calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)
+    likely = calibration.probabilities(scores).max(axis=-1)
+    accuracy = (scores.argmax(axis=-1) == truth).mean()
+    assert likely.mean() == pytest.approx(accuracy, abs=0.05)
+    raw = np.exp(SCALE * scores) / np.exp(SCALE * scores).sum(axis=-1, keepdims=True)
+    assert abs(raw.max(axis=-1).mean() - accuracy) > 0.1
+
+
+def test_texts_of_no_label_are_told_from_the_tasks_own(task):
+    solution, support, centres, rng = task
+    calibration = calibrate(solution, support, learned_scale=SCALE)
+    own, _ = draw(rng, centres, 50)
+    others, _ = draw(rng, unit(-centres.sum(axis=0, keepdims=True)), 200)
+
+    def membership(features):
+        return calibration.membership(nearness(features, solution.scores(features), support))
+
+    assert (membership(own) > 0.5).mean() > 0.85
+    assert (membership(others) < 0.5).mean() > 0.95
+
+
+def test_one_example_of_each_label_holds_to_what_was_learned():
+    rng = np.random.default_rng(2)
+    features, targets = draw(rng, unit(rng.normal(size=(2, DIM))), 1)
+    prior = np.zeros((DIM + 1, 2))
+    solution = Solution(ridge(features, targets, 2, prior), prior, RIDGE)
+    calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)
+    # The likelihood alone would give up: without its example each label gets the other's score.
+    assert SCALE / 3 < calibration.scale < SCALE * 3
+    assert calibration.slope > 0
+
+
+def test_thousands_of_examples_are_judged_by_some_of_them(monkeypatch):
+    monkeypatch.setattr("metamapping.calibration._MAX_ROWS", 100)
+    rng = np.random.default_rng(3)
+    centres = unit(rng.normal(size=(5, DIM)))
+    features, targets = draw(rng, centres, 200)
+    prior = np.zeros((DIM + 1, 5))
+    solution = Solution(ridge(features, targets, 5, prior), prior, RIDGE)
+    support = support_of(features, targets)
+    scores, rows, *_ = leave_out(solution, support)
+    assert len(scores) == 100
+    assert set(rows) == set(range(5))
+    few = calibrate(solution, support, learned_scale=SCALE)
+    monkeypatch.undo()
+    every = calibrate(solution, support, learned_scale=SCALE)
+    assert few.scale == pytest.approx(every.scale, rel=0.3)
+    assert few.centre == pytest.approx(every.centre, abs=0.1)
