@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -48,10 +48,36 @@ def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
     """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
     load_weights(folder, learner)
     assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
-    state = read_state(folder)
-    if state is None:
-        raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
-    return state
+    return _state_of(folder)
+
+
+def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
+    """As ``load_checkpoint``, for a round that may train other layers than the checkpoint's round.
+
+    Then the encoder's optimizer begins anew: moments of zero beside a count of thousands of steps
+    would make the first steps of the new layers several times too large.
+    """
+    load_weights(folder, learner)
+    moments, path = read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER
+    variables = _optimizer_variables(learner)
+    if set(variables) != set(moments):
+        mapping = {name: v for name, v in variables.items() if name.startswith("mapping/")}
+        assign_variables(mapping, {name: moments[name] for name in mapping if name in moments}, path)
+        for name in set(variables) - set(mapping):
+            variables[name].assign(np.zeros(variables[name].shape))
+    else:
+        assign_variables(variables, moments, path)
+    return _state_of(folder)
+
+
+def load_mean(folders: Sequence[Path], learner: Learner) -> None:
+    """Set encoder and mapping to the mean of these checkpoints' weights, leaving the optimizers."""
+    first, *others = (read_safetensors(folder / WEIGHTS) for folder in folders)
+    means = {
+        name: np.asarray(np.mean([value, *(other[name] for other in others)], axis=0, dtype=np.float64))
+        for name, value in first.items()
+    }
+    assign_variables(model_variables(learner.encoder, learner.mapping), means, folders[0] / WEIGHTS)
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
@@ -111,6 +137,13 @@ def assign_variables(variables: dict[str, keras.Variable], values: dict[str, np.
         if tuple(variable.shape) != values[name].shape:
             raise StoreError(f"{path}: {name} is {values[name].shape}, expected {tuple(variable.shape)}")
         variable.assign(values[name])
+
+
+def _state_of(folder: Path) -> dict[str, Any]:
+    state = read_state(folder)
+    if state is None:
+        raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
+    return state
 
 
 def _optimizer_variables(learner: Learner) -> dict[str, keras.Variable]:

@@ -271,7 +271,7 @@ class ConvergenceSpec(_Part):
 
     max_rounds: int = Field(5, ge=1)
     min_rounds: int = Field(1, ge=1, description="No convergence before this.")
-    patience: int = Field(2, ge=1, description="Rounds without a gain before it has converged.")
+    patience: int = Field(3, ge=1, description="Trained rounds without a gain before it has converged.")
     target_accuracy: float | None = Field(
         None, ge=0, le=1, description="Stop when the mean over validation sources reaches it."
     )
@@ -307,17 +307,57 @@ class ConvergenceSpec(_Part):
 class AdjustmentSpec(_Part):
     """What the loop may change about the training, and how far."""
 
-    moves: list[Literal["settle", "without"]] = Field(
-        default=["settle", "without"],
-        description="What is tried after a round without a gain, in this order, one move a round: "
-        "`settle` lowers the learning rate and gives sources that lag more weight; `without` trains "
-        "without one source. Empty: nothing is ever changed.",
+    moves: list[Literal["average", "regularise", "settle", "without", "shots", "unfreeze"]] = Field(
+        default=["average", "regularise", "settle", "without", "shots", "unfreeze"],
+        description="What is tried after a round without a gain, in this order, one move a round, each "
+        "where its condition holds: `average` measures the mean of the last good rounds' weights; "
+        "`regularise` raises the weight decay; `settle` lowers the learning rate and gives sources "
+        "that lag more weight; `without` trains without one source; `shots` trains with more or fewer "
+        "shots; `unfreeze` trains one more layer. Empty: nothing is ever changed.",
     )
     learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")
     min_learning_rate: float = Field(1e-7, gt=0)
     source_weight_factor: float = Field(1.5, ge=1, description="More weight for sources that lag.")
     max_source_weight: float = Field(4.0, ge=1)
     min_source_weight: float = Field(0.1, gt=0, le=1, description="Of a source that is tried without.")
+    max_weight_decay: float = Field(1.0, gt=0, description="`regularise` stops here.")
+    min_shots: int = Field(1, ge=1, description="`shots` lowers `episodes.max_shots` no further.")
+    max_shots: int = Field(16, ge=1, description="`shots` raises `episodes.max_shots` no further.")
+
+    @model_validator(mode="after")
+    def _check(self) -> AdjustmentSpec:
+        if self.min_shots > self.max_shots:
+            raise ValueError(
+                f"min_shots {self.min_shots} is more than max_shots {self.max_shots}: "
+                "lower min_shots or raise max_shots"
+            )
+        return self
+
+
+class SelectionSpec(_Part):
+    """Which of the train sources are trained on."""
+
+    mode: Literal["all", "list", "related"] = Field(
+        "all", description="All of them, those in `sources`, or those most `related` to the targets."
+    )
+    sources: list[Name] = Field(default_factory=list, description="`list`: the names to train on.")
+    targets: list[Name] = Field(
+        default_factory=list,
+        description="`related`: train or validation sources that stand for what the encoder is for.",
+    )
+    num_sources: int | None = Field(None, ge=1, description="`related`: how many to train on.")
+
+    @model_validator(mode="after")
+    def _check(self) -> SelectionSpec:
+        needed = {"all": set(), "list": {"sources"}, "related": {"targets", "num_sources"}}[self.mode]
+        given = {name for name in ("sources", "targets", "num_sources") if getattr(self, name)}
+        if given != needed:
+            wants = " and ".join(f"`{name}`" for name in sorted(needed)) or "nothing else"
+            raise ValueError(
+                f"selection.mode {self.mode!r} takes {wants}, but "
+                f"{', '.join(f'`{name}`' for name in sorted(given)) or 'nothing'} is given: mend `selection`"
+            )
+        return self
 
 
 class RunConfig(_Part):
@@ -327,6 +367,7 @@ class RunConfig(_Part):
     home: str = Field(".metamapping", description="Folder of the store and the runs.")
     seed: int = Field(0, ge=0)
     sources: list[Source] = Field(min_length=1)
+    selection: SelectionSpec = SelectionSpec()
     encoder: EncoderSpec
     cleaning: CleaningSpec = CleaningSpec()
     filters: FilterSpec = FilterSpec()
@@ -355,7 +396,31 @@ class RunConfig(_Part):
         unknown = set(self.training.source_weights) - {source.name for source in self.sources}
         if unknown:
             raise ValueError(f"training.source_weights names no source: {', '.join(sorted(unknown))}")
+        self._check_selection()
         return self
+
+    def _check_selection(self) -> None:
+        """Nothing is chosen on test sources, and only train sources can be trained on."""
+        selection = self.selection
+        train = {source.name for source in self.sources_with("train")}
+        for name in selection.sources:
+            if name not in train:
+                raise ValueError(
+                    f"selection.sources names {name!r}, which is no train source: choose from "
+                    f"{', '.join(sorted(train))}"
+                )
+        for name in selection.targets:
+            if name not in train | {source.name for source in self.sources_with("validation")}:
+                raise ValueError(
+                    f"selection.targets names {name!r}, which is no train or validation source: nothing "
+                    "is chosen on test sources; name a validation source like it"
+                )
+        wanted = {source.task_type for source in self.sources if source.name in selection.targets}
+        if selection.num_sources is not None and not len(wanted) <= selection.num_sources <= len(train):
+            raise ValueError(
+                f"selection.num_sources is {selection.num_sources}: expected {len(wanted)}, one for each "
+                f"task type of the targets, to {len(train)}, the number of train sources"
+            )
 
     def at_home(self, home: str) -> RunConfig:
         """The same run in another home: an address as it is, a folder made absolute."""

@@ -89,7 +89,7 @@ class Progress:
     to_beat: RoundReport  # the last clear gain
     leading: RoundReport  # the highest accuracy from then on
     num_rounds: int = 0
-    without_gain: int = 0  # rounds since the last clear gain that did not diverge
+    without_gain: int = 0  # trained rounds since the last clear gain that did not diverge
     highest_loss: float = math.nan  # of any source, in the rounds that did not diverge
     seconds: float = 0.0
     last_seconds: float = 0.0
@@ -111,12 +111,13 @@ class Finding:
 def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> tuple[Progress, Finding]:
     """Take one more round into account. A round that diverged neither leads nor is it to beat."""
     finding = _find(progress, report, spec)
-    seconds = report.training.seconds
+    seconds, is_trained = report.training.seconds, not report.training.averaged
     progress = replace(
         progress,
         num_rounds=progress.num_rounds + 1,
         seconds=progress.seconds + seconds,
-        last_seconds=seconds,
+        # A mean of rounds takes no time, and the one after it may be trained.
+        last_seconds=seconds if is_trained else progress.last_seconds,
     )
     if finding.trouble:
         return progress, finding
@@ -125,7 +126,7 @@ def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> t
         return replace(progress, to_beat=report, leading=report, without_gain=0), finding
     if paired_difference(report, progress.leading).mean > 0:
         progress = replace(progress, leading=report)
-    return replace(progress, without_gain=progress.without_gain + 1), finding
+    return replace(progress, without_gain=progress.without_gain + is_trained), finding
 
 
 def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Finding:

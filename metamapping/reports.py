@@ -52,7 +52,11 @@ class Cell(BaseModel):
 
 
 class TrainingReport(BaseModel):
-    """What the meta-steps of a round looked like."""
+    """What the meta-steps of a round looked like.
+
+    A round that is the mean of others has no steps, no losses of its sources, and as its loss the
+    mean of theirs. ``agreements``: of each source's gradient with those of the others, a cosine.
+    """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
 
@@ -62,6 +66,9 @@ class TrainingReport(BaseModel):
     loss: float  # mean query loss of the round's last quarter; NaN where training diverged
     source_losses: dict[str, float]  # mean query loss of each source over the round
     source_weights: dict[str, float]
+    averaged: list[int] = []  # the rounds whose mean it is
+    agreements: dict[str, float] = {}
+    frozen_layers: int = 0  # of the encoder, which another round could train
 
 
 class RoundReport(BaseModel):
@@ -83,6 +90,21 @@ class RoundReport(BaseModel):
         """Round 0: the untrained encoder on the same episodes."""
         cells = [cell.model_copy(update={"scores": cell.baseline}) for cell in self.cells]
         return self.model_copy(update={"round": 0, "cells": cells})
+
+
+def training_of_mean(reports: Sequence[RoundReport]) -> TrainingReport:
+    """What the training report says of a round that is the mean of these rounds' weights."""
+    losses = [report.training.loss for report in reports]
+    return reports[-1].training.model_copy(
+        update={
+            "meta_steps": 0,
+            "seconds": 0.0,
+            "loss": float(np.mean(losses)),
+            "source_losses": {},
+            "averaged": [report.round for report in reports],
+            "agreements": {},
+        }
+    )
 
 
 def round_accuracy(

@@ -14,12 +14,21 @@ from the run's own ``run.json``: its id and a round's number are all it needs.
 from __future__ import annotations
 
 import functools
+import math
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from metamapping import checkpoints
-from metamapping.adjustment import Round, adjust, start_round, training_of
+from metamapping.adjustment import (
+    Round,
+    Settings,
+    adjust,
+    averaged_rounds,
+    settings_of,
+    start_round,
+)
 from metamapping.config import ROLES, ConfigError, EncoderSpec, EvaluationSpec, Role, RunConfig, TrainingSpec
 from metamapping.convergence import judge
 from metamapping.corpus.label_counts import count_labels
@@ -27,7 +36,7 @@ from metamapping.corpus.shards import read_shards
 from metamapping.corpus.sources import check_sources
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
-from metamapping.reports import Cell, RoundReport, TrainingReport
+from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
 from metamapping.runs import Corpus, RunFolder, run_id
 from metamapping.store import Stage
 
@@ -104,32 +113,31 @@ def initialise_stage(run: RunFolder) -> None:
 
 
 def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = None) -> TrainingReport:
-    """Train one round from the checkpoint that the history names; ``on_step`` as in ``training``."""
+    """Train one round from the checkpoint that the history names; ``on_step`` as in ``training``.
+
+    Where the history says so, the round is the mean of others instead, and nothing is trained.
+    """
     done = checkpoints.read_state(run.checkpoint(round))
     if done is not None:
         return TrainingReport.model_validate(done["report"])
-    config, history = run.config, run.read_history()
+    history = run.read_history()
     if len(history) != round - 1:
         raise ConfigError(
             f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
             f"next to train, not {round}"
         )
-    from metamapping import training
-
-    learner = _learner(run)
-    state = checkpoints.load_checkpoint(run.checkpoint(start_round(history)), learner)
-    plan = training.RoundPlan(
-        round=round,
-        seed=config.seed,
-        first_step=state["step"],
-        episodes=config.episodes,
-        training=training_of(config.training, history),
-    )
-    spaces = read_spaces(config, run.corpus, "train")
-    report = training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step)
+    settings = settings_of(Settings.of(run.config), history)
+    learner = _learner(run, settings)
+    step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
+    averaged = averaged_rounds(history)
+    if averaged:
+        checkpoints.load_mean([run.checkpoint(number) for number in averaged], learner)
+        report = training_of_mean([history[number - 1].report for number in averaged])
+    else:
+        report = _train(run, learner, settings, round, step, on_step)
     state = {
         "round": round,
-        "step": plan.first_step + report.meta_steps,
+        "step": step + report.meta_steps,
         "report": report.model_dump(mode="json"),
     }
     checkpoints.save_checkpoint(run.checkpoint(round), learner, state)
@@ -176,8 +184,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
         return history[round - 1]
     config, report = run.config, evaluate_stage(run, round)
     verdict = judge([*(judged.report for judged in history), report], config.convergence)
-    training = training_of(config.training, history)
-    adjustments = adjust(history, report, verdict, training, config.adjustment)
+    adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
     run.append_round(judged)
     return judged
@@ -194,7 +201,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
-    learner = _learner(run)
+    learner = _learner(run, Settings.of(config))
     checkpoints.load_weights(run.checkpoint(best), learner)
     model = publishing.PublishedModel(
         encoder=learner.encoder,
@@ -232,11 +239,47 @@ def read_spaces(config: RunConfig, corpus: Corpus, role: Role) -> list[LabelSpac
     ]
 
 
+def _train(
+    run: RunFolder,
+    learner: Learner,
+    settings: Settings,
+    round: int,
+    first_step: int,
+    on_step: StepCallback | None,
+) -> TrainingReport:
+    """The meta-steps of a round, from the weights that the learner has."""
+    from metamapping import training
+    from metamapping.agreement import measure_agreements
+    from metamapping.models.encoder import num_frozen_layers
+
+    config = run.config
+    plan = training.RoundPlan(
+        round=round,
+        seed=config.seed,
+        first_step=first_step,
+        episodes=settings.episodes,
+        training=settings.training,
+    )
+    spaces = read_spaces(config, run.corpus, "train")
+    report = training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step)
+    started, agreements = time.monotonic(), {}
+    if "without" in config.adjustment.moves and math.isfinite(report.loss):
+        agreements = measure_agreements(learner, spaces, plan)
+    return report.model_copy(
+        update={
+            "seconds": report.seconds + time.monotonic() - started,
+            "agreements": agreements,
+            "frozen_layers": num_frozen_layers(learner.encoder.backbone),
+        }
+    )
+
+
 def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[Cell]:
     from metamapping import evaluation
 
     config = run.config
-    learner = _learner(run)
+    # The settings that the round was trained with, so that the learner built for that serves again.
+    learner = _learner(run, settings_of(Settings.of(config), run.read_history()[: max(round, 1) - 1]))
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)
     scores = evaluation.evaluate(
@@ -260,13 +303,11 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
     ]
 
 
-def _learner(run: RunFolder) -> Learner:
+def _learner(run: RunFolder, settings: Settings) -> Learner:
     """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
-    config = run.config
+    encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
     return _shared_learner(
-        config.encoder.model_dump_json(),
-        config.training.weight_decay,
-        run.corpus.vocabulary_size,
+        encoder.model_dump_json(), settings.training.weight_decay, run.corpus.vocabulary_size
     )
 
 

@@ -13,10 +13,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metamapping.adjustment import Round, adjust, start_round, training_of
-from metamapping.config import AdjustmentSpec, ConvergenceSpec, TrainingSpec
+from metamapping.adjustment import (
+    Round,
+    Settings,
+    adjust,
+    averaged_rounds,
+    settings_of,
+    start_round,
+)
+from metamapping.agreement import agreements_of
+from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
 from metamapping.convergence import judge
-from metamapping.reports import Cell, RoundReport, TrainingReport
+from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
 
 DIM = 10
 NUM_EPISODES = 30
@@ -50,7 +58,7 @@ class SimulatedLearner:
             noise = rng.normal(size=DIM) * self.gradient_noise
             gradient = theta - self.optima[name] + noise
             losses.append((name, 0.5 + float(np.mean((theta - self.optima[name]) ** 2))))
-            theta = theta - training.learning_rate * gradient
+            theta = theta - training.learning_rate * (gradient + training.weight_decay * theta)
             if np.abs(theta).max() > 1e6:
                 losses.append((name, float("nan")))
                 break
@@ -65,8 +73,15 @@ class SimulatedLearner:
                 if (own := [loss for source, loss in losses if source == name])
             },
             source_weights=dict(training.source_weights),
+            agreements=self.agreements(theta, rng),
         )
         return theta, report
+
+    def agreements(self, theta: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
+        """Of each source's gradient with those of the others, from two noisy gradients a source."""
+        noise = self.gradient_noise / np.sqrt(2)
+        gradients = {n: theta - o + rng.normal(size=DIM) * noise for n, o in self.optima.items()}
+        return agreements_of(gradients) if np.isfinite(theta).all() else {}
 
     def evaluate(self, theta: np.ndarray, round: int) -> list[Cell]:
         """Noisy scores of the fixed episodes."""
@@ -108,11 +123,16 @@ def simulate(
     adjustment: AdjustmentSpec,
 ) -> SimulatedRun:
     """Train, evaluate, judge and adjust until the verdict is final."""
+    configured = Settings(training=training, episodes=EpisodeSpec())
     checkpoints, history = [np.zeros(DIM)], []
     while not history or not history[-1].verdict.is_final:
-        now = training_of(training, history)
-        number = len(history) + 1
-        theta, trained = learner.train(checkpoints[start_round(history)], now, number)
+        now = settings_of(configured, history).training
+        number, averaged = len(history) + 1, averaged_rounds(history)
+        if averaged:
+            theta = np.mean([checkpoints[n] for n in averaged], axis=0)
+            trained = training_of_mean([history[n - 1].report for n in averaged])
+        else:
+            theta, trained = learner.train(checkpoints[start_round(history)], now, number)
         report = RoundReport(
             round=number,
             checkpoint=f"round-{number}",
@@ -120,7 +140,7 @@ def simulate(
             cells=learner.evaluate(theta, number),
         )
         verdict = judge([*(r.report for r in history), report], convergence)
-        changes = adjust(history, report, verdict, now, adjustment)
+        changes = adjust(history, report, verdict, configured, adjustment)
         history.append(Round(report=report, verdict=verdict, adjustments=changes))
         checkpoints.append(theta)
     return SimulatedRun(history, [learner.quality(theta) for theta in checkpoints])

@@ -11,31 +11,42 @@ from pydantic import ValidationError
 from metamapping.adjustment import (
     Adjustment,
     Round,
+    Settings,
     adjust,
     apply_adjustments,
+    settings_of,
     start_round,
-    training_of,
 )
-from metamapping.config import AdjustmentSpec, ConvergenceSpec, TrainingSpec
+from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
 from metamapping.convergence import judge
 from metamapping.reports import RoundReport
 from tests.toy_rounds import toy_history, toy_report
 
 TRAINING = TrainingSpec(learning_rate=1e-3)
 SPEC = AdjustmentSpec()
+# The two moves that are always there, without those that need evidence of their own.
+TWO = AdjustmentSpec(moves=["settle", "without"])
+
+
+def configured(training: TrainingSpec = TRAINING, *, trainable_layers: int | None = None) -> Settings:
+    return Settings(training=training, episodes=EpisodeSpec(), trainable_layers=trainable_layers)
+
+
+def training_of(training: TrainingSpec, history: list[Round]) -> TrainingSpec:
+    return settings_of(configured(training), history).training
 
 
 def judged_and_adjusted(
-    history: list[Round], report: RoundReport, training=TRAINING, spec=SPEC
+    history: list[Round], report: RoundReport, training=TRAINING, spec=TWO
 ) -> list[Round]:
     """The history with one more round, as a run writes it."""
     reports = [*(judged.report for judged in history), report]
     verdict = judge(reports, ConvergenceSpec(max_rounds=99, patience=99))
-    adjustments = adjust(history, report, verdict, training_of(training, history), spec)
+    adjustments = adjust(history, report, verdict, configured(training), spec)
     return [*history, Round(report=report, verdict=verdict, adjustments=adjustments)]
 
 
-def run_loop(reports: list[RoundReport], training=TRAINING, spec=SPEC) -> list[Round]:
+def run_loop(reports: list[RoundReport], training=TRAINING, spec=TWO) -> list[Round]:
     """Judge and adjust after each of these reports."""
     history: list[Round] = []
     for report in reports:
@@ -78,11 +89,11 @@ def test_no_rounds_yet_start_from_the_untrained_encoder_as_configured():
 def test_a_finished_run_is_not_adjusted():
     reports = toy_history([0.6, 0.6])
     verdict = judge(reports, ConvergenceSpec(max_rounds=2))
-    assert adjust([], reports[-1], verdict, TRAINING, SPEC) == []
+    assert adjust([], reports[-1], verdict, configured(), SPEC) == []
 
 
 def test_the_learning_rate_stops_at_its_bound_and_is_never_raised():
-    spec = AdjustmentSpec(min_learning_rate=4e-4)
+    spec = AdjustmentSpec(moves=["settle"], min_learning_rate=4e-4)
     history = run_loop(toy_history([0.6] * 5), spec=spec)
     assert training_of(TRAINING, history).learning_rate == 4e-4
     slow = TrainingSpec(learning_rate=1e-5)
@@ -184,14 +195,14 @@ def test_without_moves_nothing_is_ever_changed():
 
 def test_an_adjustment_of_an_unknown_field_is_refused():
     wrong = Adjustment(field="learning_rat", old=1, new=2, why="a test")
-    with pytest.raises(ValueError, match="'learning_rat': the training has no such field"):
-        apply_adjustments(TRAINING, [wrong])
+    with pytest.raises(ValueError, match="'learning_rat': there is no such setting"):
+        apply_adjustments(configured(), [wrong])
 
 
 def test_an_adjustment_beyond_what_training_allows_is_refused():
     wrong = Adjustment(field="learning_rate", old=1e-3, new=-1.0, why="a test")
     with pytest.raises(ValidationError, match="greater than 0"):
-        apply_adjustments(TRAINING, [wrong])
+        apply_adjustments(configured(), [wrong])
 
 
 def test_a_round_survives_json_with_a_loss_of_nan():

@@ -18,7 +18,7 @@ from metamapping.config import EpisodeSpec
 from metamapping.episodes.label_space import LabelSpace
 
 # The first number after the run's seed, one for each stream of random numbers.
-TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM = 1, 2, 3
+TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM, AGREEMENT_STREAM, SELECT_STREAM = 1, 2, 3, 4, 5
 
 
 @dataclass(frozen=True)

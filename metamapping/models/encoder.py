@@ -122,7 +122,7 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
 
     BERT's pooler is always frozen: no feature depends on it.
     """
-    blocks = [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
+    blocks = _transformer_layers(backbone)
     frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
     if trainable_layers is not None:
         if trainable_layers > len(blocks):
@@ -134,6 +134,15 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
         frozen = [layer for layer in backbone.layers if layer.name not in kept]
     for layer in frozen:
         layer.trainable = False
+
+
+def num_frozen_layers(backbone: keras.Model) -> int:
+    """The transformer layers that are not trained."""
+    return sum(not layer.trainable for layer in _transformer_layers(backbone))
+
+
+def _transformer_layers(backbone: keras.Model) -> list[Any]:
+    return [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
 
 
 def _pretrained(preset: str) -> keras.Model:

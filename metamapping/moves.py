@@ -1,0 +1,263 @@
+"""Moves: what the loop can try after a round without a gain, each with its condition.
+
+Pure functions of the rounds so far. A ``Move`` names new values of single settings
+(``adjustment.Settings``) and why; which move is taken, and what is taken back, ``adjustment`` says.
+
+=============  ==========================================================  ===========================
+move           condition                                                   effect
+=============  ==========================================================  ===========================
+``average``    two good rounds since the last clear gain, or with it       their weights' mean, measured
+``regularise`` training losses fall, the validation does not               weight decay × 10
+``settle``     learning rate above its bound, or a source lags             lower rate, more of the source
+``without``    two sources and half of all keep their weight               next to nothing of one source
+``shots``      the least or the most shots validate clearly worst          half or twice ``max_shots``
+``unfreeze``   training losses have stalled, layers are frozen             one more layer is trained
+=============  ==========================================================  ===========================
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metamapping.config import AdjustmentSpec
+from metamapping.intervals import mean_with_interval
+from metamapping.reports import RoundReport
+
+if TYPE_CHECKING:
+    from metamapping.adjustment import Round
+
+Value = int | float | str | None
+
+# Names of settings beside the fields of TrainingSpec.
+SOURCE_WEIGHT = "source_weights."  # followed by the source's name
+MAX_SHOTS = "episodes.max_shots"
+TRAINABLE_LAYERS = "encoder.trainable_layers"
+AVERAGE = "average_of_rounds"
+
+# A source lags when it kept this much more of its first loss than the median source did.
+LAG = 1.05
+# Training falls where the median source lost more than 5 % of its loss from one round to the next,
+# and has stalled where it lost less than 2 %.
+FALLING, STALLED = 0.95, 0.98
+# More checkpoints reach further back, to worse ones.
+NUM_AVERAGED = 3
+# AdamW takes off `rate · decay` of a weight in a step: at a rate of 3e-5 anything below a tenfold
+# change is lost in rounding.
+WEIGHT_DECAY_FACTOR, LEAST_WEIGHT_DECAY = 10.0, 0.01
+
+
+@dataclass(frozen=True)
+class Move:
+    """One thing to try: new values of settings, and for each of them why."""
+
+    name: str
+    values: Mapping[str, Value] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What moves are judged by: all rounds, and the settings that they would change."""
+
+    rounds: Sequence[Round]
+    settings: Mapping[str, Value]
+    spec: AdjustmentSpec
+    why: str  # "no clear gain", or "it diverged"
+
+    @property
+    def last(self) -> Round:
+        """The round just judged."""
+        return self.rounds[-1]
+
+    @property
+    def trained(self) -> list[RoundReport]:
+        """The rounds with losses that can be compared: trained, and not diverged."""
+        return [r.report for r in self.rounds if not r.verdict.diverged and not r.report.training.averaged]
+
+    def number(self, setting: str, default: float = 1.0) -> float:
+        """A setting that is a number; where nothing is set, ``default``."""
+        value = self.settings.get(setting)
+        return float(value) if isinstance(value, (int, float)) else default
+
+
+def propose(evidence: Evidence) -> Iterator[Move]:
+    """The moves whose conditions hold, in the configured order; after a divergence ``settle`` alone."""
+    for name in evidence.spec.moves:
+        if name == "settle":
+            yield from _settle(evidence)
+        elif evidence.last.verdict.diverged:
+            continue
+        elif name == "average":
+            yield from _average(evidence)
+        elif name == "regularise":
+            yield from _regularise(evidence)
+        elif name == "without":
+            yield from _without(evidence)
+        elif name == "shots":
+            yield from _shots(evidence)
+        else:
+            yield from _unfreeze(evidence)
+
+
+def _average(evidence: Evidence) -> Iterator[Move]:
+    """The mean of the last good checkpoints as a round of its own: no training, just measured.
+
+    The mean of weights along a training lies nearer to the middle of its valley than each of them
+    (Izmailov et al. 2018, "Averaging weights leads to wider optima and better generalization").
+    """
+    gained = evidence.last.verdict.compared_with
+    since = [report for report in evidence.trained if report.round >= gained]
+    if evidence.last.report.training.averaged or len(since) < 2:
+        return
+    numbers = ", ".join(str(report.round) for report in since[-NUM_AVERAGED:])
+    why = f"{evidence.why}: do the last good rounds, taken together, do better?"
+    yield Move("average", {AVERAGE: numbers}, {AVERAGE: why})
+
+
+def _regularise(evidence: Evidence) -> Iterator[Move]:
+    """More weight decay, where training and validation part."""
+    old = evidence.number("weight_decay", 0.0)
+    new = min(max(old * WEIGHT_DECAY_FACTOR, LEAST_WEIGHT_DECAY), evidence.spec.max_weight_decay)
+    change, gain = loss_change(evidence.trained), evidence.last.verdict.gain
+    if new <= old or change is None or change >= FALLING or gain is None or gain > 0:
+        return
+    why = f"training and validation part: the losses fell to {change:.0%}, the gain is {gain:+.3f}"
+    yield Move("regularise", {"weight_decay": new}, {"weight_decay": why})
+
+
+def _settle(evidence: Evidence) -> Iterator[Move]:
+    """Smaller steps, and more weight for the sources that lag behind the others."""
+    spec, rate = evidence.spec, evidence.number("learning_rate")
+    values: dict[str, Value] = {}
+    reasons = {}
+    # A rate configured below the bound stays where it is: the loop never raises it.
+    lower = min(rate, max(rate * spec.learning_rate_factor, spec.min_learning_rate))
+    if lower < rate:
+        values["learning_rate"] = lower
+        reasons["learning_rate"] = f"{evidence.why}: smaller steps"
+    remaining = _kept(evidence)
+    median = float(np.median(list(remaining.values()))) if remaining else 0.0
+    for source, share in remaining.items():
+        old = evidence.number(SOURCE_WEIGHT + source)
+        new = min(old * spec.source_weight_factor, max(old, spec.max_source_weight))
+        # A source whose loss has risen is at odds with the others, and gets no more weight.
+        if LAG * median < share <= 1.0 and new > old:
+            values[SOURCE_WEIGHT + source] = new
+            reasons[SOURCE_WEIGHT + source] = (
+                f"it lags: {share:.0%} of its first loss is left, {median:.0%} in the median source"
+            )
+    if values:
+        yield Move("settle", values, reasons)
+
+
+def _without(evidence: Evidence) -> Iterator[Move]:
+    """For each source a round with next to nothing of it: what that brings says whether it harms.
+
+    First the one whose gradient agrees least with the others'; where none was measured, the one
+    that lags most, as such a source either needs more, which ``settle`` tries, or is at odds.
+    """
+    remaining = remaining_losses(evidence.trained)
+    kept = _kept(evidence)
+    if len(kept) - 1 < max(2, len(remaining) / 2):
+        return
+    agreements = mean_agreements(evidence.trained)
+    for source in sorted(kept, key=lambda source: (agreements.get(source, 1.0), -kept[source])):
+        why = f"{evidence.why}: does it harm? {kept[source]:.0%} of its first loss is left"
+        if source in agreements:
+            why += f", its gradient agrees {agreements[source]:+.2f} with the others'"
+        weight = SOURCE_WEIGHT + source
+        yield Move(f"without {source}", {weight: evidence.spec.min_source_weight}, {weight: why})
+
+
+def _shots(evidence: Evidence) -> Iterator[Move]:
+    """More or fewer shots in training, where the validation is weakest with the most or the fewest."""
+    weakest, spec = weakest_shots(evidence.last.report), evidence.spec
+    if weakest is None:
+        return
+    old, few = int(evidence.number(MAX_SHOTS)), min(_few_shots(evidence.last.report))
+    wanted = max(old // 2, spec.min_shots) if weakest == few else min(old * 2, spec.max_shots)
+    # A number configured beyond a bound stays where it is.
+    new = min(old, wanted) if weakest == few else max(old, wanted)
+    if new != old:
+        why = f"{evidence.why}: the validation is weakest at {weakest} shots"
+        yield Move("shots", {MAX_SHOTS: new}, {MAX_SHOTS: why})
+
+
+def _unfreeze(evidence: Evidence) -> Iterator[Move]:
+    """One more layer, where training itself has stalled with the layers it has."""
+    layers, change = evidence.settings.get(TRAINABLE_LAYERS), loss_change(evidence.trained)
+    if not isinstance(layers, int) or change is None or change < STALLED:
+        return
+    if evidence.trained[-1].training.frozen_layers > 0:
+        why = f"training has stalled: {change:.0%} of the losses of the round before are left"
+        yield Move("unfreeze", {TRAINABLE_LAYERS: layers + 1}, {TRAINABLE_LAYERS: why})
+
+
+def remaining_losses(reports: Sequence[RoundReport]) -> dict[str, float]:
+    """For each train source its last finite loss over its first one; needs two such rounds of it.
+
+    Levels of loss cannot be compared between sources: twelve ways start at ln 12, two at ln 2.
+    """
+    seen: dict[str, list[float]] = {}
+    for report in reports:
+        for source, loss in report.training.source_losses.items():
+            if math.isfinite(loss) and loss > 0:
+                seen.setdefault(source, []).append(loss)
+    return {source: losses[-1] / losses[0] for source, losses in seen.items() if len(losses) > 1}
+
+
+def loss_change(reports: Sequence[RoundReport]) -> float | None:
+    """The median source's loss in the last round over that in the round before; ``None`` before two."""
+    ratios = list(remaining_losses(reports[-2:]).values())
+    return float(np.median(ratios)) if ratios else None
+
+
+def mean_agreements(reports: Sequence[RoundReport]) -> dict[str, float]:
+    """For each source the mean over rounds of its gradient's agreement with the others'."""
+    seen: dict[str, list[float]] = {}
+    for report in reports:
+        for source, agreement in report.training.agreements.items():
+            seen.setdefault(source, []).append(agreement)
+    return {source: float(np.mean(values)) for source, values in seen.items()}
+
+
+def weakest_shots(report: RoundReport) -> int | None:
+    """The fewest or the most shots, where clearly less of the untrained encoder's error is gone.
+
+    Compared is ``1 − error / untrained error``, source by source, so that the little that is left to
+    gain with many shots is no weakness. Zero shots do not count: one split of every batch has none.
+    ``None`` where nothing is clear, with fewer than two numbers of shots or two sources.
+    """
+    shots = _few_shots(report)
+    removed: dict[str, dict[int, float]] = {}
+    for cell in report.cells:
+        untrained = 1.0 - float(np.mean(cell.baseline))
+        if cell.shots > 0 and untrained > 0:
+            removed.setdefault(cell.source, {})[cell.shots] = (
+                float(np.mean(cell.scores)) - float(np.mean(cell.baseline))
+            ) / untrained
+    whole = [by_shots for by_shots in removed.values() if len(by_shots) == len(shots)]
+    if len(shots) < 2 or len(whole) < 2:
+        return None
+    for candidate in (min(shots), max(shots)):
+        others = [k for k in shots if k != candidate]
+        behind = [float(np.mean([s[k] for k in others])) - s[candidate] for s in whole]
+        if mean_with_interval(behind).is_gain:
+            return candidate
+    return None
+
+
+def _few_shots(report: RoundReport) -> set[int]:
+    return {cell.shots for cell in report.cells if cell.shots > 0}
+
+
+def _kept(evidence: Evidence) -> dict[str, float]:
+    """The remaining losses of the sources that are trained on with more than next to nothing."""
+    least = evidence.spec.min_source_weight
+    remaining = remaining_losses(evidence.trained)
+    return {s: share for s, share in remaining.items() if evidence.number(SOURCE_WEIGHT + s) > least}
