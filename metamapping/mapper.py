@@ -77,3 +77,7 @@ class MetaMapper:
         blank = blank_state(self.featurizer, task_type)
         state = with_labels(self.featurizer, blank, read_labels(labels), label_names or {})
         return Mapping(self.featurizer, state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:
+        # It never changes: what copies its holder (scikit-learn's clone) need not copy an encoder.
+        return self

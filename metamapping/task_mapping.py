@@ -223,6 +223,9 @@ class Mapping:
         saved.check_model(featurizer)
         return cls(featurizer, saved.state)
 
+    def __reduce__(self) -> Any:
+        raise TypeError("a mapping is never pickled or copied: save(folder), then Mapping.load(folder)")
+
     def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
         """Features of a few thousand texts at a time: their scores together may be too large."""
         firsts, seconds = read_texts(texts, text_pairs)

@@ -1,6 +1,7 @@
 """A saved task is read back as it was, or it is refused."""
 
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -179,3 +180,8 @@ def test_nothing_in_the_folder_is_code_or_pickle(folder):
         "mapping.safetensors",
         "task.json",
     ]
+
+
+def test_a_mapping_is_never_pickled(mapping):
+    with pytest.raises(TypeError, match=r"never pickled or copied: save\(folder\)"):
+        pickle.dumps(mapping)

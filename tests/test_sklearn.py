@@ -1,0 +1,144 @@
+"""The classifier in scikit-learn's hands."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from metamapping import MetaMapper
+from metamapping.sklearn import MetaMappingClassifier
+
+TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"] * 3
+LABELS = ["delivery", "delivery", "refund", "refund"] * 3
+
+
+@pytest.fixture(scope="module")
+def mapper(published):
+    return MetaMapper.from_pretrained(published)
+
+
+@pytest.mark.parametrize("values", [(1, -1), (True, False), (0.0, 1.0), ("a b", "c")], ids=str)
+def test_labels_of_any_type_come_back_as_given(mapper, values):
+    y = np.array([values[label == "refund"] for label in LABELS])
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    assert classifier.classes_.tolist() == sorted(values)
+    predicted = classifier.predict(TEXTS)
+    assert predicted.dtype == y.dtype
+    assert predicted.tolist() == y.tolist()
+    assert classifier.score(TEXTS, y) == 1
+
+
+def test_probabilities_stand_in_the_order_of_classes(mapper):
+    labels = ["z", "z", "a", "a"] * 3
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, labels)
+    assert classifier.mapping_.labels == ("z", "a")
+    probabilities = classifier.predict_proba(TEXTS)
+    assert classifier.classes_[probabilities.argmax(axis=1)].tolist() == labels
+
+
+def test_label_names_are_by_the_label_as_given(mapper):
+    y = [1 if label == "refund" else -1 for label in LABELS]
+    plain = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    named = MetaMappingClassifier(mapper, label_names={1: "refund", -1: "delivery"}).fit(TEXTS, y)
+    same = mapper.adapt(TEXTS, LABELS)
+    order = [same.labels.index(name) for name in ("delivery", "refund")]
+    np.testing.assert_allclose(named.predict_proba(TEXTS), same.predict_proba(TEXTS)[:, order], atol=1e-5)
+    assert not np.allclose(plain.predict_proba(TEXTS), named.predict_proba(TEXTS))
+
+
+def test_two_columns_are_pairs(mapper):
+    frame = pd.DataFrame({"premise": TEXTS, "hypothesis": TEXTS[::-1]})
+    classifier = MetaMappingClassifier(mapper).fit(frame, LABELS)
+    same = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1])
+    expected = same.predict_proba(TEXTS, text_pairs=TEXTS[::-1])
+    np.testing.assert_allclose(classifier.predict_proba(frame), expected)
+    one = MetaMappingClassifier(mapper).fit(frame[["premise"]], LABELS)
+    assert one.predict(TEXTS).tolist() == LABELS
+
+
+def test_clones_share_the_encoder_and_nothing_that_was_learned(mapper, published):
+    fitted = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    copied = clone(fitted)
+    assert copied.model is mapper
+    assert not hasattr(copied, "mapping_")
+    first, second = (MetaMappingClassifier(published).fit(TEXTS, LABELS) for _ in range(2))
+    assert first.mapping_._featurizer is second.mapping_._featurizer
+
+
+def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
+    shout = FunctionTransformer(lambda texts: [text.upper() for text in texts])
+    assert make_pipeline(shout, MetaMappingClassifier(mapper)).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1
+    folds = StratifiedKFold(3)
+    assert cross_val_score(MetaMappingClassifier(mapper), TEXTS, LABELS, cv=folds).tolist() == [1, 1, 1]
+    names = [None, {"refund": "money back"}]
+    search = GridSearchCV(MetaMappingClassifier(published), {"label_names": names}, cv=folds)
+    assert search.fit(np.array(TEXTS), np.array(LABELS)).best_score_ == 1
+    assert search.predict(TEXTS[:1]).tolist() == ["delivery"]
+
+
+@pytest.mark.parametrize(
+    ("X", "y", "message"),
+    [
+        (TEXTS, ["one"] * 12, "only one class"),
+        (TEXTS, None, "requires y to be passed"),
+        (TEXTS, np.linspace(0, 1, 12), "Unknown label type: continuous"),
+        (np.array([TEXTS] * 3).T, LABELS, r"X has the shape \(12, 3\): expected one column of texts"),
+        (TEXTS[:11], LABELS, "11 texts but 12 labels"),
+        ([*TEXTS[:11], None], LABELS, "text 11 is missing"),
+    ],
+)
+def test_what_cannot_be_learned_from_is_refused(mapper, X, y, message):
+    with pytest.raises(ValueError, match=message):
+        MetaMappingClassifier(mapper).fit(X, y)
+
+
+def test_names_of_labels_that_are_not_there_are_refused(mapper):
+    with pytest.raises(ValueError, match="label_names names '1', which is not in y: -1, 1"):
+        MetaMappingClassifier(mapper, label_names={"1": "refund"}).fit(TEXTS, [1, -1] * 6)
+
+
+def test_nothing_is_predicted_before_fit(mapper):
+    with pytest.raises(NotFittedError):
+        MetaMappingClassifier(mapper).predict(TEXTS)
+
+
+class OnNumbers(MetaMappingClassifier):
+    """The same with numbers written out as texts: scikit-learn's own checks are about numbers."""
+
+    def fit(self, X, y):
+        return super().fit(written_out(validate_data(self, X)), y)
+
+    def predict_proba(self, X):
+        check_is_fitted(self)
+        return super().predict_proba(written_out(validate_data(self, X, reset=False)))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.one_d_array, tags.input_tags.two_d_array, tags.input_tags.string = False, True, False
+        return tags
+
+
+def written_out(X):
+    return [" ".join(f"{chr(97 + i % 26)}{int(4 * value)}" for i, value in enumerate(row)) for row in X]
+
+
+NEVER_PICKLED = "a fitted encoder is saved by `mapping_.save(folder)`, and never pickled"
+EXPECTED_TO_FAIL = {"check_estimators_pickle": NEVER_PICKLED}
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
+def test_scikit_learns_own_checks_are_passed(published):
+    outcomes = check_estimator(
+        OnNumbers(str(published)), expected_failed_checks=EXPECTED_TO_FAIL, on_fail=None, on_skip=None
+    )
+    failed = {each["check_name"]: each["exception"] for each in outcomes if each["status"] == "failed"}
+    assert not failed
+    expected = {each["check_name"] for each in outcomes if each["status"] == "xfail"}
+    assert expected == set(EXPECTED_TO_FAIL)
+    assert sum(each["status"] == "passed" for each in outcomes) > 40
