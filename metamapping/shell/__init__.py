@@ -16,7 +16,10 @@ from collections.abc import Sequence
 
 import typer
 
+from metamapping.shell.adapt import adapt
+from metamapping.shell.evaluate import evaluate
 from metamapping.shell.inspect import inspect
+from metamapping.shell.predict import predict
 from metamapping.store import StoreError
 
 app = typer.Typer(
@@ -26,13 +29,8 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (inspect,):
+for command in (adapt, predict, evaluate, inspect):
     app.command()(command)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep `metamapping COMMAND` even with one command."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""`metamapping inspect`: what a folder is. Needs no TensorFlow."""
+"""`metamapping inspect`: what a folder is. Reads JSON alone: no TensorFlow, no model."""
 
 from __future__ import annotations
 
@@ -7,14 +7,35 @@ from typing import Annotated
 
 import typer
 
+from metamapping.shell.options import JsonOption
+
 
 def inspect(
-    folder: Annotated[Path, typer.Argument(help="A published encoder, a saved task or a run.")],
+    folder: Annotated[
+        Path,
+        typer.Argument(exists=True, file_okay=False, help="A published encoder, a saved task or a run."),
+    ],
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what a folder is."""
-    from metamapping.store import read_reference
+    """Say what a folder is: a published encoder, a saved task or a run.
 
-    reference = read_reference(folder)
-    if reference is None:
-        raise FileNotFoundError(f"{folder} holds neither a published encoder, nor a saved task, nor a run")
-    print(reference.model_dump_json(indent=1))
+    Files are held against their checksums; a damaged one is named.
+
+    `metamapping inspect .metamapping/runs/demo-1f0c3a77b2d94e61`
+
+    `metamapping inspect tasks/orders --json`
+    """
+    from metamapping.shell.folders import describe_folder
+    from metamapping.shell.tables import print_json, print_table
+
+    described = describe_folder(folder)
+    if as_json:
+        print_json(described)
+        return
+    print_table(("", ""), [(name.replace("_", " "), _shown(value)) for name, value in described.items()])
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, dict):
+        return "\n".join(f"{name}: {each}" for name, each in value.items()) or "none"
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list) else str(value)

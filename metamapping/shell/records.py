@@ -1,0 +1,196 @@
+"""Records: the rows of a file or of standard input, as they stand there.
+
+In goes a path, or `-`, out come rows as dictionaries, one after the other: a file may be larger than
+memory. A row that cannot be read is refused with its line, because what is written must have a row
+for each row that was read.
+
+    with open_records("reviews.csv.gz") as records:
+        for row in records.rows:
+            print(row["text"])
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO, cast
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metamapping.config import ConfigError, Source
+from metamapping.corpus.conll import read_conll
+from metamapping.corpus.formats import file_format
+from metamapping.corpus.text_files import numbered_lines, open_text
+from metamapping.shell.options import Format
+
+Row = dict[str, Any]
+
+STANDARD = "-"
+WORDS, TAGS = "words", "tags"  # the columns of CoNLL
+ROWS_PER_PART = 2_000
+
+# What the corpus' readers ask of a source: UTF-8, with or without a byte order mark.
+_SOURCE = Source(name="input", task_type="ner", role="test", files=[STANDARD])
+
+
+@dataclass(frozen=True)
+class Records:
+    """An open file's rows.
+
+    ``columns`` are known beforehand, and ``schema`` of Parquet alone; a row of JSONL brings its own.
+    """
+
+    name: str
+    rows: Iterator[Row]
+    columns: tuple[str, ...] = ()
+    schema: pa.Schema | None = None
+
+
+def format_of(place: str, given: Format | None = None) -> Format:
+    """What a path's suffix says, or else what was given; JSONL for standard input and output."""
+    if place == STANDARD:
+        return given or "jsonl"
+    try:
+        return cast(Format, file_format(Path(place), _SOURCE))
+    except ConfigError as error:
+        if given is None:
+            raise ValueError(
+                f"the suffix of {place!r} does not say its format: give --format csv, tsv, jsonl, "
+                "parquet or conll"
+            ) from error
+        return given
+
+
+@contextmanager
+def open_records(place: str, given_format: Format | None = None) -> Iterator[Records]:
+    """The rows of a file or of standard input. Raises ``ValueError`` where a row cannot be read."""
+    kind = format_of(place, given_format)
+    name = "standard input" if place == STANDARD else place
+    if place != STANDARD and not Path(place).is_file():
+        raise FileNotFoundError(f"there is no file {place}: check its path, or give - for standard input")
+    try:
+        if kind == "parquet":
+            with pq.ParquetFile(_stdin_bytes() if place == STANDARD else place) as file:
+                yield _parquet(file, name)
+            return
+        with _open_text(place) as text:
+            if kind == "jsonl":
+                yield Records(name, _jsonl(text, name))
+            elif kind == "conll":
+                yield _conll(text, name)
+            else:
+                yield _delimited(text, name, "\t" if kind == "tsv" else ",")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{name} is not UTF-8 ({error.reason}): convert it first, such as `iconv -f latin1 -t utf-8`"
+        ) from error
+    except pa.ArrowException as error:
+        raise ValueError(f"{name} is not a readable {kind} file: {error}") from error
+
+
+@contextmanager
+def _open_text(place: str) -> Iterator[TextIO]:
+    if place == STANDARD:
+        yield io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
+    else:
+        with open_text(Path(place), _SOURCE) as text:
+            yield text
+
+
+def _stdin_bytes() -> pa.BufferReader:
+    return pa.BufferReader(sys.stdin.buffer.read())
+
+
+def _parquet(file: pq.ParquetFile, name: str) -> Records:
+    batches = file.iter_batches(batch_size=ROWS_PER_PART)
+    rows = (row for batch in batches for row in batch.to_pylist())
+    return Records(name, rows, tuple(file.schema_arrow.names), file.schema_arrow)
+
+
+def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
+    for number, line in numbered_lines(text, _SOURCE, Path(name)):
+        if not line or line.isspace():
+            continue
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise ValueError(
+                f"{name}: line {number} is no JSON ({error}): write one object a line"
+            ) from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{name}: line {number} is {line:.40}: write one JSON object a line")
+        yield row
+
+
+def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
+    """CSV with quotes, TSV without them; the first line names the columns."""
+    quoted = delimiter == ","
+    reader = csv.reader(
+        text,
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
+        quotechar='"' if quoted else None,
+        strict=True,
+    )
+    columns = tuple(next(reader, []))
+    if len(set(columns)) != len(columns):
+        raise ValueError(f"{name}: its first line names a column twice ({', '.join(columns)}): rename one")
+    return Records(name, _fields(reader, name, columns), columns)
+
+
+def _fields(reader: Any, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
+    while True:
+        line = reader.line_num + 1
+        try:
+            fields = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(f"{name}: line {line} cannot be read ({error}): mend its quotes") from error
+        if fields is None:
+            return
+        if fields and len(fields) != len(columns):
+            raise ValueError(
+                f"{name}: line {line} has {len(fields)} fields, but the first line names {len(columns)} "
+                f"columns ({', '.join(columns)}): mend the line, or quote the field with the comma in it"
+            )
+        if fields:
+            yield dict(zip(columns, fields, strict=True))
+
+
+def _conll(text: TextIO, name: str) -> Records:
+    """Sentences with their words, and with tags where lines have more than one column."""
+    whole = io.StringIO(text.read())
+    lines = (line.split() for _, line in numbered_lines(whole, _SOURCE, Path(name)))
+    first = next((fields for fields in lines if fields and fields[0] not in ("-DOCSTART-", "#")), [])
+    whole.seek(0)
+    if len(first) == 1:
+        return Records(name, _bare_words(whole, name), (WORDS,))
+    return Records(name, _tagged_words(whole, name), (WORDS, TAGS))
+
+
+def _tagged_words(text: TextIO, name: str) -> Iterator[Row]:
+    for sentence in read_conll(text, _SOURCE, Path(name)):
+        if sentence.fault is not None:
+            raise ValueError(
+                f"{name}: the sentence in line {sentence.line} ({sentence.text:.40}) has a word without a "
+                "tag: write a word and its tag a line"
+            )
+        yield {WORDS: sentence.text, TAGS: sentence.label}
+
+
+def _bare_words(text: TextIO, name: str) -> Iterator[Row]:
+    words: list[str] = []
+    for _, line in numbered_lines(text, _SOURCE, Path(name)):
+        if line.strip() and not line.startswith("-DOCSTART-"):
+            words.append(line.strip())
+        elif words:
+            yield {WORDS: words}
+            words = []
+    if words:
+        yield {WORDS: words}
