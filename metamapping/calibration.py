@@ -15,14 +15,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
 from metamapping.solution import Solution
 from metamapping.support import Support
 
-_MAX_ROWS, _MAX_SCORES = 2_000, 2_000_000
+# Enough to judge by: rows, labels that are left out, and scores of all rows (in 64 bits, 16 MB).
+_MAX_ROWS, _MAX_LABELS, _MAX_SCORES = 2_000, 100, 2_000_000
 # How much log τ may part from the learned one before it has cost as much as half a unit of likelihood.
 _SCALE_SPREAD = 0.5
 # What nearness is before any example has been seen, in examples of either kind that it counts for:
@@ -111,50 +111,47 @@ def _boundary(near_labels: np.ndarray, near_none: np.ndarray) -> tuple[float, fl
 def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Leave-one-out scores and their labels; nearness with the own label there, and without it.
 
-    With the hat matrix ``A = H (HᵀH + λI)⁻¹ Hᵀ`` and residuals ``E = Y − H V``, a ridge regression
-    without the rows B leaves them the residuals ``(I − A_BB)⁻¹ E_B``.
+    With ``G = HᵀH + λI``, the hat matrix ``A = H G⁻¹ Hᵀ`` and residuals ``E = Y − H V``, a ridge
+    regression without the rows B leaves them the residuals ``(I − A_BB)⁻¹ E_B``. Of many examples some
+    are taken, of each label alike.
     """
-    num_labels = solution.weights.shape[1]
-    num_items = len(support.features)
-    H = np.concatenate([support.features, np.ones((num_items, 1), np.float32)], axis=1)
+    targets, num_labels = support.targets, solution.weights.shape[1]
+    H = np.concatenate([support.features, np.ones((len(targets), 1), np.float32)], axis=1)
     gram = (H.T @ H).astype(np.float64) + solution.ridge * np.eye(H.shape[1])
-    factor = cholesky(gram, lower=True)
-    share = min(1.0, _MAX_ROWS / num_items, _MAX_SCORES / num_labels / num_items)
-    scores, targets, near_labels, near_none = [], [], [], []
-    rows_left = max(1, int(share * num_items))
-    for label in np.random.default_rng(0).permutation(np.unique(support.targets)):
-        if rows_left <= 0:
-            break
-        block = np.flatnonzero(support.targets == label)
-        Q = solve_triangular(factor, H[block].T, lower=True).T
-        Y = np.full((len(block), num_labels), -1.0 / num_labels)
-        Y[:, label] += 1.0
-        E = Y - solution.scores(support.features[block])
-        rows = np.linspace(0, len(block) - 1, max(1, round(share * len(block)))).astype(int)
-        rows_left -= len(rows)
-        features = support.features[block[rows]]
-        without_one = (Y - E / (1.0 - (Q**2).sum(axis=-1, keepdims=True)))[rows]
-        without_label = (Y - _without_block(Q, E))[rows]
-        without_label[:, label] = -np.inf
-        scores.append(without_one)
-        targets.append(np.full(len(rows), label))
-        near_none.append(nearness(features, without_label, support))
-        if len(block) > 1:
-            near_labels.append(nearness(features, without_one, support, items=block[rows]))
-    none = [np.zeros(0)]
-    return (
-        np.concatenate(scores),
-        np.concatenate(targets),
-        np.concatenate(near_labels or none),
-        np.concatenate(near_none),
-    )
+    inverse = np.linalg.inv(gram)
+    count = min(len(targets), _MAX_ROWS, max(_MAX_LABELS, _MAX_SCORES // num_labels))
+    by_label = np.argsort(targets, kind="stable")
+    rows = by_label[np.linspace(0, len(targets) - 1, count).astype(int)]
+
+    Y = (targets[rows, None] == np.arange(num_labels)) - 1.0 / num_labels
+    E = Y - solution.scores(support.features[rows])
+    hat = (H[rows] @ inverse * H[rows]).sum(axis=-1)
+    scores = Y - E / (1.0 - hat[:, None])
+    is_one_of_many = np.bincount(targets)[targets[rows]] > 1
+    many = rows[is_one_of_many]
+    near_labels = nearness(support.features[many], scores[is_one_of_many], support, items=many)
+
+    near_none = []
+    for label in np.random.default_rng(0).permutation(np.unique(targets[rows]))[:_MAX_LABELS]:
+        mine = rows[targets[rows] == label]
+        block = H[targets == label]
+        without = _scores_without(solution.weights, block, H[mine], gram, inverse, label)
+        without[:, label] = -np.inf
+        near_none.append(nearness(support.features[mine], without, support))
+    return scores, targets[rows], near_labels, np.concatenate(near_none)
 
 
-def _without_block(Q: np.ndarray, E: np.ndarray) -> np.ndarray:
-    """``(I − Q Qᵀ)⁻¹ E``, by whichever side of Q is shorter."""
-    if len(Q) <= Q.shape[1]:
-        left: np.ndarray = np.linalg.solve(np.eye(len(Q)) - Q @ Q.T, E)
-        return left
-    through: np.ndarray = np.linalg.solve(np.eye(Q.shape[1]) - Q.T @ Q, Q.T @ E)
-    found: np.ndarray = E + Q @ through
-    return found
+def _scores_without(
+    V: np.ndarray, B: np.ndarray, mine: np.ndarray, gram: np.ndarray, inverse: np.ndarray, label: int
+) -> np.ndarray:
+    """Scores of ``mine`` without the rows B of one label: ``mine (V − (G − BᵀB)⁻¹ Bᵀ E_B)``."""
+    y = -np.ones(V.shape[1]) / V.shape[1]
+    y[label] += 1.0
+    if len(B) > B.shape[1]:
+        own = (B.T @ B).astype(np.float64)
+        far: np.ndarray = mine @ (V - np.linalg.solve(gram - own, np.outer(B.sum(axis=0), y) - own @ V))
+        return far
+    through = inverse @ B.T  # the same by Woodbury's identity, with as many equations as rows
+    residuals = np.linalg.solve(np.eye(len(B)) - B @ through, y - B @ V)
+    near: np.ndarray = mine @ V - (mine @ through) @ residuals
+    return near
