@@ -197,6 +197,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     from metamapping import publishing
     from metamapping.model_card import model_card
     from metamapping.pictures import learning_curve_png
+    from metamapping.published_folder import FORMAT_VERSION
 
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
@@ -213,7 +214,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     stage = Stage(
         kind="published",
         name=config.name,
-        version=publishing.FORMAT_VERSION,
+        version=FORMAT_VERSION,
         settings=config.model_dump(mode="json", exclude={"home"}),
         upstream=corpus.fingerprints,
     )

@@ -2,11 +2,14 @@
 
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
 from metamapping.checkpoints import model_variables
+from metamapping.published_folder import FORMAT_VERSION
 from metamapping.publishing import read_published
 from metamapping.store import StoreError
 
@@ -24,7 +27,7 @@ def test_a_published_encoder_is_read_back_to_the_bit(published):
 
 
 def test_nothing_in_the_folder_is_code_or_pickle(published):
-    suffixes = {path.suffix for path in published.iterdir()}
+    suffixes = {path.suffix for path in published.rglob("*") if path.is_file()}
     assert suffixes <= {".json", ".safetensors", ".md", ".png", ".txt"}
 
 
@@ -33,12 +36,15 @@ def test_a_missing_folder_is_refused_with_what_to_give(tmp_path):
         read_published(tmp_path / "nothing")
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "encoder.json", "metamapping.json"])
+@pytest.mark.parametrize(
+    "name",
+    ["model.safetensors", "mapping.safetensors", "tokenizer.json", "config.json", "1_Pooling/config.json"],
+)
 def test_one_flipped_bit_is_found_and_named(copy, name):
     data = bytearray((copy / name).read_bytes())
     data[len(data) // 2] ^= 1
     (copy / name).write_bytes(data)
-    with pytest.raises(StoreError, match=f"{name} is missing or not as it was published"):
+    with pytest.raises(StoreError, match=f"{name} is missing or not as it was written"):
         read_published(copy)
 
 
@@ -50,10 +56,22 @@ def test_a_manifest_cannot_name_files_outside_of_the_folder(copy):
         read_published(copy)
 
 
-@pytest.mark.parametrize("name", ["Sequential", "os.system", "BertTextClassifier", ""])
-def test_no_class_but_a_backbone_can_be_named(copy, name):
-    rewrite(copy, "encoder.json", {"class": name, "config": {}})
-    with pytest.raises(StoreError, match="no backbone of KerasHub"):
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model_type": "llama"}, "model_type is 'llama', expected one of bert"),
+        ({"model_type": None}, "model_type is None"),
+        ({"hidden_size": None}, "hidden_size is None, expected a number above 0"),
+        ({"num_hidden_layers": -1}, "num_hidden_layers is -1"),
+        ({"num_hidden_layers": 2}, "there is no bert.encoder.layer.1"),
+        ({"vocab_size": 7}, r"word_embeddings.weight is \(\d+, 32\), expected \(7, 32\)"),
+        ({"hidden_act": "relu"}, "hidden_act is 'relu', but KerasHub's bert has GELU"),
+    ],
+)
+def test_a_configuration_that_does_not_fit_is_refused_with_the_value(copy, changes, message):
+    config = json.loads((copy / "config.json").read_text())
+    rewrite(copy, "config.json", config | changes)
+    with pytest.raises(StoreError, match=message):
         read_published(copy)
 
 
@@ -61,6 +79,17 @@ def test_a_folder_of_another_format_version_is_refused(copy):
     rewrite(copy, "metamapping.json", {"format_version": 99})
     with pytest.raises(StoreError, match="has format version 99"):
         read_published(copy)
+
+
+def test_settings_that_are_none_are_refused(copy):
+    rewrite(copy, "metamapping.json", {"format_version": FORMAT_VERSION, "family": 3})
+    with pytest.raises(StoreError, match="does not hold the settings of this release"):
+        read_published(copy)
+
+
+def test_checking_a_folder_needs_no_tensorflow():
+    code = "import sys, metamapping.published_folder; assert 'tensorflow' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def rewrite(folder, name, value):

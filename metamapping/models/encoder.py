@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
+from safetensors import SafetensorError
 
 from metamapping.config import ConfigError, EncoderSpec, ScratchEncoder
+from metamapping.doors import hugging_face
 from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.label_space import Ragged
+from metamapping.store import StoreError
 
 Tensors = dict[str, tf.Tensor]
 
@@ -147,8 +151,10 @@ def _transformer_layers(backbone: keras.Model) -> list[Any]:
 
 def _pretrained(preset: str) -> keras.Model:
     try:
+        if hugging_face.is_readable(Path(preset)):
+            return hugging_face.read_backbone(Path(preset))
         return keras_hub.models.Backbone.from_preset(preset)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, SafetensorError, StoreError) as error:
         raise ConfigError(
             f"encoder.preset {preset!r} cannot be read: {error}. Expected a local Hugging Face or "
             "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"

@@ -1,0 +1,1 @@
+"""One published folder, many doors: what Hugging Face, sentence-transformers and KerasHub read."""
