@@ -21,7 +21,10 @@ from metamapping.shell.records import ROWS_PER_PART, Row
 if TYPE_CHECKING:
     from metamapping import Mapping
 
-PREDICTION, PROBABILITY, PROBABILITIES = "prediction", "probability", "probabilities"
+PREDICTION = "prediction"
+PROBABILITY = "probability"  # of the predicted label; for ner of each word's
+CONFIDENCE = "confidence"  # that it is right, and the text one of the task: what a threshold is held against
+PROBABILITIES = "probabilities"  # of all labels
 _DIGITS = 6  # of a probability: float32 has no more
 
 
@@ -51,7 +54,9 @@ class Labelling:
         """Names of the columns that rows get."""
         if not self._probabilities:
             return (PREDICTION,)
-        return (PREDICTION, PROBABILITY) if self._fields.is_ner else (PREDICTION, PROBABILITY, PROBABILITIES)
+        if self._fields.is_ner:
+            return PREDICTION, PROBABILITY
+        return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
     def rows(self, rows: Iterator[Row], *, on_progress: Callable[[int], None]) -> Iterator[Row]:
         """Each row with the new columns. Raises ``ValueError`` where it has one of them already."""
@@ -69,16 +74,14 @@ class Labelling:
         texts, pairs = self._fields.texts(part, first=first), self._fields.text_pairs(part, first=first)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if not self._probabilities:
-            yield from ((label,) for label in predicted)
-            return
-        for label, probabilities in zip(
-            predicted, self._mapping.predict_proba(texts, text_pairs=pairs), strict=True
-        ):
-            best = _rounded(probabilities.max(axis=-1))
-            if self._fields.is_ner:
-                yield label, best
-            else:
-                yield label, best, dict(zip(self._mapping.labels, _rounded(probabilities), strict=True))
+            return zip(predicted, strict=True)
+        probabilities = self._mapping.predict_proba(texts, text_pairs=pairs)
+        best = [_rounded(row.max(axis=-1)) for row in probabilities]
+        if self._fields.is_ner:
+            return zip(predicted, best, strict=True)
+        confidence = _rounded(self._mapping.confidence(texts, text_pairs=pairs))
+        named = (dict(zip(self._mapping.labels, _rounded(row), strict=True)) for row in probabilities)
+        return zip(predicted, best, confidence, named, strict=True)
 
 
 def _rounded(probabilities: Any) -> Any:

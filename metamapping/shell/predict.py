@@ -14,11 +14,12 @@ def predict(
     input: Annotated[str, typer.Argument(help="Rows with texts: a file, or - for standard input.")] = "-",
     out: Annotated[str, typer.Option("--out", help="Where the rows go: a file, or - .")] = "-",
     proba: Annotated[
-        bool, typer.Option("--proba", help="Add `probability`, and `probabilities` of all labels.")
+        bool,
+        typer.Option("--proba", help="Add `probability`, `confidence`, and `probabilities` of all labels."),
     ] = False,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", min=0, max=1, help="No label where the best one has less probability."),
+        typer.Option("--threshold", min=0, max=1, help="No label where `confidence` is less."),
     ] = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,

@@ -42,17 +42,15 @@ def write_records(
         if format == "parquet":
             _write_parquet(rows, sink, schema)
             return
-        text = io.TextIOWrapper(sink, "utf-8", newline="", write_through=True)
-        if format == "jsonl":
-            for row in rows:
-                text.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
-        elif format == "conll":
-            for number, row in enumerate(rows, start=1):
-                text.write(_sentence(row, number))
-        else:
-            _write_delimited(rows, text, columns, "\t" if format == "tsv" else ",")
-        text.flush()
-        text.detach()  # standard output stays open
+        with _text(sink) as text:
+            if format == "jsonl":
+                for row in rows:
+                    text.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+            elif format == "conll":
+                for number, row in enumerate(rows, start=1):
+                    text.write(_sentence(row, number))
+            else:
+                _write_delimited(rows, text, columns, "\t" if format == "tsv" else ",")
 
 
 @contextmanager
@@ -70,6 +68,15 @@ def _sink(place: str) -> Iterator[BinaryIO]:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def _text(sink: BinaryIO) -> Iterator[TextIO]:
+    text = io.TextIOWrapper(sink, "utf-8", newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # flushes, and leaves standard output open
 
 
 def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None) -> None:
