@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from metamapping.config import Columns, TaskType
-from metamapping.corpus.sources import class_names, label_text, named
+from metamapping.corpus.sources import class_names, label_text, named, whole_text
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.support import Examples
 
@@ -71,7 +71,7 @@ def read_word_lists(texts: Any) -> list[list[str]]:
     for i, words in enumerate(rows):
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
-    return [list(words) for words in rows]
+    return [[_encodable(word) for word in words] for words in rows]
 
 
 def read_labels(labels: Any) -> list[str]:
@@ -87,7 +87,7 @@ def read_labels(labels: Any) -> list[str]:
             raise ValueError(f"label {i} is {value!r}: expected a string or a number: mend or drop the row")
         if isinstance(value, int | float) != numbered:
             raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one kind of label")
-        read.append(label)
+        read.append(_encodable(label))
     return read
 
 
@@ -104,7 +104,7 @@ def _strings(column: Any, what: str) -> list[str]:
             raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or write what it says")
         if not isinstance(value, str):
             raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
-    return values
+    return [_encodable(value) for value in values]
 
 
 def _tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
@@ -116,7 +116,16 @@ def _tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
         for tag in tags:
             if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
                 raise ValueError(f"text {i} has the tag {tag!r}: tags are O, B-type or I-type")
-    return [list(tags) for tags in labels]
+    return [[_encodable(tag) for tag in tags] for tags in labels]
+
+
+def _encodable(text: str) -> str:
+    """The same text; halves of characters, which JSON may spell (\\ud83d alone), joined or replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return whole_text(text)
+    return text
 
 
 def _is_missing(value: Any) -> bool:

@@ -22,6 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets  # type: ignor
 from sklearn.utils.validation import check_is_fitted, column_or_1d  # type: ignore[import-untyped]
 
 from metamapping.config import readable_label
+from metamapping.corpus.sources import label_text
 from metamapping.mapper import MetaMapper
 
 
@@ -49,7 +50,9 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if len(self.classes_) < 2:
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
         mapper = self.model if isinstance(self.model, MetaMapper) else _opened(str(self.model))
-        labels = [str(label) for label in self.classes_]
+        labels = [str(label_text(label)) for label in self.classes_.tolist()]
+        if len(set(labels)) < len(labels):
+            raise ValueError(f"some labels cannot be told apart: {', '.join(map(repr, self.classes_[:10]))}")
         texts, text_pairs = _columns(X)
         self.mapping_ = mapper.adapt(
             texts,
@@ -70,7 +73,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_is_fitted(self)
         texts, text_pairs = _columns(X)
         place = {label: i for i, label in enumerate(self.mapping_.labels)}
-        order = [place[str(label)] for label in self.classes_]
+        order = [place[str(label_text(label))] for label in self.classes_.tolist()]
         probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
         return probabilities
 

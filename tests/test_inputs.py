@@ -131,3 +131,9 @@ def test_columns_without_a_table_are_refused():
 def test_what_is_no_list_of_words_is_refused_with_its_row(words):
     with pytest.raises(ValueError, match=r"text 1 is .*: for ner a text is a list of words"):
         read_word_lists([["bob"], words])
+
+
+def test_halves_of_characters_are_joined_or_replaced():
+    assert read_texts(["\ud83d\ude42", "a \ud83d"])[0] == ["🙂", "a \ufffd"]
+    assert read_word_lists([["\ud83d"]]) == [["\ufffd"]]
+    assert read_labels(["\ud83d", "b"]) == ["\ufffd", "b"]

@@ -23,7 +23,7 @@ def mapper(published):
     return MetaMapper.from_pretrained(published)
 
 
-@pytest.mark.parametrize("values", [(1, -1), (True, False), (0.0, 1.0), ("a b", "c")], ids=str)
+@pytest.mark.parametrize("values", [(1, -1), (True, False), (0.0, 1.0), ("a b", " c")], ids=str)
 def test_labels_of_any_type_come_back_as_given(mapper, values):
     y = np.array([values[label == "refund"] for label in LABELS])
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
@@ -89,6 +89,7 @@ def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
         (TEXTS, None, "requires y to be passed"),
         (TEXTS, np.linspace(0, 1, 12), "Unknown label type: continuous"),
         (np.array([TEXTS] * 3).T, LABELS, r"X has the shape \(12, 3\): expected one column of texts"),
+        (TEXTS, ["a", " a"] * 6, "cannot be told apart"),
         (TEXTS[:11], LABELS, "11 texts but 12 labels"),
         ([*TEXTS[:11], None], LABELS, "text 11 is missing"),
     ],

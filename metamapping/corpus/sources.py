@@ -187,18 +187,18 @@ def _strings(values: list[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # JSON may spell half a character (\ud83d alone)
-        return pa.array([None if value is None else _whole(value) for value in values], pa.string())
+        return pa.array([None if value is None else whole_text(value) for value in values], pa.string())
 
 
 def _lists(values: list[list[str] | None]) -> pa.Array:
     try:
         return pa.array(values, pa.list_(pa.string()))
     except UnicodeEncodeError:
-        whole = [None if value is None else [_whole(item) for item in value] for value in values]
+        whole = [None if value is None else [whole_text(item) for item in value] for value in values]
         return pa.array(whole, pa.list_(pa.string()))
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """The same text with halves of characters joined, or replaced where they stand alone."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 

@@ -1,0 +1,50 @@
+"""The solution is that of one ridge regression, however many labels there are."""
+
+import resource
+
+import numpy as np
+import pytest
+
+from metamapping import solution
+from metamapping.models.mapping import MetaMapping
+from metamapping.solution import solve
+from metamapping.support import Examples, empty_support
+
+DIM = 8
+
+
+def task(num_labels, per_label):
+    rng = np.random.default_rng(0)
+    targets = np.tile(np.arange(num_labels), per_label)
+    features = rng.normal(size=(len(targets), DIM)).astype(np.float32)
+    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    examples = Examples([""] * len(targets), [""] * len(targets), None)
+    support = empty_support(DIM).plus(examples, features, np.arange(len(targets) + 1), targets)
+    return MetaMapping(DIM), rng.normal(size=(num_labels, DIM)).astype(np.float32), support
+
+
+@pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
+def test_labels_solved_in_blocks_are_solved_alike(per_label, monkeypatch):
+    mapping, names, support = task(7, per_label)
+    whole = solve(mapping, names, np.zeros(7, bool), support)
+    monkeypatch.setattr(solution, "_TARGETS_AT_ONCE", 3 * len(support.features))
+    blocks = solve(mapping, names, np.zeros(7, bool), support)
+    np.testing.assert_allclose(blocks.weights, whole.weights, atol=1e-5)
+
+
+@pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
+def test_prior_and_dual_weights_are_the_weights(per_label):
+    mapping, names, support = task(7, per_label)
+    solved = solve(mapping, names, np.zeros(7, bool), support)
+    H = np.concatenate([support.features, np.ones((len(support.features), 1))], axis=1)
+    for label in range(7):
+        weights = solved.prior[:, label] + H.T @ solved.dual(support, label)
+        np.testing.assert_allclose(weights, solved.weights[:, label], atol=1e-4)
+
+
+def test_thousands_of_labels_take_bounded_memory():
+    mapping, names, support = task(5_000, 6)  # one-hot targets of all would be 600 MB, and then several times
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    solved = solve(mapping, names, np.zeros(5_000, bool), support)
+    assert solved.weights.shape == (DIM + 1, 5_000)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
