@@ -60,6 +60,11 @@ def read_settings(folder: Path) -> Settings:
         raise StoreError(f"{path} does not hold the settings of this release ({error})") from error
 
 
+def read_files(folder: Path) -> list[str]:
+    """The names of a checked folder's files, beside its manifest."""
+    return list(json.loads((folder / MANIFEST).read_bytes())["files"])
+
+
 def _check_version(folder: Path) -> None:
     """Name another format's version before its files are missed."""
     path = folder / SETTINGS
