@@ -1,0 +1,141 @@
+"""Messages: what requests bring and what they are answered, as the OpenAPI document shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from metamapping.config import TaskType
+
+Words = list[str]
+Label = Annotated[str, Field(min_length=1)]
+LabelNames = Annotated[
+    dict[str, Label],
+    Field(description="Readable words for labels that are none, such as `neg`; they say what a label means."),
+]
+
+_EXAMPLES: list[JsonValue] = [
+    {"text": "where is my parcel", "label": "delivery"},
+    {"text": "i want my money back", "label": "refund"},
+]
+
+
+class _Message(BaseModel):
+    """Strict about misspelt keys."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Example(_Message):
+    """A text with its label; for `ner` a list of words with a list of BIO tags."""
+
+    text: str | Words
+    label: Label | list[Label]
+    text_pair: str | None = Field(None, description="The second text of a pair.")
+
+
+class NewTask(_Message):
+    """A task to adapt to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"examples": _EXAMPLES}]})
+
+    examples: list[Example] = Field(min_length=1)
+    label_names: LabelNames = {}
+    task_type: TaskType = "text-classification"
+
+
+class MoreExamples(_Message):
+    """Examples to learn as well; their labels may be new."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"examples": _EXAMPLES[:1]}]})
+
+    examples: list[Example] = Field(min_length=1)
+    label_names: LabelNames = {}
+
+
+class _Texts(_Message):
+    texts: list[str | Words] = Field(description="For `ner` each text is a list of words.")
+    text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
+    threshold: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="A text with less confidence gets `null`; for `ner` a word with a lower probability "
+        "gets `O`.",
+    )
+    probabilities: bool = Field(False, description="Answer probabilities and confidences as well.")
+
+
+class TextsToLabel(_Texts):
+    """Texts to label."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"texts": ["it has not arrived"], "probabilities": True}]}
+    )
+
+
+class ZeroShot(_Texts):
+    """Texts to label, and the labels: nothing else is known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"labels": ["billing", "delivery"], "texts": ["it has not arrived"]}]}
+    )
+
+    labels: list[Label] = Field(min_length=1, description="At least two; for `ner` the entity types.")
+    label_names: LabelNames = {}
+    task_type: TaskType = "text-classification"
+
+
+class Task(BaseModel):
+    """A task of the server."""
+
+    name: str = Field(examples=["orders"])
+    task_type: TaskType
+    labels: list[str] = Field(examples=[["delivery", "refund"]])
+    num_examples: int = Field(examples=[2])
+
+
+class Tasks(BaseModel):
+    """The tasks of the server."""
+
+    tasks: list[Task]
+    damaged: dict[str, str] = Field(
+        description="Tasks on disk that cannot be read, with the reason.", examples=[{}]
+    )
+
+
+class Predictions(BaseModel):
+    """One prediction a text, in order."""
+
+    predictions: list[str | list[str] | None] = Field(
+        description="Labels; for `ner` lists of BIO tags.", examples=[["delivery"]]
+    )
+    labels: list[str] = Field(
+        description="The columns of `probabilities`.", examples=[["delivery", "refund"]]
+    )
+    # A matrix that comes from float32: checking each number would take longer than computing it.
+    probabilities: Any = Field(
+        None,
+        description="A row of each text; for `ner` a row of each word of each text. `null` if not asked for.",
+        json_schema_extra={"type": ["array", "null"], "items": {"type": "array"}},
+        examples=[[[0.9, 0.1]]],
+    )
+    confidences: list[float] | None = Field(
+        None,
+        description="How likely each prediction is right: what `threshold` is held against. `null` if not "
+        "asked for, and for `ner`.",
+        examples=[[0.8]],
+    )
+
+
+class Health(BaseModel):
+    """Whether the server can be asked."""
+
+    status: Literal["loading", "ready"]
+
+
+class Problem(BaseModel):
+    """What happened, what was expected, and how to mend it."""
+
+    detail: str
