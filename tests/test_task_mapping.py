@@ -179,6 +179,43 @@ def test_ner_has_no_single_label_to_explain(mapper):
         mapper.adapt(WORDS, TAGS, task_type="ner").explain("anna")
 
 
+def test_a_text_gets_no_label_where_its_confidence_is_below_the_threshold(mapping):
+    texts = [*TEXTS, *NEW, "zzz", "🙂"]
+    confidence = mapping.confidence(texts)
+    assert confidence.dtype == np.float32
+    assert confidence.min() >= 0
+    assert (confidence <= mapping.predict_proba(texts).max(axis=1) + 1e-6).all()
+    labels = mapping.predict(texts)
+    assert mapping.predict(texts, threshold=0) == labels
+    middle = float(np.median(confidence))
+    expected = [label if sure >= middle else None for label, sure in zip(labels, confidence, strict=True)]
+    assert mapping.predict(texts, threshold=middle) == expected
+    assert None in expected
+
+
+def test_the_examples_themselves_are_nearer_than_texts_of_other_words(mapping):
+    own = mapping.confidence(TEXTS).min()
+    assert (mapping.confidence(["anna lives in paris", "bob works in rome"]) < own).all()
+
+
+def test_zero_shot_confidence_is_the_probability_alone(mapper):
+    mapping = mapper.zero_shot(["delivery", "refund"])
+    np.testing.assert_allclose(mapping.confidence(NEW), mapping.predict_proba(NEW).max(axis=1))
+
+
+def test_words_below_the_threshold_are_outside(mapper):
+    mapping = mapper.adapt(WORDS, TAGS, task_type="ner")
+    assert mapping.predict(WORDS, threshold=0) == mapping.predict(WORDS) == TAGS
+    assert mapping.predict([*WORDS, []], threshold=1) == [["O"] * 4, ["O"] * 4, []]
+    with pytest.raises(ValueError, match="ner has one at each word"):
+        mapping.confidence(WORDS)
+
+
+def test_no_texts_have_no_confidence(mapping):
+    assert mapping.confidence([]).shape == (0,)
+    assert mapping.predict([], threshold=0.5) == []
+
+
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
 def test_a_threshold_is_a_probability(mapping, threshold):
     with pytest.raises(ValueError, match="expected a probability"):
