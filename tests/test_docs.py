@@ -37,6 +37,6 @@ def run_in_shell(block, folder):
 def test_the_shell_session_of_the_readme_runs(desk, published):
     (session,) = [block for block in blocks(README, "console") if "metamapping adapt" in block]
     output = run_in_shell(session.replace("path/to/published", str(published)), desk)
-    assert re.search(r"^324 rows +score", output, flags=re.MULTILINE)
+    assert re.search(r"^322 rows +score", output, flags=re.MULTILINE)
     assert '"text": "it has not arrived", "prediction": ' in output
     assert "saved task" in output

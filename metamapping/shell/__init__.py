@@ -20,6 +20,7 @@ from metamapping.shell.adapt import adapt
 from metamapping.shell.evaluate import evaluate
 from metamapping.shell.inspect import inspect
 from metamapping.shell.predict import predict
+from metamapping.shell.push import push
 from metamapping.shell.serve import serve
 from metamapping.store import StoreError
 
@@ -30,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, serve):
+for command in (adapt, predict, evaluate, inspect, push, serve):
     app.command()(command)
 
 

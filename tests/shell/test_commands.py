@@ -228,6 +228,14 @@ def test_bad_input_ends_with_one_sentence_and_the_exit_code_2(
     assert not (folder / "x").exists()
 
 
+def test_pushing_without_a_token_is_refused_in_one_sentence(published, monkeypatch, capsys):
+    monkeypatch.setattr("metamapping.push.get_token", lambda: None)
+    assert shell("push", published, "team/encoder") == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {published} was not pushed to team/encoder: there is no token"
+    )
+
+
 def test_misspelt_commands_and_options_have_the_exit_code_2(task, capsys):
     assert shell("predicct") == 2
     assert shell("predict", task, "--probability") == 2
