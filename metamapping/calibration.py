@@ -115,6 +115,7 @@ def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndar
     regression without the rows B leaves them the residuals ``(I − A_BB)⁻¹ E_B``. Of many examples some
     are taken, of each label alike.
     """
+    assert solution.ridge is not None
     targets, num_labels = support.targets, solution.weights.shape[1]
     H = np.concatenate([support.features, np.ones((len(targets), 1), np.float32)], axis=1)
     gram = (H.T @ H).astype(np.float64) + solution.ridge * np.eye(H.shape[1])

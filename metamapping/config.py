@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 TaskType = Literal["ner", "sentiment-analysis", "text-classification"]
 Role = Literal["train", "validation", "test"]
+SolverName = Literal["ridge", "plain-ridge", "prototypes", "gradient"]
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 
 _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
@@ -234,6 +235,11 @@ class EpisodeSpec(_Part):
     num_splits: int = Field(6, ge=2, description="Support and query splits of a batch; one is zero-shot.")
     max_shots: int = Field(8, ge=1, description="Most support examples a label.")
     max_ner_words: int = Field(384, ge=16, description="Words of a batch that a NER mapping sees.")
+    query_weights: Literal["alike", "natural"] = Field(
+        "alike",
+        description="What a label's queries count in the loss: `alike`, or as often as the label stands "
+        "in its source (`natural`), where rare labels will be rare in use as well.",
+    )
 
 
 class TrainingSpec(_Part):
@@ -249,6 +255,12 @@ class TrainingSpec(_Part):
     max_gradient_norm: float = Field(1.0, gt=0)
     checkpoint_every_steps: int = Field(25, ge=1, description="A kill loses at most this many steps.")
     jit_compile: bool = Field(False, description="Compile the meta-step with XLA.")
+    solver: SolverName = Field(
+        "ridge",
+        description="How a mapping is computed from examples, in training and in use: `ridge` fits "
+        "the prior's weight and λ to the task, `plain-ridge` takes the learned ones, `prototypes` "
+        "the nearest mean, `gradient` a few inner steps.",
+    )
     source_weights: dict[str, float] = Field(
         default_factory=dict, description="Sampling weight of a source, 1 where nothing is said."
     )

@@ -21,7 +21,8 @@ from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import OUTSIDE, LabelSpace, Ragged
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Encoder
-from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers.support_set import SupportSet, score
 
 Scores = dict[tuple[str, int], list[float]]
 Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
@@ -126,14 +127,9 @@ def _score_texts(
 
     support, support_targets = gather([e.support for e in episodes])
     query, query_targets = gather([e.query for e in episodes])
-    weights = compute_mapping(
-        support,
-        centred_targets(tf.constant(support_targets, tf.int32), mask),
-        support=tf.ones(support_targets.shape, tf.float32),
-        prior=mapping.prior(G),
-        alpha=tf.convert_to_tensor(mapping.alpha),
-        ridge=mapping.ridge,
-    )
+    everything = tf.ones(support_targets.shape, tf.float32)
+    support_set = SupportSet(support, tf.constant(support_targets, tf.int32), everything, mask)
+    weights = mapping.compute_mapping(support_set, mapping.prior(G))
     predicted = tf.argmax(score(query, weights), axis=-1).numpy()
     return [float(accuracy) for accuracy in (predicted == query_targets).mean(axis=-1)]
 
@@ -157,14 +153,11 @@ def _score_sentences(mapping: MetaMapping, space: LabelSpace, features: _Feature
         items.append(features.words[features.index[row]])
         targets.append(slot_of[space.word_labels[row]])
     support_targets = tf.constant(np.concatenate(targets))
-    weights = compute_mapping(
-        tf.constant(features.items[np.concatenate(items)]),
-        centred_targets(support_targets, tf.ones((len(episode.labels) + 1,))),
-        support=tf.ones(support_targets.shape, tf.float32),
-        prior=mapping.prior(G),
-        alpha=tf.convert_to_tensor(mapping.alpha),
-        ridge=mapping.ridge,
-    ).numpy()
+    everything = tf.ones(support_targets.shape, tf.float32)
+    support_items = tf.constant(features.items[np.concatenate(items)])
+    label_mask = tf.ones(len(episode.labels) + 1)
+    support_set = SupportSet(support_items, support_targets, everything, label_mask, is_independent=False)
+    weights = mapping.compute_mapping(support_set, mapping.prior(G)).numpy()
     wanted = {space.labels[c] for c in episode.labels}
     types = [OUTSIDE, *(space.labels[c] for c in episode.labels)]
     gold: set[Span] = set()

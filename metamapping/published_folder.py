@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from metamapping.config import CleaningSpec
+from metamapping.config import CleaningSpec, SolverName
 from metamapping.store import MANIFEST, StoreError, check_files
 
 FORMAT_VERSION = 2
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     feature_dim: int
     max_length_tokens: int
     cleaning: CleaningSpec
+    solver: SolverName
 
 
 def check_published(folder: Path) -> None:

@@ -87,6 +87,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
             feature_dim=model.encoder.dim,
             max_length_tokens=model.max_length_tokens,
             cleaning=model.cleaning,
+            solver=model.mapping.solver,
         )
         write_json(draft / SETTINGS, settings.model_dump(mode="json"))
         cells = [cell.model_dump(mode="json") for cell in provenance.cells]
@@ -110,7 +111,7 @@ def read_published(folder: str | Path) -> PublishedModel:
     settings = read_settings(folder)
     door = keras_alone if settings.family is None else hugging_face
     encoder = Encoder(door.read_backbone(folder))
-    mapping = MetaMapping(encoder.dim)
+    mapping = MetaMapping(encoder.dim, solver=settings.solver)
     path = folder / MAPPING
     assign_variables(_mapping_variables(encoder, mapping), read_safetensors(path), path)
     return PublishedModel(

@@ -44,7 +44,7 @@ class _TaskFile(BaseModel):
     names: list[str]
     model_folder: str
     model_fingerprint: str
-    ridge: float
+    ridge: float | None
     scale: float
     centre: float
     slope: float

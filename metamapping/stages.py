@@ -29,7 +29,16 @@ from metamapping.adjustment import (
     settings_of,
     start_round,
 )
-from metamapping.config import ROLES, ConfigError, EncoderSpec, EvaluationSpec, Role, RunConfig, TrainingSpec
+from metamapping.config import (
+    ROLES,
+    ConfigError,
+    EncoderSpec,
+    EvaluationSpec,
+    Role,
+    RunConfig,
+    SolverName,
+    TrainingSpec,
+)
 from metamapping.convergence import judge
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.shards import read_shards
@@ -308,18 +317,23 @@ def _learner(run: RunFolder, settings: Settings) -> Learner:
     """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
     encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
     return _shared_learner(
-        encoder.model_dump_json(), settings.training.weight_decay, run.corpus.vocabulary_size
+        encoder.model_dump_json(),
+        settings.training.weight_decay,
+        settings.training.solver,
+        run.corpus.vocabulary_size,
     )
 
 
 @functools.lru_cache(maxsize=1)
-def _shared_learner(encoder_json: str, weight_decay: float, vocabulary_size: int) -> Learner:
+def _shared_learner(
+    encoder_json: str, weight_decay: float, solver: SolverName, vocabulary_size: int
+) -> Learner:
     # Stages of one process share the built model and what is compiled for it.
     from metamapping import training
 
     return training.build_learner(
         EncoderSpec.model_validate_json(encoder_json),
-        TrainingSpec(weight_decay=weight_decay),
+        TrainingSpec(weight_decay=weight_decay, solver=solver),
         vocabulary_size=vocabulary_size,
         seed=0,
     )

@@ -164,8 +164,9 @@ def _solved(featurizer: Featurizer, state: TaskState) -> TaskState:
     is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
     solution = solve(mapping, state.name_features, is_outside, support)
     scale = float(mapping.scale)
-    if state.is_ner or not support.num_examples:
-        # Words of one sentence do not stand for one another, and no example is no evidence.
+    if state.is_ner or not support.num_examples or solution.ridge is None:
+        # Words of one sentence do not stand for one another, no example is no evidence, and only a
+        # ridge regression tells what it would be without an example.
         return replace(state, solution=solution, calibration=Calibration(scale))
     return replace(state, solution=solution, calibration=calibrate(solution, support, learned_scale=scale))
 

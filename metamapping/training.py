@@ -2,8 +2,8 @@
 
 One meta-step draws a batch of one source, encodes its texts and label names once, computes a
 mapping in closed form for each of several support/query splits, and back-propagates the queries'
-loss through the solve into encoder and mapping. ``compute_mapping`` (in ``models.mapping``) is the
-inner update, ``update_weights`` the outer one.
+loss through the solve into encoder and mapping. ``MetaMapping.compute_mapping`` is the inner update,
+``update_weights`` the outer one.
 
     learner = build_learner(config.encoder, config.training, vocabulary_size=30522, seed=0)
     report = train_round(learner, spaces, plan, folder=..., on_step=print)
@@ -28,7 +28,8 @@ from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, sample_batch
 from metamapping.models.encoder import Encoder, Tensors, build_backbone
-from metamapping.models.mapping import MetaMapping, centred_targets, compute_mapping, score
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.reports import TrainingReport
 
 
@@ -79,7 +80,7 @@ def build_learner(
     encoder = Encoder(build_backbone(encoder_spec, vocabulary_size=vocabulary_size, seed=seed))
     learner = Learner(
         encoder=encoder,
-        mapping=MetaMapping(encoder.dim),
+        mapping=MetaMapping(encoder.dim, solver=training.solver),
         # Named, since the names stand in checkpoints and Keras numbers unnamed ones by process.
         encoder_optimizer=keras.optimizers.AdamW(weight_decay=training.weight_decay, name="adamw"),
         mapping_optimizer=keras.optimizers.Adam(name="adam"),
@@ -167,18 +168,13 @@ def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.T
 def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
     encoder, mapping = learner.encoder, learner.mapping
-    x = encoder.words(batch) if "word_positions" in batch else encoder.texts(batch)
+    is_ner = "word_positions" in batch
+    x = encoder.words(batch) if is_ner else encoder.texts(batch)
     label_mask, query = batch["label_mask"], batch["query"]
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
-    weights = compute_mapping(
-        x,
-        centred_targets(batch["targets"], label_mask),
-        support=batch["support"],
-        prior=mapping.prior(G),
-        alpha=tf.convert_to_tensor(mapping.alpha),
-        ridge=mapping.ridge,
-    )
-    logits = mapping.scale * score(x, weights) + (label_mask[..., None, :] - 1.0) * 1e9
+    support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
+    weights = mapping.compute_mapping(support, mapping.prior(G))
+    logits = masked_logits(score(x, weights), label_mask, mapping.scale)
     targets = tf.broadcast_to(batch["targets"], tf.shape(query))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     # Items that are no query may have a label outside the split, with a loss of 1e9.

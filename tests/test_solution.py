@@ -1,26 +1,38 @@
-"""The solution is that of one ridge regression, however many labels there are."""
+"""The solution is what the solver gives, in use: one ridge regression, however many labels there are."""
 
 import resource
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from metamapping import solution
 from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.solution import solve
 from metamapping.support import Examples, empty_support
 
 DIM = 8
 
 
-def task(num_labels, per_label):
+def task(num_labels, per_label, solver="ridge"):
     rng = np.random.default_rng(0)
     targets = np.tile(np.arange(num_labels), per_label)
     features = rng.normal(size=(len(targets), DIM)).astype(np.float32)
     features /= np.linalg.norm(features, axis=1, keepdims=True)
     examples = Examples([""] * len(targets), [""] * len(targets), None)
     support = empty_support(DIM).plus(examples, features, np.arange(len(targets) + 1), targets)
-    return MetaMapping(DIM), rng.normal(size=(num_labels, DIM)).astype(np.float32), support
+    return MetaMapping(DIM, solver=solver), rng.normal(size=(num_labels, DIM)).astype(np.float32), support
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_it_is_what_the_solver_gives(solver):
+    mapping, names, support = task(7, 3, solver)
+    vectors = mapping.label_vectors(tf.constant(names), tf.zeros(7), tf.ones(7))
+    items = SupportSet(tf.constant(support.features), tf.constant(support.targets), tf.ones(21), tf.ones(7))
+    expected = mapping.compute_mapping(items, mapping.prior(vectors))
+    solved = solve(mapping, names, np.zeros(7, bool), support)
+    np.testing.assert_allclose(solved.weights, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
@@ -48,3 +60,16 @@ def test_thousands_of_labels_take_bounded_memory():
     solved = solve(mapping, names, np.zeros(5_000, bool), support)
     assert solved.weights.shape == (DIM + 1, 5_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
+
+
+def test_what_examples_add_is_refused_where_it_is_not_known():
+    mapping, names, support = task(7, 3, "prototypes")
+    with pytest.raises(ValueError, match="for the solvers `ridge` and `plain-ridge` alone"):
+        solve(mapping, names, np.zeros(7, bool), support).dual(support, 0)
+
+
+def test_of_many_labels_some_are_fitted_to_with_all_their_examples(monkeypatch):
+    monkeypatch.setattr(solution, "_LABELS_AT_ONCE", 4)
+    some, labels = solution._some(task(9, 3)[2], 9)
+    assert len(labels) == 4
+    np.testing.assert_array_equal(np.bincount(some.targets), [3, 3, 3, 3])

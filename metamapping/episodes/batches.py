@@ -15,13 +15,14 @@ targets             (N,)        int32, label slot of each item
 label_token_ids     (C, 16)     int32, the labels' names; label_padding_mask likewise
 is_outside          (C,)        float32, 1 at the slot of ner's "outside"
 label_mask          (S, C)      float32, labels that take part in a split
-support, query      (S, N)      float32, disjoint
+support, query      (S, N)      float32, disjoint; a query's weight in the loss
 ==================  ==========  =============================================================
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ def pad_tokens(
 
 
 def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
-    """The padded arrays of ``draw``, whose numbers are those of ``space``."""
+    """The padded arrays of ``draw``, whose numbers are those of ``space``; texts in order of length."""
+    draw = _by_length(space, draw)
     if space.is_ner:
         batch, items, targets = _words(space, draw, spec)
         slots = np.concatenate([[-1], draw.labels])
@@ -79,6 +81,8 @@ def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
         assert space.label_of is not None
         targets = slot_of[space.label_of[draw.rows]]
         slots = draw.labels
+        if spec.query_weights == "natural":
+            draw = replace(draw, query=_natural(space, draw, targets))
     num_items = spec.max_ner_words if space.is_ner else spec.num_texts
     batch["targets"] = _fill(targets, (num_items,), np.int32)
     batch["support"] = _fill(draw.support[:, items], (len(draw.support), num_items), np.float32)
@@ -88,6 +92,24 @@ def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
         label_mask = np.concatenate([np.ones((len(label_mask), 1), bool), label_mask], axis=1)
     batch["label_mask"] = _fill(label_mask, (len(label_mask), spec.max_ways), np.float32)
     return batch | label_arrays(space.name_tokens, slots, spec.max_ways)
+
+
+def _natural(space: LabelSpace, draw: Draw, targets: np.ndarray) -> np.ndarray:
+    """Float ``(num_splits, num_texts)``: queries weighted by how often their label stands in the source.
+
+    A split's weights are 1 in the mean.
+    """
+    sizes = np.asarray([len(space.rows_of[c]) for c in draw.labels], float)[targets]
+    counts = np.stack([(draw.query & (targets == slot)).sum(axis=1) for slot in range(len(draw.labels))])
+    weights = draw.query * sizes / np.maximum(counts[targets].T, 1)
+    total = np.maximum(weights.sum(axis=1, keepdims=True), 1e-9)
+    natural: np.ndarray = weights / total * draw.query.sum(axis=1, keepdims=True)
+    return natural
+
+
+def _by_length(space: LabelSpace, draw: Draw) -> Draw:
+    order = np.argsort(space.token_ids.lengths[draw.rows], kind="stable")
+    return replace(draw, rows=draw.rows[order], support=draw.support[:, order], query=draw.query[:, order])
 
 
 def label_arrays(name_tokens: Ragged, slots: np.ndarray, num_labels: int) -> Batch:

@@ -26,6 +26,9 @@ from metamapping.store import StoreError
 
 Tensors = dict[str, tf.Tensor]
 
+# Fewer texts than this are one group: matrix products of a few rows keep no core busy.
+NUM_GROUPS, LEAST_TEXTS = 4, 16
+
 
 class Encoder:
     """A backbone with its features; BERT-like (two-way) and GPT-like (causal) backbones alike."""
@@ -105,9 +108,29 @@ class Encoder:
         features[np.concatenate(spans)] = self._words(batch).numpy()
 
     def _states(self, batch: Tensors) -> tf.Tensor:
-        # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
-        inputs = {name: batch[name] for name in self.backbone.input}
-        return tf.cast(_output(self.backbone(inputs, training=False)), tf.float32)
+        """Float32 ``(B, L, dim)``, zero behind a group's longest text.
+
+        Callers bring texts in order of length, so that a group of neighbours has little padding.
+        """
+        mask = batch["padding_mask"]
+        length = tf.shape(mask)[1]
+        groups = []
+        for rows in _groups(mask):
+            longest = tf.reduce_max(tf.reduce_sum(mask[rows], axis=1))
+            # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
+            inputs = {name: batch[name][rows, :longest] for name in self.backbone.input}
+            states = tf.cast(_output(self.backbone(inputs, training=False)), tf.float32)
+            groups.append(tf.pad(states, [[0, 0], [0, length - longest], [0, 0]]))
+        return tf.concat(groups, axis=0)
+
+
+def _groups(mask: tf.Tensor) -> list[slice]:
+    """Rows that go through the backbone together: a quarter of a training batch, which has a fixed size."""
+    num_texts = mask.shape[0]
+    if num_texts is None or num_texts % NUM_GROUPS or num_texts < LEAST_TEXTS:
+        return [slice(None)]
+    size = num_texts // NUM_GROUPS
+    return [slice(first, first + size) for first in range(0, num_texts, size)]
 
 
 def build_backbone(spec: EncoderSpec, *, vocabulary_size: int, seed: int) -> keras.Model:

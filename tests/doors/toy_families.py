@@ -57,7 +57,9 @@ def publish_trained(family, folder):
     (folder / "encoder").mkdir()
     hugging_face.write_backbone(random_backbone(family), folder / "encoder")
     spec = EncoderSpec(preset=str(folder / "encoder"), max_length_tokens=LENGTH)
-    learner = build_learner(spec, TrainingSpec(), vocabulary_size=VOCABULARY_SIZE, seed=0)
+    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
+    training = TrainingSpec(solver="plain-ridge")
+    learner = build_learner(spec, training, vocabulary_size=VOCABULARY_SIZE, seed=0)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-3
     train(learner)
     return publish(learner, write_tokenizer(family, folder / "tokenizer"), folder / "published")

@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pytest
 
 from metamapping.episodes.batches import build_batch, pad_tokens
 from metamapping.episodes.sampler import sample_batch
@@ -21,11 +24,23 @@ def test_the_second_text_of_a_pair_is_pooled():
     np.testing.assert_array_equal(batch["pool"], batch["segment_ids"])
 
 
+def by_length(space, draw):
+    return np.argsort(space.token_ids.lengths[draw.rows], kind="stable")
+
+
+def test_texts_stand_in_order_of_length():
+    space = text_space()
+    draw = sample_batch(np.random.default_rng(0), [space], {}, EPISODES)
+    lengths = build_batch(space, draw, EPISODES)["padding_mask"].sum(axis=1)[: len(draw.rows)]
+    assert (np.diff(lengths) >= 0).all()
+    assert lengths[0] < lengths[-1]
+
+
 def test_targets_of_texts_are_slots_of_their_labels():
     space = text_space(labels=tuple("abcdef"))
     draw = sample_batch(np.random.default_rng(0), [space], {}, EPISODES)
     batch = build_batch(space, draw, EPISODES)
-    for item, row in enumerate(draw.rows):
+    for item, row in enumerate(draw.rows[by_length(space, draw)]):
         assert draw.labels[batch["targets"][item]] == space.label_of[row]
     assert batch["label_mask"].shape == (EPISODES.num_splits, EPISODES.max_ways)
 
@@ -36,7 +51,7 @@ def test_ner_items_are_words_at_their_first_pieces_with_outside_in_slot_zero():
     batch = build_batch(space, draw, EPISODES)
     flat = batch["token_ids"].reshape(-1)
     item = 0
-    for row in draw.rows:
+    for row in draw.rows[by_length(space, draw)]:
         for word, start in enumerate(space.word_starts[row]):
             if item == EPISODES.max_ner_words:
                 return
@@ -57,3 +72,17 @@ def test_a_sentence_is_wholly_support_or_wholly_query():
             words = slice(5 * i, 5 * i + 5)
             assert batch["support"][split, words].sum() == 5 * draw.support[split, i]
             assert batch["query"][split, words].sum() == 5 * draw.query[split, i]
+
+
+def test_natural_queries_count_as_often_as_their_label_stands_in_the_source():
+    space = text_space(labels=("a", "b"), per_label=12)
+    rare = replace(space, rows_of=(space.rows_of[0], space.rows_of[1][:4]))
+    draw = sample_batch(np.random.default_rng(0), [rare], {}, EPISODES)
+    natural = build_batch(rare, draw, EPISODES.model_copy(update={"query_weights": "natural"}))
+    alike = build_batch(rare, draw, EPISODES)
+    common = draw.labels[natural["targets"]] == 0
+    for weights, query in zip(natural["query"], alike["query"], strict=True):
+        assert weights.sum() == pytest.approx(query.sum(), rel=1e-5)
+        if (query > 0)[common].any() and (query > 0)[~common].any():
+            assert weights[common].sum() == pytest.approx(3 * weights[~common].sum(), rel=1e-5)
+        assert ((weights > 0) == (query > 0)).all()

@@ -1,0 +1,38 @@
+"""Plain ridge: ridge regression in closed form, shrunk towards the learned prior."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from metamapping.models.solvers.support_set import Strengths, SupportSet
+
+
+def plain_ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
+    """Ridge regression on the centred labels with the learned α and λ: ``(..., d + 1, C)``."""
+    return regress(support, support.Y, prior, strengths)
+
+
+def regress(support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
+    """``argmin_V Σ_i ‖h_i V − y_i‖² + λ ‖V − α P‖²``; its columns do not depend on one another.
+
+    That is ``α P + Hᵀ (H Hᵀ + λI)⁻¹ (Y − α H P)``, solved in this dual form, or in the primal where
+    items outnumber features. ``targets``: Y, ``(..., N, columns)``. ``prior``: P, ``(..., d + 1, columns)``.
+    """
+    H, mask = support.H, support.mask[..., None]
+    prior = tf.where(support.is_empty, tf.ones_like(strengths.alpha), strengths.alpha) * prior
+    residual = mask * (targets - tf.matmul(H, prior))
+    if H.shape[-2] <= H.shape[-1]:
+        gram = tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
+        return prior + tf.matmul(H, mask * _solve(gram, residual, strengths.ridge), transpose_a=True)
+    masked = mask * H
+    gram = tf.matmul(masked, masked, transpose_a=True)
+    return prior + _solve(gram, tf.matmul(masked, residual, transpose_a=True), strengths.ridge)
+
+
+def _solve(gram: tf.Tensor, right: tf.Tensor, ridge: tf.Tensor) -> tf.Tensor:
+    """``(gram + λI)⁻¹ right`` by one Cholesky factor."""
+    factor = tf.linalg.cholesky(gram + ridge * tf.eye(gram.shape[-1], dtype=gram.dtype))
+    batch_shape = tf.broadcast_dynamic_shape(tf.shape(factor)[:-2], tf.shape(right)[:-2])
+    factor = tf.broadcast_to(factor, tf.concat([batch_shape, tf.shape(factor)[-2:]], axis=0))
+    right = tf.broadcast_to(right, tf.concat([batch_shape, tf.shape(right)[-2:]], axis=0))
+    return tf.linalg.cholesky_solve(factor, right)

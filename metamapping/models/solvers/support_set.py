@@ -1,0 +1,74 @@
+"""What every solver takes: the items of one or many tasks, and the learned strengths.
+
+Notation: ``d`` features, ``N`` items, ``C`` labels; leading axes are splits or episodes, and
+broadcast. ``H`` is the features with a constant 1 appended, ``(..., N, d + 1)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class SupportSet:
+    """Items with their labels.
+
+    ``features``: ``(..., N, d)``. ``targets``: int ``(..., N)``, label slots. ``mask``: ``(..., N)``,
+    1 for items of the support set. ``label_mask``: ``(..., C)``, 1 for labels of the task.
+    ``is_independent``: false for the words of sentences, of which one says much about the next.
+    """
+
+    features: tf.Tensor
+    targets: tf.Tensor
+    mask: tf.Tensor
+    label_mask: tf.Tensor
+    is_independent: bool = True
+
+    @property
+    def H(self) -> tf.Tensor:
+        """The features with a constant 1: ``(..., N, d + 1)``."""
+        return with_constant(self.features)
+
+    @property
+    def is_empty(self) -> tf.Tensor:
+        """Whether a task has no example: bool ``(..., 1, 1)``."""
+        return tf.logical_not(tf.reduce_any(self.mask > 0, axis=-1))[..., None, None]
+
+    @property
+    def Y(self) -> tf.Tensor:
+        """One-hot labels, centred over the labels of the task: ``(..., N, C)``."""
+        one_hot = tf.one_hot(self.targets, self.label_mask.shape[-1], dtype=self.label_mask.dtype)
+        count = tf.maximum(tf.reduce_sum(self.label_mask, axis=-1, keepdims=True), 1.0)
+        return (one_hot - (1.0 / count)[..., None, :]) * self.label_mask[..., None, :]
+
+
+@dataclass(frozen=True)
+class Strengths:
+    """What is learned about adapting, positive scalars.
+
+    ``alpha``: α, the weight of the prior. ``ridge``: λ. ``scale``: τ, which makes scores logits.
+    ``alpha_spread``, ``ridge_spread``: how far a task's own α and ln λ usually lie from these.
+    """
+
+    alpha: tf.Tensor
+    ridge: tf.Tensor
+    scale: tf.Tensor
+    alpha_spread: tf.Tensor
+    ridge_spread: tf.Tensor
+
+
+def with_constant(features: tf.Tensor) -> tf.Tensor:
+    """``[x, 1]``."""
+    return tf.concat([features, tf.ones_like(features[..., :1])], axis=-1)
+
+
+def score(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """``[x, 1] V``: scores ``(..., N, C)`` of features ``(..., N, d)``."""
+    return tf.matmul(features, weights[..., :-1, :]) + weights[..., -1:, :]
+
+
+def masked_logits(scores: tf.Tensor, label_mask: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
+    """``τ`` times the scores ``(..., N, C)``, with labels outside of the task out of reach."""
+    return scale * scores + (label_mask[..., None, :] - 1.0) * 1e9

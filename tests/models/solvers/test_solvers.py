@@ -1,0 +1,206 @@
+"""Every solver against a closed form, brute force or its own definition."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
+from metamapping.models.solvers.gradient import NUM_STEPS
+from metamapping.models.solvers.ridge import ALPHAS, RIDGE_FACTORS, fit_strengths, leave_one_out
+from metamapping.models.solvers.support_set import score
+
+D, C = 5, 3
+LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0])
+MANY = {"alpha": 0.5, "ridge": 0.7, "scale": 3.0, "alpha_spread": 0.5, "ridge_spread": 1.1}
+
+
+def strengths(**changes):
+    return Strengths(**{name: tf.constant(value, tf.float64) for name, value in (MANY | changes).items()})
+
+
+class Task:
+    """Eight items of three labels, as float64 arrays; ``solve`` runs a solver on them."""
+
+    def __init__(self, count=8, seed=0):
+        rng = np.random.default_rng(seed)
+        self.x = rng.normal(size=(8, D))[:count]
+        self.labels = LABELS[:count].copy()
+        self.prior = rng.normal(size=(D + 1, C))
+
+    def support(self, mask=None, label_mask=(1.0, 1.0, 1.0)):
+        mask = np.ones(len(self.x)) if mask is None else np.asarray(mask, float)
+        return SupportSet(
+            tf.constant(self.x),
+            tf.constant(self.labels, tf.int32),
+            tf.constant(mask),
+            tf.constant(label_mask, tf.float64),
+        )
+
+    def solve(self, solver, mask=None, **changes):
+        weights = SOLVERS[solver](self.support(mask), tf.constant(self.prior), strengths(**changes))
+        return weights.numpy()
+
+    @property
+    def H(self):
+        return np.concatenate([self.x, np.ones((len(self.x), 1))], axis=1)
+
+    @property
+    def Y(self):
+        return np.eye(C)[self.labels] - 1 / C
+
+
+def normal_equations(task, rows=slice(None), *, alpha=0.5, ridge=0.7):
+    H, P = task.H[rows], alpha * task.prior
+    return P + np.linalg.solve(H.T @ H + ridge * np.eye(D + 1), H.T @ (task.Y[rows] - H @ P))
+
+
+@pytest.fixture(params=[4, 8], ids=["dual", "primal"])
+def task(request):
+    return Task(request.param)
+
+
+def test_plain_ridge_solves_the_normal_equations(task):
+    np.testing.assert_allclose(task.solve("plain-ridge"), normal_equations(task), atol=1e-10)
+
+
+def test_leave_one_out_is_what_leaving_each_item_out_gives(task):
+    scores = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+    for r, factor in enumerate(RIDGE_FACTORS):
+        for a, alpha in enumerate(ALPHAS):
+            for i in range(len(task.x)):
+                others = np.flatnonzero(np.arange(len(task.x)) != i)
+                weights = normal_equations(task, others, alpha=alpha, ridge=0.7 * factor)
+                np.testing.assert_allclose(scores[r, a, i], task.H[i] @ weights, atol=1e-8)
+
+
+def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
+    loo = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+    log_weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
+    for r, factor in enumerate(RIDGE_FACTORS):
+        for a, alpha in enumerate(ALPHAS):
+            logits = 3.0 * loo[r, a]
+            chosen = logits[np.arange(len(task.x)), task.labels]
+            likelihood = np.sum(chosen - np.log(np.exp(logits).sum(axis=1)))
+            nearness = -((np.log(factor) / 1.1) ** 2) / 2 - ((alpha - 0.5) / 0.5) ** 2 / 2
+            log_weights[r, a] = likelihood + nearness
+    weights = np.exp(log_weights) / np.sum(np.exp(log_weights))
+    alpha = weights.sum(axis=0) @ ALPHAS
+    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
+    np.testing.assert_allclose(
+        task.solve("ridge"), normal_equations(task, alpha=alpha, ridge=ridge), atol=1e-8
+    )
+
+
+def test_ridge_with_no_spread_is_nearly_the_plain_one(task):
+    narrow = {"alpha_spread": 1e-3, "ridge_spread": 1e-3}
+    np.testing.assert_allclose(task.solve("ridge", **narrow), normal_equations(task), atol=1e-6)
+
+
+def test_a_misleading_prior_counts_less():
+    """The prior calls each label by the next one's place; the items lie where their labels do."""
+    rng = np.random.default_rng(0)
+    task = Task()
+    task.labels = np.repeat([0, 1, 2], 3)
+    task.x = np.eye(D)[task.labels] + 0.5 * rng.normal(size=(9, D))
+    right = np.zeros((D + 1, C))
+    right[:C] = np.eye(C)
+    weights = {}
+    for name, prior in (("right", right), ("wrong", np.roll(right, 1, axis=1))):
+        fitted = fit_strengths(task.support(), tf.constant(prior), strengths(scale=10.0))
+        weights[name] = fitted.alpha.numpy().item()
+    assert weights["wrong"] < 0.2
+    assert weights["right"] > 0.5
+
+
+def test_prototypes_choose_the_nearest_mean(task):
+    queries = np.random.default_rng(1).normal(size=(50, D))
+    means = np.stack([task.x[task.labels == c].mean(axis=0) for c in range(C)])
+    nearest = ((queries[:, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)
+    weights = tf.constant(task.solve("prototypes", alpha=0.0))
+    np.testing.assert_array_equal(score(tf.constant(queries), weights).numpy().argmax(axis=-1), nearest)
+
+
+def test_a_label_without_examples_has_its_prior_alone_among_prototypes():
+    task = Task(2)  # labels 0 and 1
+    np.testing.assert_allclose(task.solve("prototypes")[:, 2], 0.5 * task.prior[:, 2])
+
+
+def test_gradient_steps_are_those_of_the_cross_entropy(task):
+    weights, count = tf.Variable(task.prior), len(task.x)
+    for _ in range(NUM_STEPS):
+        with tf.GradientTape() as tape:
+            logits = 3.0 * tf.matmul(tf.constant(task.H), weights)
+            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(task.labels, logits)
+            loss = tf.reduce_sum(losses)
+        # The loss's gradient has the factor τ, which the step's own rate leaves out.
+        weights.assign_sub(2.0 / (0.7 + 3.0 * count) / 3.0 * tape.gradient(loss, weights))
+    np.testing.assert_allclose(task.solve("gradient"), weights.numpy(), atol=1e-10)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+class TestEverySolver:
+    def test_items_outside_the_support_change_nothing(self, solver, task):
+        mask = np.array([1.0, 1, 1, 0, 1, 0, 0, 1])[: len(task.x)]
+        few = Task()
+        few.prior = task.prior
+        few.x, few.labels = task.x[mask > 0], task.labels[mask > 0]
+        np.testing.assert_allclose(task.solve(solver, mask), few.solve(solver), atol=1e-9)
+
+    def test_without_support_the_mapping_is_the_whole_prior(self, solver, task):
+        weights = task.solve(solver, np.zeros(len(task.x)), alpha=0.1)
+        np.testing.assert_allclose(weights, task.prior, atol=1e-12)
+
+    def test_order_of_examples_does_not_matter(self, solver, task):
+        expected, order = task.solve(solver), np.random.default_rng(1).permutation(len(task.x))
+        task.x, task.labels = task.x[order], task.labels[order]
+        np.testing.assert_allclose(task.solve(solver), expected, atol=1e-9)
+
+    def test_order_of_labels_permutes_the_columns(self, solver, task):
+        expected, order = task.solve(solver), np.array([2, 0, 1])
+        task.prior, task.labels = task.prior[:, order], np.argsort(order)[task.labels]
+        np.testing.assert_allclose(task.solve(solver), expected[:, order], atol=1e-9)
+
+    def test_splits_of_one_batch_do_not_touch_each_other(self, solver, task):
+        masks = np.array([[1.0, 1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 1, 1, 1, 1, 1], [0] * 8])[:, : len(task.x)]
+        support = task.support(masks, np.ones((3, C)))
+        together = SOLVERS[solver](support, tf.constant(task.prior), strengths()).numpy()
+        for split, mask in enumerate(masks):
+            np.testing.assert_allclose(together[split], task.solve(solver, mask), atol=1e-9)
+
+    def test_a_label_outside_of_the_task_changes_nothing(self, solver):
+        """Its prior is zero, as label vectors are where the mask is."""
+        task = Task(5)
+        task.labels = np.array([0, 1, 0, 1, 0])
+        task.prior[:, 2] = 0
+        masked = SOLVERS[solver](
+            task.support(label_mask=(1.0, 1.0, 0.0)), tf.constant(task.prior), strengths()
+        )
+        two = SupportSet(
+            tf.constant(task.x),
+            tf.constant(task.labels, tf.int32),
+            tf.ones(5, tf.float64),
+            tf.ones(2, tf.float64),
+        )
+        expected = SOLVERS[solver](two, tf.constant(task.prior[:, :2]), strengths())
+        np.testing.assert_allclose(masked[:, :2], expected, atol=1e-9)
+
+    def test_identical_texts_with_different_labels_give_finite_equal_scores(self, solver, task):
+        task.x = np.repeat(task.x[:1], len(task.x), axis=0)
+        scores = score(tf.constant(task.x), tf.constant(task.solve(solver, ridge=1e-3))).numpy()
+        assert np.isfinite(scores).all()
+        np.testing.assert_allclose(scores, np.repeat(scores[:1], len(scores), axis=0))
+
+    def test_the_outer_gradient_matches_finite_differences(self, solver, task):
+        mask = np.array([1.0, 1, 0, 1, 0, 1, 1, 0])[: len(task.x)]
+        rates = strengths()
+
+        def loss(alpha, ridge, prior, features):
+            support = task.support(mask)
+            support = SupportSet(features, support.targets, support.mask, support.label_mask)
+            changed = Strengths(alpha, ridge, rates.scale, rates.alpha_spread, rates.ridge_spread)
+            return tf.reduce_sum(score(features, SOLVERS[solver](support, prior, changed)) ** 3)
+
+        values = [rates.alpha, rates.ridge, tf.constant(task.prior), tf.constant(task.x)]
+        theoretical, numerical = tf.test.compute_gradient(loss, values, delta=1e-5)
+        for exact, finite in zip(theoretical, numerical, strict=True):
+            np.testing.assert_allclose(exact, finite, rtol=1e-5, atol=1e-5 * np.abs(numerical[-1]).max())
