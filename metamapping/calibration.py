@@ -23,6 +23,7 @@ from metamapping.support import Support
 
 # Enough to judge by: rows, labels that are left out, and scores of all rows (in 64 bits, 16 MB).
 _MAX_ROWS, _MAX_LABELS, _MAX_SCORES = 2_000, 100, 2_000_000
+_EXAMPLES_AT_ONCE = 4_096
 # How much log τ may part from the learned one before it has cost as much as half a unit of likelihood.
 _SCALE_SPREAD = 0.5
 # What nearness is before any example has been seen, in examples of either kind that it counts for:
@@ -73,11 +74,24 @@ def nearness(
         examples = np.flatnonzero(support.targets == label)
         if len(examples):
             texts = np.flatnonzero(best == label)
-            cosine = features[texts] @ support.features[examples].T
-            if items is not None:
-                cosine[items[texts][:, None] == examples] = -np.inf
-            near[texts] += cosine.max(axis=-1)
+            near[texts] += _most_alike(
+                features[texts], examples, support, None if items is None else items[texts]
+            )
     return near
+
+
+def _most_alike(
+    features: np.ndarray, examples: np.ndarray, support: Support, items: np.ndarray | None
+) -> np.ndarray:
+    """The cosine of the most alike of ``examples`` for each text, some thousands of them at a time."""
+    most = np.full(len(features), -np.inf, np.float32)
+    for first in range(0, len(examples), _EXAMPLES_AT_ONCE):
+        some = examples[first : first + _EXAMPLES_AT_ONCE]
+        cosine = features @ support.features[some].T
+        if items is not None:
+            cosine[items[:, None] == some] = -np.inf
+        most = np.maximum(most, cosine.max(axis=-1))
+    return most
 
 
 def calibrate(solution: Solution, support: Support, *, learned_scale: float) -> Calibration:

@@ -121,3 +121,24 @@ def test_thousands_of_examples_are_judged_by_some_of_them(monkeypatch):
     every = calibrate(solution, support, learned_scale=SCALE)
     assert few.scale == pytest.approx(every.scale, rel=0.3)
     assert few.centre == pytest.approx(every.centre, abs=0.1)
+
+
+def test_nearness_does_not_depend_on_how_examples_are_parted(task, monkeypatch):
+    solution, support, centres, rng = task
+    features, _ = draw(rng, centres, 5)
+    whole = nearness(features, solution.scores(features), support)
+    scores, items = solution.scores(support.features), np.arange(len(support.targets))
+    own = nearness(support.features, scores, support, items=items)
+    monkeypatch.setattr("metamapping.calibration._EXAMPLES_AT_ONCE", 2)
+    np.testing.assert_allclose(nearness(features, solution.scores(features), support), whole, atol=1e-6)
+    parted = nearness(support.features, scores, support, items=items)
+    np.testing.assert_allclose(parted, own, atol=1e-6)
+
+
+def test_examples_of_one_label_alone_are_evidence_enough_not_to_fail():
+    rng = np.random.default_rng(4)
+    features, targets = draw(rng, unit(rng.normal(size=(1, DIM))), 3)
+    prior = rng.normal(size=(DIM + 1, 2)) * 0.1
+    solution = Solution(ridge(features, targets, 2, prior), prior, RIDGE)
+    calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)
+    assert np.isfinite([calibration.scale, calibration.centre, calibration.slope]).all()

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 
 from metamapping import MetaMapper
+from tests.test_mapper import LABELS, TEXTS
 
-TEXTS = [
-    "where is my parcel",
-    "the delivery is late",
-    "i want my money back",
-    "please refund the order",
-]
-LABELS = ["delivery", "delivery", "refund", "refund"]
 MORE = ["the weather in london", "lovely in june", "the lamp is broken"]
 MORE_LABELS = ["weather", "weather", "refund"]
 NEW = ["where is the order", "my money", "june in london"]
