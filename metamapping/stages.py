@@ -204,6 +204,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     if run.published.is_dir():
         return run.published
     from metamapping import publishing
+    from metamapping.doors.families import family_of
     from metamapping.model_card import model_card
     from metamapping.pictures import learning_curve_png
     from metamapping.published_folder import FORMAT_VERSION
@@ -224,12 +225,13 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         kind="published",
         name=config.name,
         version=FORMAT_VERSION,
-        settings=config.model_dump(mode="json", exclude={"home"}),
+        # Where the files lay is nobody's business; their bytes are in the fingerprints.
+        settings=config.model_dump(mode="json", exclude={"home": True, "sources": {"__all__": {"files"}}}),
         upstream=corpus.fingerprints,
     )
-    provenance = publishing.Provenance(
-        stage, cells, model_card(config, history, cells), learning_curve_png(history)
-    )
+    family = family_of(learner.encoder.backbone)
+    card = model_card(config, corpus, history, cells, family=None if family is None else family.model_type)
+    provenance = publishing.Provenance(stage, cells, card, learning_curve_png(history))
     publishing.write_published(run.published, model, provenance)
     return run.published
 
