@@ -10,6 +10,7 @@ refused with the number of its row, and nothing is guessed: a missing text is no
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Map
 from typing import Any, get_args
 
 import numpy as np
@@ -89,6 +90,15 @@ def read_labels(labels: Any) -> list[str]:
             raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one kind of label")
         read.append(_encodable(label))
     return read
+
+
+def read_label_names(label_names: Map[Any, str] | None) -> dict[str, str]:
+    """Readable words by label, the labels written out as ``read_labels`` does."""
+    names = {str(label_text(label)): name for label, name in (label_names or {}).items()}
+    for label, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"label_names has {name!r} for {label!r}: expected the words it is read as")
+    return {label: _encodable(name) for label, name in names.items()}
 
 
 def check_task_type(task_type: str) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 from metamapping.config import Columns, TaskType
 from metamapping.featurizer import Featurizer
-from metamapping.inputs import check_task_type, read_examples, read_labels
+from metamapping.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.publishing import PublishedModel, read_published
 from metamapping.task_mapping import Mapping
 from metamapping.task_state import blank_state, with_examples, with_labels
@@ -47,7 +47,7 @@ class MetaMapper:
         labels: Any = None,
         *,
         text_pairs: Any = None,
-        label_names: Map[str, str] | None = None,
+        label_names: Map[Any, str] | None = None,
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
     ) -> Mapping:
@@ -63,19 +63,21 @@ class MetaMapper:
         """
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
         blank = blank_state(self.featurizer, task_type)
-        return Mapping(self.featurizer, with_examples(self.featurizer, blank, examples, label_names or {}))
+        return Mapping(
+            self.featurizer, with_examples(self.featurizer, blank, examples, read_label_names(label_names))
+        )
 
     def zero_shot(
         self,
         labels: Any,
         *,
-        label_names: Map[str, str] | None = None,
+        label_names: Map[Any, str] | None = None,
         task_type: TaskType = "text-classification",
     ) -> Mapping:
         """The mapping of a task of which only the labels are known (``ner``: the entity types)."""
         check_task_type(task_type)
         blank = blank_state(self.featurizer, task_type)
-        state = with_labels(self.featurizer, blank, read_labels(labels), label_names or {})
+        state = with_labels(self.featurizer, blank, read_labels(labels), read_label_names(label_names))
         return Mapping(self.featurizer, state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:

@@ -24,7 +24,7 @@ import numpy as np
 from metamapping.config import Columns, TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer, parts_of
-from metamapping.inputs import read_examples, read_texts, read_word_lists
+from metamapping.inputs import read_examples, read_label_names, read_texts, read_word_lists
 from metamapping.publishing import read_published
 from metamapping.saved_task import read_task, write_task
 from metamapping.task_state import TaskState, with_examples, without_examples, without_label
@@ -142,7 +142,7 @@ class Mapping:
         labels: Any = None,
         *,
         text_pairs: Any = None,
-        label_names: Map[str, str] | None = None,
+        label_names: Map[Any, str] | None = None,
         columns: Columns | None = None,
     ) -> None:
         """Learn from more examples, as if they had been there from the start; labels may be new.
@@ -152,8 +152,9 @@ class Mapping:
         examples = read_examples(
             texts, labels, text_pairs=text_pairs, task_type=self.task_type, columns=columns
         )
+        names = read_label_names(label_names)
         with self._writing:
-            self._state = with_examples(self._featurizer, self._state, examples, label_names or {})
+            self._state = with_examples(self._featurizer, self._state, examples, names)
 
     def remove(self, indices: Sequence[int] | None = None, *, label: str | None = None) -> None:
         """Forget examples by their numbers, or a label with all its examples.
@@ -164,10 +165,10 @@ class Mapping:
         if (indices is None) == (label is None):
             raise ValueError("give either indices or a label to remove")
         with self._writing:
-            if label is not None:
-                self._state = without_label(self._featurizer, self._state, label)
+            if indices is None:
+                self._state = without_label(self._featurizer, self._state, str(label))
                 return
-            numbers = [int(index) for index in indices or ()]
+            numbers = [int(index) for index in indices]
             for number in numbers:
                 if not 0 <= number < self.num_examples:
                     raise ValueError(f"there is no example {number}: the task has {self.num_examples}")

@@ -63,6 +63,16 @@ def test_label_names_tell_the_encoder_what_a_label_means(mapper):
     assert not np.allclose(plain, named)
 
 
+def test_numbers_as_labels_are_named_by_numbers_too(mapper):
+    numbered = mapper.adapt(TEXTS, [0, 0, 1, 1], label_names={0: "delivery", 1: "refund"})
+    assert numbered.labels == ("0", "1")
+    np.testing.assert_allclose(
+        numbered.predict_proba(TEXTS), mapper.adapt(TEXTS, LABELS).predict_proba(TEXTS), atol=1e-6
+    )
+    with pytest.raises(ValueError, match="label_names has 3 for '1': expected the words it is read as"):
+        mapper.adapt(TEXTS, [0, 0, 1, 1], label_names={1: 3})
+
+
 def test_pairs_are_read_together(mapper):
     mapping = mapper.adapt(
         ["anna lives in paris", "anna lives in paris"],

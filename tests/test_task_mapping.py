@@ -55,7 +55,7 @@ def test_a_label_may_be_named_when_it_is_added(mapper, mapping):
 
 def test_removing_examples_equals_never_having_had_them(mapper, mapping):
     mapping.add(MORE, MORE_LABELS)
-    mapping.remove([0, 6])
+    mapping.remove(np.array([0, 6]))
     assert_same(mapping, mapper.adapt(TEXTS[1:] + MORE[:-1], LABELS[1:] + MORE_LABELS[:-1]))
 
 
