@@ -16,7 +16,7 @@ from metamapping.config import ConfigError, RunConfig
 from metamapping.config_file import describe_settings, read_config
 from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
-from metamapping.stages import check_run
+from metamapping.spaces import check_run
 from metamapping.store import StoreError
 
 

@@ -12,6 +12,7 @@ from flows.adjust_round import adjust_round
 from flows.evaluate_round import evaluate_round
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
+from flows.select_sources import select_sources
 from flows.stage_runs import run_stage
 from flows.train_round import train_round
 from metamapping.config import RunConfig
@@ -25,13 +26,15 @@ from tasks.train import open_training_run
     result_serializer="json",
 )
 def meta_pretraining(config: RunConfig) -> str:
-    """Prepare the corpus, train rounds until the verdict is final, publish the best one.
+    """Prepare the corpus, select sources, train rounds until the verdict is final, publish the best one.
 
     Args:
         config: The whole run: its sources, the encoder to start from, how to train and when to stop.
     """
     corpus = run_stage(prepare_corpus, "prepare", config=config)
     run = {"run_id": open_training_run(config, corpus), "home": config.home}
+    if config.selection.mode != "all":
+        run_stage(select_sources, "select", **run)
     for round in range(1, config.convergence.max_rounds + 1):
         run_stage(train_round, f"train round {round}", round=round, **run)
         run_stage(evaluate_round, f"evaluate round {round}", round=round, **run)

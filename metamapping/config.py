@@ -319,12 +319,12 @@ class ConvergenceSpec(_Part):
 class AdjustmentSpec(_Part):
     """What the loop may change about the training, and how far."""
 
-    moves: list[Literal["average", "regularise", "settle", "without", "shots", "unfreeze"]] = Field(
-        default=["average", "regularise", "settle", "without", "shots", "unfreeze"],
+    moves: list[Literal["average", "without", "settle", "regularise", "shots", "unfreeze"]] = Field(
+        default=["average", "without", "settle", "regularise", "shots", "unfreeze"],
         description="What is tried after a round without a gain, in this order, one move a round, each "
         "where its condition holds: `average` measures the mean of the last good rounds' weights; "
-        "`regularise` raises the weight decay; `settle` lowers the learning rate and gives sources "
-        "that lag more weight; `without` trains without one source; `shots` trains with more or fewer "
+        "`without` trains without one source; `settle` lowers the learning rate and gives sources "
+        "that lag more weight; `regularise` raises the weight decay; `shots` trains with more or fewer "
         "shots; `unfreeze` trains one more layer. Empty: nothing is ever changed.",
     )
     learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")

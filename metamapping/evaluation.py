@@ -95,10 +95,10 @@ def _encode(
     rows = np.unique(np.concatenate(used))
     index = np.full(space.num_rows, -1)
     index[rows] = np.arange(len(rows))
-    starts = None if space.word_starts is None else _take(space.word_starts, rows)
+    starts = None if space.word_starts is None else space.word_starts.take(rows)
     items = encoder.encode(
-        _take(space.token_ids, rows),
-        _take(space.segment_ids, rows),
+        space.token_ids.take(rows),
+        space.segment_ids.take(rows),
         starts,
         on_progress=None if on_progress is None else lambda n: on_progress(space.source, n),
     )
@@ -200,11 +200,3 @@ def _label_vectors(
         names = tf.concat([tf.zeros_like(names[:1]), names], axis=0)
         is_outside[0] = 1.0
     return mapping.label_vectors(names, tf.constant(is_outside), tf.ones(len(is_outside)))
-
-
-def _take(ragged: Ragged, rows: np.ndarray) -> Ragged:
-    """Some rows of a ragged array, in their order."""
-    lengths = ragged.lengths[rows]
-    offsets = np.concatenate([[0], np.cumsum(lengths)])
-    values = np.concatenate([ragged[row] for row in rows]) if len(rows) else ragged.values[:0]
-    return Ragged(values, offsets)

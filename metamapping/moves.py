@@ -44,6 +44,8 @@ LAG = 1.05
 # Training falls where the median source lost more than 5 % of its loss from one round to the next,
 # and has stalled where it lost less than 2 %.
 FALLING, STALLED = 0.95, 0.98
+# Gradients of sources that have nothing to do with each other are orthogonal, within noise.
+AT_ODDS = -0.1
 # More checkpoints reach further back, to worse ones.
 NUM_AVERAGED = 3
 # AdamW takes off `rate · decay` of a weight in a step: at a rate of 3e-5 anything below a tenfold
@@ -86,7 +88,11 @@ class Evidence:
 
 
 def propose(evidence: Evidence) -> Iterator[Move]:
-    """The moves whose conditions hold, in the configured order; after a divergence ``settle`` alone."""
+    """The moves whose conditions hold, in the configured order; after a divergence ``settle`` alone.
+
+    Trials without a source against which nothing speaks come last of all.
+    """
+    suspects = _suspects(evidence)
     for name in evidence.spec.moves:
         if name == "settle":
             yield from _settle(evidence)
@@ -97,11 +103,13 @@ def propose(evidence: Evidence) -> Iterator[Move]:
         elif name == "regularise":
             yield from _regularise(evidence)
         elif name == "without":
-            yield from _without(evidence)
+            yield from (_without(evidence, source) for source in suspects if _is_at_odds(evidence, source))
         elif name == "shots":
             yield from _shots(evidence)
         else:
             yield from _unfreeze(evidence)
+    if "without" in evidence.spec.moves and not evidence.last.verdict.diverged:
+        yield from (_without(evidence, source) for source in suspects if not _is_at_odds(evidence, source))
 
 
 def _average(evidence: Evidence) -> Iterator[Move]:
@@ -155,23 +163,32 @@ def _settle(evidence: Evidence) -> Iterator[Move]:
         yield Move("settle", values, reasons)
 
 
-def _without(evidence: Evidence) -> Iterator[Move]:
-    """For each source a round with next to nothing of it: what that brings says whether it harms.
+def _suspects(evidence: Evidence) -> list[str]:
+    """The sources that may be tried without, the likeliest to harm first.
 
-    First the one whose gradient agrees least with the others'; where none was measured, the one
+    That is the one whose gradient agrees least with the others'; where none was measured, the one
     that lags most, as such a source either needs more, which ``settle`` tries, or is at odds.
     """
-    remaining = remaining_losses(evidence.trained)
-    kept = _kept(evidence)
+    kept, remaining = _kept(evidence), remaining_losses(evidence.trained)
     if len(kept) - 1 < max(2, len(remaining) / 2):
-        return
+        return []
     agreements = mean_agreements(evidence.trained)
-    for source in sorted(kept, key=lambda source: (agreements.get(source, 1.0), -kept[source])):
-        why = f"{evidence.why}: does it harm? {kept[source]:.0%} of its first loss is left"
-        if source in agreements:
-            why += f", its gradient agrees {agreements[source]:+.2f} with the others'"
-        weight = SOURCE_WEIGHT + source
-        yield Move(f"without {source}", {weight: evidence.spec.min_source_weight}, {weight: why})
+    return sorted(kept, key=lambda source: (agreements.get(source, 1.0), -kept[source]))
+
+
+def _is_at_odds(evidence: Evidence, source: str) -> bool:
+    """Whether a step for the source is a step against the others; yes where nothing was measured."""
+    return mean_agreements(evidence.trained).get(source, -1.0) < AT_ODDS
+
+
+def _without(evidence: Evidence, source: str) -> Move:
+    """A round with next to nothing of one source: what that brings says whether the source harms."""
+    agreement = mean_agreements(evidence.trained).get(source)
+    why = f"{evidence.why}: does it harm? {_kept(evidence)[source]:.0%} of its first loss is left"
+    if agreement is not None:
+        why += f", its gradient agrees {agreement:+.2f} with the others'"
+    weight = SOURCE_WEIGHT + source
+    return Move(f"without {source}", {weight: evidence.spec.min_source_weight}, {weight: why})
 
 
 def _shots(evidence: Evidence) -> Iterator[Move]:

@@ -16,9 +16,11 @@ from metamapping.adjustment import Round
 from metamapping.config import TaskType
 from metamapping.intervals import Estimate
 from metamapping.reports import RoundReport, round_accuracy
+from metamapping.selection import Selection
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MEAN_COLOUR = "#1f3b73"
 COLOURS: dict[TaskType, str] = {
@@ -37,12 +39,7 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     """
     if not history:
         raise ValueError("no rounds to draw: judge at least one round first")
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(max(6.4, 1.2 * len(history) + 3), 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
+    figure, axes = _new_figure(max(6.4, 1.2 * len(history) + 3), 4.2)
     reports = [history[0].report.untrained(), *(judged.report for judged in history)]
     _draw_task_types(axes, reports)
     _draw_mean(axes, reports)
@@ -53,6 +50,43 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     axes.set_title(f"{history[-1].verdict.state}: {_first_sentence(history)}", fontsize=9, wrap=True)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
+    return _png(figure)
+
+
+def closeness_png(selection: Selection) -> bytes:
+    """How close each source is to each, as a heat map; the chosen ones are first, in bold.
+
+    Raises ``ValueError`` where no closeness was measured.
+    """
+    if not selection.closeness:
+        raise ValueError("no closeness to draw: it is measured where `selection.mode` is `related`")
+    chosen = selection.chosen
+    first = [*(each.source for each in selection.sources)]
+    names = [*first, *(name for name in selection.names if name not in first)]
+    order = [selection.names.index(name) for name in names]
+    size = 2.5 + 0.3 * len(names)
+    figure, axes = _new_figure(size + 1.2, size)
+    values = [[selection.closeness[i][j] for j in order] for i in order]
+    image = axes.imshow(values, vmin=0.0, vmax=1.0, cmap="viridis")
+    axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(names)), names, fontsize=8)
+    for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        label.set_fontweight("bold" if label.get_text() in chosen else "normal")
+    axes.set_title(f"closeness of sources; bold: the {len(chosen)} that are trained on", fontsize=9)
+    figure.colorbar(image, ax=axes, shrink=0.7)
+    return _png(figure)
+
+
+def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _png(figure: Figure) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=120, metadata={"Software": "metamapping"})
     return png.getvalue()

@@ -94,6 +94,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def tensorboard(self) -> Path:
+        """Folder of the event files that TensorBoard draws."""
+        return self.path / "tensorboard"
+
+    @property
     def published(self) -> Path:
         """The published encoder, once the run has come to its end."""
         return self.path / "published"

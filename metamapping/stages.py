@@ -13,12 +13,11 @@ from the run's own ``run.json``: its id and a round's number are all it needs.
 
 from __future__ import annotations
 
-import functools
-import math
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from metamapping import checkpoints
 from metamapping.adjustment import (
@@ -29,31 +28,24 @@ from metamapping.adjustment import (
     settings_of,
     start_round,
 )
-from metamapping.config import (
-    ROLES,
-    ConfigError,
-    EncoderSpec,
-    EvaluationSpec,
-    Role,
-    RunConfig,
-    SolverName,
-    TrainingSpec,
-)
+from metamapping.closeness import closeness_table, profile_of
+from metamapping.config import ConfigError, Role, RunConfig
 from metamapping.convergence import judge
-from metamapping.corpus.label_counts import count_labels
-from metamapping.corpus.shards import read_shards
-from metamapping.corpus.sources import check_sources
-from metamapping.corpus.tokens import encode_texts, load_tokenizer
-from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
+from metamapping.curves import write_round_curves
+from metamapping.episodes.sampler import SELECT_STREAM
+from metamapping.learners import StepCallback, learner_of, train_learner
+from metamapping.pictures import closeness_png, learning_curve_png
 from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
 from metamapping.runs import Corpus, RunFolder, run_id
+from metamapping.selection import Candidate, Selection, choose, listed, selection_markdown
+from metamapping.spaces import check_label_spaces, read_spaces
 from metamapping.store import Stage
 
 if TYPE_CHECKING:
-    from metamapping.training import Learner
+    pass
 
-StepCallback = Callable[[int, float], None]
 TextsCallback = Callable[[str, int], None]
+SourceCallback = Callable[[int, str], None]
 
 
 def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
@@ -66,43 +58,6 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
         check_label_spaces(config, corpus)
         run.open(config, corpus)
     return run
-
-
-def check_run(config: RunConfig) -> None:
-    """Refuse, before anything runs, sources that cannot be read or have too few examples of a label.
-
-    Raises ``ConfigError``. What only shows after cleaning is refused by ``open_run``.
-    """
-    check_sources(config.home, config.sources)
-    for source in config.sources:
-        counts = count_labels(source)
-        if counts is None:
-            continue
-        for role in ROLES:
-            if source in config.sources_with(role):
-                labels = source.label_roles[role] if source.label_roles else counts
-                of_role = {label: counts[label] for label in labels if label in counts}
-                _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
-
-
-def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
-    """Refuse sources whose labels have too few examples left, before anything is trained."""
-    for role in ROLES:
-        for space in read_spaces(config, corpus, role):
-            _check_enough(space.source, space.counts, role, config.evaluation, space.is_ner)
-
-
-def _check_enough(
-    source: str, counts: Mapping[str, int], role: Role, evaluation: EvaluationSpec, is_ner: bool
-) -> None:
-    shots = max(evaluation.shots)
-    if role == "train":
-        check_enough_examples(source, counts, needed=2, why="1 shot + 1 query")
-    elif is_ner:
-        check_enough_examples(source, counts, needed=shots + 1, why=f"{shots} shots + 1 query")
-    else:
-        needed, why = shots + evaluation.num_queries, f"{shots} shots + {evaluation.num_queries} queries"
-        check_enough_examples(source, counts, needed=needed, why=why)
 
 
 def initialise_stage(run: RunFolder) -> None:
@@ -121,6 +76,28 @@ def initialise_stage(run: RunFolder) -> None:
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 
+def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> Selection:
+    """Which train sources the run trains on; a table and a picture of it stand in the run's folder.
+
+    ``on_source`` is told the number of sources whose closeness has been measured, and the name.
+    """
+    config = run.config
+    names = [(source.name, source.task_type) for source in config.sources_with("train")]
+    if config.selection.mode == "all":
+        return listed(names, [name for name, _ in names])
+    done = run.read_result("selection")
+    if done is not None:
+        return Selection.model_validate(done)
+    if config.selection.mode == "list":
+        selection = listed(names, config.selection.sources)
+    else:
+        selection = _select_related(run, on_source)
+        (run.path / "selection.png").write_bytes(closeness_png(selection))
+    (run.path / "selection.md").write_text(selection_markdown(selection) + "\n", encoding="utf-8")
+    run.write_result("selection", selection.model_dump())
+    return selection
+
+
 def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = None) -> TrainingReport:
     """Train one round from the checkpoint that the history names; ``on_step`` as in ``training``.
 
@@ -136,14 +113,22 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
             f"next to train, not {round}"
         )
     settings = settings_of(Settings.of(run.config), history)
-    learner = _learner(run, settings)
+    learner = learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
     averaged = averaged_rounds(history)
     if averaged:
         checkpoints.load_mean([run.checkpoint(number) for number in averaged], learner)
         report = training_of_mean([history[number - 1].report for number in averaged])
     else:
-        report = _train(run, learner, settings, round, step, on_step)
+        report = train_learner(
+            run,
+            learner,
+            settings,
+            round=round,
+            first_step=step,
+            sources=select_stage(run).chosen,
+            on_step=on_step,
+        )
     state = {
         "round": round,
         "step": step + report.meta_steps,
@@ -195,6 +180,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
     verdict = judge([*(judged.report for judged in history), report], config.convergence)
     adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
+    write_round_curves(run.tensorboard, report)
     run.append_round(judged)
     return judged
 
@@ -206,13 +192,12 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     from metamapping import publishing
     from metamapping.doors.families import family_of
     from metamapping.model_card import model_card
-    from metamapping.pictures import learning_curve_png
     from metamapping.published_folder import FORMAT_VERSION
 
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
-    learner = _learner(run, Settings.of(config))
+    learner = learner_of(run, Settings.of(config))
     checkpoints.load_weights(run.checkpoint(best), learner)
     model = publishing.PublishedModel(
         encoder=learner.encoder,
@@ -230,60 +215,40 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         upstream=corpus.fingerprints,
     )
     family = family_of(learner.encoder.backbone)
-    card = model_card(config, corpus, history, cells, family=None if family is None else family.model_type)
+    card = model_card(
+        _as_trained(run), corpus, history, cells, family=None if family is None else family.model_type
+    )
     provenance = publishing.Provenance(stage, cells, card, learning_curve_png(history))
     publishing.write_published(run.published, model, provenance)
     return run.published
 
 
-def read_spaces(config: RunConfig, corpus: Corpus, role: Role) -> list[LabelSpace]:
-    """The label spaces of all sources that serve ``role``, from their token shards."""
-    tokenizer = load_tokenizer(corpus.tokenizer.path, max_length_tokens=config.encoder.max_length_tokens)
-    tokens = {reference.name: reference for reference in corpus.tokens}
-    return [
-        build_label_space(
-            source,
-            read_shards(tokens[source.name].path),
-            role=role,
-            tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
-        )
-        for source in config.sources_with(role)
-    ]
+def _as_trained(run: RunFolder) -> RunConfig:
+    """The configuration without the train sources that were not selected, for the model card."""
+    chosen = select_stage(run).chosen
+    kept = [each for each in run.config.sources if each.role != "train" or each.name in chosen]
+    return run.config.model_copy(update={"sources": kept})
 
 
-def _train(
-    run: RunFolder,
-    learner: Learner,
-    settings: Settings,
-    round: int,
-    first_step: int,
-    on_step: StepCallback | None,
-) -> TrainingReport:
-    """The meta-steps of a round, from the weights that the learner has."""
-    from metamapping import training
-    from metamapping.agreement import measure_agreements
-    from metamapping.models.encoder import num_frozen_layers
-
+def _select_related(run: RunFolder, on_source: SourceCallback | None) -> Selection:
+    """The train sources most related to the targets, by the untrained encoder's features."""
     config = run.config
-    plan = training.RoundPlan(
-        round=round,
-        seed=config.seed,
-        first_step=first_step,
-        episodes=settings.episodes,
-        training=settings.training,
-    )
-    spaces = read_spaces(config, run.corpus, "train")
-    report = training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step)
-    started, agreements = time.monotonic(), {}
-    if "without" in config.adjustment.moves and math.isfinite(report.loss):
-        agreements = measure_agreements(learner, spaces, plan)
-    return report.model_copy(
-        update={
-            "seconds": report.seconds + time.monotonic() - started,
-            "agreements": agreements,
-            "frozen_layers": num_frozen_layers(learner.encoder.backbone),
-        }
-    )
+    initialise_stage(run)
+    learner = learner_of(run, Settings.of(config))
+    checkpoints.load_weights(run.checkpoint(0), learner)
+    train = read_spaces(config, run.corpus, "train")
+    seen, targets = {space.source for space in train}, config.selection.targets
+    others = [name for name in targets if name not in seen]
+    spaces = [*train, *read_spaces(config, run.corpus, "validation", only=others)]
+    profiles, candidates = [], []
+    for number, space in enumerate(spaces):
+        rng = np.random.default_rng([config.seed, SELECT_STREAM, number])
+        profiles.append(profile_of(learner.encoder, space, rng))
+        is_train = space.source in seen
+        candidates.append(Candidate(space.source, space.task_type, is_train, space.source in targets))
+        if on_source is not None:
+            on_source(number + 1, space.source)
+    return choose(candidates, closeness_table(profiles), config.selection)
 
 
 def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[Cell]:
@@ -291,7 +256,7 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
 
     config = run.config
     # The settings that the round was trained with, so that the learner built for that serves again.
-    learner = _learner(run, settings_of(Settings.of(config), run.read_history()[: max(round, 1) - 1]))
+    learner = learner_of(run, settings_of(Settings.of(config), run.read_history()[: max(round, 1) - 1]))
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)
     scores = evaluation.evaluate(
@@ -313,29 +278,3 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
         for space in spaces
         for shots in config.evaluation.shots
     ]
-
-
-def _learner(run: RunFolder, settings: Settings) -> Learner:
-    """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
-    encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
-    return _shared_learner(
-        encoder.model_dump_json(),
-        settings.training.weight_decay,
-        settings.training.solver,
-        run.corpus.vocabulary_size,
-    )
-
-
-@functools.lru_cache(maxsize=1)
-def _shared_learner(
-    encoder_json: str, weight_decay: float, solver: SolverName, vocabulary_size: int
-) -> Learner:
-    # Stages of one process share the built model and what is compiled for it.
-    from metamapping import training
-
-    return training.build_learner(
-        EncoderSpec.model_validate_json(encoder_json),
-        TrainingSpec(weight_decay=weight_decay, solver=solver),
-        vocabulary_size=vocabulary_size,
-        seed=0,
-    )

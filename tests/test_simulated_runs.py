@@ -47,7 +47,15 @@ def test_a_learner_that_saturates_converges_below_its_noise_floor(seed):
     assert states(judged)[0] == "IMPROVING"
     assert states(judged)[-1] == "CONVERGED"
     assert judged.published_quality > uninterrupted_quality(learner, 0.5, judged) + 0.02
-    assert judged.published_quality > run(learner, 0.5, AS_CONFIGURED).published_quality
+
+
+def test_moves_bring_a_learner_that_saturates_further_than_none():
+    gains = []
+    for seed in range(5):
+        learner = SimulatedLearner(seed=seed)
+        adjusted, left_alone = run(learner, 0.5), run(learner, 0.5, AS_CONFIGURED)
+        gains.append(adjusted.published_quality - left_alone.published_quality)
+    assert np.mean(gains) > 0.01
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -124,4 +132,5 @@ def test_every_run_ends_within_its_bounds_and_explains_itself(learner, rate, max
     assert [r.verdict.is_final for r in judged.history] == [False] * (len(judged.history) - 1) + [True]
     assert all(r.verdict.sentence for r in judged.history)
     assert all(a.why for r in judged.history for a in r.adjustments)
+    assert all(len({a.move for a in r.adjustments} - {""}) <= 1 for r in judged.history)
     assert np.isfinite(judged.published_quality)

@@ -5,7 +5,8 @@ import pytest
 from metamapping.config import ConfigError
 from metamapping.config_file import parse_config
 from metamapping.runs import RunFolder
-from metamapping.stages import check_run, train_stage
+from metamapping.spaces import check_run
+from metamapping.stages import train_stage
 
 
 def configuration(tmp_path, *, rows=12, **sections):

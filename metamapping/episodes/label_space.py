@@ -41,6 +41,12 @@ class Ragged:
         """Number of values of each row, ``(num_rows,)``."""
         return np.diff(self.offsets)
 
+    def take(self, rows: np.ndarray) -> Ragged:
+        """Some of the rows, in the order given."""
+        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
+        values = np.concatenate([self[row] for row in rows]) if len(rows) else self.values[:0]
+        return Ragged(values, offsets)
+
     @classmethod
     def from_arrow(cls, column: pa.ChunkedArray, dtype: type) -> Ragged:
         """The same rows as an Arrow list column, as ``dtype``."""

@@ -1,0 +1,106 @@
+"""Learners: the model of a run, built once a process, and its meta-steps of one round.
+
+learner = learner_of(run, settings)          # of the run's shape; weights from a checkpoint
+report = train_learner(run, learner, settings, round=2, first_step=100, sources=["hotel"])
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+import time
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING
+
+from metamapping import checkpoints
+from metamapping.adjustment import Settings
+from metamapping.config import EncoderSpec, SolverName, TrainingSpec
+from metamapping.curves import TrainingCurve
+from metamapping.reports import TrainingReport
+from metamapping.runs import RunFolder
+from metamapping.spaces import read_spaces
+
+if TYPE_CHECKING:
+    from metamapping.training import Learner, RoundPlan
+
+StepCallback = Callable[[int, float], None]
+
+
+def learner_of(run: RunFolder, settings: Settings) -> Learner:
+    """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
+    encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
+    return _shared_learner(
+        encoder.model_dump_json(),
+        settings.training.weight_decay,
+        settings.training.solver,
+        run.corpus.vocabulary_size,
+    )
+
+
+@functools.lru_cache(maxsize=1)
+def _shared_learner(
+    encoder_json: str, weight_decay: float, solver: SolverName, vocabulary_size: int
+) -> Learner:
+    # Stages of one process share the built model and what is compiled for it.
+    from metamapping import training
+
+    return training.build_learner(
+        EncoderSpec.model_validate_json(encoder_json),
+        TrainingSpec(weight_decay=weight_decay, solver=solver),
+        vocabulary_size=vocabulary_size,
+        seed=0,
+    )
+
+
+def train_learner(
+    run: RunFolder,
+    learner: Learner,
+    settings: Settings,
+    *,
+    round: int,
+    first_step: int,
+    sources: Collection[str],
+    on_step: StepCallback | None = None,
+) -> TrainingReport:
+    """The meta-steps of a round on these train sources, from the weights that the learner has."""
+    from metamapping import training
+    from metamapping.agreement import measure_agreements
+    from metamapping.models.encoder import num_frozen_layers
+
+    config = run.config
+    plan = training.RoundPlan(
+        round=round,
+        seed=config.seed,
+        first_step=first_step,
+        episodes=settings.episodes,
+        training=settings.training,
+    )
+    spaces = read_spaces(config, run.corpus, "train", only=sources)
+    with _curve(run, plan) as curve:
+
+        def on_step_done(step: int, loss: float) -> None:
+            curve.add(loss=loss, learning_rate=float(learner.encoder_optimizer.learning_rate))
+            if on_step is not None:
+                on_step(step, loss)
+
+        report = training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step_done)
+    started, agreements = time.monotonic(), {}
+    if "without" in config.adjustment.moves and math.isfinite(report.loss):
+        agreements = measure_agreements(learner, spaces, plan)
+    return report.model_copy(
+        update={
+            "seconds": report.seconds + time.monotonic() - started,
+            "agreements": agreements,
+            "frozen_layers": num_frozen_layers(learner.encoder.backbone),
+        }
+    )
+
+
+def _curve(run: RunFolder, plan: RoundPlan) -> TrainingCurve:
+    """The curve of a round, with the steps that it had done when it was stopped, if it was."""
+    curve = TrainingCurve(run.tensorboard, round=plan.round, first_step=plan.first_step)
+    partial = checkpoints.latest_partial(run.partial(plan.round))
+    state = None if partial is None else checkpoints.read_state(partial)
+    for _, loss in state["losses"] if state else []:
+        curve.add(loss=loss)
+    return curve

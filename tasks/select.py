@@ -1,0 +1,38 @@
+"""Selecting the sources that a run trains on."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from prefect import task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from metamapping.pictures import closeness_png
+from metamapping.runs import RunFolder
+from metamapping.selection import selection_markdown
+from metamapping.stages import select_stage
+from tasks.progress import show_progress
+
+
+@task(task_run_name="select sources of {run_id}", cache_policy=NO_CACHE, tags=["select"])
+def select(home: str, run_id: str) -> dict[str, Any]:
+    """Choose the train sources and return the selection."""
+    run = RunFolder(home, run_id)
+    total = len(run.config.sources_with("train"))
+    with show_progress("closeness of sources", total=total) as advance:
+        selection = select_stage(run, on_source=lambda done, source: advance(min(done, total), source))
+    create_markdown_artifact(
+        key="selection",
+        markdown=selection_markdown(selection),
+        description=f"The train sources of {run_id}: {len(selection.chosen)} of {total} are trained on",
+    )
+    if selection.closeness:
+        png = base64.b64encode(closeness_png(selection)).decode()
+        create_image_artifact(
+            image_url=f"data:image/png;base64,{png}",
+            key="closeness",
+            description=f"How close the sources of {run_id} are to each other",
+        )
+    return selection.model_dump(mode="json")
