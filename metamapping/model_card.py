@@ -44,8 +44,8 @@ An encoder meta-trained by metamapping: a new language task costs it a few examp
 {untrained}Tokenizer `{tokenizer}`. Texts are cleaned ({cleaners}) and cut to {max_length} tokens.
 
 ## How
-Started from {start}. {num_rounds} rounds, {meta_steps} meta-steps, {seconds:.0f} seconds of training;
-round {best} is published here. {sentence}
+Started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; training: {seconds:.0f} seconds.
+Round {best} is published here. {sentence}
 
 {rounds}
 
@@ -169,6 +169,7 @@ def _eval_result(config: RunConfig, cell: Cell) -> EvalResult:
         task_name=cell.task_type,
         dataset_type=hubs.get(cell.source, cell.source),
         dataset_name=f"{cell.source}, {cell.shots} shots",
+        dataset_config=f"{cell.shots}-shot",  # results of one name and configuration are merged
         metric_type="f1" if cell.task_type == "ner" else "accuracy",
         metric_value=round(float(np.mean(cell.scores)), 4),
     )

@@ -44,12 +44,14 @@ def _reference(name, **counts):
 
 
 def test_the_metadata_is_read_back_by_the_hub_client():
-    data = _card().data
+    report = toy_report(1, {"bank": 0.8}, noise=0.01)
+    zero_shot = report.cells[0].model_copy(update={"shots": 0})
+    data = _card(test=report.model_copy(update={"cells": [zero_shot, *report.cells]})).data
     assert data.library_name == "metamapping"
     assert data.pipeline_tag == "feature-extraction"
     assert {"few-shot", "sentence-transformers", "keras-hub"} <= set(data.tags)
     assert [(r.dataset_name, r.metric_type, r.metric_value) for r in data.eval_results] == [
-        ("bank, 4 shots", "accuracy", pytest.approx(0.8, abs=1e-3))
+        (f"bank, {shots} shots", "accuracy", pytest.approx(0.8, abs=1e-3)) for shots in (0, 4)
     ]
 
 
@@ -113,4 +115,4 @@ def test_a_family_with_one_door_says_which_cannot_be_opened():
 
 
 def test_an_untrained_encoder_is_not_called_trained():
-    assert "round 0, the untrained encoder, is published here" in _card(accuracies=(0.5, 0.5)).text
+    assert "Round 0, the untrained encoder, is published here" in _card(accuracies=(0.5, 0.5)).text
