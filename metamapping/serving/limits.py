@@ -23,7 +23,7 @@ Text = str | list[str]
 
 @dataclass(frozen=True)
 class Limits:
-    """``tasks`` of the server, ``examples`` of a task, ``texts`` to predict in a request, its ``characters``."""
+    """``tasks`` of the server, ``examples`` of a task, ``texts`` and ``characters`` of a request."""
 
     tasks: int = 1_000
     examples: int = 5_000

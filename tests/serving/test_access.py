@@ -1,0 +1,80 @@
+"""Who may ask the server."""
+
+import pytest
+
+from metamapping.serving.access import check_host
+from tests.shell.command import shell
+
+KEY = "a key of these tests"
+
+
+@pytest.fixture(scope="module")
+def unloaded(published, tmp_path_factory):
+    """Makes a client of a server that still loads: access is decided before that."""
+    from fastapi.testclient import TestClient
+
+    from metamapping.serving.app import build_app
+    from metamapping.serving.limits import Limits
+    from metamapping.serving.metrics import Metrics
+    from metamapping.serving.service import Service
+
+    def make(key, base_url="http://127.0.0.1"):
+        service = Service(published, tmp_path_factory.mktemp("tasks"), Limits(), Metrics())
+        return TestClient(build_app(service, key=key), base_url=base_url)
+
+    return make
+
+
+@pytest.mark.parametrize("headers", [{"Authorization": f"Bearer {KEY}"}, {"X-API-Key": KEY}])
+def test_the_right_key_is_let_in(unloaded, headers):
+    assert unloaded(KEY, "http://example.org").get("/metrics", headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-API-Key": ""},
+        {"X-API-Key": KEY[:-1]},
+        {"Authorization": f"Basic {KEY}"},
+        {"X-API-Key": b"\xff"},
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), [("GET", "/tasks"), ("PUT", "/tasks/x"), ("GET", "/metrics")])
+def test_no_key_and_wrong_keys_are_not(unloaded, headers, method, path):
+    answer = unloaded(KEY).request(method, path, headers=headers)
+    assert answer.status_code == 401
+    assert "METAMAPPING_API_KEY" in answer.json()["detail"]
+    assert KEY not in answer.text
+
+
+def test_health_needs_no_key(unloaded):
+    assert unloaded(KEY).get("/health").json() == {"status": "loading"}
+
+
+def test_without_a_key_another_name_for_this_machine_is_refused(unloaded):
+    assert unloaded(None).get("/metrics").status_code == 200
+    assert unloaded(None, "http://localhost:99").get("/metrics").status_code == 200
+    answer = unloaded(None, "http://rebound.example").get("/metrics")
+    assert answer.status_code == 403
+    assert "means the host 'rebound.example'" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org"])
+def test_other_machines_need_a_key(host):
+    with pytest.raises(ValueError, match="lets other machines in, but METAMAPPING_API_KEY is not set"):
+        check_host(host, key=None)
+    check_host(host, key=KEY)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
+def test_this_machine_needs_none(host):
+    check_host(host, key=None)
+
+
+def test_the_command_refuses_before_it_listens(published, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("METAMAPPING_API_KEY", "")
+    assert shell("serve", published, "--host", "0.0.0.0") == 2
+    assert "error: --host 0.0.0.0 lets other machines in" in capsys.readouterr().err
+    assert shell("serve", tmp_path) == 2
+    assert "is no published encoder" in capsys.readouterr().err

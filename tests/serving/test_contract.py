@@ -1,0 +1,66 @@
+"""The application keeps what its OpenAPI document promises, whatever is sent."""
+
+import pytest
+import schemathesis
+from hypothesis import given, settings
+from hypothesis.errors import Unsatisfiable
+from schemathesis.checks import CHECKS, load_all_checks
+from schemathesis.generation import GenerationMode
+
+KEY = "a key of these tests"
+KEYS = {"Authorization": f"Bearer {KEY}", "X-API-Key": KEY}
+load_all_checks()
+# Examples that keep to the schema can still teach nothing (one label alone): these are answered 422.
+EXCLUDED = CHECKS.get_by_names(["positive_data_acceptance"])
+
+
+@pytest.fixture(scope="module")
+def schema(published, tmp_path_factory):
+    from metamapping.serving.app import build_app
+    from metamapping.serving.limits import Limits
+    from metamapping.serving.metrics import Metrics
+    from metamapping.serving.service import Service
+
+    tasks = tmp_path_factory.mktemp("tasks")
+    service = Service(published, tasks, Limits(tasks=20, examples=50), Metrics())
+    service.load()
+    return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY))
+
+
+def check_answers(schema, *, max_examples):
+    """Send what the document allows, and what it does not, to every endpoint."""
+    operations = [result.ok() for result in schema.get_all_operations()]
+    assert len(operations) == 9
+    for operation in operations:
+        for mode in GenerationMode:
+
+            @settings(max_examples=max_examples, deadline=None, derandomize=True, database=None)
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def answers(case):
+                case.call_and_validate(headers=KEYS, excluded_checks=EXCLUDED)
+
+            try:
+                answers()
+            except Unsatisfiable:
+                assert mode is GenerationMode.NEGATIVE  # Without parameters nothing can be wrong.
+
+
+def test_answers_are_as_documented(schema):
+    check_answers(schema, max_examples=10)
+
+
+@pytest.mark.slow
+def test_many_more_answers_are_as_documented(schema):
+    check_answers(schema, max_examples=200)
+
+
+def test_every_answer_is_one_of_the_document_with_an_example(schema):
+    document = schema.raw_schema
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation["summary"], (path, method)
+            for status, answer in operation["responses"].items():
+                assert answer["description"], (path, method, status)
+    messages = document["components"]["schemas"]
+    for name in ("NewTask", "MoreExamples", "TextsToLabel", "ZeroShot"):
+        assert messages[name]["examples"], name

@@ -1,0 +1,196 @@
+"""Every endpoint, and every refusal as one sentence."""
+
+import numpy as np
+import pytest
+
+from metamapping import MetaMapper
+from tests.serving.server import ORDERS
+
+NEW = ["where is the order", "my money"]
+ENTITIES = {
+    "task_type": "ner",
+    "examples": [
+        {"text": ["anna", "lives", "in", "paris"], "label": ["B-PER", "O", "O", "B-LOC"]},
+        {"text": ["bob", "works", "in", "rome"], "label": ["B-PER", "O", "O", "B-LOC"]},
+    ],
+}
+PAIRS = [
+    {"text": "anna lives in paris", "text_pair": "anna lives in paris", "label": "yes"},
+    {"text": "anna lives in paris", "text_pair": "bob works in rome", "label": "no"},
+]
+
+
+@pytest.fixture
+def client(serve):
+    return serve()
+
+
+def test_a_task_answers_as_the_library_does(client, published):
+    assert client.put("/tasks/orders", json=ORDERS).status_code == 201
+    answer = client.post("/tasks/orders/predict", json={"texts": NEW, "probabilities": True}).json()
+
+    texts = [example["text"] for example in ORDERS["examples"]]
+    labels = [example["label"] for example in ORDERS["examples"]]
+    mapping = MetaMapper.from_pretrained(published).adapt(texts, labels)
+    assert answer["predictions"] == mapping.predict(NEW)
+    assert answer["labels"] == list(mapping.labels)
+    np.testing.assert_allclose(answer["probabilities"], mapping.predict_proba(NEW), atol=1e-5)
+    np.testing.assert_allclose(answer["confidences"], mapping.confidence(NEW), atol=1e-5)
+
+
+def test_putting_a_task_again_replaces_it(client):
+    client.put("/tasks/orders", json=ORDERS)
+    answer = client.put("/tasks/orders", json={"examples": PAIRS})
+    assert answer.status_code == 200
+    assert client.get("/tasks/orders").json() == {
+        "name": "orders",
+        "task_type": "text-classification",
+        "labels": ["yes", "no"],
+        "num_examples": 2,
+    }
+
+
+def test_examples_are_added_with_new_labels(client):
+    client.put("/tasks/orders", json=ORDERS)
+    hello = {"text": "hello", "label": "greeting"}
+    answer = client.post("/tasks/orders/examples", json={"examples": [hello]})
+    assert answer.json()["labels"] == ["delivery", "refund", "greeting"]
+    assert answer.json()["num_examples"] == 5
+    answer = client.post("/tasks/orders/predict", json={"texts": ["hello"]})
+    assert answer.json()["predictions"] == ["greeting"]
+
+
+def test_pairs_are_read_together(client):
+    client.put("/tasks/same", json={"examples": PAIRS})
+    asked = {"texts": [pair["text"] for pair in PAIRS], "text_pairs": [pair["text_pair"] for pair in PAIRS]}
+    assert client.post("/tasks/same/predict", json=asked).json()["predictions"] == ["yes", "no"]
+
+
+def test_ner_answers_a_tag_and_a_row_of_probabilities_a_word(client):
+    client.put("/tasks/places", json=ENTITIES)
+    asked = {"texts": [["anna", "works", "in", "rome"], []], "probabilities": True}
+    answer = client.post("/tasks/places/predict", json=asked).json()
+    assert answer["predictions"] == [["B-PER", "O", "O", "B-LOC"], []]
+    assert np.shape(answer["probabilities"][0]) == (4, 3)
+    assert answer["confidences"] is None
+
+
+def test_a_threshold_of_one_leaves_every_label_out(client):
+    client.put("/tasks/orders", json=ORDERS)
+    answer = client.post("/tasks/orders/predict", json={"texts": NEW, "threshold": 1}).json()
+    assert answer["predictions"] == [None, None]
+
+
+def test_zero_shot_keeps_nothing(client):
+    asked = {"texts": NEW, "labels": ["billing", "delivery"]}
+    assert set(client.post("/zero-shot", json=asked).json()["predictions"]) <= {"billing", "delivery"}
+    assert client.get("/tasks").json() == {"tasks": [], "damaged": {}}
+
+
+def test_a_deleted_task_is_gone_from_memory_and_disk(client, tmp_path):
+    client.put("/tasks/orders", json=ORDERS)
+    assert client.delete("/tasks/orders").status_code == 204
+    assert client.get("/tasks/orders").status_code == 404
+    assert list((tmp_path / "tasks").iterdir()) == []
+
+
+def test_metrics_count_requests_texts_and_tasks(client):
+    client.put("/tasks/orders", json=ORDERS)
+    client.get("/no/such/page")
+    lines = client.get("/metrics").text.splitlines()
+    assert 'metamapping_requests_total{method="PUT",route="/tasks/{name}",status="201"} 1.0' in lines
+    assert 'metamapping_requests_total{method="other",route="other",status="404"} 1.0' in lines
+    assert "metamapping_encoded_texts_total 5.0" in lines  # four, and the one of the start
+    assert "metamapping_tasks 1.0" in lines
+
+
+def test_labels_probabilities_and_confidences_take_one_pass(client):
+    client.put("/tasks/orders", json=ORDERS)
+    client.post("/tasks/orders/predict", json={"texts": NEW, "threshold": 0.1, "probabilities": True})
+    assert "metamapping_encoded_texts_total 7.0" in client.get("/metrics").text.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "sentence"),
+    [
+        ("PUT", "/tasks/.hidden", ORDERS, 422, "task name '.hidden': expected 1 to 100 letters"),
+        ("PUT", "/tasks/" + "x" * 101, ORDERS, 422, "choose another name"),
+        ("PUT", "/tasks/a%0A", ORDERS, 422, "choose another name"),
+        ("PUT", "/tasks/..%2F..%2Fx", ORDERS, 404, "there is no PUT"),
+        ("PUT", "/tasks/x", {"examples": ORDERS["examples"][:2]}, 422, "only one label (delivery)"),
+        ("PUT", "/tasks/x", {"examples": []}, 422, "examples is []"),
+        ("PUT", "/tasks/x", {"examples": [{"text": 3, "label": "a"}]}, 422, "examples.0.text is 3"),
+        ("PUT", "/tasks/x", {"example": []}, 422, "examples is missing"),
+        ("PUT", "/tasks/x", {"examples": [*PAIRS, ORDERS["examples"][0]]}, 422, "example 2 has no text_pair"),
+        ("PUT", "/tasks/x", {**ORDERS, "label_names": {"no": "x"}}, 422, "names 'no', which is no label"),
+        ("PUT", "/tasks/x", {"examples": ORDERS["examples"] * 2}, 422, "8 examples, but may have 6"),
+        (
+            "PUT",
+            "/tasks/x",
+            {"examples": [{"text": "y" * 201, "label": "a"}]},
+            422,
+            "202 characters",
+        ),
+        (
+            "POST",
+            "/tasks/orders/examples",
+            {"examples": ORDERS["examples"][:3]},
+            422,
+            "would have 7",
+        ),
+        ("POST", "/tasks/orders/predict", {"texts": ["a"] * 6}, 422, "6 texts, but a request may have 5"),
+        ("POST", "/tasks/orders/predict", {"texts": [["a"]]}, 422, "lists of words are for ner"),
+        ("POST", "/tasks/orders/predict", {"texts": ["a"], "text_pairs": ["b"]}, 422, "leave them out"),
+        ("POST", "/tasks/orders/predict", {"texts": ["a"], "threshold": 2}, 422, "threshold is 2"),
+        ("POST", "/tasks/nothing/predict", {"texts": ["a"]}, 404, "there is no task 'nothing'"),
+        ("POST", "/zero-shot", {"texts": ["a"], "labels": ["b"]}, 422, "only one label (b)"),
+        ("DELETE", "/tasks/nothing", None, 404, "there is no task 'nothing'"),
+        ("GET", "/nowhere", None, 404, "there is no GET '/nowhere': /docs shows"),
+        ("PATCH", "/tasks/orders", None, 405, "there is no PATCH"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_sentence(client, method, path, body, status, sentence):
+    client.put("/tasks/orders", json=ORDERS)
+    answer = client.request(method, path, json=body)
+    assert answer.status_code == status
+    assert sentence in answer.json()["detail"]
+
+
+def test_a_body_that_is_no_json_or_too_long_is_refused(client):
+    headers = {"content-type": "application/json"}
+    broken = client.put("/tasks/x", content=b'{"examples": [', headers=headers)
+    assert broken.status_code == 422
+    assert "the body is no JSON" in broken.json()["detail"]
+    too_long = client.put("/tasks/x", content=(b" " * 65_536 for _ in range(20)), headers=headers)
+    assert too_long.status_code == 413
+    assert "the body has more than 1049776 bytes" in too_long.json()["detail"]
+
+
+@pytest.mark.parametrize("text", ["", "\x00", "🙂", "half a pair: \\ud800"])
+def test_any_text_has_a_label(client, text):
+    client.put("/tasks/orders", json=ORDERS)
+    body = f'{{"texts": ["{text}"]}}' if "\\" in text else None
+    if body is None:
+        answer = client.post("/tasks/orders/predict", json={"texts": [text]})
+    else:
+        headers = {"content-type": "application/json"}
+        answer = client.post("/tasks/orders/predict", content=body, headers=headers)
+    assert answer.json()["predictions"][0] in ("delivery", "refund")
+
+
+def test_one_task_too_many_is_refused(client):
+    for name in ("a", "b", "c"):
+        client.put(f"/tasks/{name}", json=ORDERS)
+    answer = client.put("/tasks/d", json=ORDERS)
+    assert answer.status_code == 409
+    assert "there are 3 tasks" in answer.json()["detail"]
+    assert client.put("/tasks/a", json=ORDERS).status_code == 200
+
+
+def test_a_server_that_loads_says_so(serve):
+    client = serve(load=False)
+    assert client.get("/health").status_code == 503
+    answer = client.get("/tasks")
+    assert answer.status_code == 503
+    assert "still loading" in answer.json()["detail"]
+    assert int(answer.headers["retry-after"]) > 0

@@ -1,0 +1,57 @@
+"""A real server: a process that listens, is asked by many, and ends when told to."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.serving.server import ORDERS
+
+CLIENTS = 50
+REQUESTS_OF_EACH = 10
+
+
+@pytest.mark.slow
+def test_fifty_clients_at_once_are_answered_without_an_error(start):
+    server = start()
+    assert server.wait_for(200, 503) == 503, "it listens before it has loaded"
+    server.wait_for(200)
+    assert server.http.put("/tasks/orders", json=ORDERS).status_code == 201
+    body = {"texts": ["where is the order", "my money"]}
+    expected = server.http.post("/tasks/orders/predict", json=body).json()
+
+    def ask(client):
+        with httpx.Client(base_url=server.url, timeout=60) as http:
+            for number in range(REQUESTS_OF_EACH):
+                if client % 10 == 0 and number % 5 == 0:
+                    assert http.put(f"/tasks/of-{client}", json=ORDERS).status_code in (200, 201)
+                answer = http.post("/tasks/orders/predict", json=body)
+                assert answer.status_code == 200
+                assert answer.json() == expected
+        return REQUESTS_OF_EACH
+
+    with ThreadPoolExecutor(CLIENTS) as threads:
+        assert sum(threads.map(ask, range(CLIENTS))) == CLIENTS * REQUESTS_OF_EACH
+    assert len(server.http.get("/tasks").json()["tasks"]) == 6
+    assert server.end() == -signal.SIGTERM
+
+
+@pytest.mark.slow
+def test_a_killed_server_keeps_its_tasks(start):
+    server = start(METAMAPPING_API_KEY="of these tests")
+    server.wait_for(200)
+    headers = {"X-API-Key": "of these tests"}
+    assert server.http.put("/tasks/orders", json=ORDERS).status_code == 401
+    assert server.http.put("/tasks/orders", json=ORDERS, headers=headers).status_code == 201
+    server.kill()
+    again = start("--host", "127.0.0.1")
+    again.wait_for(200)
+    assert again.http.get("/tasks/orders").json()["num_examples"] == 4
+
+
+@pytest.mark.slow
+def test_a_server_can_be_ended_while_it_loads(start):
+    server = start()
+    server.wait_for(503)
+    assert server.end() == -signal.SIGTERM

@@ -1,0 +1,63 @@
+"""Tasks on disk: found again, and damaged ones told apart."""
+
+import shutil
+
+from tests.serving.server import ORDERS
+
+
+def test_tasks_are_found_again_after_a_restart(serve):
+    first = serve()
+    first.put("/tasks/orders", json=ORDERS)
+    first.post("/tasks/orders/examples", json={"examples": [{"text": "hello", "label": "greeting"}]})
+    asked = {"texts": ["the parcel", "hello you"], "probabilities": True}
+    answer = first.post("/tasks/orders/predict", json=asked).json()
+    assert serve().post("/tasks/orders/predict", json=asked).json() == answer
+
+
+def test_a_damaged_task_is_named_and_the_others_are_served(serve, tmp_path):
+    client = serve()
+    client.put("/tasks/orders", json=ORDERS)
+    client.put("/tasks/parcels", json=ORDERS)
+    (tmp_path / "tasks" / "orders" / "mapping.safetensors").write_bytes(b"not any more")
+
+    client = serve()
+    tasks = client.get("/tasks").json()
+    assert [task["name"] for task in tasks["tasks"]] == ["parcels"]
+    assert "mapping.safetensors is missing or not as it was written" in tasks["damaged"]["orders"]
+    answer = client.post("/tasks/orders/predict", json={"texts": ["a"]})
+    assert answer.status_code == 409
+    assert "put it again, or delete it" in answer.json()["detail"]
+
+    assert client.put("/tasks/orders", json=ORDERS).status_code == 200
+    assert client.post("/tasks/orders/predict", json={"texts": ["a"]}).status_code == 200
+    assert client.get("/tasks").json()["damaged"] == {}
+
+
+def test_a_damaged_task_can_be_deleted(serve, tmp_path):
+    serve().put("/tasks/orders", json=ORDERS)
+    (tmp_path / "tasks" / "orders" / "task.json").unlink()
+    client = serve()
+    assert client.delete("/tasks/orders").status_code == 204
+    assert client.get("/tasks").json() == {"tasks": [], "damaged": {}}
+
+
+def test_folders_that_are_no_tasks_are_left_alone(serve, tmp_path):
+    (tmp_path / "tasks" / "letters").mkdir(parents=True)
+    (tmp_path / "tasks" / "letters" / "dear.txt").write_text("you")
+    client = serve()
+    assert client.get("/tasks").json() == {"tasks": [], "damaged": {}}
+    assert client.delete("/tasks/letters").status_code == 404
+    assert client.put("/tasks/letters", json=ORDERS).status_code == 422
+    assert (tmp_path / "tasks" / "letters" / "dear.txt").read_text() == "you"
+
+
+def test_what_cannot_be_written_is_not_known_either(serve, tmp_path):
+    client = serve()
+    client.put("/tasks/orders", json=ORDERS)
+    tasks = tmp_path / "tasks"
+    shutil.move(tasks, tmp_path / "kept")
+    tasks.write_text("a file where the folder was")
+    answer = client.put("/tasks/parcels", json=ORDERS)
+    assert answer.status_code == 507
+    assert "could not be written" in answer.json()["detail"]
+    assert client.get("/tasks/parcels").status_code == 404
