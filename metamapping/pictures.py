@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from metamapping.adjustment import Round
+from metamapping.comparison import Comparison
 from metamapping.config import TaskType
 from metamapping.intervals import Estimate
 from metamapping.reports import RoundReport, round_accuracy
@@ -74,6 +75,28 @@ def closeness_png(selection: Selection) -> bytes:
         label.set_fontweight("bold" if label.get_text() in chosen else "normal")
     axes.set_title(f"closeness of sources; bold: the {len(chosen)} that are trained on", fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.7)
+    return _png(figure)
+
+
+def comparison_png(comparison: Comparison) -> bytes:
+    """How much better the second run is, with its 95 % interval: means first, then each source."""
+    rows = comparison.measured
+    figure, axes = _new_figure(7.5, 1.6 + 0.28 * len(rows))
+    for height, row in enumerate(reversed(rows)):
+        estimate = row.difference
+        arms = [[estimate.mean - estimate.low], [estimate.high - estimate.mean]]
+        axes.errorbar(
+            [estimate.mean],
+            [height],
+            xerr=arms,
+            color=MEAN_COLOUR if row.what.startswith("all ") else "#777777",
+            marker="o" if row.is_paired else "s",
+            capsize=3,
+        )
+    axes.axvline(0.0, color="black", linewidth=0.8, linestyle=":")
+    axes.set_yticks(range(len(rows)), [f"{row.what} ({row.role})" for row in reversed(rows)], fontsize=8)
+    axes.set_xlabel("second less first; squares: not the same episodes", fontsize=8)
+    axes.set_title(f"first: {comparison.first}\nsecond: {comparison.second}", fontsize=8, loc="left")
     return _png(figure)
 
 

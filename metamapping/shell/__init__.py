@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import typer
 
 from metamapping.shell.adapt import adapt
+from metamapping.shell.compare import compare
 from metamapping.shell.evaluate import evaluate
 from metamapping.shell.inspect import inspect
 from metamapping.shell.predict import predict
@@ -31,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, push, serve):
+for command in (adapt, predict, evaluate, inspect, compare, push, serve):
     app.command()(command)
 
 

@@ -1,0 +1,31 @@
+"""Comparing two runs."""
+
+from __future__ import annotations
+
+import base64
+
+from prefect import task
+from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from metamapping.comparison import compare_runs
+from metamapping.pictures import comparison_png
+from metamapping.runs import RunFolder
+
+
+@task(task_run_name="compare {first} and {second}", cache_policy=NO_CACHE, tags=["compare"])
+def compare(home: str, first: str, second: str) -> str:
+    """Compare two runs, show table and picture, and return the verdict's sentence."""
+    comparison = compare_runs(RunFolder(home, first), RunFolder(home, second))
+    create_markdown_artifact(
+        key="comparison",
+        markdown=comparison.markdown(),
+        description=f"{first} and {second}: {comparison.sentence}",
+    )
+    png = base64.b64encode(comparison_png(comparison)).decode()
+    create_image_artifact(
+        image_url=f"data:image/png;base64,{png}",
+        key="comparison-picture",
+        description=f"{second} against {first}",
+    )
+    return comparison.sentence
