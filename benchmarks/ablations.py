@@ -1,0 +1,112 @@
+"""What each part of the learner is worth: one task solved in several ways from the same examples.
+
+rows = solve_ways(untrained, trained, task)     # {"trained": predictions, "logistic regression": …}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+from sklearn.linear_model import LogisticRegression
+
+from metamapping.checkpoints import load_weights
+from metamapping.episodes.batches import label_arrays
+from metamapping.episodes.label_space import LabelSpace
+from metamapping.models.solvers import SOLVERS, SupportSet
+from metamapping.models.solvers.support_set import score
+from metamapping.runs import RunFolder
+from metamapping.training import Learner, build_learner
+
+WAYS = (
+    "meta-trained",
+    "… without label names",
+    "… prototypes instead of ridge",
+    "… learned strengths, not fitted",
+    "untrained encoder, same closed form",
+    "untrained encoder, logistic regression",
+)
+
+
+def read_learner(run: RunFolder, round: int) -> Learner:
+    """The learner of a run at the end of a round; round 0 is the untrained one."""
+    config = run.config
+    learner = build_learner(
+        config.encoder, config.training, vocabulary_size=run.corpus.vocabulary_size, seed=config.seed
+    )
+    load_weights(run.checkpoint(round), learner)
+    return learner
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A source's texts and label names, as one learner sees them."""
+
+    learner: Learner
+    items: np.ndarray  # (num_rows, d)
+    names: tf.Tensor  # (num_labels, d)
+
+    @classmethod
+    def of(cls, learner: Learner, space: LabelSpace) -> Encoded:
+        """Encode all texts of a label space."""
+        arrays = label_arrays(space.name_tokens, np.arange(len(space.labels)), len(space.labels))
+        names = learner.encoder.names({key: tf.constant(value) for key, value in arrays.items()})
+        return cls(learner, learner.encoder.encode(space.token_ids, space.segment_ids), names)
+
+    def predict(
+        self, labels: np.ndarray, support: SupportSet, queries: np.ndarray, *, solver: str, named: bool = True
+    ) -> np.ndarray:
+        """Label slots of the queries, ``(num_queries,)``."""
+        mapping, count = self.learner.mapping, len(labels)
+        vectors = mapping.label_vectors(tf.gather(self.names, labels), tf.zeros(count), tf.ones(count))
+        prior = mapping.prior(vectors) * float(named)
+        weights = SOLVERS[solver](support, prior, mapping.strengths)
+        slots: np.ndarray = score(tf.constant(queries), weights).numpy().argmax(axis=-1)
+        return slots
+
+
+def solve_ways(
+    untrained: Encoded,
+    trained: Encoded,
+    *,
+    labels: np.ndarray,
+    support: np.ndarray,
+    targets: np.ndarray,
+    queries: np.ndarray,
+    query_items: tuple[np.ndarray, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """Predicted slots of the queries, by way.
+
+    ``support``, ``queries``: rows of the space. ``targets``: slots of the support's labels.
+    ``query_items``: features of the queries by either learner, where they are rows of another space.
+    """
+    features = [each.items[support] for each in (untrained, trained)]
+    asked = query_items or (untrained.items[queries], trained.items[queries])
+    sets = [_support_set(x, targets, len(labels)) for x in features]
+    regression = LogisticRegression(max_iter=1_000).fit(features[0], targets)
+    solved = [
+        trained.predict(labels, sets[1], asked[1], solver="ridge"),
+        trained.predict(labels, sets[1], asked[1], solver="ridge", named=False),
+        trained.predict(labels, sets[1], asked[1], solver="prototypes"),
+        trained.predict(labels, sets[1], asked[1], solver="plain-ridge"),
+        untrained.predict(labels, sets[0], asked[0], solver="ridge"),
+        regression.predict(asked[0]),
+    ]
+    return dict(zip(WAYS, solved, strict=True))
+
+
+def markdown(rows: dict[str, Sequence[str]], columns: Sequence[str]) -> str:
+    """A table with a row a way."""
+    lines = ["| way | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
+    return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
+
+
+def _support_set(features: np.ndarray, targets: np.ndarray, num_labels: int) -> SupportSet:
+    return SupportSet(
+        tf.constant(features),
+        tf.constant(targets, tf.int32),
+        tf.ones(len(targets)),
+        tf.ones(num_labels),
+    )

@@ -1,0 +1,180 @@
+"""WNUT17 and GUM from the published 1- and 5-shot support sets: entity F1, mean of ten.
+
+    METAMAPPING_DATA=path/to/data python -m benchmarks.entities
+
+Meta-trained on named entities of other sources, the round chosen on CrossNER music. Each support set is
+adapted to, then the whole test file predicted: micro-F1 of whole entities.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablations import markdown, read_learner
+from benchmarks.real_run import packaged_encoder, run_flow
+from metamapping import MetaMapper
+from metamapping.config import RunConfig
+from metamapping.config_file import parse_config
+from metamapping.evaluation import entity_f1, entity_spans
+from metamapping.publishing import PublishedModel
+from metamapping.runs import RunFolder
+
+Sentences = list[tuple[list[str], list[str]]]
+
+CROSSNER = ("ai", "literature", "politics", "science")
+NAMES = {
+    "programlang": "programming language",
+    "literarygenre": "literary genre",
+    "politicalparty": "political party",
+    "chemicalcompound": "chemical compound",
+    "astronomicalobject": "astronomical object",
+    "chemicalelement": "chemical element",
+    "academicjournal": "academic journal",
+    "musicalartist": "musical artist",
+    "musicalinstrument": "musical instrument",
+    "musicgenre": "music genre",
+    "PER": "person",
+    "LOC": "location",
+    "ORG": "organization",
+    "MISC": "other name",
+    "DocumentReference": "document reference",
+    "MilitaryPlatform": "military platform",
+    "creative-work": "creative work",
+}
+TESTS = {"wnut": "wnut17", "gum": "gum"}
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--home", default=".metamapping", help="folder of the store and the runs")
+    options = parser.parse_args()
+    run = run_flow(entities_config(options.home))
+    history = run.read_history()
+    best = history[-1].verdict.best_round
+    seconds = sum(judged.report.training.seconds for judged in history)
+    print(f"run {run.run_id}, round {best} of {len(history)}, {seconds / 60:.0f} minutes of meta-training\n")
+    rows, columns = {}, []
+    for way, round, named in (
+        ("meta-trained", best, True),
+        ("… without label names", best, False),
+        ("untrained encoder, same closed form", 0, True),
+    ):
+        mapper = mapper_of(run, round)
+        scores = {
+            f"{test} {shots}-shot": support_set_scores(mapper, test, shots, named=named)
+            for test in TESTS
+            for shots in (1, 5)
+        }
+        columns = list(scores)
+        rows[way] = [f"{100 * np.mean(each):.1f} ± {100 * np.std(each):.1f}" for each in scores.values()]
+    print(markdown(rows, columns))
+    print("\n± is the standard deviation over the ten support sets.")
+
+
+def entities_config(home: str) -> RunConfig:
+    """Meta-training on named entities that are neither WNUT's nor GUM's."""
+    folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
+    files = {f"crossner-{domain}": sorted((folder / f"crossner_{domain}").iterdir()) for domain in CROSSNER}
+    files |= {
+        "broad-twitter": [folder / "btc" / f"{part}.conll" for part in "befgh"],
+        "wikigold": [folder / "wikigold.conll"],
+        "re3d": sorted((folder / "re3d").iterdir()),
+        "crossner-music": sorted((folder / "crossner_music").iterdir()),
+        "wnut": [folder / "wnut17" / "test.conll"],
+        "gum": [folder / "gum" / "test.conll"],
+    }
+    roles = {"crossner-music": "validation", "wnut": "test", "gum": "test"}
+    sources = []
+    for name, paths in files.items():
+        text = "".join(path.read_text(encoding="utf-8") for path in paths)
+        sources.append(
+            {
+                "name": name,
+                "task_type": "ner",
+                "role": roles.get(name, "train"),
+                "files": [str(path) for path in paths],
+                "format": "conll",
+                "label_names": {
+                    label: words for label, words in NAMES.items() if f"-{label}\n" in text + "\n"
+                },
+                "keep_all": roles.get(name) == "test",
+            }
+        )
+    settings = {
+        "name": "entities",
+        "home": home,
+        "sources": sources,
+        "encoder": {"preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder()},
+        "episodes": {"max_ner_words": 384},
+        "training": {"meta_steps": 200, "learning_rate": 5e-5, "checkpoint_every_steps": 100},
+        "evaluation": {"shots": [0, 1, 5], "num_queries": 10, "num_episodes": 20},
+        "convergence": {"max_rounds": 2, "min_rounds": 2},
+        "adjustment": {"moves": []},
+    }
+    return parse_config(settings)
+
+
+def mapper_of(run: RunFolder, round: int) -> MetaMapper:
+    """What the run would publish at the end of a round; each test file is encoded once."""
+    learner = read_learner(run, round)
+    model = PublishedModel(
+        encoder=learner.encoder,
+        mapping=learner.mapping,
+        tokenizer_folder=Path(run.corpus.tokenizer.path),
+        max_length_tokens=run.config.encoder.max_length_tokens,
+        cleaning=run.config.cleaning,
+    )
+    mapper, known = MetaMapper(model), {}
+    encode = mapper.featurizer.words
+
+    def words(texts: list[list[str]]) -> tuple[np.ndarray, np.ndarray]:
+        key = hash(tuple(map(tuple, texts)))
+        if key not in known:
+            known[key] = encode(texts)
+        return known[key]
+
+    mapper.featurizer.words = words
+    return mapper
+
+
+def support_set_scores(mapper: MetaMapper, test: str, shots: int, *, named: bool) -> list[float]:
+    """Entity micro-F1 over the test file, for each of the ten support sets."""
+    folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
+    queries = read_sentences(folder / TESTS[test] / "test.conll")
+    words = [row for row, _ in queries]
+    gold = {span for i, (_, tags) in enumerate(queries) for span in entity_spans(i, tags)}
+    scores = []
+    for path in sorted((folder / "support-sets" / f"{test}-{shots}shot").iterdir()):
+        examples = read_sentences(path)
+        types = {tag[2:] for _, tags in examples for tag in tags if tag != "O"}
+        # Names that say nothing of their labels: letters.
+        names = NAMES if named else {label: chr(97 + i) for i, label in enumerate(sorted(types))}
+        mapping = mapper.adapt(
+            [row for row, _ in examples],
+            [tags for _, tags in examples],
+            task_type="ner",
+            label_names={label: name for label, name in names.items() if label in types},
+        )
+        predicted = mapping.predict(words)
+        spans = {span for i, tags in enumerate(predicted) for span in entity_spans(i, tags)}
+        scores.append(entity_f1(gold, spans))
+    return scores
+
+
+def read_sentences(path: Path) -> Sentences:
+    """Words and BIO tags of a CoNLL file of two columns."""
+    sentences: Sentences = []
+    for block in path.read_text(encoding="utf-8").split("\n\n"):
+        rows = [line.split("\t") for line in block.splitlines() if line.strip()]
+        if rows:
+            sentences.append(([row[0] for row in rows], [row[-1] for row in rows]))
+    return sentences
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""BANKING77 and CLINC150, the published class splits: 600 episodes, 5 ways, 1 and 5 shots, 5 queries a label.
+
+    METAMAPPING_DATA=path/to/data python -m benchmarks.intents banking77 [--splits 1 2 3 4 5]
+
+For each split the encoder is meta-trained on the classes under `train`, the round is chosen on those
+under `valid`, and the test classes are touched once. Prints the mean over the splits, as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablations import WAYS, Encoded, markdown, read_learner, solve_ways
+from benchmarks.real_run import packaged_encoder, run_flow
+from metamapping.config import RunConfig
+from metamapping.config_file import parse_config
+from metamapping.evaluation import draw_episodes
+from metamapping.runs import RunFolder
+from metamapping.spaces import read_spaces
+
+SHOTS = (1, 5)
+
+
+def main() -> None:
+    """Run the benchmark and print its table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("dataset", choices=["banking77", "clinc150"])
+    parser.add_argument("--splits", nargs="+", type=int, default=[1, 2, 3, 4, 5])
+    parser.add_argument("--home", default=".metamapping", help="folder of the store and the runs")
+    options = parser.parse_args()
+    results, fingerprints = [], []
+    for split in options.splits:
+        started = time.monotonic()
+        run = run_flow(split_config(options.dataset, split, options.home))
+        results.append(accuracies(run))
+        fingerprints.append(run.corpus.tokens[0].fingerprint)
+        seconds = sum(judged.report.training.seconds for judged in run.read_history())
+        print(f"split {split}: {time.monotonic() - started:.0f} s, of them {seconds:.0f} s meta-training")
+    rows = {}
+    for way in WAYS:
+        cells = [np.asarray([result[way, shots] for result in results]) for shots in SHOTS]
+        rows[way] = [f"{100 * cell.mean():.1f} ± {_half_interval(cell):.1f}" for cell in cells]
+    data = ", ".join(sorted(set(fingerprints)))
+    print(f"\n{options.dataset}, mean accuracy of splits {options.splits}, data {data}\n")
+    print(markdown(rows, [f"{shots} shots" for shots in SHOTS]))
+
+
+def split_config(dataset: str, split: int, home: str) -> RunConfig:
+    """Meta-training on one split of the classes."""
+    folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
+    classes = folder / "class-splits" / dataset / str(split)
+    roles = {"train": "train", "validation": "valid", "test": "test"}
+    source = {
+        "name": dataset,
+        "task_type": "text-classification",
+        "files": [str(folder / f"{dataset}.jsonl")],
+        "label_roles": {role: str(classes / f"{name}.txt") for role, name in roles.items()},
+    }
+    settings = {
+        "name": f"{dataset}-{split}",
+        "home": home,
+        "sources": [source],
+        "encoder": {"preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder()},
+        "episodes": {"max_ways": 16},
+        "training": {"meta_steps": 60, "learning_rate": 3e-5, "checkpoint_every_steps": 60},
+        "evaluation": {
+            "ways": 5,
+            "shots": list(SHOTS),
+            "num_queries": 5,
+            "num_episodes": 600,
+            "max_texts": 2_000,
+        },
+        "convergence": {"max_rounds": 2, "min_rounds": 2},
+        "adjustment": {"moves": []},
+    }
+    return parse_config(settings)
+
+
+def accuracies(run: RunFolder) -> dict[tuple[str, int], float]:
+    """Mean accuracy over the test episodes, in percent of 1, by way and number of shots."""
+    best = run.read_history()[-1].verdict.best_round
+    learners = [read_learner(run, round) for round in (0, best)]
+    (space,) = read_spaces(run.config, run.corpus, "test")
+    untrained, trained = (Encoded.of(learner, space) for learner in learners)
+    hits: dict[tuple[str, int], list[float]] = {}
+    for shots, episodes in draw_episodes(space, run.config.evaluation, seed=run.config.seed).items():
+        for episode in episodes:
+            support, query = (
+                np.searchsorted(episode.labels, space.label_of[rows])
+                for rows in (episode.support, episode.query)
+            )
+            solved = solve_ways(
+                untrained,
+                trained,
+                labels=episode.labels,
+                support=episode.support,
+                targets=support,
+                queries=episode.query,
+            )
+            for way, slots in solved.items():
+                hits.setdefault((way, shots), []).append(float((slots == query).mean()))
+    return {key: float(np.mean(values)) for key, values in hits.items()}
+
+
+def _half_interval(values: np.ndarray) -> float:
+    """Half the 95 % interval of the mean over splits, by Student's t, in percent."""
+    from scipy.stats import t
+
+    if len(values) < 2:
+        return float("nan")
+    return float(100 * t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
+
+
+if __name__ == "__main__":
+    main()
