@@ -1,0 +1,195 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metamapping.adjustment import Round, Settings, adjust, averaged_rounds, settings_of, start_round
+from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
+from metamapping.convergence import judge
+from metamapping.moves import MAX_SHOTS, SOURCE_WEIGHT, weakest_shots
+from metamapping.reports import RoundReport, training_of_mean
+from tests.toy_rounds import toy_history, toy_report
+
+CONFIGURED = Settings(
+    training=TrainingSpec(learning_rate=1e-3), episodes=EpisodeSpec(max_shots=4), trainable_layers=2
+)
+CONVERGENCE = ConvergenceSpec(max_rounds=99, patience=99)
+
+
+def run_loop(reports: list[RoundReport], spec: AdjustmentSpec, convergence=CONVERGENCE) -> list[Round]:
+    """Judge and adjust after each report; a round that was to be a mean is made one."""
+    history: list[Round] = []
+    for report in reports:
+        if history and history[-1].verdict.is_final:
+            break
+        if averaged := averaged_rounds(history):
+            mean = training_of_mean([history[number - 1].report for number in averaged])
+            report = report.model_copy(update={"training": mean})
+        verdict = judge([*(judged.report for judged in history), report], convergence)
+        changes = adjust(history, report, verdict, CONFIGURED, spec)
+        history.append(Round(report=report, verdict=verdict, adjustments=changes))
+    return history
+
+
+def only(move: str, **bounds: float) -> AdjustmentSpec:
+    return AdjustmentSpec(moves=[move], **bounds)
+
+
+def moves(history: list[Round]) -> list[str]:
+    return [judged.move for judged in history]
+
+
+def with_training(report: RoundReport, **changes: object) -> RoundReport:
+    return report.model_copy(update={"training": report.training.model_copy(update=changes)})
+
+
+def falling(*levels: float) -> list[RoundReport]:
+    """Rounds whose training losses have these levels, and whose validation stands still."""
+    return [
+        toy_report(i + 1, 0.6, source_losses=dict.fromkeys("abc", level)) for i, level in enumerate(levels)
+    ]
+
+
+def test_two_good_rounds_are_averaged_and_nothing_is_averaged_twice_in_a_row():
+    history = run_loop(toy_history([0.6] * 4), only("average"))
+    assert moves(history) == ["", "average", "", "average"]
+    assert averaged_rounds(history[:2]) == [1, 2]
+    assert averaged_rounds(history) == [1, 2, 4]
+    assert start_round(history[:2]) == 1
+
+
+def test_rounds_that_diverged_and_those_before_the_last_gain_are_not_averaged():
+    reports = toy_history([0.55, 0.6, 0.6])
+    reports[2] = with_training(reports[2], loss=math.nan)
+    history = run_loop([*reports, toy_report(4, 0.6)], only("average"))
+    assert moves(history)[2] == ""
+    assert averaged_rounds(history) == [2, 4]
+
+
+def test_a_mean_of_rounds_uses_up_no_patience():
+    history = run_loop(toy_history([0.6] * 9), only("average"), ConvergenceSpec(max_rounds=99, patience=2))
+    assert [bool(judged.report.training.averaged) for judged in history] == [False, False, True, False]
+    assert history[-1].verdict.state == "CONVERGED"
+
+
+def test_training_that_falls_while_the_validation_does_not_is_regularised():
+    history = run_loop(falling(1.0, 0.8), only("regularise"))
+    assert settings_of(CONFIGURED, history).training.weight_decay == pytest.approx(0.1)
+    assert "the losses fell to 80%" in history[-1].adjustments[-1].why
+    assert moves(run_loop(falling(1.0, 0.98), only("regularise"))) == ["", ""]
+
+
+def test_weight_decay_stops_at_its_bound_and_is_taken_back_without_a_gain():
+    spec = only("regularise", max_weight_decay=0.05)
+    assert settings_of(CONFIGURED, run_loop(falling(1.0, 0.8), spec)).training.weight_decay == 0.05
+    history = run_loop(falling(1.0, 0.8, 0.8), spec)
+    assert settings_of(CONFIGURED, history).training.weight_decay == 0.01
+    assert "taken back" in history[-1].adjustments[-1].why
+
+
+def test_a_layer_more_is_trained_where_training_has_stalled_and_one_is_frozen():
+    stalled = [with_training(report, frozen_layers=1) for report in falling(1.0, 0.99)]
+    assert settings_of(CONFIGURED, run_loop(stalled, only("unfreeze"))).trainable_layers == 3
+    assert moves(run_loop(falling(1.0, 0.99), only("unfreeze"))) == ["", ""]
+    moving = [with_training(report, frozen_layers=1) for report in falling(1.0, 0.9)]
+    assert moves(run_loop(moving, only("unfreeze"))) == ["", ""]
+
+
+def by_shots(round: int, **gains: float) -> RoundReport:
+    """A report at 1, 4 and 8 shots; ``gains`` over the untrained encoder of ``k1``, ``k4``, ``k8``."""
+    report = toy_report(round, 0.6)
+    cells = []
+    for number, source in enumerate(("hotel", "bank", "shop")):
+        for k in (0, 1, 4, 8):
+            cell = report.cells[0]
+            gain = gains.get(f"k{k}", 0.0) * (1 + 0.05 * number)
+            scores = [score + gain for score in cell.baseline]
+            cells.append(cell.model_copy(update={"source": source, "shots": k, "scores": scores}))
+    return report.model_copy(update={"cells": cells})
+
+
+@pytest.mark.parametrize(
+    ("gains", "weakest", "max_shots"),
+    [
+        ({"k1": 0.02, "k4": 0.1, "k8": 0.1}, 1, 2),
+        ({"k1": 0.1, "k4": 0.1, "k8": 0.02}, 8, 8),
+        ({"k1": 0.1, "k4": 0.02, "k8": 0.1}, None, 4),
+        ({"k1": 0.1, "k4": 0.1, "k8": 0.1}, None, 4),
+    ],
+)
+def test_shots_go_towards_where_the_validation_is_weakest(gains, weakest, max_shots):
+    reports = [by_shots(round, **gains) for round in (1, 2)]
+    assert weakest_shots(reports[1]) == weakest
+    history = run_loop(reports, only("shots"))
+    assert settings_of(CONFIGURED, history).episodes.max_shots == max_shots
+
+
+def test_shots_stop_at_their_bounds():
+    few = [by_shots(round, k1=0.02, k4=0.1, k8=0.1) for round in (1, 2)]
+    many = [by_shots(round, k1=0.1, k4=0.1, k8=0.02) for round in (1, 2)]
+    assert settings_of(CONFIGURED, run_loop(few, only("shots", min_shots=3))).episodes.max_shots == 3
+    assert settings_of(CONFIGURED, run_loop(many, only("shots", max_shots=5))).episodes.max_shots == 5
+    assert moves(run_loop(many, only("shots", max_shots=2))) == ["", ""]
+
+
+def agreeing(**agreements: float) -> list[RoundReport]:
+    return [with_training(report, agreements=agreements) for report in falling(1.0, 1.0, 1.0, 1.0)]
+
+
+def test_the_source_at_odds_with_the_others_is_the_first_suspect():
+    history = run_loop(agreeing(a=0.5, b=-0.6, c=0.4), AdjustmentSpec(moves=["without", "settle"]))
+    assert moves(history)[1:3] == ["without b", "settle"]
+    assert "agrees -0.60 with the others'" in history[1].adjustments[-1].why
+
+
+def test_sources_against_which_nothing_speaks_are_tried_without_last_of_all():
+    history = run_loop(agreeing(a=0.5, b=0.3, c=0.4), AdjustmentSpec(moves=["without", "settle"]))
+    assert moves(history)[1:] == ["settle", "without b", "without c"]
+
+
+ROUNDS = st.lists(
+    st.tuples(
+        st.floats(0.3, 0.8),
+        st.one_of(st.floats(0.1, 3), st.just(math.nan)),
+        st.floats(-1, 1),
+        st.integers(0, 3),
+    ),
+    min_size=1,
+    max_size=9,
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(ROUNDS, st.integers(1, 9), st.integers(1, 3))
+def test_with_all_moves_every_run_ends_within_its_bounds_and_says_the_same_again(rounds, most, patience):
+    reports = [
+        with_training(
+            toy_report(i + 1, accuracy, loss=loss, source_losses={"a": loss, "b": 1 / (i + 1), "c": 1.0}),
+            agreements={"a": agreement, "b": -agreement, "c": 0.0},
+            frozen_layers=frozen,
+        )
+        for i, (accuracy, loss, agreement, frozen) in enumerate(rounds)
+    ]
+    spec, convergence = AdjustmentSpec(), ConvergenceSpec(max_rounds=most, patience=patience)
+    history = run_loop(reports, spec, convergence)
+    assert len(history) <= most
+    assert len(history) < most or history[-1].verdict.is_final
+    again = run_loop(reports, spec, convergence)
+    assert [judged.model_dump_json() for judged in again] == [judged.model_dump_json() for judged in history]
+    for n, judged in enumerate(history, start=1):
+        # Nothing that was decided before depends on what came later.
+        assert run_loop(reports[:n], spec, convergence)[-1].adjustments == judged.adjustments
+        assert len({a.move for a in judged.adjustments} - {""}) <= 1
+        values = settings_of(CONFIGURED, history[:n]).values
+        assert 0 < values["learning_rate"] <= 1e-3
+        assert 0.01 <= values["weight_decay"] <= spec.max_weight_decay
+        assert spec.min_shots <= values[MAX_SHOTS] <= spec.max_shots
+        for name, weight in values.items():
+            if name.startswith(SOURCE_WEIGHT):
+                assert spec.min_source_weight <= weight <= spec.max_source_weight
+        for number in averaged_rounds(history[:n]):
+            assert 1 <= number <= n
+            assert not history[number - 1].verdict.diverged
