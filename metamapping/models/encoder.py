@@ -140,6 +140,7 @@ def build_backbone(spec: EncoderSpec, *, vocabulary_size: int, seed: int) -> ker
         backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
     else:
         backbone = _pretrained(str(spec.preset))
+        _check_length(backbone, spec)
     freeze_lower_layers(backbone, spec.trainable_layers)
     return backbone
 
@@ -182,6 +183,15 @@ def _pretrained(preset: str) -> keras.Model:
             f"encoder.preset {preset!r} cannot be read: {error}. Expected a local Hugging Face or "
             "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
         ) from error
+
+
+def _check_length(backbone: keras.Model, spec: EncoderSpec) -> None:
+    positions = getattr(backbone, "max_sequence_length", None)  # None: any number (Llama, Qwen)
+    if positions is not None and spec.max_length_tokens > positions:
+        raise ConfigError(
+            f"encoder.max_length_tokens is {spec.max_length_tokens}, but {spec.preset!r} has positions for "
+            f"{positions} tokens: lower it"
+        )
 
 
 def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -> keras.Model:

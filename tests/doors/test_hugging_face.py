@@ -39,7 +39,9 @@ def test_states_are_those_of_pytorch(family, with_head, tmp_path):
             model.base_model.embeddings.token_type_embeddings.weight.zero_()
         expected = model.base_model(input_ids=torch.tensor(IDS).long()).last_hidden_state.numpy()
     model.save_pretrained(tmp_path)
-    backbone = build_backbone(EncoderSpec(preset=str(tmp_path)), vocabulary_size=1, seed=0)
+    backbone = build_backbone(
+        EncoderSpec(preset=str(tmp_path), max_length_tokens=16), vocabulary_size=1, seed=0
+    )
     np.testing.assert_allclose(_states(backbone, IDS), expected, atol=1e-4)
 
 
@@ -59,7 +61,7 @@ def test_a_folder_whose_weights_are_cut_off_is_refused(tmp_path):
     data = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(data[:-100])
     with pytest.raises(ConfigError, match=r"cannot be read: .*model\.safetensors cannot be read"):
-        build_backbone(EncoderSpec(preset=str(tmp_path)), vocabulary_size=1, seed=0)
+        build_backbone(EncoderSpec(preset=str(tmp_path), max_length_tokens=16), vocabulary_size=1, seed=0)
 
 
 def test_layers_that_keras_hub_does_not_have_are_refused(tmp_path):
@@ -67,7 +69,14 @@ def test_layers_that_keras_hub_does_not_have_are_refused(tmp_path):
     config = json.loads((tmp_path / "config.json").read_text()) | {"hidden_act": "relu"}
     (tmp_path / "config.json").write_text(json.dumps(config))
     with pytest.raises(ConfigError, match="hidden_act is 'relu'"):
-        build_backbone(EncoderSpec(preset=str(tmp_path)), vocabulary_size=1, seed=0)
+        build_backbone(EncoderSpec(preset=str(tmp_path), max_length_tokens=16), vocabulary_size=1, seed=0)
+
+
+def test_texts_longer_than_the_encoder_has_positions_are_refused_at_once(tmp_path):
+    hugging_face.write_backbone(random_backbone("gpt2"), tmp_path)
+    spec = EncoderSpec(preset=str(tmp_path), max_length_tokens=33)
+    with pytest.raises(ConfigError, match=r"max_length_tokens is 33, but .* has positions for 32 tokens"):
+        build_backbone(spec, vocabulary_size=1, seed=0)
 
 
 def _states(backbone, ids):
