@@ -1,0 +1,118 @@
+"""The loop on real data: against no adjustment, and against one training of equal cost.
+
+    METAMAPPING_DATA=path/to/data python -m benchmarks.loop [--seeds 0 1] [--minutes 60]
+
+Nine of the sources of ``benchmarks/real_run.yaml``, all-MiniLM-L6-v2 with its two upper layers
+trained. For each seed three runs of one configuration: with all moves, without any, and one round
+of as many meta-steps as the first run took. Printed, as Markdown, are the held-out sources' scores
+of what each would publish, with paired 95 % intervals. No seed is begun once the minutes are over;
+the same command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.real_run import packaged_encoder, run_flow
+from metamapping.comparison import Comparison, compare_runs
+from metamapping.config import RunConfig
+from metamapping.config_file import read_config
+from metamapping.reports import markdown_table, rounds_markdown
+from metamapping.runs import RunFolder
+
+TRAIN = ("reviews-baby", "reviews-software", "snips", "tweets-offensive", "tweets-irony", "taxinli")
+HELD_OUT = ("reviews-outdoor-living", "banking77", "tweets-emotion", "reviews-books", "trec6", "tweets-hate")
+
+
+def main() -> None:
+    """Run the benchmark and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    add_options(parser)
+    parser.add_argument("--max-rounds", type=int, default=8)
+    options = parser.parse_args()
+    ends_at = time.monotonic() + 60 * options.minutes
+    for seed in options.seeds:
+        if time.monotonic() > ends_at:
+            print(f"\nThe {options.minutes:g} minutes are over: seeds from {seed} on are left out.")
+            return
+        print(f"\n## Seed {seed}\n\n{compared(options, seed)}", flush=True)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What every benchmark of whole runs can be told."""
+    parser.add_argument("--home", default=".metamapping", help="folder of the store and the runs")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="one set of runs for each")
+    parser.add_argument("--minutes", type=float, default=60.0, help="begin no seed after these")
+    parser.add_argument("--meta-steps", type=int, default=60, help="of a round")
+
+
+def compared(options: argparse.Namespace, seed: int) -> str:
+    """The three runs of a seed: their rounds, and the loop against the other two."""
+    sections = {"convergence": {"max_rounds": options.max_rounds}}
+    config = configured(
+        "loop", TRAIN + HELD_OUT, options.home, seed=seed, meta_steps=options.meta_steps, **sections
+    )
+    loop = run_flow(config)
+    history = loop.read_history()
+    num_steps = sum(judged.report.training.meta_steps for judged in history)
+    alone = run_flow(changed(config, adjustment={"moves": []}))
+    training = {**config.training.model_dump(), "meta_steps": num_steps}
+    once = run_flow(changed(config, training=training, convergence={"max_rounds": 1}))
+    parts = [
+        f"The loop took {len(history)} rounds of {num_steps} meta-steps in all and ended "
+        f"{history[-1].verdict.state}.",
+        rounds_markdown(history),
+        scores({"no adjustment": alone, f"one training of {num_steps} steps": once}, loop, "loop"),
+    ]
+    return "\n\n".join(parts)
+
+
+def configured(
+    name: str, names: Sequence[str], home: str, *, seed: int, meta_steps: int, **sections: Any
+) -> RunConfig:
+    """Some of the sources of ``real_run.yaml``, with two trained layers and short rounds."""
+    os.environ.setdefault("METAMAPPING_ENCODER", packaged_encoder())
+    config = read_config(Path(__file__).with_name("real_run.yaml")).at_home(home)
+    kept = [source.model_dump() for source in config.sources if source.name in names]
+    return changed(
+        config,
+        name=name,
+        seed=seed,
+        sources=kept,
+        encoder={**config.encoder.model_dump(), "trainable_layers": 2},
+        training={"meta_steps": meta_steps, "learning_rate": 5e-5, "checkpoint_every_steps": 50},
+        evaluation={"shots": [1, 4], "num_queries": 10, "num_episodes": 40, "max_texts": 400},
+        **sections,
+    )
+
+
+def changed(config: RunConfig, **sections: Any) -> RunConfig:
+    """The configuration with other sections, checked again."""
+    return RunConfig.model_validate({**config.model_dump(), **sections})
+
+
+def scores(others: dict[str, RunFolder], run: RunFolder, name: str) -> str:
+    """On the test sources: ``run`` and how far it is above each of the others."""
+    comparisons = {other: compare_runs(folder, run) for other, folder in others.items()}
+    rows = []
+    for row in next(iter(comparisons.values())).measured:
+        if row.role == "test":
+            found = [_row(comparison, row.what) for comparison in comparisons.values()]
+            rows.append([row.what, f"{row.second:.3f}", *(cell for cells in found for cell in cells)])
+    columns = [column for other in others for column in (other, f"{name} less that")]
+    return markdown_table(["test sources", name, *columns], rows)
+
+
+def _row(comparison: Comparison, what: str) -> tuple[str, str]:
+    row = next(each for each in comparison.measured if (each.role, each.what) == ("test", what))
+    low, high = row.difference.low, row.difference.high
+    return f"{row.first:.3f}", f"{row.difference.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()
