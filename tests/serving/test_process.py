@@ -1,12 +1,15 @@
 """A real server: a process that listens, is asked by many, and ends when told to."""
 
+import shutil
 import signal
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
 
 from tests.serving.server import ORDERS
+from tests.test_readme import ROOT, blocks
 
 CLIENTS = 50
 REQUESTS_OF_EACH = 10
@@ -55,3 +58,17 @@ def test_a_server_can_be_ended_while_it_loads(start):
     server = start()
     server.wait_for(503)
     assert server.end() == -signal.SIGTERM
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
+def test_the_session_of_the_documentation_runs(start):
+    server = start()
+    server.wait_for(200)
+    document = (ROOT / "docs/serving.md").read_text(encoding="utf-8")
+    (session,) = [block for block in blocks(document, "console") if "curl" in block]
+    session = session.replace("http://127.0.0.1:8080", server.url)
+    ended = subprocess.run(["bash", "-euc", session], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    assert '"predictions":["delivery"]' in ended.stdout
+    assert server.http.get("/tasks").json()["tasks"] == []
