@@ -82,6 +82,8 @@ def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any
     values = []
     for number, row in enumerate(rows, first):
         value = nested(row, name)
+        if value is None and name in row:
+            raise ValueError(f"row {number} has nothing in {name!r}: mend or drop the row")
         if value is None:
             raise ValueError(
                 f"row {number} has no {name!r}, but {', '.join(row) or 'nothing'}: name its column with "

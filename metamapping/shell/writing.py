@@ -72,7 +72,8 @@ def _sink(place: str) -> Iterator[BinaryIO]:
 
 @contextmanager
 def _text(sink: BinaryIO) -> Iterator[TextIO]:
-    text = io.TextIOWrapper(sink, "utf-8", newline="")
+    # Half a character has no UTF-8; with a backslash it is what JSON writes for it.
+    text = io.TextIOWrapper(sink, "utf-8", errors="backslashreplace", newline="")
     try:
         yield text
     finally:
@@ -82,6 +83,11 @@ def _text(sink: BinaryIO) -> Iterator[TextIO]:
 def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None) -> None:
     # All rows at once: only then are the types of the columns known.
     table = pa.Table.from_pylist(list(rows))
+    for place, field in enumerate(table.schema):
+        if pa.types.is_null(field.type):  # such as predictions that are all below the threshold
+            table = table.set_column(
+                place, field.with_type(pa.string()), table.column(place).cast(pa.string())
+            )
     for field in schema or ():
         if field.name in table.column_names:
             place = table.column_names.index(field.name)
@@ -116,12 +122,14 @@ def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], 
 
 
 def _field(value: Any) -> str:
-    """Text as it is; words and tags parted by spaces, as they are read; all else as JSON."""
+    """Words and tags parted by spaces, as they are read; numbers and what is nested as JSON."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         return " ".join(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    if isinstance(value, bool | int | float | list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)
 
 
 def _sentence(row: Row, number: int) -> str:

@@ -203,6 +203,7 @@ def test_labels_that_the_task_does_not_know_are_named(folder, task, capsys):
         ),
         (("predict", "{task}", "{folder}/predicted.jsonl"), "row 1 has a column 'prediction' already"),
         (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 has 3 in 'text': expected a text"),
+        (("predict", "{task}", "{folder}/empty.jsonl"), "row 1 has nothing in 'text': mend or drop the row"),
         (("predict", "{folder}", "{folder}/new.csv"), "is no saved task"),
         (("evaluate", "{task}", "{folder}/swapped.csv"), "the task knows none of the rows' labels"),
         (("evaluate", "{task}", "{folder}/unlabelled.csv"), "row 1 has '' in 'label': expected a label"),
@@ -215,6 +216,7 @@ def test_bad_input_ends_with_one_sentence_and_the_exit_code_2(
 ):
     (folder / "predicted.jsonl").write_text('{"text": "a", "prediction": "b"}\n')
     (folder / "numbers.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
+    (folder / "empty.jsonl").write_text('{"text": null}\n')
     (folder / "swapped.csv").write_text("text,label\ndelivery,my parcel\n")
     (folder / "unlabelled.csv").write_text("text,label\nmy parcel,\n")
     capsys.readouterr()

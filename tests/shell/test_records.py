@@ -1,5 +1,6 @@
 """Rows are written as they were read, in every format, or refused with their line."""
 
+import datetime
 import io
 import sys
 
@@ -69,6 +70,23 @@ def test_parquet_keeps_the_types_of_its_columns(tmp_path):
     written = pq.read_table(tmp_path / "out.parquet")
     assert written.schema == schema.append(pa.field("prediction", pa.string()))
     assert written.column("score").to_pylist() == [0.5, None]
+
+
+def test_predictions_that_are_all_missing_are_texts_in_parquet(tmp_path):
+    write_records([{"prediction": None}], str(tmp_path / "out.parquet"), "parquet")
+    assert pq.read_schema(tmp_path / "out.parquet").field("prediction").type == pa.string()
+
+
+def test_half_a_character_is_read_as_it_was_written(tmp_path):
+    rows = [{"text": "\ud800 half"}]
+    write_records(rows, str(tmp_path / "out.jsonl"), "jsonl")
+    assert read(tmp_path / "out.jsonl") == rows
+
+
+def test_csv_says_in_words_what_is_no_text(tmp_path):
+    row = {"day": datetime.date(2026, 1, 31), "count": 3, "sure": True, "words": ["a", "b"], "more": {"k": 1}}
+    write_records([row], str(tmp_path / "out.csv"), "csv")
+    assert list(read(tmp_path / "out.csv")[0].values()) == ["2026-01-31", "3", "true", "a b", '{"k": 1}']
 
 
 def test_standard_input_and_output_are_streams(monkeypatch, capsysbinary):
