@@ -98,7 +98,9 @@ def train_learner(
 
 def _curve(run: RunFolder, plan: RoundPlan) -> TrainingCurve:
     """The curve of a round, with the steps that it had done when it was stopped, if it was."""
-    curve = TrainingCurve(run.tensorboard, round=plan.round, first_step=plan.first_step)
+    # All steps of the run so far, also of rounds that were gone back from: no curve crosses itself.
+    steps_before = sum(judged.report.training.meta_steps for judged in run.read_history())
+    curve = TrainingCurve(run.tensorboard, round=plan.round, first_step=steps_before)
     partial = checkpoints.latest_partial(run.partial(plan.round))
     state = None if partial is None else checkpoints.read_state(partial)
     for _, loss in state["losses"] if state else []:

@@ -26,6 +26,7 @@ from metamapping.stages import (
 )
 from metamapping.store import Reference
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
+from tests.test_curves import points
 
 WORDS = {"red": "apple cherry rose brick", "blue": "sea sky ink jeans", "green": "leaf grass frog pea"}
 ROLES = {"fruit": "train", "sea": "train", "colours": "train", "garden": "validation", "shop": "test"}
@@ -151,6 +152,7 @@ def test_one_more_layer_is_trained_and_can_be_taken_back(run):
     assert "transformer_layer_1" in moved_layers(run, 2, 3)
 
 
+@pytest.mark.slow
 def test_every_train_source_has_an_agreement_and_the_same_one_in_a_repeated_run(run, tmp_path_factory):
     report = train_stage(run, 1)
     assert set(report.agreements) == {"fruit", "sea", "colours"}
@@ -185,6 +187,14 @@ def test_stages_write_curves(run):
     adjust_stage(run, 1)
     names = {path.parent.name for path in run.tensorboard.rglob("events.out.tfevents.000001")}
     assert names == {"training", "mean", "low", "high", "untrained"}
+
+
+def test_the_training_curve_goes_on_where_a_round_went_back(run):
+    train_stage(run, 1)
+    after_round(run, 1, (START, 1, 0))
+    train_stage(run, 2)
+    losses = [step for step, tag, _ in points(run.tensorboard / "training") if tag == "training/loss"]
+    assert losses == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
 def test_a_finished_round_is_not_trained_again(run):
