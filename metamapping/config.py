@@ -38,10 +38,16 @@ def _check_name(name: str) -> str:
 Name = Annotated[str, AfterValidator(_check_name)]
 
 
+def _in_order(schema: dict[str, Any]) -> None:
+    # Without `position` the form of a Prefect deployment sorts its fields by their names.
+    for position, field in enumerate(schema.get("properties", {}).values()):
+        field["position"] = position
+
+
 class _Part(BaseModel):
     """A part of the configuration: immutable, and strict about misspelt keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_in_order)
 
 
 class Hub(_Part):
@@ -375,10 +381,12 @@ class SelectionSpec(_Part):
 class RunConfig(_Part):
     """A whole run."""
 
-    name: Name
+    name: Name = Field(description="What the run is called: the first part of its id.")
     home: str = Field(".metamapping", description="Folder of the store and the runs.")
-    seed: int = Field(0, ge=0)
-    sources: list[Source] = Field(min_length=1)
+    seed: int = Field(0, ge=0, description="Of all that is drawn by chance.")
+    sources: list[Source] = Field(
+        min_length=1, description="At least one each to train on, to validate on and to test on."
+    )
     selection: SelectionSpec = SelectionSpec()
     encoder: EncoderSpec
     cleaning: CleaningSpec = CleaningSpec()

@@ -95,12 +95,16 @@ class PrefectServer:
 
     def stages(self, parent_id: str) -> dict[str, dict[str, Any]]:
         """The newest stage run of each deployment under a parent, by the deployment's first word."""
+        flows = {flow["id"]: flow["name"] for flow in self.post("/flows/filter")}
+        return {flows[run["flow_id"]].partition("-")[0]: run for run in self.stage_runs(parent_id)}
+
+    def stage_runs(self, parent_id: str) -> list[dict[str, Any]]:
+        """All stage runs under a parent, in the order in which they began."""
         runs = self.post("/flow_runs/filter", {"sort": "START_TIME_ASC"})
         links = {run["id"]: run["parent_task_run_id"] for run in runs if run["parent_task_run_id"]}
         tasks = self.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [parent_id]}}})
         mine = {task["id"] for task in tasks}
-        flows = {flow["id"]: flow["name"] for flow in self.post("/flows/filter")}
-        return {flows[run["flow_id"]].partition("-")[0]: run for run in runs if links.get(run["id"]) in mine}
+        return [run for run in runs if links.get(run["id"]) in mine]
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:
         wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
