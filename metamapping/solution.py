@@ -15,6 +15,7 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import regress
 from metamapping.models.solvers.ridge import fit_strengths
+from metamapping.models.solvers.support_set import of_words
 from metamapping.support import Support
 
 _TARGETS_AT_ONCE = 20_000_000  # 80 MB of one-hot targets; labels beyond that are solved in blocks
@@ -67,7 +68,9 @@ def solve(
     items = _support_set(support, num_labels, is_ner)
     if mapping.solver not in ("ridge", "plain-ridge"):
         return Solution(mapping.compute_mapping(items, prior).numpy(), prior.numpy(), None)
-    if mapping.solver == "ridge" and not is_ner:
+    if is_ner:
+        items, strengths = of_words(items, strengths)
+    elif mapping.solver == "ridge":
         some, labels = _some(support, num_labels)
         some_items = _support_set(some, len(labels), is_ner)
         strengths = fit_strengths(some_items, tf.gather(prior, labels, axis=1), strengths)

@@ -34,8 +34,8 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         self.prior_bias = self.add_weight((d,), initializer="zeros", name="prior_bias")
         self.label_map = self.add_weight((d, d), initializer="identity", name="label_map")
         self.outside = self.add_weight((d,), initializer="zeros", name="outside")
-        # α, and the logarithms of λ, τ and the spreads of α and ln λ.
-        self.strength = self.add_weight((5,), initializer=_initial_strengths, name="strength")
+        # α, and the logarithms of λ, τ, the spreads of α and ln λ, and the λ of words.
+        self.strength = self.add_weight((6,), initializer=_initial_strengths, name="strength")
         self.built = True
 
     @property
@@ -77,6 +77,6 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
 
 
 def _initial_strengths(shape: tuple[int, ...], dtype: str | None = None) -> tf.Tensor:
-    alpha, ridge, scale, alpha_spread, ridge_spread = 0.5, 1.0, 10.0, 0.5, 1.1
-    logarithms = [math.log(each) for each in (ridge, scale, alpha_spread, ridge_spread)]
+    alpha, positive = 0.5, (1.0, 10.0, 0.5, 1.1, 3.0)
+    logarithms = [math.log(each) for each in positive]
     return tf.constant([alpha, *logarithms], dtype, shape=shape) / STRENGTH_SPEED

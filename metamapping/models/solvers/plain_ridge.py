@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from metamapping.models.solvers.support_set import Strengths, SupportSet
+from metamapping.models.solvers.support_set import Strengths, SupportSet, of_words
 
 
 def plain_ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """Ridge regression on the centred labels with the learned α and λ: ``(..., d + 1, C)``."""
+    if not support.is_independent:
+        support, strengths = of_words(support, strengths)
     return regress(support, support.Y, prior, strengths)
 
 
 def regress(support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """``argmin_V Σ_i ‖h_i V − y_i‖² + λ ‖V − α P‖²``; its columns do not depend on one another.
+    """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``; its columns do not depend on one another.
 
     That is ``α P + Hᵀ (H Hᵀ + λI)⁻¹ (Y − α H P)``, solved in this dual form, or in the primal where
     items outnumber features. ``targets``: Y, ``(..., N, columns)``. ``prior``: P, ``(..., d + 1, columns)``.

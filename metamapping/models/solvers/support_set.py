@@ -6,9 +6,11 @@ broadcast. ``H`` is the features with a constant 1 appended, ``(..., N, d + 1)``
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import tensorflow as tf
+
+WORD_BALANCE = 0.25
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class Strengths:
 
     ``alpha``: α, the weight of the prior. ``ridge``: λ. ``scale``: τ, which makes scores logits.
     ``alpha_spread``, ``ridge_spread``: how far a task's own α and ln λ usually lie from these.
+    ``word_ridge``: λ where the items are words.
     """
 
     alpha: tf.Tensor
@@ -57,6 +60,26 @@ class Strengths:
     scale: tf.Tensor
     alpha_spread: tf.Tensor
     ridge_spread: tf.Tensor
+    word_ridge: tf.Tensor
+
+
+def of_words(support: SupportSet, strengths: Strengths) -> tuple[SupportSet, Strengths]:
+    """Words weighted by how many there are of their label, to the power of −1/4; and their own λ.
+
+    Nineteen of twenty words are outside of any entity, and a ridge regression would rather say so of
+    all of them. The figures: docs/decisions/words.md. Weights are 1 in the mean, and stand in the mask
+    as square roots, where they become those of the regression.
+    """
+    depth = support.label_mask.shape[-1]
+    members = tf.one_hot(support.targets, depth, dtype=support.mask.dtype) * support.mask[..., None]
+    count = tf.reduce_sum(members, axis=-2, keepdims=True)
+    weights = tf.reduce_sum(members * tf.maximum(count, 1.0) ** -WORD_BALANCE, axis=-1)
+    total = tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), 1e-9)
+    weights *= tf.reduce_sum(support.mask, axis=-1, keepdims=True) / total
+    # The root's gradient at zero is infinite; of what is masked none is wanted.
+    is_there = weights > 0
+    roots = tf.where(is_there, tf.sqrt(tf.where(is_there, weights, tf.ones_like(weights))), weights)
+    return replace(support, mask=roots), replace(strengths, ridge=strengths.word_ridge)
 
 
 def with_constant(features: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """Every solver against a closed form, brute force or its own definition."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -11,7 +13,7 @@ from metamapping.models.solvers.support_set import score
 
 D, C = 5, 3
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0])
-MANY = {"alpha": 0.5, "ridge": 0.7, "scale": 3.0, "alpha_spread": 0.5, "ridge_spread": 1.1}
+MANY = {"alpha": 0.5, "ridge": 0.7, "scale": 3.0, "alpha_spread": 0.5, "ridge_spread": 1.1, "word_ridge": 2.0}
 
 
 def strengths(**changes):
@@ -61,6 +63,22 @@ def task(request):
 
 def test_plain_ridge_solves_the_normal_equations(task):
     np.testing.assert_allclose(task.solve("plain-ridge"), normal_equations(task), atol=1e-10)
+
+
+@pytest.mark.parametrize("solver", ["ridge", "plain-ridge"])
+def test_words_are_weighted_by_the_fourth_root_of_their_labels_count(solver, task):
+    mask = np.array([1.0, 1, 1, 1, 0, 1, 1, 1])[: len(task.x)]
+    words = replace(task.support(mask), is_independent=False)
+    weights = SOLVERS[solver](words, tf.constant(task.prior), strengths()).numpy()
+
+    rows = np.flatnonzero(mask)
+    counts = np.bincount(task.labels[rows], minlength=C)
+    w = counts[task.labels[rows]] ** -0.25
+    w = np.diag(w * len(rows) / w.sum())
+    H, P = task.H[rows], 0.5 * task.prior
+    residual = task.Y[rows] - H @ P
+    expected = P + np.linalg.solve(H.T @ w @ H + 2.0 * np.eye(D + 1), H.T @ w @ residual)
+    np.testing.assert_allclose(weights, expected, atol=1e-9)
 
 
 def test_leave_one_out_is_what_leaving_each_item_out_gives(task):
@@ -197,7 +215,7 @@ class TestEverySolver:
         def loss(alpha, ridge, prior, features):
             support = task.support(mask)
             support = SupportSet(features, support.targets, support.mask, support.label_mask)
-            changed = Strengths(alpha, ridge, rates.scale, rates.alpha_spread, rates.ridge_spread)
+            changed = replace(rates, alpha=alpha, ridge=ridge)
             return tf.reduce_sum(score(features, SOLVERS[solver](support, prior, changed)) ** 3)
 
         values = [rates.alpha, rates.ridge, tf.constant(task.prior), tf.constant(task.x)]
