@@ -76,6 +76,10 @@ def say_refusals(app: FastAPI) -> None:
     async def disk(request: Request, error: Exception) -> JSONResponse:
         return _problem(507, f"the task could not be written ({error}): make room on the server's disk")
 
+    async def broken(request: Request, error: Exception) -> JSONResponse:
+        return _problem(500, "the server broke on this request: its log has the reason; please report it")
+
+    app.add_exception_handler(Exception, broken)
     app.add_exception_handler(RequestValidationError, validation)
     app.add_exception_handler(HTTPException, unknown)
     app.add_exception_handler(RefusedError, refused)

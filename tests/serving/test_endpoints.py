@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from fastapi.testclient import TestClient
 
 from metamapping import MetaMapper
 from tests.serving.server import ORDERS
@@ -194,3 +195,10 @@ def test_a_server_that_loads_says_so(serve):
     assert answer.status_code == 503
     assert "still loading" in answer.json()["detail"]
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_a_fault_of_the_server_is_one_sentence_too(client):
+    client.app.state.service = None
+    answer = TestClient(client.app, "http://127.0.0.1", raise_server_exceptions=False).get("/tasks")
+    assert answer.status_code == 500
+    assert "its log has the reason" in answer.json()["detail"]
