@@ -10,6 +10,7 @@ A negative one is a conflict (Yu et al. 2020, "Gradient surgery for multi-task l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,14 @@ def measure_agreements(learner: Learner, spaces: Sequence[LabelSpace], plan: Rou
 
     if len(spaces) < 3:
         return {}
-    variables = [v.value for v in learner.encoder_variables + learner.mapping_variables]
-    size = sum(int(np.prod(v.shape)) for v in variables)
+    # Without τ, λ and their like, a few numbers each: their gradients are large, and say how sure to
+    # be, not what of.
+    least = learner.encoder.dim
+    weights = [
+        v for v in learner.encoder_variables + learner.mapping_variables if math.prod(v.shape) >= least
+    ]
+    variables = [v.value for v in weights]
+    size = sum(math.prod(v.shape) for v in variables)
     stride = max(1, size // NUM_COORDINATES)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
