@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch e2e requirements clean server worker deploy
+.PHONY: help setup demo test check format torch e2e requirements clean server worker deploy docs
 
 help:  ## what can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -29,6 +29,9 @@ check: $(VENV)/.dev  ## lint and types alone
 	$(BIN)/mypy
 
 torch: $(VENV)/.torch  ## PyTorch, for the tests that open a published folder with it
+
+docs: $(VENV)/.dev  ## the site of docs/, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 e2e: $(VENV)/.dev  ## the slow end-to-end tests
 	$(BIN)/python -m pytest -m slow

@@ -35,7 +35,17 @@ def _check_name(name: str) -> str:
     return name
 
 
+def _check_home(home: str) -> str:
+    if "://" in home:
+        raise ConfigError(
+            f"home {home!r} is an address, but runs are kept in folders: give a local one, or the "
+            "folder where the storage is mounted"
+        )
+    return home
+
+
 Name = Annotated[str, AfterValidator(_check_name)]
+Home = Annotated[str, AfterValidator(_check_home)]
 
 
 def _in_order(schema: dict[str, Any]) -> None:
@@ -382,7 +392,7 @@ class RunConfig(_Part):
     """A whole run."""
 
     name: Name = Field(description="What the run is called: the first part of its id.")
-    home: str = Field(".metamapping", description="Folder of the store and the runs.")
+    home: Home = Field(".metamapping", description="Folder of the store and the runs.")
     seed: int = Field(0, ge=0, description="Of all that is drawn by chance.")
     sources: list[Source] = Field(
         min_length=1, description="At least one each to train on, to validate on and to test on."
@@ -443,10 +453,8 @@ class RunConfig(_Part):
             )
 
     def at_home(self, home: str) -> RunConfig:
-        """The same run in another home: an address as it is, a folder made absolute."""
-        if "://" not in home:
-            home = str(Path(home).expanduser().absolute())
-        return self.model_copy(update={"home": home})
+        """The same run in another home, whose path is made absolute."""
+        return self.model_copy(update={"home": str(Path(_check_home(home)).expanduser().absolute())})
 
     def sources_with(self, role: Role) -> list[Source]:
         """The sources that serve ``role``, wholly or with some of their labels."""

@@ -135,3 +135,11 @@ def test_every_setting_is_described():
     text = describe_settings()
     for line in ("sources[].columns.text", "training.learning_rate (default 3e-05)", "convergence.patience"):
         assert line in text
+
+
+def test_an_address_as_home_is_refused(values, tmp_path):
+    values["home"] = "s3://bucket/home"
+    refused(values, tmp_path, "is an address, but runs are kept in folders")
+    values["home"] = "here"
+    with pytest.raises(ConfigError, match="is an address, but runs are kept in folders"):
+        parse_config(values, folder=tmp_path).at_home("s3://bucket/home")

@@ -45,7 +45,8 @@ def test_the_python_of_the_readme_runs(published):
     (code,) = blocks(README, "python")
     scope = {}
     exec(code.replace("path/to/published", str(published)), scope)
-    assert scope["mapping"].predict_proba(["it has not arrived"]).shape == (1, 2)
+    assert scope["mapping"].labels == ("delivery", "refund", "complaint")
+    assert scope["mapping"].predict_proba(["it has not arrived"]).shape == (1, 3)
 
 
 def test_the_readme_is_a_map():
