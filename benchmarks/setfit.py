@@ -1,0 +1,150 @@
+"""SetFit beside MetaMapper: the same encoder, the same 8 examples a label, sources that neither has seen.
+
+    METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2]
+
+PUBLISHED: what `python -m benchmarks.real_run` published; its training has seen none of these sources.
+Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate`. SetFit runs with its own
+defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.ablations import markdown
+from benchmarks.real_run import packaged_encoder
+from metamapping import MetaMapper
+
+SHOTS, NUM_QUERIES = 8, 500
+TREC = {
+    "0": "description",
+    "1": "entity",
+    "2": "abbreviation",
+    "3": "human being",
+    "4": "location",
+    "5": "number",
+}
+
+Rows = list[tuple[str, str]]
+
+
+def main() -> None:
+    """Run the comparison and print its tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("published")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--sources", nargs="+", default=["banking77", "tweets-emotion", "trec6", "snips"])
+    options = parser.parse_args()
+    mapper = MetaMapper.from_pretrained(options.published, progress=False)
+    frozen = _frozen_features()
+    results: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for source in options.sources:
+        support_rows, query_rows = read_source(source)
+        for seed in options.seeds:
+            support, queries = draw(support_rows, query_rows, seed)
+            for name, adapt in (
+                ("MetaMapper", lambda rows: _metamapper(mapper, rows)),
+                ("logistic regression, untrained encoder", lambda rows: _regression(frozen, rows)),
+                ("SetFit", lambda rows: _setfit(rows, seed)),
+            ):
+                started = time.perf_counter()
+                predict = adapt(support)
+                seconds = time.perf_counter() - started
+                predicted = predict([text for text, _ in queries])
+                hits = [a == label for a, (_, label) in zip(predicted, queries, strict=True)]
+                results.setdefault((source, name), []).append((float(np.mean(hits)), seconds))
+                print(f"{source} seed {seed}: {name} {np.mean(hits):.3f}, {seconds:.2f} s", flush=True)
+    rows: dict[str, list[str]] = {}
+    for (source, name), each in results.items():
+        accuracy, seconds = np.mean(each, axis=0)
+        rows.setdefault(source, []).append(f"{100 * accuracy:.1f}, {seconds:.2f} s")
+    names = list(dict.fromkeys(name for _, name in results))
+    print("\nAccuracy, seconds to adapt; 8 examples a label\n")
+    print(markdown(rows, names))
+
+
+def read_source(name: str) -> tuple[Rows, Rows]:
+    """Rows to draw the support from and rows to draw the queries from, with readable labels."""
+    folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
+    if name in ("banking77", "snips"):
+        lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        rows = [(row["text"], row["label"]) for row in map(json.loads, lines)]
+        if name == "banking77":
+            classes = folder / "class-splits" / "banking77" / "1" / "test.txt"
+            wanted = set(classes.read_text(encoding="utf-8").split())
+            rows = [(text, label.replace("_", " ")) for text, label in rows if label in wanted]
+        return rows, rows
+    path, names = {
+        "trec6": (folder / "trec6", TREC),
+        "tweets-emotion": (folder / "tweeteval" / "emotion", {}),
+    }[name]
+    return tuple(_read_csv(path / f"{part}.csv", names) for part in ("train", "test"))  # type: ignore[return-value]
+
+
+def draw(support_rows: Rows, query_rows: Rows, seed: int) -> tuple[Rows, Rows]:
+    """8 rows of each label, and 500 others."""
+    rng = np.random.default_rng(seed)
+    support: Rows = []
+    for label in sorted({label for _, label in support_rows}):
+        of_label = [row for row in support_rows if row[1] == label]
+        support += [of_label[i] for i in rng.choice(len(of_label), SHOTS, replace=False)]
+    known = {text for text, _ in support}
+    others = [row for row in query_rows if row[0] not in known]
+    return support, [others[i] for i in rng.choice(len(others), min(NUM_QUERIES, len(others)), replace=False)]
+
+
+def _read_csv(path: Path, names: dict[str, str]) -> Rows:
+    with path.open(encoding="utf-8", newline="") as file:
+        return [(row["text"], names.get(row["label"], row["label"])) for row in csv.DictReader(file)]
+
+
+Predict = Callable[[list[str]], list[str]]
+
+
+def _metamapper(mapper: MetaMapper, rows: Rows) -> Predict:
+    texts, labels = zip(*rows, strict=True)
+    return mapper.adapt(list(texts), list(labels)).predict
+
+
+def _frozen_features() -> Callable[[list[str]], np.ndarray]:
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(packaged_encoder(), device="cpu")
+    return lambda texts: model.encode(texts, show_progress_bar=False)
+
+
+def _regression(features: Callable[[list[str]], np.ndarray], rows: Rows) -> Predict:
+    texts, labels = zip(*rows, strict=True)
+    fitted = LogisticRegression(max_iter=1_000).fit(features(list(texts)), labels)
+    return lambda texts: fitted.predict(features(texts)).tolist()
+
+
+def _setfit(rows: Rows, seed: int) -> Predict:
+    from datasets import Dataset
+    from setfit import SetFitModel, Trainer, TrainingArguments
+
+    texts, labels = zip(*rows, strict=True)
+    model = SetFitModel.from_pretrained(packaged_encoder(), device="cpu")
+    arguments = TrainingArguments(
+        output_dir=os.path.join(os.environ.get("TMPDIR", "/tmp"), "setfit"),  # noqa: PTH118
+        save_strategy="no",
+        report_to="none",
+        seed=seed,
+        show_progress_bar=False,
+    )
+    data = Dataset.from_dict({"text": list(texts), "label": list(labels)})
+    Trainer(model=model, args=arguments, train_dataset=data).train()
+    return lambda texts: [str(label) for label in model.predict(texts, show_progress_bar=False)]
+
+
+if __name__ == "__main__":
+    main()
