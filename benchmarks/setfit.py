@@ -15,6 +15,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,9 +53,9 @@ def main() -> None:
         for seed in options.seeds:
             support, queries = draw(support_rows, query_rows, seed)
             for name, adapt in (
-                ("MetaMapper", lambda rows: _metamapper(mapper, rows)),
-                ("logistic regression, untrained encoder", lambda rows: _regression(frozen, rows)),
-                ("SetFit", lambda rows: _setfit(rows, seed)),
+                ("MetaMapper", partial(_metamapper, mapper)),
+                ("logistic regression, untrained encoder", partial(_regression, frozen)),
+                ("SetFit", partial(_setfit, seed)),
             ):
                 started = time.perf_counter()
                 predict = adapt(support)
@@ -64,7 +65,7 @@ def main() -> None:
                 results.setdefault((source, name), []).append((float(np.mean(hits)), seconds))
                 print(f"{source} seed {seed}: {name} {np.mean(hits):.3f}, {seconds:.2f} s", flush=True)
     rows: dict[str, list[str]] = {}
-    for (source, name), each in results.items():
+    for (source, _), each in results.items():
         accuracy, seconds = np.mean(each, axis=0)
         rows.setdefault(source, []).append(f"{100 * accuracy:.1f}, {seconds:.2f} s")
     names = list(dict.fromkeys(name for _, name in results))
@@ -128,7 +129,7 @@ def _regression(features: Callable[[list[str]], np.ndarray], rows: Rows) -> Pred
     return lambda texts: fitted.predict(features(texts)).tolist()
 
 
-def _setfit(rows: Rows, seed: int) -> Predict:
+def _setfit(seed: int, rows: Rows) -> Predict:
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 

@@ -18,7 +18,7 @@ Role = Literal["train", "validation", "test"]
 SolverName = Literal["ridge", "plain-ridge", "prototypes", "gradient"]
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 
 
 class ConfigError(ValueError):
@@ -27,7 +27,7 @@ class ConfigError(ValueError):
 
 def _check_name(name: str) -> str:
     # A name becomes part of a path: no separators, no leading dot, so it cannot leave the store.
-    if not _NAME.match(name) or ".." in name or len(name) > 100:
+    if not _NAME.fullmatch(name) or ".." in name or len(name) > 100:
         raise ValueError(
             f"name {name!r} must be 1 to 100 letters, digits and . _ + - (no path), "
             "beginning with a letter or digit"

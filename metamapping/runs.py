@@ -23,7 +23,7 @@ from metamapping.adjustment import Round
 from metamapping.config import ConfigError, RunConfig
 from metamapping.store import MANIFEST, Reference, StoreError, fingerprint, write_json
 
-RUN_VERSION = 1
+RUN_VERSION = 2
 
 
 class Corpus(BaseModel):
