@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -65,6 +65,14 @@ class Explanation(list[Neighbour]):
         self.prior = prior
 
 
+class Answers(NamedTuple):
+    """What a mapping says of texts: ``labels`` as ``predict`` gives them, the rest as its namesakes."""
+
+    labels: list[str | None]
+    probabilities: np.ndarray
+    confidence: np.ndarray
+
+
 class Mapping:
     """One task's mapping, with its labels and examples."""
 
@@ -97,8 +105,7 @@ class Mapping:
         ``threshold``: from 0 to 1. A text with less ``confidence`` gets ``None``; for ``ner`` a word
         whose best label has a lower probability gets "O".
         """
-        if threshold is not None and not 0 <= threshold <= 1:
-            raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")
+        _check_threshold(threshold)
         state = self._state
         if state.is_ner:
             return [_tags(state.labels, row, threshold) for row in self._word_probabilities(state, texts)]
@@ -135,6 +142,22 @@ class Mapping:
             raise ValueError("confidence is about the label of a text; ner has one at each word")
         parts = [state.confidence(x)[1] for x in self._text_features(state, texts, text_pairs)]
         return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
+        """``predict``, ``predict_proba`` and ``confidence`` at once; each text is encoded once."""
+        _check_threshold(threshold)
+        state = self._state
+        if state.is_ner:
+            raise ValueError("answer is about the label of a text; ner has one at each word")
+        features = np.concatenate(
+            [np.zeros((0, self._featurizer.dim), np.float32), *self._text_features(state, texts, text_pairs)]
+        )
+        best, confidence = state.confidence(features)
+        labels = [
+            state.labels[slot] if threshold is None or sure >= threshold else None
+            for slot, sure in zip(best, confidence, strict=True)
+        ]
+        return Answers(labels, state.probabilities(features), confidence)
 
     def add(
         self,
@@ -239,6 +262,11 @@ class Mapping:
         words = read_word_lists(texts)
         features, offsets = self._featurizer.words(words)
         return np.split(state.probabilities(features), offsets[1:-1]) if words else []
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")
 
 
 def _tags(labels: tuple[str, ...], probabilities: np.ndarray, threshold: float | None) -> list[str]:

@@ -214,3 +214,16 @@ def test_no_texts_have_no_confidence(mapping):
 def test_a_threshold_is_a_probability(mapping, threshold):
     with pytest.raises(ValueError, match="expected a probability"):
         mapping.predict(NEW, threshold=threshold)
+
+
+def test_answers_are_what_the_single_calls_say(mapping):
+    answers = mapping.answer(TEXTS, threshold=0.5)
+    assert answers.labels == mapping.predict(TEXTS, threshold=0.5)
+    np.testing.assert_allclose(answers.probabilities, mapping.predict_proba(TEXTS), rtol=1e-5)
+    np.testing.assert_allclose(answers.confidence, mapping.confidence(TEXTS), rtol=1e-5)
+    assert mapping.answer([]).labels == []
+
+
+def test_answers_are_refused_for_words(mapper):
+    with pytest.raises(ValueError, match="answer is about the label of a text"):
+        mapper.zero_shot(["person"], task_type="ner").answer([["anna"]])

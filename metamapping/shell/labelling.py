@@ -72,16 +72,16 @@ class Labelling:
 
     def _added(self, part: Sequence[Row], first: int) -> Iterator[tuple[Any, ...]]:
         texts, pairs = self._fields.texts(part, first=first), self._fields.text_pairs(part, first=first)
+        if self._probabilities and not self._fields.is_ner:
+            answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
+            rows = [_rounded(row) for row in answers.probabilities]
+            named = (dict(zip(self._mapping.labels, row, strict=True)) for row in rows)
+            return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if not self._probabilities:
             return zip(predicted, strict=True)
-        probabilities = self._mapping.predict_proba(texts, text_pairs=pairs)
-        best = [_rounded(row.max(axis=-1)) for row in probabilities]
-        if self._fields.is_ner:
-            return zip(predicted, best, strict=True)
-        confidence = _rounded(self._mapping.confidence(texts, text_pairs=pairs))
-        named = (dict(zip(self._mapping.labels, _rounded(row), strict=True)) for row in probabilities)
-        return zip(predicted, best, confidence, named, strict=True)
+        words = self._mapping.predict_proba(texts)
+        return zip(predicted, (_rounded(row.max(axis=-1)) for row in words), strict=True)
 
 
 def _rounded(probabilities: Any) -> Any:
