@@ -38,8 +38,10 @@ def states(folder):
 
 
 def test_metamapper_adapts_with_it(folder):
-    mapping = MetaMapper.from_pretrained(folder).adapt(TEXTS, ["parcel", "money", "parcel", "money"])
-    assert mapping.predict(TEXTS) == ["parcel", "money", "parcel", "money"]
+    labels = ["parcel", "money", "parcel", "money"]
+    # So often that they outweigh the ridge: an encoder hardly trained tells them apart by little.
+    mapping = MetaMapper.from_pretrained(folder).adapt(TEXTS * 50, labels * 50)
+    assert mapping.predict(TEXTS) == labels
 
 
 def test_keras_hub_reads_it_as_a_preset(folder, states):
