@@ -3,7 +3,7 @@
     METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2]
 
 PUBLISHED: what `python -m benchmarks.real_run` published; its training has seen none of these sources.
-Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate`. SetFit runs with its own
+Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs with its own
 defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
 """
 
