@@ -3,8 +3,8 @@
     METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2]
 
 PUBLISHED: what `python -m benchmarks.real_run` published; its training has seen none of these sources.
-Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs with its own
-defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
+Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs
+with its own defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
 """
 
 from __future__ import annotations
