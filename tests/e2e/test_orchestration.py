@@ -119,7 +119,7 @@ def test_a_run_of_two_rounds_survives_the_death_of_a_worker_and_a_cancel(
 ) -> None:
     home = server.folder / "killed"
     deployment = server.deployment("meta-pretraining")
-    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 2_000}
+    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 6_000}
     convergence = {**deployment["parameters"]["config"]["convergence"], "min_rounds": 2, "max_rounds": 2}
     parent = server.start_run(home=str(home), training=training, convergence=convergence)
     server.wait_for_stage(parent, "train", "RUNNING")
@@ -136,7 +136,10 @@ def test_a_run_of_two_rounds_survives_the_death_of_a_worker_and_a_cancel(
 
     server.retry(crashed["id"])
     server.wait_for_state(crashed["id"], "RUNNING", seconds=120)
-    time.sleep(40)
+    saved = set(home.glob("runs/*/checkpoints/round-1-partial/*"))
+    wait_for(
+        lambda: bool(set(home.glob("runs/*/checkpoints/round-1-partial/*")) - saved), 120, "more steps saved"
+    )
     server.cancel(crashed["id"])
     before = time.monotonic()
     server.wait_for_state(crashed["id"], "CANCELLED", seconds=60)
@@ -144,7 +147,7 @@ def test_a_run_of_two_rounds_survives_the_death_of_a_worker_and_a_cancel(
     assert any(home.glob("runs/*/checkpoints/round-1-partial*"))
 
     server.retry(crashed["id"])
-    server.wait_for_state(parent, "COMPLETED", seconds=900)
+    server.wait_for_state(parent, "COMPLETED", seconds=1_500)
     counts = {re.sub(" tiny[^ ]*", "", run["name"]): run["run_count"] for run in server.stage_runs(parent)}
     assert counts.pop("train round 1") == 3  # killed, cancelled, and gone on from where it was
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
