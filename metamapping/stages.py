@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -40,9 +39,6 @@ from metamapping.runs import Corpus, RunFolder, run_id
 from metamapping.selection import Candidate, Selection, choose, listed, selection_markdown
 from metamapping.spaces import check_label_spaces, read_spaces
 from metamapping.store import Stage
-
-if TYPE_CHECKING:
-    pass
 
 TextsCallback = Callable[[str, int], None]
 SourceCallback = Callable[[int, str], None]

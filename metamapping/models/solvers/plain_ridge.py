@@ -25,14 +25,14 @@ def regress(support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, strengths
     residual = mask * (targets - tf.matmul(H, prior))
     if H.shape[-2] <= H.shape[-1]:
         gram = tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
-        return prior + tf.matmul(H, mask * _solve(gram, residual, strengths.ridge), transpose_a=True)
+        return prior + tf.matmul(H, mask * solve_shifted(gram, residual, strengths.ridge), transpose_a=True)
     masked = mask * H
     gram = tf.matmul(masked, masked, transpose_a=True)
-    return prior + _solve(gram, tf.matmul(masked, residual, transpose_a=True), strengths.ridge)
+    return prior + solve_shifted(gram, tf.matmul(masked, residual, transpose_a=True), strengths.ridge)
 
 
-def _solve(gram: tf.Tensor, right: tf.Tensor, ridge: tf.Tensor) -> tf.Tensor:
-    """``(gram + λI)⁻¹ right`` by one Cholesky factor."""
+def solve_shifted(gram: tf.Tensor, right: tf.Tensor, ridge: tf.Tensor) -> tf.Tensor:
+    """``(gram + λI)⁻¹ right`` by one Cholesky factor; leading axes broadcast."""
     factor = tf.linalg.cholesky(gram + ridge * tf.eye(gram.shape[-1], dtype=gram.dtype))
     batch_shape = tf.broadcast_dynamic_shape(tf.shape(factor)[:-2], tf.shape(right)[:-2])
     factor = tf.broadcast_to(factor, tf.concat([batch_shape, tf.shape(factor)[-2:]], axis=0))

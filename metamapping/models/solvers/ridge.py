@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from metamapping.models.solvers.plain_ridge import plain_ridge
+from metamapping.models.solvers.plain_ridge import plain_ridge, solve_shifted
 from metamapping.models.solvers.support_set import Strengths, SupportSet, masked_logits
 
 # The grid: multiples of the learned λ (R of them), and the prior from not at all to twice (A).
@@ -64,17 +64,21 @@ def _duals(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> _Dual
     right = (mask * tf.concat(both, axis=-1))[..., None, :, :]
     factors = tf.constant(RIDGE_FACTORS, H.dtype)[:, None, None] * strengths.ridge
     if H.shape[-2] <= H.shape[-1]:
-        gram = tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
+        gram = (tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask))[..., None, :, :]
         eye = tf.eye(H.shape[-2], dtype=H.dtype)
-        solved = _solve(gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors)
+        solved = solve_shifted(
+            gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors
+        )
         duals, inverse = solved[..., : 2 * num_labels], solved[..., 2 * num_labels :]
         diagonal = tf.linalg.diag_part(inverse)[..., None]
     else:
         masked = (mask * H)[..., None, :, :]
-        gram = tf.matmul(masked, masked, transpose_a=True)[..., 0, :, :]
+        gram = tf.matmul(masked, masked, transpose_a=True)
         columns = tf.matmul(masked, right, transpose_a=True)
         eye = tf.eye(H.shape[-1], dtype=H.dtype)
-        solved = _solve(gram, tf.concat([columns, eye + tf.zeros_like(columns[..., :1])], axis=-1), factors)
+        solved = solve_shifted(
+            gram, tf.concat([columns, eye + tf.zeros_like(columns[..., :1])], axis=-1), factors
+        )
         duals = (right - tf.matmul(masked, solved[..., : 2 * num_labels])) / factors
         leverage = tf.reduce_sum(tf.matmul(masked, solved[..., 2 * num_labels :]) * masked, axis=-1)
         diagonal = (1.0 - leverage[..., None]) / factors
@@ -105,13 +109,3 @@ def _leave_one_out(support: SupportSet, duals: _Duals) -> tf.Tensor:
     alphas = tf.constant(ALPHAS, duals.of_targets.dtype)[:, None, None]
     dual = duals.of_targets[..., None, :, :] - alphas * duals.of_prior[..., None, :, :]
     return support.Y[..., None, None, :, :] - dual / duals.diagonal[..., None, :, :]
-
-
-def _solve(gram: tf.Tensor, right: tf.Tensor, factors: tf.Tensor) -> tf.Tensor:
-    """``(gram + λI)⁻¹ right`` for each λ: ``(..., R, n, columns)``."""
-    eye = tf.eye(gram.shape[-1], dtype=gram.dtype)
-    factor = tf.linalg.cholesky(gram[..., None, :, :] + factors * eye)
-    batch = tf.broadcast_dynamic_shape(tf.shape(factor)[:-2], tf.shape(right)[:-2])
-    factor = tf.broadcast_to(factor, tf.concat([batch, tf.shape(factor)[-2:]], axis=0))
-    right = tf.broadcast_to(right, tf.concat([batch, tf.shape(right)[-2:]], axis=0))
-    return tf.linalg.cholesky_solve(factor, right)
