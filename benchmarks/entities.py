@@ -125,7 +125,7 @@ def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     model = PublishedModel(
         encoder=learner.encoder,
         mapping=learner.mapping,
-        tokenizer_folder=Path(run.corpus.tokenizer.path),
+        tokenizer_folder=run.corpus.tokenizer.folder,
         max_length_tokens=run.config.encoder.max_length_tokens,
         cleaning=run.config.cleaning,
     )

@@ -82,7 +82,7 @@ def before_and_after(config: RunConfig, run: RunFolder, role: str, best: int) ->
 
 def _cells(run: RunFolder, name: str) -> dict[tuple[str, int], Cell]:
     result = run.read_result(name)
-    assert result is not None, f"{run.path} has no {name}.json"
+    assert result is not None, f"{run.place} has no {name}.json"
     cells = [Cell.model_validate(cell) for cell in result["cells"]]
     return {(cell.source, cell.shots): cell for cell in cells}
 

@@ -1,7 +1,7 @@
 """Checkpoints: weights, optimizers and progress, as safetensors and JSON; never pickle.
 
 A checkpoint is a folder with ``weights.safetensors``, ``optimizer.safetensors`` and ``state.json``,
-written under a temporary name and renamed. Partial checkpoints of a round are named
+written under a temporary name, with its manifest, and renamed. Partial checkpoints of a round are named
 ``partial-000050`` after their step; only the latest is kept.
 
     save_checkpoint(folder / "round-1", learner, {"round": 1})
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from metamapping.store import StoreError, write_json
+from metamapping import addresses
+from metamapping.store import Stage, StoreError, write_json, write_manifest
 
 if TYPE_CHECKING:
     import keras
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from metamapping.training import Learner
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_VERSION = 1
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
@@ -39,6 +41,8 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
     write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
     write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
     write_json(draft / STATE, state)
+    write_manifest(draft, Stage("checkpoint", folder.name, _VERSION, {"step": state["step"]}), {})
+    addresses.push_folder(draft, folder)
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
@@ -72,6 +76,8 @@ def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
 
 def load_mean(folders: Sequence[Path], learner: Learner) -> None:
     """Set encoder and mapping to the mean of these checkpoints' weights, leaving the optimizers."""
+    for folder in folders:
+        addresses.pull_folder(folder)
     first, *others = (read_safetensors(folder / WEIGHTS) for folder in folders)
     means = {
         name: np.asarray(np.mean([value, *(other[name] for other in others)], axis=0, dtype=np.float64))
@@ -82,15 +88,16 @@ def load_mean(folders: Sequence[Path], learner: Learner) -> None:
 
 def read_state(folder: Path) -> dict[str, Any] | None:
     """The state of a finished checkpoint, or ``None`` where there is none."""
-    path = folder / STATE
-    if not path.is_file():
+    data = addresses.read_member(folder, STATE)
+    if data is None:
         return None
-    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    state: dict[str, Any] = json.loads(data)
     return state
 
 
 def load_weights(folder: Path, learner: Learner) -> None:
     """Set encoder and mapping alone, leaving the optimizers as they are."""
+    addresses.pull_folder(folder)
     assign_variables(
         model_variables(learner.encoder, learner.mapping),
         read_safetensors(folder / WEIGHTS),
@@ -104,7 +111,7 @@ def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     save_checkpoint(new, learner, state)
     for old in _partials(folder):
         if old != new:
-            shutil.rmtree(old)
+            addresses.remove_folder(old)
 
 
 def latest_partial(folder: Path) -> Path | None:
@@ -114,7 +121,7 @@ def latest_partial(folder: Path) -> Path | None:
 
 def remove_partials(folder: Path) -> None:
     """Drop the folder of a round's partial checkpoints, once the round's own is written."""
-    shutil.rmtree(folder, ignore_errors=True)
+    addresses.remove_folder(folder)
 
 
 def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
@@ -161,7 +168,7 @@ def _named(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.
 
 
 def _partials(folder: Path) -> list[Path]:
-    return [path for path in folder.glob("partial-*") if (path / STATE).is_file()]
+    return [path for path in addresses.list_folders(folder) if path.name.startswith("partial-")]
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

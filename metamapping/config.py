@@ -35,13 +35,29 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _check_home(home: str) -> str:
-    if "://" in home:
+def check_address(address: str) -> str:
+    """Refuse an address that carries credentials, or more than a place. Raises ``ConfigError``.
+
+    The message does not repeat what may be a secret.
+    """
+    scheme, _, rest = address.partition("://")
+    if "@" in rest or "?" in rest or "#" in rest:
         raise ConfigError(
-            f"home {home!r} is an address, but runs are kept in folders: give a local one, or the "
-            "folder where the storage is mounted"
+            f"an address {scheme}://… holds credentials or options (`@`, `?`, `#`): give the bare address, "
+            f"such as {scheme}://bucket/prefix, and the credentials in the environment or in fsspec's "
+            "configuration"
         )
-    return home
+    if not rest.strip("/") or ".." in rest.split("/") or not re.fullmatch(r"[a-z][a-z0-9]*", scheme):
+        raise ConfigError(f"{address!r} is no address of a folder: expected one such as s3://bucket/prefix")
+    if scheme in ("http", "https"):
+        raise ConfigError(
+            f"{address!r} can only be read: give a folder, or an address such as s3://bucket/prefix"
+        )
+    return address
+
+
+def _check_home(home: str) -> str:
+    return check_address(home) if "://" in home else home
 
 
 Name = Annotated[str, AfterValidator(_check_name)]
@@ -391,8 +407,14 @@ class SelectionSpec(_Part):
 class RunConfig(_Part):
     """A whole run."""
 
+    # What is refused may be a secret in an address, and refusals are logged.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     name: Name = Field(description="What the run is called: the first part of its id.")
-    home: Home = Field(".metamapping", description="Folder of the store and the runs.")
+    home: Home = Field(
+        ".metamapping",
+        description="Folder of the store and the runs, or an address such as `s3://bucket/prefix`.",
+    )
     seed: int = Field(0, ge=0, description="Of all that is drawn by chance.")
     sources: list[Source] = Field(
         min_length=1, description="At least one each to train on, to validate on and to test on."
@@ -453,8 +475,10 @@ class RunConfig(_Part):
             )
 
     def at_home(self, home: str) -> RunConfig:
-        """The same run in another home, whose path is made absolute."""
-        return self.model_copy(update={"home": str(Path(_check_home(home)).expanduser().absolute())})
+        """The same run in another home: an address, or a folder whose path is made absolute."""
+        if "://" in _check_home(home):
+            return self.model_copy(update={"home": home.rstrip("/")})
+        return self.model_copy(update={"home": str(Path(home).expanduser().absolute())})
 
     def sources_with(self, role: Role) -> list[Source]:
         """The sources that serve ``role``, wholly or with some of their labels."""

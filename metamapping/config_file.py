@@ -138,7 +138,8 @@ def _sentence(error: Any, data: Any) -> str:
         hint = f"did you mean {guess[0]!r}?" if guess else f"known here: {', '.join(sorted(known))}"
         return f"{where}: there is no such setting; {hint}"
     value = error.get("input")
-    shown = f", got {value!r}" if isinstance(value, (str, int, float, bool)) else ""
+    is_told = isinstance(value, (str, int, float, bool)) and error["loc"][:1] != ("home",)  # may be secret
+    shown = f", got {value!r}" if is_told else ""
     return f"{where}: {message}{shown}"
 
 

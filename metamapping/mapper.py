@@ -35,7 +35,7 @@ class MetaMapper:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
-        """Load a published folder.
+        """Load a published folder, or what was published at an address (``s3://bucket/…/published``).
 
         Raises ``FileNotFoundError`` where there is none, and ``StoreError`` where it is damaged.
         """

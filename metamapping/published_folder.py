@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from metamapping.addresses import place_of, pull_folder
 from metamapping.config import CleaningSpec, SolverName
 from metamapping.store import MANIFEST, StoreError, check_files
 
@@ -39,13 +40,14 @@ class Settings(BaseModel):
 
 
 def check_published(folder: Path) -> None:
-    """Refuse a folder that is not there, not complete, or not as it was written.
+    """Refuse a folder that is not there, not complete, or not as it was written; fetched from an address.
 
     Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
     """
+    pull_folder(folder)
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(
-            f"{folder} is no published encoder (it has no {MANIFEST}): give the folder `published` "
+            f"{place_of(folder)} is no published encoder (it has no {MANIFEST}): give the folder `published` "
             "of a run that has come to its end"
         )
     _check_version(folder)

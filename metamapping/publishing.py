@@ -19,6 +19,7 @@ from pathlib import Path
 
 import keras
 
+from metamapping.addresses import local_folder
 from metamapping.checkpoints import (
     assign_variables,
     model_variables,
@@ -102,11 +103,11 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
 
 
 def read_published(folder: str | Path) -> PublishedModel:
-    """Load a published folder, after checking every file against its checksum.
+    """Load what was published, in a folder or at an address, with every file held against its checksum.
 
     Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
     """
-    folder = Path(folder)
+    folder = local_folder(folder)
     check_published(folder)
     settings = read_settings(folder)
     door = keras_alone if settings.family is None else hugging_face

@@ -12,16 +12,16 @@ from __future__ import annotations
 
 import functools
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from metamapping import addresses
 from metamapping.adjustment import Round
 from metamapping.config import ConfigError, RunConfig
-from metamapping.store import MANIFEST, Reference, StoreError, fingerprint, write_json
+from metamapping.manifest import MANIFEST, StoreError, fingerprint, sealed, unsealed
+from metamapping.store import Reference
 
 RUN_VERSION = 2
 
@@ -57,22 +57,35 @@ def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
 
 
 class RunFolder:
-    """Where a run keeps what it has reached."""
+    """Where a run keeps what it has reached. ``home`` is a folder or an address.
+
+    Paths are those of this machine; ``place`` is what names the run on every machine.
+    """
 
     def __init__(self, home: str | Path, run_id: str) -> None:
         self.run_id = run_id
-        self.path = Path(home) / "runs" / run_id
+        self.path = addresses.local_folder(home) / "runs" / run_id
 
     @classmethod
     def of_published(cls, published: str | Path) -> RunFolder:
-        """The run that published a folder."""
-        path = Path(published).parent
+        """The run that published a folder, or what stands at an address."""
+        return cls.at(addresses.local_folder(published).parent)
+
+    @classmethod
+    def at(cls, place: str | Path) -> RunFolder:
+        """The run whose folder, or its address, this is."""
+        path = addresses.local_folder(place).absolute()
         return cls(path.parent.parent, path.name)
+
+    @property
+    def place(self) -> str:
+        """The run's folder, or its address where `home` is one."""
+        return addresses.place_of(self.path)
 
     @property
     def is_open(self) -> bool:
         """Whether ``open`` has been called for this run, in this process or another."""
-        return (self.path / "run.json").is_file()
+        return addresses.read_file(self.result("run")) is not None
 
     def open(self, config: RunConfig, corpus: Corpus) -> None:
         """Write down configuration and corpus, from which every stage of the run reads them."""
@@ -104,9 +117,14 @@ class RunFolder:
         return self.path / "published"
 
     @property
+    def has_published(self) -> bool:
+        """Whether the run has come to its end."""
+        return addresses.read_file(self.published / MANIFEST) is not None
+
+    @property
     def published_at(self) -> float:
-        """When the run published, in seconds since the epoch. Raises ``FileNotFoundError``."""
-        return (self.published / MANIFEST).stat().st_mtime
+        """When the run published, in seconds since the epoch."""
+        return addresses.modified_at(self.published / MANIFEST)
 
     def checkpoint(self, round: int) -> Path:
         """The checkpoint at the end of a round; round 0 is the untrained encoder."""
@@ -123,48 +141,39 @@ class RunFolder:
     def read_history(self) -> list[Round]:
         """The judged rounds, in order. Raises ``StoreError`` on a damaged file."""
         path = self.path / "rounds.jsonl"
-        if not path.is_file():
+        data = addresses.read_file(path)
+        if data is None:
             return []
-        lines = path.read_text(encoding="utf-8").splitlines()
+        place = addresses.place_of(path)
         try:
-            return [Round.model_validate_json(line) for line in lines]
-        except ValueError as error:
+            return [Round.model_validate(unsealed(line, place)) for line in data.splitlines()]
+        except (ValueError, StoreError) as error:
             raise StoreError(
-                f"{path} is damaged ({error}): remove its last lines; the rounds' scores stand "
+                f"{place} is damaged ({error}): remove its last lines; the rounds' scores stand "
                 "beside it and are judged again"
             ) from error
 
     def append_round(self, round: Round) -> None:
         """Add a judged round; the whole file is replaced at once."""
-        lines = [r.model_dump_json() for r in [*self.read_history(), round]]
-        draft = self.path / f".rounds.jsonl.{uuid.uuid4().hex[:8]}"
-        with draft.open("w", encoding="utf-8") as file:
-            file.write("\n".join(lines) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self.path / "rounds.jsonl")
+        rounds = [json.loads(each.model_dump_json()) for each in [*self.read_history(), round]]
+        lines = "".join(json.dumps(sealed(each), ensure_ascii=False) + "\n" for each in rounds)
+        addresses.write_file(self.path / "rounds.jsonl", lines.encode())
 
     def read_result(self, name: str) -> dict[str, Any] | None:
-        """What a finished stage measured, or ``None``."""
-        path = self.result(name)
-        if not path.is_file():
-            return None
-        try:
-            value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(f"{path} is damaged ({error}): remove it to have it made again") from error
-        return value
+        """What a finished stage measured, or ``None``. Raises ``StoreError`` on a damaged file."""
+        data = addresses.read_file(self.result(name))
+        return None if data is None else unsealed(data, addresses.place_of(self.result(name)))
 
     def write_result(self, name: str, value: dict[str, Any]) -> None:
         """Keep what a stage measured: written whole, or not at all."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_json(self.result(name), value)
+        text = json.dumps(sealed(value), indent=1, ensure_ascii=False)
+        addresses.write_file(self.result(name), f"{text}\n".encode())
 
     def _opened(self) -> dict[str, Any]:
         opened = self.read_result("run")
         if opened is None:
             raise ConfigError(
-                f"there is no run {self.run_id!r} under {self.path.parent}: check the run's id and "
-                "`home`, or start the run with its configuration"
+                f"there is no run {self.run_id!r} under {addresses.place_of(self.path.parent)}: check the "
+                "run's id and `home`, or start the run with its configuration"
             )
         return opened

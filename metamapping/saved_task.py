@@ -20,6 +20,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors.numpy import save_file
 
+from metamapping.addresses import place_of
 from metamapping.calibration import Calibration
 from metamapping.checkpoints import read_safetensors
 from metamapping.config import TaskType
@@ -60,7 +61,7 @@ class SavedTask:
 
     folder: Path
     state: TaskState
-    model_folder: Path
+    model_folder: str  # or the address
     model_fingerprint: str
 
     def check_model(self, featurizer: Featurizer) -> None:
@@ -68,7 +69,7 @@ class SavedTask:
         if featurizer.fingerprint != self.model_fingerprint:
             raise StoreError(
                 f"{self.folder} was adapted with the encoder {self.model_fingerprint} "
-                f"({self.model_folder}), but {featurizer.model.tokenizer_folder} is "
+                f"({self.model_folder}), but {place_of(featurizer.model.tokenizer_folder)} is "
                 f"{featurizer.fingerprint}: give the former, or adapt again"
             )
 
@@ -99,7 +100,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
             task_type=state.task_type,
             labels=list(state.labels),
             names=list(state.names),
-            model_folder=str(featurizer.model.tokenizer_folder.absolute()),
+            model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
             model_fingerprint=featurizer.fingerprint,
             ridge=solution.ridge,
             scale=calibration.scale,
@@ -137,7 +138,7 @@ def read_task(folder: Path) -> SavedTask:
         state = _state(task, read_safetensors(folder / ARRAYS))
     except (ValidationError, KeyError, ValueError) as error:
         raise StoreError(f"{folder} is no saved task of this release ({error}): save it again") from error
-    return SavedTask(folder, state, Path(task.model_folder), task.model_fingerprint)
+    return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
 
 
 def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from metamapping.addresses import check_writable
 from metamapping.config import ROLES, EvaluationSpec, Role, RunConfig
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.shards import read_shards
@@ -22,6 +23,7 @@ def check_run(config: RunConfig) -> None:
 
     Raises ``ConfigError``. What only shows after cleaning is refused by ``open_run``.
     """
+    check_writable(config.home)
     check_sources(config.home, config.sources)
     for source in config.sources:
         counts = count_labels(source)
@@ -58,12 +60,12 @@ def read_spaces(
     config: RunConfig, corpus: Corpus, role: Role, *, only: Collection[str] | None = None
 ) -> list[LabelSpace]:
     """The label spaces of the sources that serve ``role`` (``only``: of those), from token shards."""
-    tokenizer = load_tokenizer(corpus.tokenizer.path, max_length_tokens=config.encoder.max_length_tokens)
+    tokenizer = load_tokenizer(corpus.tokenizer.folder, max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}
     return [
         build_label_space(
             source,
-            read_shards(tokens[source.name].path),
+            read_shards(tokens[source.name].folder),
             role=role,
             tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
         )

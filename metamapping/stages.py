@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metamapping import checkpoints
+from metamapping import addresses, checkpoints
 from metamapping.adjustment import (
     Round,
     Settings,
@@ -58,7 +58,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 def initialise_stage(run: RunFolder) -> None:
     """Save the untrained encoder as round 0."""
-    if run.checkpoint(0).is_dir():
+    if checkpoints.read_state(run.checkpoint(0)) is not None:
         return
     from metamapping import training
 
@@ -88,8 +88,8 @@ def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> 
         selection = listed(names, config.selection.sources)
     else:
         selection = _select_related(run, on_source)
-        (run.path / "selection.png").write_bytes(closeness_png(selection))
-    (run.path / "selection.md").write_text(selection_markdown(selection) + "\n", encoding="utf-8")
+        addresses.write_file(run.path / "selection.png", closeness_png(selection))
+    addresses.write_file(run.path / "selection.md", f"{selection_markdown(selection)}\n".encode())
     run.write_result("selection", selection.model_dump())
     return selection
 
@@ -132,6 +132,7 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
     }
     checkpoints.save_checkpoint(run.checkpoint(round), learner, state)
     checkpoints.remove_partials(run.partial(round))
+    addresses.share_folder(run.tensorboard)
     return report
 
 
@@ -177,14 +178,15 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
     adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
     write_round_curves(run.tensorboard, report)
+    addresses.share_folder(run.tensorboard)
     run.append_round(judged)
     return judged
 
 
 def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
     """Publish the best round, with its scores on the test sources, which are touched here alone."""
-    if run.published.is_dir():
-        return run.published
+    if run.has_published:
+        return addresses.open_folder(run.published)
     from metamapping import publishing
     from metamapping.doors.families import family_of
     from metamapping.model_card import model_card
@@ -198,7 +200,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     model = publishing.PublishedModel(
         encoder=learner.encoder,
         mapping=learner.mapping,
-        tokenizer_folder=Path(corpus.tokenizer.path),
+        tokenizer_folder=corpus.tokenizer.folder,
         max_length_tokens=config.encoder.max_length_tokens,
         cleaning=config.cleaning,
     )
@@ -216,7 +218,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     )
     provenance = publishing.Provenance(stage, cells, card, learning_curve_png(history))
     publishing.write_published(run.published, model, provenance)
-    return run.published
+    return addresses.open_folder(run.published)
 
 
 def _as_trained(run: RunFolder) -> RunConfig:

@@ -16,9 +16,6 @@ never has to be done again.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 import shutil
 import uuid
 from collections.abc import Iterator, Sequence
@@ -29,15 +26,31 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-MANIFEST = "manifest.json"
+from metamapping import addresses, manifest
+from metamapping.manifest import MANIFEST, StoreError, check_files, fingerprint, fingerprint_file, write_json
 
-
-class StoreError(RuntimeError):
-    """Something in the store is not as it was written; the message names the file."""
+__all__ = [
+    "MANIFEST",
+    "Draft",
+    "Reference",
+    "Stage",
+    "Store",
+    "StoreError",
+    "check_files",
+    "fingerprint",
+    "fingerprint_file",
+    "publish_folder",
+    "read_reference",
+    "write_json",
+    "write_manifest",
+]
 
 
 class Reference(BaseModel):
-    """What travels between Prefect tasks instead of data: where a finished stage lies."""
+    """What travels between Prefect tasks instead of data: where a finished stage lies.
+
+    ``path`` is a folder, or an address that means the same on every machine.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -46,6 +59,17 @@ class Reference(BaseModel):
     fingerprint: str
     path: str
     counts: dict[str, int]
+
+    @property
+    def folder(self) -> Path:
+        """The stage's files on this machine, fetched where they lie at an address.
+
+        Raises ``StoreError`` where there is no such stage any more, or a file is not as it was written.
+        """
+        folder = addresses.open_folder(self.path)
+        if not folder.is_dir():
+            raise StoreError(f"{self.path} is not there any more: run what made it again")
+        return folder
 
 
 @dataclass(frozen=True)
@@ -73,10 +97,10 @@ class Draft:
 
 
 class Store:
-    """Finished stages under ``<home>/data``."""
+    """Finished stages under ``<home>/data``; ``home`` is a folder or an address."""
 
     def __init__(self, home: str | Path) -> None:
-        self.home = Path(home)
+        self.home = addresses.local_folder(home)
 
     def find(self, stage: Stage) -> Reference | None:
         """The finished stage, or ``None``. Raises ``StoreError`` on an unreadable manifest."""
@@ -99,26 +123,13 @@ class Store:
         return self.home / "data" / f"{stage.kind}-{stage.name}-{stage.fingerprint}"
 
 
-def fingerprint(value: Any) -> str:
-    """16 hexadecimal digits that change when ``value`` (plain JSON values) changes."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
-
-
-def fingerprint_file(path: str | Path) -> str:
-    """16 hexadecimal digits over a file's bytes."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
-
-
 def write_manifest(folder: Path, stage: Stage, counts: dict[str, int]) -> None:
     """Write ``manifest.json``; rows in must be rows out plus rejects where they are counted."""
     if "rows_in" in counts:
         lost = counts["rows_in"] - counts["rows_out"] - counts["rejects"]
         if lost:
             raise StoreError(f"{stage.kind} {stage.name}: {lost} rows are neither out nor rejected")
-    files = sorted(p for p in folder.rglob("*") if p.is_file())
-    manifest = {
+    about = {
         "stage": stage.kind,
         "name": stage.name,
         "version": stage.version,
@@ -126,63 +137,37 @@ def write_manifest(folder: Path, stage: Stage, counts: dict[str, int]) -> None:
         "upstream": list(stage.upstream),
         "settings": stage.settings,
         "counts": counts,
-        "files": {
-            str(p.relative_to(folder)): {"bytes": p.stat().st_size, "blake2b": fingerprint_file(p)}
-            for p in files
-        },
     }
-    write_json(folder / MANIFEST, manifest)
+    manifest.write_manifest(folder, about)
 
 
 def read_reference(folder: Path) -> Reference | None:
     """The reference of a finished folder, or ``None`` where no manifest stands."""
     path = folder / MANIFEST
-    if not path.is_file():
+    data = addresses.read_file(path)
+    if data is None:
         return None
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        about = manifest.unsealed(data, addresses.place_of(path))
         return Reference(
-            stage=manifest["stage"],
-            name=manifest["name"],
-            fingerprint=manifest["fingerprint"],
-            path=str(folder),
-            counts=manifest["counts"],
+            stage=about["stage"],
+            name=about["name"],
+            fingerprint=about["fingerprint"],
+            path=addresses.place_of(folder),
+            counts=about["counts"],
         )
     except (ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{path} is damaged ({error}): remove the folder to have it made again") from error
-
-
-def check_files(folder: Path, required: Sequence[str]) -> None:
-    """Refuse a folder of which a file is missing or not as its manifest says. Raises ``StoreError``."""
-    path = folder / MANIFEST
-    try:
-        files = {name: entry["blake2b"] for name, entry in json.loads(path.read_bytes())["files"].items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreError(f"{path} is damaged ({error}): copy or write the folder again") from error
-    for name in {*required, *files}:
-        if ".." in Path(name).parts or Path(name).is_absolute():
-            raise StoreError(f"{path} names {name!r}, which is outside of the folder")
-        if not (folder / name).is_file() or fingerprint_file(folder / name) != files.get(name):
-            raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name, flush it to the disk, then rename it."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with draft.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1, ensure_ascii=False)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+        place = addresses.place_of(path)
+        raise StoreError(f"{place} is damaged ({error}): remove the folder to have it made again") from error
 
 
 def publish_folder(draft: Path, final: Path) -> None:
     """Rename a finished folder into place; the first of two writers of the same stage wins."""
+    addresses.push_folder(draft, final)
     try:
         draft.rename(final)
     except OSError:
-        if read_reference(final) is None:
+        if not (final / MANIFEST).is_file():
             # Something without a manifest is in the way: it does not exist, so it may go.
             shutil.rmtree(final)
             draft.rename(final)

@@ -16,6 +16,6 @@ def clean_source(home: str, source: Source, rules: Rules, records: Reference) ->
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft, show_rows(f"clean {source.name}") as on_progress:
-        counts = write_examples(source, rules, records.path, draft.folder, on_progress=on_progress)
+        counts = write_examples(source, rules, records.folder, draft.folder, on_progress=on_progress)
         draft.counts.update(counts)
     return store.find(stage)

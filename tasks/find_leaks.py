@@ -22,6 +22,6 @@ def find_leaks(
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft:
-        folders = [each.path for each in examples]
+        folders = [each.folder for each in examples]
         draft.counts.update(write_leaks(sources, folders, spec, duplicates, draft.folder))
     return store.find(stage)

@@ -19,10 +19,10 @@ def make_tokenizer(
     """The encoder's own tokenizer, or one learned from the train sources."""
     store = Store(home)
     fingerprints = [each.fingerprint for each in examples]
-    stage = tokenizer_stage(encoder, sources, fingerprints, leaks.path)
+    stage = tokenizer_stage(encoder, sources, fingerprints, leaks.folder)
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft:
-        texts = TrainTexts(sources, [each.path for each in examples], leaks.path)
+        texts = TrainTexts(sources, [each.folder for each in examples], leaks.folder)
         draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
     return store.find(stage)

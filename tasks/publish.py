@@ -6,6 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from metamapping.addresses import place_of
 from metamapping.runs import RunFolder
 from metamapping.stages import publish_stage
 from tasks.progress import show_progress
@@ -13,7 +14,7 @@ from tasks.progress import show_progress
 
 @task(task_run_name="publish {run_id}", cache_policy=NO_CACHE, tags=["publish"])
 def publish_best(home: str, run_id: str) -> str:
-    """Measure the best round on the test sources, publish it, and return the folder."""
+    """Measure the best round on the test sources, publish it, and return its folder or address."""
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("test")]
     with show_progress("test sources", total=len(sources)) as advance:
@@ -22,6 +23,6 @@ def publish_best(home: str, run_id: str) -> str:
     create_markdown_artifact(
         key="model-card",
         markdown=(folder / "README.md").read_text(encoding="utf-8"),
-        description=f"Published: {folder}",
+        description=f"Published: {place_of(folder)}",
     )
-    return str(folder)
+    return place_of(folder)

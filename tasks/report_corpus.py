@@ -1,7 +1,6 @@
 """Report a corpus: what came in, what went out, what was left out and why."""
 
 import base64
-from pathlib import Path
 
 from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
@@ -18,9 +17,9 @@ def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Refe
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft:
-        draft.counts.update(write_report(describe_corpus(prepared, leaks.path), draft.folder))
+        draft.counts.update(write_report(describe_corpus(prepared, leaks.folder), draft.folder))
     done = store.find(stage)
-    folder = Path(done.path)
+    folder = done.folder
     picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()
     create_table_artifact(key="corpus-sources", table=read_sources(folder), description="Rows of each source")
     create_markdown_artifact(key="corpus-report", markdown=(folder / "report.md").read_text(encoding="utf-8"))

@@ -24,8 +24,8 @@ def tokenize_source(
     stage = tokens_stage(source, length, limits, examples.fingerprint, tokenizer.fingerprint)
     if (done := store.find(stage)) is not None:
         return done
-    loaded = load_tokenizer(tokenizer.path, max_length_tokens=length)
+    loaded = load_tokenizer(tokenizer.folder, max_length_tokens=length)
     with store.write(stage) as draft, show_rows(f"tokenize {source.name}") as on_progress:
-        counts = write_tokens(examples.path, loaded, draft.folder, limits=limits, on_progress=on_progress)
+        counts = write_tokens(examples.folder, loaded, draft.folder, limits=limits, on_progress=on_progress)
         draft.counts.update(counts)
     return store.find(stage)

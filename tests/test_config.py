@@ -5,7 +5,7 @@ import copy
 import pytest
 import yaml
 
-from metamapping.config import ConfigError, readable_label
+from metamapping.config import ConfigError, RunConfig, readable_label
 from metamapping.config_file import describe_settings, parse_config, read_config
 
 
@@ -137,9 +137,33 @@ def test_every_setting_is_described():
         assert line in text
 
 
-def test_an_address_as_home_is_refused(values, tmp_path):
-    values["home"] = "s3://bucket/home"
-    refused(values, tmp_path, "is an address, but runs are kept in folders")
-    values["home"] = "here"
-    with pytest.raises(ConfigError, match="is an address, but runs are kept in folders"):
-        parse_config(values, folder=tmp_path).at_home("s3://bucket/home")
+def test_a_home_may_be_an_address(values, tmp_path):
+    values["home"] = "s3://bucket/home/"
+    config = parse_config(values, folder=tmp_path)
+    assert config.home == "s3://bucket/home"
+    assert config.at_home("gs://other/home").home == "gs://other/home"
+
+
+@pytest.mark.parametrize(
+    "home", ["s3://AKIA:hunter2@bucket/home", "s3://bucket/home?secret=hunter2", "s3://bucket/#hunter2"]
+)
+def test_an_address_with_credentials_is_refused_without_repeating_them(values, tmp_path, home):
+    values["home"] = home
+    refused(values, tmp_path, "holds credentials or options.*credentials in the environment")
+    with pytest.raises(ConfigError) as error:
+        parse_config(values, folder=tmp_path)
+    assert "hunter2" not in str(error.value)
+    with pytest.raises(ValueError, match="holds credentials") as error:
+        RunConfig.model_validate(values)
+    assert "hunter2" not in str(error.value)
+
+
+@pytest.mark.parametrize("home", ["s3://", "s3://bucket/../other", "S3://bucket", "simplecache::s3://bucket"])
+def test_what_is_no_address_of_a_folder_is_refused(values, tmp_path, home):
+    values["home"] = home
+    refused(values, tmp_path, "is no address of a folder")
+
+
+def test_an_address_that_can_only_be_read_is_refused(values, tmp_path):
+    values["home"] = "https://example.org/home"
+    refused(values, tmp_path, "can only be read")

@@ -12,6 +12,7 @@ from metamapping.checkpoints import model_variables
 from metamapping.published_folder import FORMAT_VERSION
 from metamapping.publishing import read_published
 from metamapping.store import StoreError
+from tests.forgery import forge_manifest, read_manifest
 
 
 @pytest.fixture
@@ -49,9 +50,9 @@ def test_one_flipped_bit_is_found_and_named(copy, name):
 
 
 def test_a_manifest_cannot_name_files_outside_of_the_folder(copy):
-    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest = read_manifest(copy)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
-    (copy / "manifest.json").write_text(json.dumps(manifest))
+    forge_manifest(copy, manifest)
     with pytest.raises(StoreError, match="outside of the folder"):
         read_published(copy)
 
@@ -97,6 +98,6 @@ def rewrite(folder, name, value):
     from metamapping.store import fingerprint_file
 
     (folder / name).write_text(json.dumps(value))
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     manifest["files"][name]["blake2b"] = fingerprint_file(folder / name)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    forge_manifest(folder, manifest)

@@ -10,6 +10,7 @@ from safetensors.numpy import load_file, save_file
 
 from metamapping import Mapping, MetaMapper
 from metamapping.store import StoreError, fingerprint_file
+from tests.forgery import forge_manifest, read_manifest
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back"]
 LABELS = ["delivery", "delivery", "refund"]
@@ -38,9 +39,9 @@ def rewrite(folder, name, change):
         path.write_text(json.dumps(change(json.loads(path.read_text()))))
     else:
         save_file(change(load_file(path)), path)
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     manifest["files"][name]["blake2b"] = fingerprint_file(path)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    forge_manifest(folder, manifest)
 
 
 def test_a_saved_task_predicts_the_same_to_the_bit(mapping, folder, mapper):
@@ -167,9 +168,9 @@ def test_arrays_of_other_shapes_are_refused(folder, mapper, name):
 
 
 def test_a_manifest_cannot_name_files_outside_of_the_folder(folder, mapper):
-    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest = read_manifest(folder)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    forge_manifest(folder, manifest)
     with pytest.raises(StoreError, match="outside of the folder"):
         Mapping.load(folder, mapper)
 

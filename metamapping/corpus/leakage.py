@@ -13,7 +13,7 @@ kept in memory, some 0.8 KB a text; what is trained on is streamed past it.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,7 +55,7 @@ def leaks_stage(
 
 def write_leaks(
     sources: list[Source],
-    examples: list[str],
+    examples: Sequence[str | Path],
     spec: LeakageSpec,
     duplicates: DuplicateSpec,
     folder: Path,
@@ -102,7 +102,9 @@ class _HeldOut(NamedTuple):
     bands: list[tuple[np.ndarray, np.ndarray]]
 
 
-def _index(sources: list[Source], examples: list[str], role: Role, spec: DuplicateSpec) -> _HeldOut:
+def _index(
+    sources: list[Source], examples: Sequence[str | Path], role: Role, spec: DuplicateSpec
+) -> _HeldOut:
     text_keys, origin, signatures, signed = [], [], [], []
     num_texts = 0
     for number, (source, path) in enumerate(zip(sources, examples, strict=True)):
@@ -133,7 +135,7 @@ def _index(sources: list[Source], examples: list[str], role: Role, spec: Duplica
 
 
 def _leaks_of(
-    source: Source, path: str, held_out: dict[str, _HeldOut], spec: DuplicateSpec
+    source: Source, path: str | Path, held_out: dict[str, _HeldOut], spec: DuplicateSpec
 ) -> Iterator[pa.Table]:
     """The leaks of one source, batch by batch, as rows of ``LEAKS``."""
     if not _roles(source) & {"train", "validation"}:
@@ -189,7 +191,7 @@ def _find_near(signatures: np.ndarray, texts: _HeldOut, threshold: float) -> np.
     return np.where(found < len(texts.names), found, -1)
 
 
-def _keys(path: str) -> Iterator[pa.RecordBatch]:
+def _keys(path: str | Path) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(Path(path) / "keys.parquet") as file:
         yield from file.iter_batches(batch_size=_ROWS_PER_BATCH)
 

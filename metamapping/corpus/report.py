@@ -141,7 +141,7 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
     source = prepared.source
     labels: Counter[str] = Counter()
     words, tokens = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
-    for batch in iterate_shards(prepared.screened.path, columns=["text", "label", "tags", "token_ids"]):
+    for batch in iterate_shards(prepared.screened.folder, columns=["text", "label", "tags", "token_ids"]):
         words.append(pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
         tokens.append(pc.list_value_length(batch["token_ids"]).to_numpy())
         labels.update(_labels_of(batch))
@@ -183,10 +183,10 @@ def _rejects(prepared: Prepared) -> list[dict[str, Any]]:
     """Each reason of each stage with its number of rows and the first text."""
     rows = []
     stages = (prepared.examples, prepared.tokens, prepared.screened)
-    for path in dict.fromkeys(stage.path for stage in stages):
+    for folder in dict.fromkeys(stage.folder for stage in stages):
         counts: Counter[str] = Counter()
         first: dict[str, str] = {}
-        for batch in pq.ParquetFile(Path(path) / "rejects.parquet").iter_batches(columns=["reason", "text"]):
+        for batch in pq.ParquetFile(folder / "rejects.parquet").iter_batches(columns=["reason", "text"]):
             for reason, text in zip(batch["reason"].to_pylist(), batch["text"].to_pylist(), strict=True):
                 counts[reason] += 1
                 first.setdefault(reason, (text or "")[:_EXAMPLE_CHARACTERS])

@@ -9,7 +9,7 @@ Out comes a folder that ``transformers.AutoTokenizer`` loads, with the ``tokeniz
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,7 +74,7 @@ class TrainTexts:
     """
 
     sources: list[Source]
-    examples: list[str]
+    examples: Sequence[str | Path]
     leaks: str | Path
 
     def __iter__(self) -> Iterator[str]:

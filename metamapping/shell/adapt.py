@@ -10,6 +10,7 @@ import typer
 from metamapping.shell.options import (
     FormatOption,
     LabelColumn,
+    Model,
     PairColumn,
     TaskTypeOption,
     TextColumn,
@@ -17,9 +18,7 @@ from metamapping.shell.options import (
 
 
 def adapt(
-    model: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Folder of a published encoder.")
-    ],
+    model: Model,
     examples: Annotated[str, typer.Argument(help="Examples: a file, or - for standard input.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the task; an older task there is replaced.")],
     task_type: TaskTypeOption = "text-classification",

@@ -9,9 +9,9 @@ import typer
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its folder.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its folder or its address.")],
     second: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
-    home: Annotated[Path, typer.Option(help="Folder of the store and the runs.")] = Path(".metamapping"),
+    home: Annotated[str, typer.Option(help="Folder or address of the store and the runs.")] = ".metamapping",
     picture: Annotated[Path | None, typer.Option(help="Write a picture of it to this PNG file.")] = None,
 ) -> None:
     """Say what differed between two runs, and which is better on what.
@@ -22,10 +22,10 @@ def compare(
     from metamapping.pictures import comparison_png
     from metamapping.runs import RunFolder
 
-    runs = []
-    for name in (first, second):
-        path = Path(name) if Path(name).is_dir() else home / "runs" / name
-        runs.append(RunFolder(path.absolute().parent.parent, path.name))
+    runs = [
+        RunFolder.at(name) if "://" in name or Path(name).is_dir() else RunFolder(home, name)
+        for name in (first, second)
+    ]
     comparison = compare_runs(*runs)
     print(comparison.markdown())
     if picture is not None:

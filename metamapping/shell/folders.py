@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from metamapping.addresses import place_of, pull_folder
 from metamapping.reports import Cell
 from metamapping.runs import RunFolder
 from metamapping.store import Reference, StoreError, check_files, read_reference
@@ -24,17 +25,19 @@ _MOST_LABELS = 20  # that are listed
 def describe_folder(folder: Path) -> dict[str, Any]:
     """Names and plain values, ready for a table or for JSON."""
     folder = folder.absolute()
-    if (folder / "run.json").is_file():
-        return {"folder": str(folder), "what": "run", **_run(RunFolder(folder.parent.parent, folder.name))}
+    run = RunFolder.at(folder)
+    if run.is_open:
+        return {"folder": run.place, "what": "run", **_run(run)}
+    pull_folder(folder)
     reference = read_reference(folder)
     if reference is None:
         raise FileNotFoundError(
-            f"{folder} is no published encoder, saved task or run: give a folder that holds manifest.json "
-            "or run.json"
+            f"{place_of(folder)} is no published encoder, saved task or run: give a folder that holds "
+            "manifest.json or run.json"
         )
     check_files(folder, [])
     about = {"published": _published, "task": _task}.get(reference.stage, _stage)
-    return {"folder": str(folder), **about(folder, reference)}
+    return {"folder": place_of(folder), **about(folder, reference)}
 
 
 def _run(run: RunFolder) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def _run(run: RunFolder) -> dict[str, Any]:
             "best_round": verdict.best_round,
             "adjustments": [str(each) for judged in history for each in judged.adjustments],
         }
-    return described | {"published": str(run.published) if run.published.is_dir() else "not yet"}
+    return described | {"published": place_of(run.published) if run.has_published else "not yet"}
 
 
 def _published(folder: Path, reference: Reference) -> dict[str, Any]:

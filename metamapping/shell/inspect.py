@@ -7,13 +7,17 @@ from typing import Annotated
 
 import typer
 
-from metamapping.shell.options import JsonOption
+from metamapping.shell.options import JsonOption, folder_or_address
 
 
 def inspect(
     folder: Annotated[
         Path,
-        typer.Argument(exists=True, file_okay=False, help="A published encoder, a saved task or a run."),
+        typer.Argument(
+            parser=folder_or_address,
+            metavar="FOLDER",
+            help="A published encoder, a saved task, a run or a stage: its folder or address.",
+        ),
     ],
     as_json: JsonOption = False,
 ) -> None:

@@ -11,6 +11,24 @@ from metamapping.config import TaskType
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 
+
+def folder_or_address(text: str) -> Path:
+    """The folder of an argument; an address is fetched by what reads it."""
+    from metamapping.addresses import local_folder
+
+    if "://" not in text and not Path(text).is_dir():
+        raise typer.BadParameter(f"Directory {text!r} does not exist.")
+    return local_folder(text)
+
+
+Model = Annotated[
+    Path,
+    typer.Argument(
+        parser=folder_or_address,
+        metavar="MODEL",
+        help="Folder of a published encoder, or its address (`s3://…/published`).",
+    ),
+]
 Task = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of a saved task.")]
 TaskTypeOption = Annotated[TaskType, typer.Option("--task-type", help="What the labels are about.")]
 TextColumn = Annotated[
@@ -35,8 +53,8 @@ ModelOption = Annotated[
     Path | None,
     typer.Option(
         "--model",
-        exists=True,
-        file_okay=False,
+        parser=folder_or_address,
+        metavar="MODEL",
         help="The published encoder, where it has moved since the task was adapted.",
     ),
 ]

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from metamapping.shell.options import Model
+
 
 def push(
-    folder: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Folder of a published encoder.")
-    ],
+    folder: Model,
     repo: Annotated[str, typer.Argument(help="Name of the repository on the hub, such as team/encoder.")],
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option("--revision", help="Branch to push to.")] = None,

@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
+from metamapping.shell.options import Model
+
 
 def serve(
-    model: Annotated[
-        Path, typer.Argument(exists=True, file_okay=False, help="Folder of a published encoder.")
-    ],
+    model: Model,
     host: Annotated[
         str, typer.Option(help="Address to listen on; one that others can ask needs METAMAPPING_API_KEY.")
     ] = "127.0.0.1",

@@ -1,0 +1,13 @@
+"""Manifests as a forger writes them: with checksums that fit."""
+
+import json
+
+from metamapping.manifest import MANIFEST, sealed, unsealed
+
+
+def read_manifest(folder):
+    return unsealed((folder / MANIFEST).read_bytes(), folder)
+
+
+def forge_manifest(folder, manifest):
+    (folder / MANIFEST).write_text(json.dumps(sealed(manifest)))
