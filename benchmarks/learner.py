@@ -27,7 +27,7 @@ from metamapping.episodes.batches import Batch, build_batch
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.sampler import sample_batch
 from metamapping.publishing import PublishedModel
-from metamapping.training import Learner, build_learner, compile_update
+from metamapping.training import Learner, build_learner, replicas_of
 
 EPISODES = EpisodeSpec()
 MAX_TOKENS = 64
@@ -101,9 +101,9 @@ def _batch(space: LabelSpace, index: int) -> Batch:
 
 
 def _ours(learner: Learner, training: TrainingSpec) -> Callable[[Batch], float]:
-    update = compile_update(learner, training.max_gradient_norm, training.jit_compile)
+    replicas = replicas_of(learner, training)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-5
-    return lambda batch: float(update({key: tf.constant(value) for key, value in batch.items()}))
+    return lambda batch: float(replicas.update({0: batch}, 1)[0])
 
 
 def _torch_loop(encoder: str, trainable_layers: int | None) -> Callable[[Batch], float]:

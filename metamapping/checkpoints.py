@@ -154,9 +154,8 @@ def _state_of(folder: Path) -> dict[str, Any]:
 
 
 def _optimizer_variables(learner: Learner) -> dict[str, keras.Variable]:
-    return _named("encoder", learner.encoder_optimizer.variables) | _named(
-        "mapping", learner.mapping_optimizer.variables
-    )
+    kept = learner.optimizer_variables
+    return _named("encoder", kept["encoder"]) | _named("mapping", kept["mapping"])
 
 
 def _named(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:

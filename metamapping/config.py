@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 TaskType = Literal["ner", "sentiment-analysis", "text-classification"]
 Role = Literal["train", "validation", "test"]
 SolverName = Literal["ridge", "plain-ridge", "prototypes", "gradient"]
+DevicesName = Literal["one", "mirrored", "multi-worker"]
+PrecisionName = Literal["float32", "mixed_float16", "mixed_bfloat16"]
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
@@ -287,6 +289,22 @@ class TrainingSpec(_Part):
     max_gradient_norm: float = Field(1.0, gt=0)
     checkpoint_every_steps: int = Field(25, ge=1, description="A kill loses at most this many steps.")
     jit_compile: bool = Field(False, description="Compile the meta-step with XLA.")
+    num_batches: int = Field(
+        1,
+        ge=1,
+        description="Batches of a meta-step, which goes along their mean gradient: one device computes "
+        "them one after another, several share them.",
+    )
+    devices: DevicesName = Field(
+        "one",
+        description="What shares the batches of a meta-step: `one` device, all GPUs of this machine "
+        "(`mirrored`), or of every machine in TF_CONFIG (`multi-worker`).",
+    )
+    precision: PrecisionName = Field(
+        "float32",
+        description="Of the encoder's arithmetic in training, by Keras' names; weights, solve and what "
+        "is published are float32 always.",
+    )
     solver: SolverName = Field(
         "ridge",
         description="How a mapping is computed from examples, in training and in use: `ridge` fits "

@@ -10,11 +10,12 @@ import functools
 import math
 import time
 from collections.abc import Callable, Collection
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from metamapping import checkpoints
 from metamapping.adjustment import Settings
-from metamapping.config import EncoderSpec, SolverName, TrainingSpec
+from metamapping.config import EncoderSpec, PrecisionName, SolverName, TrainingSpec
 from metamapping.curves import TrainingCurve
 from metamapping.reports import TrainingReport
 from metamapping.runs import RunFolder
@@ -27,29 +28,44 @@ StepCallback = Callable[[int, float], None]
 
 
 def learner_of(run: RunFolder, settings: Settings) -> Learner:
-    """A learner of the run's shape, whose weights the caller sets from a checkpoint."""
+    """A learner of the run's shape, in float32, whose weights the caller sets from a checkpoint."""
+    return _shared_learner(*_shape(run, settings), "float32")
+
+
+def training_learner_of(run: RunFolder, settings: Settings) -> Learner:
+    """The same in the precision of training; in float32 the very same."""
+    precision = settings.training.precision
+    if precision == "float32":
+        return learner_of(run, settings)
+    return _lower_learner(*_shape(run, settings), precision)
+
+
+def _shape(run: RunFolder, settings: Settings) -> tuple[str, float, SolverName, int]:
     encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
-    return _shared_learner(
-        encoder.model_dump_json(),
-        settings.training.weight_decay,
-        settings.training.solver,
-        run.corpus.vocabulary_size,
-    )
+    training = settings.training
+    return encoder.model_dump_json(), training.weight_decay, training.solver, run.corpus.vocabulary_size
 
 
-@functools.lru_cache(maxsize=1)
-def _shared_learner(
-    encoder_json: str, weight_decay: float, solver: SolverName, vocabulary_size: int
+def _build(
+    encoder_json: str,
+    weight_decay: float,
+    solver: SolverName,
+    vocabulary_size: int,
+    precision: PrecisionName,
 ) -> Learner:
-    # Stages of one process share the built model and what is compiled for it.
     from metamapping import training
 
     return training.build_learner(
         EncoderSpec.model_validate_json(encoder_json),
-        TrainingSpec(weight_decay=weight_decay, solver=solver),
+        TrainingSpec(weight_decay=weight_decay, solver=solver, precision=precision),
         vocabulary_size=vocabulary_size,
         seed=0,
     )
+
+
+# Stages of one process share the built model and what is compiled for it.
+_shared_learner = functools.lru_cache(maxsize=1)(_build)
+_lower_learner = functools.lru_cache(maxsize=1)(_build)
 
 
 def train_learner(
@@ -103,6 +119,8 @@ def _curve(run: RunFolder, plan: RoundPlan) -> TrainingCurve:
     curve = TrainingCurve(run.tensorboard, round=plan.round, first_step=steps_before)
     partial = checkpoints.latest_partial(run.partial(plan.round))
     state = None if partial is None else checkpoints.read_state(partial)
-    for _, loss in state["losses"] if state else []:
-        curve.add(loss=loss)
+    losses = [loss for _, loss in state["losses"]] if state else []
+    num_batches = plan.training.num_batches
+    for first in range(0, len(losses), num_batches):
+        curve.add(loss=fmean(losses[first : first + num_batches]))
     return curve

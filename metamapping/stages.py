@@ -32,7 +32,7 @@ from metamapping.config import ConfigError, Role, RunConfig
 from metamapping.convergence import judge
 from metamapping.curves import write_round_curves
 from metamapping.episodes.sampler import SELECT_STREAM
-from metamapping.learners import StepCallback, learner_of, train_learner
+from metamapping.learners import StepCallback, learner_of, train_learner, training_learner_of
 from metamapping.pictures import closeness_png, learning_curve_png
 from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
 from metamapping.runs import Corpus, RunFolder, run_id
@@ -109,7 +109,7 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
             f"next to train, not {round}"
         )
     settings = settings_of(Settings.of(run.config), history)
-    learner = learner_of(run, settings)
+    learner = training_learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
     averaged = averaged_rounds(history)
     if averaged:

@@ -3,7 +3,8 @@
 One meta-step draws a batch of one source, encodes its texts and label names once, computes a
 mapping in closed form for each of several support/query splits, and back-propagates the queries'
 loss through the solve into encoder and mapping. ``MetaMapping.compute_mapping`` is the inner update,
-``update_weights`` the outer one.
+``update_weights`` the outer one. A meta-step of several batches goes along their mean gradient; where
+they are computed (``devices``) changes nothing but rounding.
 
     learner = build_learner(config.encoder, config.training, vocabulary_size=30522, seed=0)
     report = train_round(learner, spaces, plan, folder=..., on_step=print)
@@ -23,11 +24,13 @@ import numpy as np
 import tensorflow as tf
 
 from metamapping.checkpoints import latest_partial, load_checkpoint, save_partial
-from metamapping.config import EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.config import DevicesName, EncoderSpec, EpisodeSpec, SolverName, TrainingSpec
+from metamapping.devices import Replicas, Steps, strategy_of
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
-from metamapping.episodes.sampler import TRAIN_STREAM, sample_batch
-from metamapping.models.encoder import Encoder, Tensors, build_backbone
+from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch
+from metamapping.models.encoder import Encoder, Tensors, build_backbone, copy_backbone
+from metamapping.models.loss_scale import LossScale
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.reports import TrainingReport
@@ -35,12 +38,13 @@ from metamapping.reports import TrainingReport
 
 @dataclass(frozen=True)
 class Learner:
-    """What training changes: encoder, mapping and their optimizers."""
+    """What training changes: encoder, mapping, their optimizers, and float16's scale of the loss."""
 
     encoder: Encoder
     mapping: MetaMapping
     encoder_optimizer: keras.optimizers.Optimizer
     mapping_optimizer: keras.optimizers.Optimizer
+    loss_scale: LossScale | None = None
 
     @property
     def encoder_variables(self) -> list[keras.Variable]:
@@ -51,6 +55,30 @@ class Learner:
     def mapping_variables(self) -> list[keras.Variable]:
         """The mapping's weights."""
         return list(self.mapping.trainable_variables)
+
+    @property
+    def optimizer_variables(self) -> dict[str, list[keras.Variable]]:
+        """What is kept of the optimizers between steps, of the encoder and of the mapping."""
+        scale = [] if self.loss_scale is None else self.loss_scale.variables
+        return {
+            "encoder": list(self.encoder_optimizer.variables),
+            "mapping": [*self.mapping_optimizer.variables, *scale],
+        }
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        """Everything that a checkpoint holds."""
+        kept = [v for variables in self.optimizer_variables.values() for v in variables]
+        return [*self.encoder.backbone.weights, *self.mapping.weights, *kept]
+
+    def copy(self) -> Learner:
+        """A learner of the same shape; its values are not copied."""
+        return _learner(
+            copy_backbone(self.encoder.backbone),
+            self.mapping.solver,
+            weight_decay=self.encoder_optimizer.weight_decay,
+            with_loss_scale=self.loss_scale is not None,
+        )
 
 
 @dataclass(frozen=True)
@@ -77,13 +105,28 @@ def build_learner(
     encoder_spec: EncoderSpec, training: TrainingSpec, *, vocabulary_size: int, seed: int
 ) -> Learner:
     """A learner before any training: the untrained encoder and an identity mapping."""
-    encoder = Encoder(build_backbone(encoder_spec, vocabulary_size=vocabulary_size, seed=seed))
+    backbone = build_backbone(
+        encoder_spec, vocabulary_size=vocabulary_size, seed=seed, precision=training.precision
+    )
+    return _learner(
+        backbone,
+        training.solver,
+        weight_decay=training.weight_decay,
+        with_loss_scale=training.precision == "mixed_float16",
+    )
+
+
+def _learner(
+    backbone: keras.Model, solver: SolverName, *, weight_decay: float, with_loss_scale: bool
+) -> Learner:
+    encoder = Encoder(backbone)
     learner = Learner(
         encoder=encoder,
-        mapping=MetaMapping(encoder.dim, solver=training.solver),
+        mapping=MetaMapping(encoder.dim, solver=solver),
         # Named, since the names stand in checkpoints and Keras numbers unnamed ones by process.
-        encoder_optimizer=keras.optimizers.AdamW(weight_decay=training.weight_decay, name="adamw"),
+        encoder_optimizer=keras.optimizers.AdamW(weight_decay=weight_decay, name="adamw"),
         mapping_optimizer=keras.optimizers.Adam(name="adam"),
+        loss_scale=LossScale() if with_loss_scale else None,
     )
     learner.encoder_optimizer.build(learner.encoder_variables)
     learner.mapping_optimizer.build(learner.mapping_variables)
@@ -103,66 +146,107 @@ def train_round(
     Resumes from the latest partial checkpoint there; the caller removes them once it has saved the
     learner. Ends early, with a loss of NaN in the report
     and the last good weights in the learner, when a loss is not finite. ``on_step`` is told the
-    number of steps done and the step's loss.
+    number of steps done and the step's loss. Of several workers only the chief writes.
     """
-    training = plan.training
+    training, num_batches = plan.training, plan.training.num_batches
+    replicas = replicas_of(learner, training)
+    share = replicas.share_of(num_batches)
     progress = Progress()
     partial = latest_partial(folder)
     if partial is not None:
         state = load_checkpoint(partial, learner)
         progress = Progress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
-    step = compile_update(learner, training.max_gradient_norm, training.jit_compile)
+    replicas.equalise()
+    replicas.check_together(progress.step)
     started = time.monotonic() - progress.seconds
     diverged = False
     while progress.step < training.meta_steps and not diverged:
-        rng = np.random.default_rng([plan.seed, TRAIN_STREAM, plan.round, progress.step])
-        draw = sample_batch(rng, spaces, training.source_weights, plan.episodes)
-        batch = build_batch(spaces[draw.space], draw, plan.episodes)
-        _set_learning_rate(learner, training, plan.first_step + progress.step)
-        loss = float(step({key: tf.constant(value) for key, value in batch.items()}))
+        draws = _draw(spaces, plan, first=progress.step * num_batches)
+        batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in share}
+        for each in replicas.learners:
+            _set_learning_rate(each, training, plan.first_step + progress.step)
+        losses = replicas.update(batches, num_batches)
+        loss = float(np.mean(losses))
         diverged = not math.isfinite(loss)
         progress.step += 1
-        progress.losses.append((spaces[draw.space].source, loss))
+        names = [spaces[draw.space].source for draw in draws]
+        progress.losses += zip(names, map(float, losses), strict=True)
         progress.seconds = time.monotonic() - started
         if on_step is not None:
             on_step(progress.step, loss)
-        if progress.step % training.checkpoint_every_steps == 0 and not diverged:
+        is_due = progress.step % training.checkpoint_every_steps == 0
+        if is_due and not diverged and replicas.is_chief:
             save_partial(folder, learner, vars(progress))
     return _report(progress, training)
 
 
+def _draw(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:
+    """A step's draws: batches are numbered through the round, whoever computes them."""
+    draws = []
+    for index in range(first, first + plan.training.num_batches):
+        rng = np.random.default_rng([plan.seed, TRAIN_STREAM, plan.round, index])
+        draws.append(sample_batch(rng, spaces, plan.training.source_weights, plan.episodes))
+    return draws
+
+
+def replicas_of(learner: Learner, training: TrainingSpec) -> Replicas:
+    """What takes this learner's meta-steps on the devices that ``training`` says."""
+    return _replicas(learner, training.devices, training.max_gradient_norm, training.jit_compile)
+
+
 @functools.lru_cache(maxsize=1)
-def compile_update(learner: Learner, max_norm: float, jit_compile: bool) -> Callable[[Tensors], tf.Tensor]:
-    """``update_weights`` of this learner as one compiled function of a batch."""
-
-    def update(batch: Tensors) -> tf.Tensor:
-        return update_weights(learner, batch, max_norm=max_norm)
-
-    compiled: Callable[[Tensors], tf.Tensor] = tf.function(
-        update, jit_compile=jit_compile, reduce_retracing=not jit_compile
+def _replicas(learner: Learner, devices: DevicesName, max_norm: float, jit_compile: bool) -> Replicas:
+    # Rounds of one process share what is compiled.
+    steps = Steps(
+        update=functools.partial(update_weights, max_norm=max_norm),
+        differentiate=differentiate,
+        apply=functools.partial(apply_gradients, max_norm=max_norm),
+        jit_compile=jit_compile,
     )
-    return compiled
+    return Replicas(learner, strategy_of(devices), steps)
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
-    """The outer step: one gradient of the queries' loss, through the closed-form solve.
+    """The outer step of one batch: the gradient of the queries' loss, through the closed-form solve."""
+    loss, gradients = differentiate(learner, batch)
+    return apply_gradients(learner, gradients, loss, max_norm=max_norm)
 
-    Gradients that are not finite are taken as zero: the caller stops there, with good weights.
-    """
-    encoder_variables, mapping_variables = learner.encoder_variables, learner.mapping_variables
+
+def differentiate(learner: Learner, batch: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
+    """The queries' loss and its gradients by the encoder's variables, then the mapping's."""
+    scale = learner.loss_scale
     with tf.GradientTape() as tape:
         loss = query_loss(learner, batch)
-    variables = [v.value for v in encoder_variables + mapping_variables]
+        scaled = loss if scale is None else loss * scale.value
+    variables = [v.value for v in learner.encoder_variables + learner.mapping_variables]
     gradients = [
-        tf.convert_to_tensor(g) for g in tape.gradient(loss, variables, unconnected_gradients="zero")
+        tf.convert_to_tensor(g) for g in tape.gradient(scaled, variables, unconnected_gradients="zero")
     ]
+    return loss, gradients if scale is None else [g / scale.value for g in gradients]
+
+
+def apply_gradients(
+    learner: Learner, gradients: list[tf.Tensor], loss: tf.Tensor, *, max_norm: float
+) -> tf.Tensor:
+    """The optimizers' step along gradients, cut to ``max_norm``; returns the loss.
+
+    Gradients that are not finite are taken as zero, and the loss is NaN then: the caller stops there,
+    with good weights. With a loss scale to lower, it is lowered and the step is left out instead.
+    """
+    encoder_variables, mapping_variables = learner.encoder_variables, learner.mapping_variables
     norm = tf.linalg.global_norm(gradients)
     factor = tf.minimum(1.0, max_norm / tf.maximum(norm, 1e-12))
     usable = tf.math.is_finite(norm) & tf.math.is_finite(loss)
     gradients = [tf.where(usable, g * factor, tf.zeros_like(g)) for g in gradients]
-    learner.encoder_optimizer.apply(gradients[: len(encoder_variables)], encoder_variables)
-    learner.mapping_optimizer.apply(gradients[len(encoder_variables) :], mapping_variables)
-    return tf.where(usable, loss, tf.constant(float("nan"), loss.dtype))
+
+    def apply() -> tf.Tensor:
+        learner.encoder_optimizer.apply(gradients[: len(encoder_variables)], encoder_variables)
+        learner.mapping_optimizer.apply(gradients[len(encoder_variables) :], mapping_variables)
+        return tf.where(usable, loss, tf.constant(float("nan"), loss.dtype))
+
+    if learner.loss_scale is None:
+        return apply()
+    return learner.loss_scale.guard(usable | ~tf.math.is_finite(loss), apply, otherwise=loss)
 
 
 def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:

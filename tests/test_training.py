@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from metamapping.checkpoints import (
     load_checkpoint,
+    load_weights,
     model_variables,
     read_state,
     remove_partials,
@@ -125,6 +126,26 @@ def test_queries_of_one_split_do_not_see_another_splits_support(learner):
     assert together == pytest.approx(
         (float(query_loss(learner, alone)) + float(query_loss(learner, second))) / 2, rel=1e-5
     )
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", "mixed_float16"])
+def test_lower_precision_trains_float32_weights_that_a_float32_encoder_reads(precision, tmp_path):
+    training = TRAINING.model_copy(update={"precision": precision})
+    low, plain = (
+        build_learner(ENCODER, each, vocabulary_size=VOCABULARY_SIZE, seed=0) for each in (training, TRAINING)
+    )
+    before, batch = weights(low), draw_batch(0, [SPACES[0]])
+    low.encoder_optimizer.learning_rate = low.mapping_optimizer.learning_rate = 1e-3
+    for _ in range(4):  # the first ones overflow in float16, and are left out
+        assert np.isfinite(update_weights(low, batch, max_norm=1.0))
+    assert low.encoder.backbone.dtype_policy.name == precision
+    assert {value.dtype for value in weights(low).values()} == {np.dtype(np.float32)}
+    assert any(np.abs(value - before[name]).max() > 1e-4 for name, value in weights(low).items())
+    save_checkpoint(tmp_path / "round-1", low, {"step": 2})
+    load_weights(tmp_path / "round-1", plain)
+    features = low.encoder.texts(batch)
+    assert features.dtype == tf.float32
+    np.testing.assert_allclose(features, plain.encoder.texts(batch), atol=0.03)
 
 
 def test_frozen_layers_do_not_move():

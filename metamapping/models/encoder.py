@@ -18,7 +18,7 @@ import numpy as np
 import tensorflow as tf
 from safetensors import SafetensorError
 
-from metamapping.config import ConfigError, EncoderSpec, ScratchEncoder
+from metamapping.config import ConfigError, EncoderSpec, PrecisionName, ScratchEncoder
 from metamapping.doors import hugging_face
 from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.label_space import Ragged
@@ -133,16 +133,34 @@ def _groups(mask: tf.Tensor) -> list[slice]:
     return [slice(first, first + size) for first in range(0, num_texts, size)]
 
 
-def build_backbone(spec: EncoderSpec, *, vocabulary_size: int, seed: int) -> keras.Model:
-    """The backbone that ``spec`` names, with pretrained weights or random ones from ``seed``."""
-    if spec.scratch is not None:
-        keras.utils.set_random_seed(seed)
-        backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
-    else:
-        backbone = _pretrained(str(spec.preset))
-        _check_length(backbone, spec)
+def build_backbone(
+    spec: EncoderSpec, *, vocabulary_size: int, seed: int, precision: PrecisionName = "float32"
+) -> keras.Model:
+    """The backbone that ``spec`` names, with pretrained weights or random ones from ``seed``.
+
+    ``precision``: of its arithmetic. Its weights are float32 always.
+    """
+    usual = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        if spec.scratch is not None:
+            keras.utils.set_random_seed(seed)
+            backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
+        else:
+            backbone = _pretrained(str(spec.preset), precision)
+            _check_length(backbone, spec)
+    finally:
+        keras.config.set_dtype_policy(usual)
     freeze_lower_layers(backbone, spec.trainable_layers)
     return backbone
+
+
+def copy_backbone(backbone: keras.Model) -> keras.Model:
+    """A backbone of the same shape, precision and frozen layers, with other values."""
+    copy = type(backbone).from_config(backbone.get_config())
+    for ours, theirs in zip(backbone.layers, copy.layers, strict=True):
+        theirs.trainable = ours.trainable
+    return copy
 
 
 def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> None:
@@ -173,11 +191,13 @@ def _transformer_layers(backbone: keras.Model) -> list[Any]:
     return [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
 
 
-def _pretrained(preset: str) -> keras.Model:
+def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
     try:
         if hugging_face.is_readable(Path(preset)):
             return hugging_face.read_backbone(Path(preset))
-        return keras_hub.models.Backbone.from_preset(preset)
+        # Presets may say in which precision they were saved.
+        dtype = {} if precision == "float32" else {"dtype": precision}
+        return keras_hub.models.Backbone.from_preset(preset, **dtype)
     except (ValueError, OSError, SafetensorError, StoreError) as error:
         raise ConfigError(
             f"encoder.preset {preset!r} cannot be read: {error}. Expected a local Hugging Face or "
