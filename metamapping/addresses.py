@@ -32,6 +32,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from metamapping.config import ConfigError, check_address
+from metamapping.json_file import MAX_JSON_BYTES
 from metamapping.manifest import (
     MANIFEST,
     StoreError,
@@ -92,12 +93,13 @@ def open_folder(place: str | Path) -> Path:
 
 
 def read_file(path: Path) -> bytes | None:
-    """The bytes of a file, or ``None`` where there is none."""
+    """The bytes of a file of JSON, or ``None`` where there is none; of one too large only the first."""
     address = _address(path)
     if address is not None:
         return _read(address)
     try:
-        return path.read_bytes()
+        with path.open("rb") as file:
+            return file.read(MAX_JSON_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -75,7 +75,7 @@ def _in_order(schema: dict[str, Any]) -> None:
 class _Part(BaseModel):
     """A part of the configuration: immutable, and strict about misspelt keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_in_order)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, json_schema_extra=_in_order)
 
 
 class Hub(_Part):
@@ -433,7 +433,7 @@ class RunConfig(_Part):
         ".metamapping",
         description="Folder of the store and the runs, or an address such as `s3://bucket/prefix`.",
     )
-    seed: int = Field(0, ge=0, description="Of all that is drawn by chance.")
+    seed: int = Field(0, ge=0, lt=2**32, description="Of all that is drawn by chance.")
     sources: list[Source] = Field(
         min_length=1, description="At least one each to train on, to validate on and to test on."
     )

@@ -9,17 +9,16 @@ mend. Relative paths are relative to the file, and ``${NAME}`` comes from the en
 from __future__ import annotations
 
 import difflib
-import os
-import re
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from metamapping.config import ConfigError, RunConfig, Source
+from metamapping.config_yaml import expand, one_line, read_yaml
 
-MAX_CONFIG_BYTES = 4_000_000
+_MAX_LABELS_BYTES = 10_000_000
+_MOST_SENTENCES = 20
 
 
 def read_config(path: str | Path) -> RunConfig:
@@ -28,27 +27,23 @@ def read_config(path: str | Path) -> RunConfig:
     ``${NAME}`` in any text is replaced from the environment. Raises ``ConfigError``.
     """
     path = Path(path)
-    if not path.is_file():
-        raise ConfigError(f"no configuration at {path}: give the path of a YAML file")
-    if path.stat().st_size > MAX_CONFIG_BYTES:
-        raise ConfigError(f"{path} is larger than {MAX_CONFIG_BYTES} bytes: that is no configuration")
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not readable YAML: {error}") from error
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path} must hold a mapping of settings, not {type(data).__name__}")
-    return parse_config(data, folder=path.parent)
+    return parse_config(read_yaml(path), folder=path.parent)
 
 
 def parse_config(data: dict[str, Any], *, folder: Path = Path()) -> RunConfig:
     """Make a ``RunConfig`` of plain values, with paths relative to ``folder``."""
-    expanded = _expand(data)
+    expanded = expand(data)
     try:
         config = RunConfig.model_validate(expanded)
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentence(e, expanded) for e in error.errors())) from error
-    return _resolve(config, folder.resolve())
+        found = error.errors(include_url=False)
+        sentences = [_sentence(each, expanded) for each in found[:_MOST_SENTENCES]]
+        more = [f"… and {len(found) - len(sentences)} more"] if len(found) > len(sentences) else []
+        raise ConfigError("\n".join([*sentences, *more])) from error
+    try:
+        return _resolve(config, folder.resolve())
+    except OSError as error:  # such as a name that is too long, or a folder that may not be read
+        raise ConfigError(f"the configuration names what cannot be read: {one_line(error)}") from error
 
 
 def describe_settings() -> str:
@@ -67,23 +62,6 @@ def _describe(model: type[BaseModel], prefix: str) -> list[str]:
         if inner is not None:
             lines += _describe(inner, f"{place}.")
     return lines
-
-
-def _expand(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _expand(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_expand(item) for item in value]
-    if isinstance(value, str):
-        return re.sub(r"\$\{(\w+)\}", _environment, value)
-    return value
-
-
-def _environment(match: re.Match[str]) -> str:
-    name = match.group(1)
-    if name not in os.environ:
-        raise ConfigError(f"the configuration uses ${{{name}}}, but that variable is not set: export it")
-    return os.environ[name]
 
 
 def _resolve(config: RunConfig, folder: Path) -> RunConfig:
@@ -123,23 +101,35 @@ def _resolve_source(source: Source, folder: Path) -> Source:
 def _read_labels(name: str, path: Path) -> list[str]:
     if not path.is_file():
         raise ConfigError(f"source {name!r}: no label file at {path}: mend `label_roles`")
-    return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    with path.open("rb") as file:
+        content = file.read(_MAX_LABELS_BYTES + 1)
+    if len(content) > _MAX_LABELS_BYTES:
+        raise ConfigError(
+            f"source {name!r}: {path} has more than {_MAX_LABELS_BYTES} bytes: mend `label_roles`"
+        )
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"source {name!r}: the label file {path} is not UTF-8 ({error.reason}): convert it"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
 
 
 def _sentence(error: Any, data: Any) -> str:
     """One sentence for one of pydantic's errors, with a guess for a misspelt key."""
-    place = ".".join(str(part) for part in error["loc"]) or "configuration"
+    place = ".".join(f"{part!s:.80}" for part in error["loc"]) or "configuration"
     source = _source_name(error["loc"], data)
     where = f"{place} (source {source!r})" if source else place
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         known = _fields_at(error["loc"][:-1])
-        guess = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        guess = difflib.get_close_matches(f"{error['loc'][-1]!s:.80}", known, n=1)
         hint = f"did you mean {guess[0]!r}?" if guess else f"known here: {', '.join(sorted(known))}"
         return f"{where}: there is no such setting; {hint}"
     value = error.get("input")
     is_told = isinstance(value, (str, int, float, bool)) and error["loc"][:1] != ("home",)  # may be secret
-    shown = f", got {value!r}" if is_told else ""
+    shown = f", got {value!r:.80}" if is_told else ""
     return f"{where}: {message}{shown}"
 
 

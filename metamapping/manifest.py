@@ -17,6 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from metamapping.json_file import MAX_JSON_BYTES, parse_json
+
 MANIFEST = "manifest.json"
 CHECKSUM = "blake2b"
 
@@ -48,16 +50,17 @@ def unsealed(data: bytes, place: str | Path) -> dict[str, Any]:
     Raises ``StoreError`` with the ``place`` where the bytes came from.
     """
     try:
-        value = json.loads(data)
+        value = parse_json(data)
+        if not isinstance(value, dict):
+            raise ValueError("it holds no object")
         checksum = value.pop(CHECKSUM, None)
         if checksum is not None and checksum != fingerprint(value):
             raise ValueError("its checksum says that it was written otherwise")
-    except (ValueError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
             f"{place} is damaged ({error}): bring it back, or remove it to have it made again"
         ) from error
-    found: dict[str, Any] = value
-    return found
+    return value
 
 
 def write_manifest(folder: Path, about: dict[str, Any]) -> None:
@@ -77,18 +80,34 @@ def files_of(manifest: dict[str, Any], place: str | Path) -> dict[str, str]:
     except (KeyError, TypeError, AttributeError) as error:
         raise StoreError(f"{place} is damaged ({error}): copy or write the folder again") from error
     for name in files:
-        if ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
-            raise StoreError(f"{place} names {name!r}, which is outside of the folder")
+        if not name or "\0" in name or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+            raise StoreError(f"{place} names {name!r:.200}, which is outside of the folder")
     return files
 
 
 def check_files(folder: Path, required: Sequence[str]) -> None:
     """Refuse a folder of which a file is missing or not as its manifest says. Raises ``StoreError``."""
     path = folder / MANIFEST
-    files = files_of(unsealed(path.read_bytes(), path), path)
+    with path.open("rb") as file:
+        files = files_of(unsealed(file.read(MAX_JSON_BYTES + 1), path), path)
     for name in {*required, *files}:
+        if not lies_inside(folder, name):
+            raise StoreError(f"{folder / name} is a link out of the folder: copy what it means into it")
         if not (folder / name).is_file() or fingerprint_file(folder / name) != files.get(name):
             raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
+
+
+def lies_inside(folder: Path, name: str) -> bool:
+    """Whether a file is in its folder wherever links lead.
+
+    The Hugging Face hub's cache keeps files as links to `blobs`, beside its snapshots: they are let be.
+    """
+    try:
+        home, place = folder.resolve(), (folder / name).resolve()
+    except (OSError, RuntimeError):  # links in a circle, or a name that is too long
+        return False
+    in_cache = home.parent.name == "snapshots" and place.parent == home.parent.parent / "blobs"
+    return place.is_relative_to(home) or in_cache
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -8,13 +8,13 @@ Needs no TensorFlow. ``publishing`` writes and reads the folder.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from metamapping.addresses import place_of, pull_folder
 from metamapping.config import CleaningSpec, SolverName
+from metamapping.json_file import read_json
 from metamapping.store import MANIFEST, StoreError, check_files
 
 FORMAT_VERSION = 2
@@ -33,8 +33,8 @@ class Settings(BaseModel):
 
     format_version: int
     family: str | None
-    feature_dim: int
-    max_length_tokens: int
+    feature_dim: int = Field(ge=1)
+    max_length_tokens: int = Field(ge=8, le=8192)
     cleaning: CleaningSpec
     solver: SolverName
 
@@ -58,25 +58,28 @@ def read_settings(folder: Path) -> Settings:
     """The settings of a checked folder. Raises ``StoreError``."""
     path = folder / SETTINGS
     try:
-        return Settings.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise StoreError(f"{path} does not hold the settings of this release ({error})") from error
+        return Settings.model_validate(read_json(path))
+    except ValueError as error:
+        raise StoreError(
+            f"{path} does not hold the settings of this release ({' '.join(str(error).split()):.300}): "
+            "publish again"
+        ) from error
 
 
 def read_files(folder: Path) -> list[str]:
     """The names of a checked folder's files, beside its manifest."""
-    return list(json.loads((folder / MANIFEST).read_bytes())["files"])
+    return list(read_json(folder / MANIFEST)["files"])
 
 
 def _check_version(folder: Path) -> None:
     """Name another format's version before its files are missed."""
     path = folder / SETTINGS
     try:
-        version = json.loads(path.read_bytes())["format_version"]
+        version = read_json(path)["format_version"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # The check of the files names what is wrong with it.
     if version != FORMAT_VERSION:
         raise StoreError(
-            f"{folder} has format version {version!r}; this release of metamapping reads version "
+            f"{folder} has format version {version!r:.80}; this release of metamapping reads version "
             f"{FORMAT_VERSION}: publish again, or install the other release"
         )

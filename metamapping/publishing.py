@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
+import numpy as np
 
 from metamapping.addresses import local_folder
 from metamapping.checkpoints import (
@@ -27,6 +28,7 @@ from metamapping.checkpoints import (
     write_variables,
 )
 from metamapping.config import CleaningSpec
+from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.doors import hugging_face, keras_alone
 from metamapping.doors.families import family_of
 from metamapping.doors.sentence_transformers import write_modules
@@ -42,10 +44,11 @@ from metamapping.published_folder import (
     SETTINGS,
     Settings,
     check_published,
+    read_files,
     read_settings,
 )
 from metamapping.reports import Cell
-from metamapping.store import MANIFEST, Stage, publish_folder, write_json, write_manifest
+from metamapping.store import MANIFEST, Stage, StoreError, publish_folder, write_json, write_manifest
 
 
 @dataclass(frozen=True)
@@ -111,10 +114,14 @@ def read_published(folder: str | Path) -> PublishedModel:
     check_published(folder)
     settings = read_settings(folder)
     door = keras_alone if settings.family is None else hugging_face
+    described = keras_alone.ENCODER if settings.family is None else hugging_face.CONFIG
+    if described not in read_files(folder):
+        raise StoreError(f"{folder / MANIFEST} does not name {described}: publish again")
     encoder = Encoder(door.read_backbone(folder))
     mapping = MetaMapping(encoder.dim, solver=settings.solver)
     path = folder / MAPPING
     assign_variables(_mapping_variables(encoder, mapping), read_safetensors(path), path)
+    _check_fit(folder, settings, encoder, mapping)
     return PublishedModel(
         encoder=encoder,
         mapping=mapping,
@@ -122,6 +129,29 @@ def read_published(folder: str | Path) -> PublishedModel:
         max_length_tokens=settings.max_length_tokens,
         cleaning=settings.cleaning,
     )
+
+
+def _check_fit(folder: Path, settings: Settings, encoder: Encoder, mapping: MetaMapping) -> None:
+    """Refuse parts of a folder that do not fit one another, and weights that are no numbers."""
+    tokenizer = load_tokenizer(folder, max_length_tokens=settings.max_length_tokens)
+    positions = getattr(encoder.backbone, "max_sequence_length", None)
+    tokens = getattr(encoder.backbone, "vocabulary_size", None)
+    special = encode_texts(tokenizer, [""]).token_ids[0]
+    last = max([*tokenizer.get_vocab(with_added_tokens=False).values(), *special], default=0)
+    if settings.feature_dim != encoder.dim:
+        raise StoreError(
+            f"{folder / SETTINGS} says {settings.feature_dim} features, but the encoder has {encoder.dim}"
+        )
+    if positions is not None and settings.max_length_tokens > positions:
+        raise StoreError(
+            f"{folder / SETTINGS} says {settings.max_length_tokens} tokens, but the encoder has positions "
+            f"for {positions}"
+        )
+    if tokens is not None and last >= tokens:
+        raise StoreError(f"{folder}: the tokenizer has a token {last}, but the encoder knows {tokens}")
+    for name, variable in model_variables(encoder, mapping).items():
+        if not np.isfinite(variable.numpy()).all():
+            raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")
 
 
 def _mapping_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import functools
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from metamapping import addresses
 from metamapping.adjustment import Round
@@ -24,6 +24,8 @@ from metamapping.manifest import MANIFEST, StoreError, fingerprint, sealed, unse
 from metamapping.store import Reference
 
 RUN_VERSION = 2
+
+_Model = TypeVar("_Model", bound=BaseModel)
 
 
 class Corpus(BaseModel):
@@ -63,6 +65,8 @@ class RunFolder:
     """
 
     def __init__(self, home: str | Path, run_id: str) -> None:
+        if not run_id or run_id in (".", "..") or set(run_id) & set("/\\\0"):
+            raise ConfigError(f"run {run_id!r:.120} is no run's id, which is the name of its folder")
         self.run_id = run_id
         self.path = addresses.local_folder(home) / "runs" / run_id
 
@@ -93,13 +97,13 @@ class RunFolder:
 
     @functools.cached_property
     def config(self) -> RunConfig:
-        """The run's configuration. Raises ``ConfigError`` where there is no such run."""
-        return RunConfig.model_validate(self._opened()["config"])
+        """The run's configuration. Raises ``ConfigError`` where there is no such run, ``StoreError``."""
+        return self._opened("config", RunConfig)
 
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The run's corpus. Raises ``ConfigError`` where there is no such run."""
-        return Corpus.model_validate(self._opened()["corpus"])
+        return self._opened("corpus", Corpus)
 
     @property
     def checkpoints(self) -> Path:
@@ -149,8 +153,8 @@ class RunFolder:
             return [Round.model_validate(unsealed(line, place)) for line in data.splitlines()]
         except (ValueError, StoreError) as error:
             raise StoreError(
-                f"{place} is damaged ({error}): remove its last lines; the rounds' scores stand "
-                "beside it and are judged again"
+                f"{place} is damaged ({' '.join(str(error).split()):.300}): remove its last lines; the "
+                "rounds' scores stand beside it and are judged again"
             ) from error
 
     def append_round(self, round: Round) -> None:
@@ -169,11 +173,19 @@ class RunFolder:
         text = json.dumps(sealed(value), indent=1, ensure_ascii=False)
         addresses.write_file(self.result(name), f"{text}\n".encode())
 
-    def _opened(self) -> dict[str, Any]:
+    def _opened(self, part: str, model: type[_Model]) -> _Model:
         opened = self.read_result("run")
         if opened is None:
             raise ConfigError(
                 f"there is no run {self.run_id!r} under {addresses.place_of(self.path.parent)}: check the "
                 "run's id and `home`, or start the run with its configuration"
             )
-        return opened
+        try:
+            return model.model_validate(opened.get(part))
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            place = ".".join(map(str, (part, *first["loc"])))
+            raise StoreError(
+                f"{self.result('run')} is damaged ({place:.120}: {first['msg']}): start the run again "
+                "with its configuration"
+            ) from error

@@ -14,17 +14,19 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save_file
 
 from metamapping.addresses import place_of
 from metamapping.calibration import Calibration
 from metamapping.checkpoints import read_safetensors
 from metamapping.config import TaskType
+from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
+from metamapping.json_file import MAX_TASK_BYTES
 from metamapping.solution import Solution
 from metamapping.store import MANIFEST, Stage, StoreError, check_files, write_json, write_manifest
 from metamapping.support import Support
@@ -32,12 +34,20 @@ from metamapping.task_state import TaskState
 
 FORMAT_VERSION = 1
 TASK, ARRAYS = "task.json", "mapping.safetensors"
+_ARRAYS = {
+    "name_features": ("float32", 2),
+    "features": ("float32", 2),
+    "targets": ("int32", 1),
+    "offsets": ("int64", 1),
+    "weights": ("float32", 2),
+    "prior": ("float32", 2),
+}
 
 
 class _TaskFile(BaseModel):
     """What stands in ``task.json``."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
     format_version: int
     task_type: TaskType
@@ -45,11 +55,11 @@ class _TaskFile(BaseModel):
     names: list[str]
     model_folder: str
     model_fingerprint: str
-    ridge: float | None
-    scale: float
+    ridge: Annotated[float, Field(gt=0)] | None
+    scale: Annotated[float, Field(gt=0)]
     centre: float
     slope: float
-    num_examples: int
+    num_examples: Annotated[int, Field(ge=0)]
     is_pair: bool
     texts: list[str] | list[list[str]] | None
     text_pairs: list[str] | None
@@ -66,7 +76,10 @@ class SavedTask:
 
     def check_model(self, featurizer: Featurizer) -> None:
         """Refuse another encoder: features of one mean nothing to the mapping of another."""
-        if featurizer.fingerprint != self.model_fingerprint:
+        if (
+            featurizer.fingerprint != self.model_fingerprint
+            or featurizer.dim != self.state.name_features.shape[1]
+        ):
             raise StoreError(
                 f"{self.folder} was adapted with the encoder {self.model_fingerprint} "
                 f"({self.model_folder}), but {place_of(featurizer.model.tokenizer_folder)} is "
@@ -129,7 +142,7 @@ def read_task(folder: Path) -> SavedTask:
         raise FileNotFoundError(f"{folder} is no saved task (it has no {MANIFEST}): save one there first")
     check_files(folder, [TASK, ARRAYS])
     try:
-        task = _TaskFile.model_validate_json((folder / TASK).read_bytes())
+        task = _TaskFile.model_validate_json(_read_bounded(folder / TASK))
         if task.format_version != FORMAT_VERSION:
             raise StoreError(
                 f"{folder} has format version {task.format_version}; this release of metamapping reads "
@@ -137,24 +150,49 @@ def read_task(folder: Path) -> SavedTask:
             )
         state = _state(task, read_safetensors(folder / ARRAYS))
     except (ValidationError, KeyError, ValueError) as error:
-        raise StoreError(f"{folder} is no saved task of this release ({error}): save it again") from error
+        said = " ".join(str(error).split())
+        raise StoreError(f"{folder} is no saved task of this release ({said:.300}): save it again") from error
     return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
 
 
+def _read_bounded(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(MAX_TASK_BYTES + 1)
+    if len(content) > MAX_TASK_BYTES:
+        raise ValueError(f"its {path.name} has more than {MAX_TASK_BYTES} bytes")
+    return content
+
+
 def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
+    for name, (kind, num_axes) in _ARRAYS.items():
+        array = arrays[name]
+        if array.dtype != kind or array.ndim != num_axes or not np.isfinite(array).all():
+            raise ValueError(
+                f"its {name} do not fit the rest: expected finite numbers, {num_axes} axes of {kind}"
+            )
     count, num_labels = task.num_examples, len(task.labels)
+    if arrays["offsets"].shape != (count + 1,):
+        raise ValueError("its offsets do not fit the rest")
     nothing = (None,) * count
     pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
     texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
     support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"])
     solution = Solution(arrays["weights"], arrays["prior"], task.ridge)
     num_items, dim = support.features.shape
+    is_ner = task.task_type == "ner"
     right = {
         "names": len(task.names) == num_labels == len(set(task.labels)),
         "name_features": arrays["name_features"].shape == (num_labels, dim),
-        "texts": len(texts) == count and (pairs is None or len(pairs) == count),
-        "offsets": support.offsets.shape == (count + 1,) and support.offsets[-1] == num_items,
-        "targets": support.targets.shape == (num_items,) and bool((support.targets < num_labels).all()),
+        "labels": num_labels >= 2 and (not is_ner or task.labels[0] == OUTSIDE),
+        "texts": len(texts) == count
+        and (pairs is None or (len(pairs) == count and not is_ner))
+        and all(text is None or isinstance(text, list) == is_ner for text in texts),
+        "offsets": support.offsets[0] == 0
+        and support.offsets[-1] == num_items
+        and bool((np.diff(support.offsets) >= (0 if is_ner else 1)).all())
+        and (is_ner or count == num_items),
+        "targets": support.targets.shape == (num_items,)
+        and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
         "weights": solution.weights.shape == solution.prior.shape == (dim + 1, num_labels),
     }
     for name, is_right in right.items():

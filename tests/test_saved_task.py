@@ -148,7 +148,7 @@ def test_another_encoder_is_refused(folder, published, tmp_path, mapping):
     [
         (lambda task: task | {"labels": ["delivery"]}, "its names do not fit"),
         (lambda task: task | {"texts": ["one"]}, "its texts do not fit"),
-        (lambda task: task | {"num_examples": 2}, "its texts do not fit"),
+        (lambda task: task | {"num_examples": 2}, "its offsets do not fit"),
         (lambda task: task | {"task_type": "ranking"}, "task_type"),
         (lambda task: task | {"code": "import os"}, "code"),
         (lambda task: task | {"format_version": 2}, "has format version 2"),

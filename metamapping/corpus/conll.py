@@ -17,7 +17,7 @@ from typing import TextIO
 from metamapping.config import ConfigError, Source
 from metamapping.corpus.mentions import mentions
 from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.text_files import numbered_lines
+from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines
 
 _COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a mere `#` is a word
 
@@ -26,21 +26,28 @@ def read_conll(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
     """Sentences: a word a line, blank lines between; columns parted by tabs, else by spaces."""
     word_column = _column(source, source.columns.text, default=0)
     tag_column = _column(source, source.columns.label, default=-1)
-    least = max(2, word_column + 1, tag_column + 1)
+    least = max(2, *(column + 1 if column >= 0 else -column for column in (word_column, tag_column)))
     words: list[str] = []
     tags: list[str] = []
     faulty: list[str] = []
-    start = 0
+    start = length = 0
     for number, line in numbered_lines(file, source, path):
         if not line or line.isspace() or line.startswith("-DOCSTART-"):
             if words or faulty:
                 yield _sentence(start, words, tags, faulty)
-                words, tags, faulty = [], [], []
+                words, tags, faulty, length = [], [], [], 0
             continue
         if _COMMENT.fullmatch(line):
             continue
         if not words and not faulty:
             start = number
+        length += len(line) + 1
+        if length > MAX_FIELD_CHARACTERS:
+            raise ConfigError(
+                f"source {source.name!r}: {path}: the sentence that begins in line {start} is longer than "
+                f"{MAX_FIELD_CHARACTERS} characters: part sentences by blank lines, or set `format` to what "
+                "the file is"
+            )
         fields = line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
         if len(fields) < least:
             faulty.append(line)

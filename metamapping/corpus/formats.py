@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,7 +23,13 @@ import pyarrow.parquet as pq
 from metamapping.config import ConfigError, Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, bad_byte, numbered_lines, open_text
+from metamapping.corpus.text_files import (
+    MAX_FIELD_CHARACTERS,
+    BoundedLines,
+    bad_byte,
+    numbered_lines,
+    open_text,
+)
 
 SUFFIXES = {
     ".csv": "csv",
@@ -35,6 +42,7 @@ SUFFIXES = {
     ".bio": "conll",
     ".iob": "conll",
 }
+_PLACE = re.compile("[0-9]{1,9}")
 _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
@@ -70,25 +78,46 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
                 yield from _read_jsonl(file, source, path)
             else:
                 yield from _read_delimited(file, source, path, "\t" if kind == "tsv" else ",")
-    except UnicodeDecodeError as error:
-        raise ConfigError(bad_byte(path, source)) from error
-    except (OSError, pa.ArrowException) as error:
-        raise ConfigError(f"source {source.name!r}: {path} is not a readable {kind} file: {error}") from error
+    except ConfigError:
+        raise
+    except UnicodeError as error:
+        if kind != "parquet" and isinstance(error, UnicodeDecodeError):
+            raise ConfigError(bad_byte(path, source)) from error
+        raise _unreadable(path, source, kind, error) from error
+    except (OSError, ValueError, LookupError, ArithmeticError, EOFError, pa.ArrowException) as error:
+        # Beside Arrow's own, what its values raise that Python has none for: the year 200,000.
+        raise _unreadable(path, source, kind, error) from error
+
+
+def _unreadable(path: Path, source: Source, kind: str, error: Exception) -> ConfigError:
+    said = " ".join(str(error).split())
+    return ConfigError(
+        f"source {source.name!r}: {path} is not a readable {kind} file ({type(error).__name__}: "
+        f"{said:.300}): write it again, or set `format` to what it is"
+    )
 
 
 def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) -> Iterator[Row]:
     quoted = source.quotes if source.quotes is not None else delimiter == ","
+    lines = BoundedLines(file, source, path)
     reader = csv.reader(
-        file,
+        lines,
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         quotechar='"' if quoted else None,
         strict=True,
     )
-    header = next(reader, None) if source.header else None
+    try:
+        header = next(reader, None) if source.header else None
+    except csv.Error as error:
+        raise ConfigError(
+            f"source {source.name!r}: the first line of {path}, which names the columns, cannot be read "
+            f"({error}): mend its quotes, or set `quotes: false`"
+        ) from error
     width = len(header) if header else 0
     places: list[int | None] | None = None
     while True:
+        lines.row_ends()
         line = reader.line_num + 1
         try:
             fields = next(reader, None)
@@ -181,7 +210,7 @@ def nested(record: Any, name: str) -> Any:
     for part in name.split("."):
         if isinstance(record, dict):
             record = record.get(part)
-        elif isinstance(record, list) and part.isdigit() and int(part) < len(record):
+        elif isinstance(record, list) and _PLACE.fullmatch(part) and int(part) < len(record):
             record = record[int(part)]
         else:
             return None

@@ -28,7 +28,8 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
     """The file as text, its line ends as they are. Raises ``ConfigError`` on an unknown encoding."""
     try:
         encoding = codecs.lookup(source.encoding).name
-    except LookupError as error:
+        io.TextIOWrapper(io.BytesIO(), encoding)  # base64 and its like are codecs, but of no text
+    except (LookupError, ValueError) as error:
         raise ConfigError(
             f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` to utf-8, "
             "latin-1, utf-16 or another one that Python knows"
@@ -39,6 +40,33 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
         io.TextIOWrapper(stream, encoding, newline="") as text,
     ):
         yield text
+
+
+class BoundedLines:
+    """A file's lines, for readers that take several of them for one row.
+
+    ``row_ends`` tells that a row is whole; one that takes ``MAX_FIELD_CHARACTERS`` and is not is refused.
+    """
+
+    def __init__(self, file: TextIO, source: Source, path: Path) -> None:
+        self._file, self._source, self._path = file, source, path
+        self._number = self._characters = 0
+
+    def __iter__(self) -> Iterator[str]:
+        while line := self._file.readline(MAX_FIELD_CHARACTERS):
+            self._number += 1
+            self._characters += len(line)
+            if self._characters >= MAX_FIELD_CHARACTERS:
+                raise ConfigError(
+                    f"source {self._source.name!r}: {self._path}: the row that line {self._number} belongs "
+                    f"to is longer than {MAX_FIELD_CHARACTERS} characters: close its quotes, or set `quotes: "
+                    "false` or `format` to what the file is"
+                )
+            yield line
+
+    def row_ends(self) -> None:
+        """Begin to count anew."""
+        self._characters = 0
 
 
 def numbered_lines(file: TextIO, source: Source, path: Path) -> Iterator[tuple[int, str]]:
@@ -64,6 +92,8 @@ def bad_byte(path: Path, source: Source) -> str:
             try:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError as error:
+                if not 0 <= error.start < len(error.object):  # some of Python's codecs point nowhere
+                    break
                 byte, start = error.object[error.start], offset - waiting + error.start
                 line += error.object[: error.start].count(b"\n")
                 begins = error.object[:2] if start == 0 else b""

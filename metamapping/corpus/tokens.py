@@ -23,6 +23,7 @@ from tokenizers import Tokenizer
 from metamapping.config import Source
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.corpus.sources import Progress
+from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer
 from metamapping.corpus.wordwise import Ragged, Tokens, Wordwise
 from metamapping.store import Stage
 
@@ -80,11 +81,8 @@ def write_tokens(
 
 
 def load_tokenizer(folder: str | Path, *, max_length_tokens: int) -> Tokenizer:
-    """The saved tokenizer, set to truncate and not to pad."""
-    tokenizer = Tokenizer.from_file(str(Path(folder) / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.enable_truncation(max_length_tokens)
-    return tokenizer
+    """The saved tokenizer, set to truncate and not to pad. Raises ``StoreError`` where it is damaged."""
+    return read_tokenizer(Path(folder) / "tokenizer.json", max_length_tokens=max_length_tokens)
 
 
 class Encoded(NamedTuple):
@@ -111,9 +109,10 @@ def encode_texts(
     ``segment_ids`` is ``None`` where all are 0: without pairs.
     """
     if text_pairs is None:
-        encodings = tokenizer.encode_batch_fast(texts)
+        encodings = said_by_tokenizer(lambda: tokenizer.encode_batch_fast(texts))
         return Encoded([each.ids for each in encodings], None, _num_tokens(encodings))
-    encodings = tokenizer.encode_batch_fast(list(zip(texts, text_pairs, strict=True)))
+    pairs = list(zip(texts, text_pairs, strict=True))
+    encodings = said_by_tokenizer(lambda: tokenizer.encode_batch_fast(pairs))
     segments = [_segments(each) for each in encodings]
     return Encoded([each.ids for each in encodings], segments, _num_tokens(encodings))
 
@@ -122,7 +121,8 @@ def encode_words(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> Encode
     """Tokens of texts that are parted into words, and where each word begins."""
     if _reads_spaces(tokenizer):
         texts = [[word if i == 0 else f" {word}" for i, word in enumerate(words)] for words in texts]
-    encodings = tokenizer.encode_batch(texts, is_pretokenized=True)  # the fast one gives no word_ids
+    # The fast one gives no word_ids.
+    encodings = said_by_tokenizer(lambda: tokenizer.encode_batch(texts, is_pretokenized=True))
     starts, words = [], []
     for each in encodings:
         first: dict[int, int] = {}

@@ -5,7 +5,7 @@ tanh GELU, whatever a configuration says), and under which names its weights are
 
     family = family_of(backbone)                 # None: KerasHub alone knows it
     config, arrays = family.to_config(backbone), family.to_arrays(backbone)
-    backbone = family.build(config)
+    backbone = family.build(config, arrays)
     family.assign(backbone, arrays)
 """
 
@@ -19,6 +19,7 @@ import keras
 import keras_hub
 import numpy as np
 
+from metamapping.doors.fitting import build_fitting
 from metamapping.doors.weights import (
     RESERVED_POSITIONS,
     Weight,
@@ -57,10 +58,11 @@ class Family:
         head = {"architectures": [self.architecture], "model_type": self.model_type, "dtype": "float32"}
         return {**head, **sizes, **self.layers}
 
-    def build(self, config: Mapping[str, Any]) -> keras.Model:
-        """A backbone with random weights, of the sizes in ``config``.
+    def build(self, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> keras.Model:
+        """A backbone with random weights, of the sizes in ``config``; ``arrays`` are to fill it.
 
-        Raises ``ValueError`` for sizes that are missing or none, and for layers that KerasHub lacks.
+        Raises ``ValueError`` for sizes that are missing, none, or larger than the arrays, and for
+        layers that KerasHub lacks.
         """
         activation = config.get(self.activation, self.layers[self.activation])
         if not str(activation).startswith("gelu"):
@@ -75,7 +77,7 @@ class Family:
             if not is_right:
                 raise ValueError(f"{self.sizes[argument]} is {value!r}, expected a number above 0")
         sizes["max_sequence_length"] -= self.reserved_positions
-        return self.backbone(**sizes)
+        return build_fitting(lambda: self.backbone(**sizes), sizes, arrays)
 
     def to_arrays(self, backbone: keras.Model) -> dict[str, np.ndarray]:
         """All weights, under names that KerasHub's reader and PyTorch's both find."""

@@ -9,7 +9,6 @@ expect: one copy of the weights for everybody.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import keras
@@ -17,6 +16,7 @@ from safetensors.numpy import save_file
 
 from metamapping.checkpoints import read_safetensors
 from metamapping.doors.families import FAMILIES, Family, family_of
+from metamapping.json_file import read_json
 from metamapping.store import StoreError, write_json
 
 CONFIG, MODEL = "config.json", "model.safetensors"
@@ -44,13 +44,17 @@ def read_backbone(folder: Path) -> keras.Model:
     """
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text(encoding="utf-8"))
-        backbone = _family(config).build(config)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise StoreError(f"{path} does not describe an encoder that can be read: {error}") from error
+        config = read_json(path)
+        family = _family(config)
+    except (OSError, ValueError, AttributeError) as error:
+        raise _no_encoder(path, error) from error
     arrays = read_safetensors(folder / MODEL)
     try:
-        _family(config).assign(backbone, arrays)
+        backbone = family.build(config, arrays)
+    except Exception as error:  # whatever Keras raises for sizes that fit no layer
+        raise _no_encoder(path, error) from error
+    try:
+        family.assign(backbone, arrays)
     except ValueError as error:
         raise StoreError(f"{folder / MODEL} does not fit {path}: {error}") from error
     return backbone
@@ -61,10 +65,15 @@ def is_readable(folder: Path) -> bool:
     if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
         return False
     try:
-        config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+        config = read_json(folder / CONFIG)
     except ValueError:
         return False
     return isinstance(config, dict) and config.get("model_type") in FAMILIES
+
+
+def _no_encoder(path: Path, error: Exception) -> StoreError:
+    said = " ".join(str(error).split())
+    return StoreError(f"{path} does not describe an encoder that can be read: {said:.300}")
 
 
 def _family(config: dict[str, object]) -> Family:

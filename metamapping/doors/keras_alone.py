@@ -9,7 +9,6 @@ weights under Keras' names. Other readers find no ``config.json`` and say so.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,13 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from metamapping.checkpoints import assign_variables, read_safetensors
+from metamapping.doors.fitting import build_fitting
 from metamapping.doors.hugging_face import MODEL
+from metamapping.json_file import read_json
 from metamapping.store import StoreError, write_json
 
 ENCODER = "encoder.json"
+_PLAIN = (int, float, str, bool, type(None))
 
 
 def write_backbone(backbone: keras.Model, folder: Path) -> None:
@@ -30,7 +32,7 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
     config = {
         key: value
         for key, value in backbone.get_config().items()
-        if isinstance(value, (int, float, str, bool, type(None))) and key not in ("name", "trainable")
+        if isinstance(value, _PLAIN) and key not in ("name", "trainable")
     }
     write_json(folder / ENCODER, {"class": type(backbone).__name__, "config": config})
     arrays = {name: np.array(v.numpy(), order="C") for name, v in _variables(backbone).items()}
@@ -41,26 +43,31 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
 def read_backbone(folder: Path) -> keras.Model:
     """The backbone of a folder. Raises ``StoreError`` where it does not describe one."""
     try:
-        described = json.loads((folder / ENCODER).read_text(encoding="utf-8"))
+        described = read_json(folder / ENCODER)
     except (OSError, ValueError) as error:
         raise StoreError(f"{folder / ENCODER} cannot be read ({error}): it is damaged") from error
-    backbone = _build(described, folder / ENCODER)
-    assign_variables(_variables(backbone), read_safetensors(folder / MODEL), folder / MODEL)
+    kind, config = _described(described, folder / ENCODER)
+    arrays = read_safetensors(folder / MODEL)
+    try:
+        backbone = build_fitting(lambda: kind(**config), config, arrays)
+    except Exception as error:  # whatever Keras raises for values that fit no layer
+        said = " ".join(str(error).split())
+        raise StoreError(f"{folder / ENCODER} does not describe a {kind.__name__}: {said:.300}") from error
+    assign_variables(_variables(backbone), arrays, folder / MODEL)
     return backbone
 
 
-def _build(described: Any, path: Path) -> keras.Model:
-    """A KerasHub backbone from its class name and plain values: no other class can be named."""
+def _described(described: Any, path: Path) -> tuple[type, dict[str, Any]]:
+    """A backbone's class and plain values: no class can be named that is no backbone of KerasHub."""
     name = described.get("class") if isinstance(described, dict) else None
     backbone = getattr(keras_hub.models, str(name), None)
     if not (isinstance(backbone, type) and issubclass(backbone, keras_hub.models.Backbone)):
-        raise StoreError(f"{path} names {name!r}, which is no backbone of KerasHub")
-    if not isinstance(described.get("config"), dict):
+        raise StoreError(f"{path} names {name!r:.80}, which is no backbone of KerasHub")
+    config = described.get("config")
+    # A nested value could name another class, which Keras would make.
+    if not isinstance(config, dict) or not all(isinstance(value, _PLAIN) for value in config.values()):
         raise StoreError(f"{path} has no `config` of plain values")
-    try:
-        return backbone(**described["config"])
-    except (TypeError, ValueError) as error:
-        raise StoreError(f"{path} does not describe a {name}: {error}") from error
+    return backbone, config
 
 
 def _variables(backbone: keras.Model) -> dict[str, keras.Variable]:

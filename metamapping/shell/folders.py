@@ -8,13 +8,13 @@ checksums. Raises ``FileNotFoundError`` for other folders, ``StoreError`` for da
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from metamapping.addresses import place_of, pull_folder
+from metamapping.json_file import MAX_JSON_BYTES, MAX_TASK_BYTES, read_json
 from metamapping.reports import Cell
 from metamapping.runs import RunFolder
 from metamapping.store import Reference, StoreError, check_files, read_reference
@@ -78,7 +78,7 @@ def _published(folder: Path, reference: Reference) -> dict[str, Any]:
 
 
 def _task(folder: Path, reference: Reference) -> dict[str, Any]:
-    task = _read_json(folder / "task.json")
+    task = _read_json(folder / "task.json", max_bytes=MAX_TASK_BYTES)
     labels = task["labels"]
     more = [f"… and {len(labels) - _MOST_LABELS} more"] if len(labels) > _MOST_LABELS else []
     return {
@@ -105,10 +105,10 @@ def _stage(folder: Path, reference: Reference) -> dict[str, Any]:
     }
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     try:
-        value = json.loads(path.read_bytes())
-    except ValueError as error:
+        value = read_json(path, max_bytes=max_bytes)
+    except (OSError, ValueError) as error:
         raise StoreError(f"{path} is no readable JSON ({error}): copy or write the folder again") from error
     if not isinstance(value, dict):
         raise StoreError(f"{path} holds no object: copy or write the folder again")

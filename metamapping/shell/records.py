@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 from metamapping.config import ConfigError, Source
 from metamapping.corpus.conll import read_conll
 from metamapping.corpus.formats import file_format
-from metamapping.corpus.text_files import numbered_lines, open_text
+from metamapping.corpus.text_files import BoundedLines, numbered_lines, open_text
 from metamapping.shell.options import Format
 
 Row = dict[str, Any]
@@ -35,6 +35,7 @@ Row = dict[str, Any]
 STANDARD = "-"
 WORDS, TAGS = "words", "tags"  # the columns of CoNLL
 ROWS_PER_PART = 2_000
+_MOST_LINES_BEFORE_WORDS = 10_000
 
 # What the corpus' readers ask of a source: UTF-8, with or without a byte order mark.
 _SOURCE = Source(name="input", task_type="ner", role="test", files=[STANDARD])
@@ -92,7 +93,15 @@ def open_records(place: str, given_format: Format | None = None) -> Iterator[Rec
             f"{name} is not UTF-8 ({error.reason}): convert it first, such as `iconv -f latin1 -t utf-8`"
         ) from error
     except pa.ArrowException as error:
-        raise ValueError(f"{name} is not a readable {kind} file: {error}") from error
+        raise _unreadable(name, kind, error) from error
+
+
+def _unreadable(name: str, kind: str, error: Exception) -> ValueError:
+    said = " ".join(str(error).split())
+    return ValueError(
+        f"{name} is not a readable {kind} file ({type(error).__name__}: {said:.300}): write it again, or "
+        "give --format"
+    )
 
 
 @contextmanager
@@ -109,9 +118,19 @@ def _stdin_bytes() -> pa.BufferReader:
 
 
 def _parquet(file: pq.ParquetFile, name: str) -> Records:
-    batches = file.iter_batches(batch_size=ROWS_PER_PART)
-    rows = (row for batch in batches for row in batch.to_pylist())
-    return Records(name, rows, tuple(file.schema_arrow.names), file.schema_arrow)
+    schema = file.schema_arrow
+    if len(set(schema.names)) != len(schema.names):
+        raise ValueError(f"{name} has two columns of one name ({', '.join(schema.names)}): rename one")
+    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema)
+
+
+def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
+    try:
+        for batch in file.iter_batches(batch_size=ROWS_PER_PART):
+            yield from batch.to_pylist()
+    except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
+        # Beside Arrow's own, what its values raise that Python has none for: the year 200,000.
+        raise _unreadable(name, "parquet", error) from error
 
 
 def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
@@ -132,21 +151,26 @@ def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
 def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
     """CSV with quotes, TSV without them; the first line names the columns."""
     quoted = delimiter == ","
+    lines = BoundedLines(text, _SOURCE, Path(name))
     reader = csv.reader(
-        text,
+        lines,
         delimiter=delimiter,
         quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
         quotechar='"' if quoted else None,
         strict=True,
     )
-    columns = tuple(next(reader, []))
+    try:
+        columns = tuple(next(reader, []))
+    except csv.Error as error:
+        raise ValueError(f"{name}: its first line cannot be read ({error}): mend its quotes") from error
     if len(set(columns)) != len(columns):
         raise ValueError(f"{name}: its first line names a column twice ({', '.join(columns)}): rename one")
-    return Records(name, _fields(reader, name, columns), columns)
+    return Records(name, _fields(reader, lines, name, columns), columns)
 
 
-def _fields(reader: Any, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
+def _fields(reader: Any, lines: BoundedLines, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
     while True:
+        lines.row_ends()
         line = reader.line_num + 1
         try:
             fields = next(reader, None)
@@ -165,13 +189,27 @@ def _fields(reader: Any, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
 
 def _conll(text: TextIO, name: str) -> Records:
     """Sentences with their words, and with tags where lines have more than one column."""
-    whole = io.StringIO(text.read())
-    lines = (line.split() for _, line in numbered_lines(whole, _SOURCE, Path(name)))
-    first = next((fields for fields in lines if fields and fields[0] not in ("-DOCSTART-", "#")), [])
-    whole.seek(0)
-    if len(first) == 1:
+    head: list[str] = []
+    fields: list[str] = []
+    for _, line in numbered_lines(text, _SOURCE, Path(name)):
+        head.append(f"{line}\n")
+        fields = line.split()
+        if (fields and fields[0] not in ("-DOCSTART-", "#")) or len(head) == _MOST_LINES_BEFORE_WORDS:
+            break
+    whole = cast(TextIO, _Replayed(head, text))
+    if len(fields) == 1:
         return Records(name, _bare_words(whole, name), (WORDS,))
     return Records(name, _tagged_words(whole, name), (WORDS, TAGS))
+
+
+class _Replayed(io.TextIOBase):
+    """The lines that were looked at, and then the rest of the file."""
+
+    def __init__(self, head: list[str], rest: TextIO) -> None:
+        self._head, self._rest = iter(head), rest
+
+    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
+        return next(self._head, None) or self._rest.readline(size)
 
 
 def _tagged_words(text: TextIO, name: str) -> Iterator[Row]:

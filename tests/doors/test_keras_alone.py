@@ -5,6 +5,7 @@ import json
 import keras_hub
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from metamapping import MetaMapper
 from metamapping.doors import hugging_face, keras_alone
@@ -71,5 +72,6 @@ def test_no_class_but_a_backbone_can_be_named(tmp_path, name):
 
 def test_a_configuration_of_other_values_is_refused(tmp_path):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": "AlbertBackbone", "config": {"layers": 1}}))
+    save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(StoreError, match="does not describe a AlbertBackbone"):
         keras_alone.read_backbone(tmp_path)
