@@ -60,7 +60,7 @@ def endless(path, piece):
         ("a.csv.gz", b'"\n",', "the row that line .* belongs to is longer than"),
         ("a.tsv.gz", b"x", "is longer than"),
         ("a.jsonl.gz", b"[", "line 1 is longer than"),
-        ("a.conll.gz", b"x O\n", "the sentence that begins in line 1 is longer than"),
+        ("a.conll.gz", b"x" * 998 + b" O\n", "the sentence that begins in line 1 is longer than"),
     ],
 )
 def test_a_row_without_end_is_refused_before_it_is_held(tmp_path, name, piece, message):
