@@ -23,11 +23,20 @@ def copy(published, tmp_path):
     return shutil.copytree(published, tmp_path / "copy")
 
 
-@pytest.fixture
-def task(published, tmp_path):
-    mapper = MetaMapper.from_pretrained(published)
+@pytest.fixture(scope="module")
+def mapper(published):
+    return MetaMapper.from_pretrained(published)
+
+
+@pytest.fixture(scope="module")
+def saved(mapper, tmp_path_factory):
     texts = ["where is my parcel", "i want my money back"]
-    return mapper.adapt(texts, ["delivery", "refund"]).save(tmp_path / "task")
+    return mapper.adapt(texts, ["delivery", "refund"]).save(tmp_path_factory.mktemp("saved") / "task")
+
+
+@pytest.fixture
+def task(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "task")
 
 
 def sign(folder):
@@ -80,7 +89,7 @@ def test_values_nested_without_end_are_refused(copy, name):
     (copy / name).write_text('{"files": ' + "[" * 100_000)
     if name != "manifest.json":
         sign(copy)
-    with pytest.raises(StoreError, match="nested too deeply|recursion"):
+    with pytest.raises(StoreError, match=r"nested too deeply|recursion"):
         read_published(copy)
 
 
@@ -152,7 +161,6 @@ def test_an_encoder_larger_than_its_weights_is_refused_before_it_is_made(copy, c
     rewrite(copy, "config.json", **changes)
     with pytest.raises(StoreError, match=message):
         read_published(copy)
-    assert read_published  # what was refused is forgotten: another encoder can be made
 
 
 def test_another_encoder_is_made_after_one_was_refused(copy, published):
