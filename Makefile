@@ -60,7 +60,7 @@ requirements:  ## pin all versions again, with hashes and without index addresse
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra dev --extra docs --extra languages \
-	    --extra dask --extra ray --extra s3 \
+	    --extra dask --extra ray --extra s3 --extra docker --extra kubernetes \
 	    -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra gpu \
