@@ -3,7 +3,8 @@
 Pools and automations, the deployments of deployments/prefect.yaml, a nightly schedule (paused), and
 the configuration that the form of `meta-pretraining` opens with. Doing it again brings all that up
 to date, and leaves alone what people switch in the UI: schedules, limits, paused automations.
-The server is the one that PREFECT_API_URL names.
+The server is the one that PREFECT_API_URL names. METAMAPPING_POOLS says what runs are: a process beside
+their worker (`process`, where nothing is said), a container (`docker`) or a job (`kubernetes`).
 """
 
 from __future__ import annotations
@@ -20,18 +21,16 @@ import yaml
 from prefect import get_client
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
-from prefect.exceptions import ObjectNotFound
 
+from deployments.work_pools import create_pools
 from metamapping.config import ConfigError
 from metamapping.config_file import read_config
 
 FOLDER = Path(__file__).parent
 MAIN = "meta-pretraining/meta-pretraining"
-# Number of runs at once; one training a GPU. `None` is no limit, which parents and children need.
-POOLS: dict[str, int | None] = {"cpu": None, "gpu": 1}
 NIGHTLY = CronSchedule(cron="0 2 * * *", timezone="UTC")
 NOTIFY = "metamapping-notify"
 
@@ -41,20 +40,11 @@ def main(config_path: str) -> None:
     config = read_config(config_path)
     config = config.at_home(os.environ.get("METAMAPPING_HOME", config.home))
     with get_client(sync_client=True) as client:
-        create_pools(client)
+        create_pools(client, os.environ.get("METAMAPPING_POOLS", "process"))
         register_deployments()
         fill_form(client, {"config": config.model_dump(mode="json", exclude_none=True)})
         add_nightly_schedule(client)
         create_automations(client, os.environ.get("METAMAPPING_NOTIFY_URL"))
-
-
-def create_pools(client: SyncPrefectClient) -> None:
-    """The process pools, with their limits; a pool that is there stays as people have set it."""
-    for name, limit in POOLS.items():
-        try:
-            client.read_work_pool(name)
-        except ObjectNotFound:
-            client.create_work_pool(WorkPoolCreate(name=name, type="process", concurrency_limit=limit))
 
 
 def register_deployments() -> None:

@@ -21,9 +21,10 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Running
 from prefect.utilities.callables import parameter_schema
 
-from deployments.deploy import NIGHTLY, POOLS
+from deployments.deploy import NIGHTLY
 from deployments.local_server import server_env
 from deployments.processes import read_env_file
+from deployments.work_pools import LIMITS
 from flows.stage_runs import is_resumable, parents_of, stage_outcome
 
 ROOT = Path(__file__).parents[1]
@@ -76,8 +77,8 @@ def test_a_deployment_is_found_by_the_name_under_which_its_parent_starts_it(
 
 def test_no_parent_waits_in_a_pool_with_a_limit() -> None:
     pools = {each["name"]: each["work_pool"]["name"] for each in registered()}
-    assert POOLS[pools["meta-pretraining"]] is None
-    assert POOLS[pools["train-round"]] == 1
+    assert LIMITS[pools["meta-pretraining"]] is None
+    assert LIMITS[pools["train-round"]] == 1
 
 
 def test_redeploying_leaves_schedules_to_the_people() -> None:
