@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.stats import ttest_ind
 
 from metamapping.config import Role, Source, TaskType
 from metamapping.intervals import CONFIDENCE, UNKNOWN, Estimate, bootstrap_mean, mean_with_interval
@@ -153,6 +152,8 @@ def _unpaired(cells: list[tuple[Cell, Cell]]) -> Estimate:
     mean = float(new.mean() - old.mean())
     if not np.isfinite(mean) or min(len(old), len(new)) < 2:
         return UNKNOWN.model_copy(update={"mean": mean})
+    from scipy.stats import ttest_ind  # seconds to import, and only here needed
+
     interval = ttest_ind(new, old, equal_var=False).confidence_interval(CONFIDENCE)
     return Estimate(mean=mean, low=float(interval.low), high=float(interval.high))
 

@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from metamapping.adjustment import Round
-from metamapping.comparison import Comparison
 from metamapping.config import TaskType
 from metamapping.intervals import Estimate
 from metamapping.reports import RoundReport, round_accuracy
@@ -22,6 +21,8 @@ from metamapping.selection import Selection
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from metamapping.comparison import Comparison
 
 MEAN_COLOUR = "#1f3b73"
 COLOURS: dict[TaskType, str] = {

@@ -15,7 +15,10 @@ def clean_source(home: str, source: Source, rules: Rules, records: Reference) ->
     store, stage = Store(home), examples_stage(source, rules, records.fingerprint)
     if (done := store.find(stage)) is not None:
         return done
-    with store.write(stage) as draft, show_rows(f"clean {source.name}") as on_progress:
+    with (
+        store.write(stage) as draft,
+        show_rows(f"clean {source.name}", total=records.counts["rows_out"]) as on_progress,
+    ):
         counts = write_examples(source, rules, records.folder, draft.folder, on_progress=on_progress)
         draft.counts.update(counts)
     return store.find(stage)

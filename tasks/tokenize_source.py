@@ -25,7 +25,10 @@ def tokenize_source(
     if (done := store.find(stage)) is not None:
         return done
     loaded = load_tokenizer(tokenizer.folder, max_length_tokens=length)
-    with store.write(stage) as draft, show_rows(f"tokenize {source.name}") as on_progress:
+    with (
+        store.write(stage) as draft,
+        show_rows(f"tokenize {source.name}", total=examples.counts["rows_out"]) as on_progress,
+    ):
         counts = write_tokens(examples.folder, loaded, draft.folder, limits=limits, on_progress=on_progress)
         draft.counts.update(counts)
     return store.find(stage)

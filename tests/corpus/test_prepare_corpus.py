@@ -121,3 +121,14 @@ def test_every_real_source_passes_the_check(tmp_path):
         len({file for source in config.sources for file in source.files})
         == sum(1 for path in Path(root).rglob("*") if path.is_file() and "class-splits" not in path.parts) - 1
     )  # its README
+
+
+def test_rows_show_as_progress_on_the_page_of_a_run(corpus, monkeypatch):
+    from prefect import get_client
+
+    monkeypatch.setattr("tasks.row_progress.SECONDS_BETWEEN", 0.0)
+    corpus(3, cleaning={"cleaners": ["whitespace"]})
+    with get_client(sync_client=True) as client:
+        shown = [each for each in client.read_artifacts() if each.type == "progress"]
+    assert {each.description for each in shown} >= {"clean one: 9 rows", "tokenize one: 8 rows"}
+    assert all(each.data == 100 for each in shown)
