@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -79,6 +80,23 @@ class PrefectServer:
         )
         return run["id"]
 
+    def start_stage(self, name: str, **parameters: Any) -> str:
+        """A run of another deployment, as the form of its own page starts it; returns its id."""
+        path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
+        return self.post(path, {"parameters": parameters})["id"]
+
+    def artifacts(self, run_id: str) -> list[dict[str, Any]]:
+        """What a run has shown so far, the newest last."""
+        mine = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+        return sorted(self.post("/artifacts/filter", mine), key=lambda each: each["created"])
+
+    def process_of(self, run_id: str) -> int:
+        """The process that executes a run now; raises ``ValueError`` where there is not one."""
+        wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
+        workers = [pid for process in self.processes for pid in descendants(process.pid)]
+        (found,) = {pid for pid in workers if is_engine(pid) and wanted in environment_of(pid)}
+        return found
+
     def started_run(self, home: Path) -> str:
         """The id of the run that somebody else started into this home."""
 
@@ -105,6 +123,13 @@ class PrefectServer:
         tasks = self.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [parent_id]}}})
         mine = {task["id"] for task in tasks}
         return [run for run in runs if links.get(run["id"]) in mine]
+
+    def stage_states(self, parent_id: str) -> dict[str, str]:
+        """The state of each stage run under a parent, by what it does: ``train round 2``."""
+        return {
+            re.sub(r" [^ ]+-[0-9a-f]{16}", "", run["name"]): run["state_type"]
+            for run in self.stage_runs(parent_id)
+        }
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:
         wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
@@ -149,6 +174,21 @@ def descendants(pid: int) -> list[int]:
     for known in found:
         found += [child for child, parent in parents.items() if parent == known]
     return found[1:]
+
+
+def is_engine(pid: int) -> bool:
+    """Whether a process was started to execute a run, and is not a child of such a one."""
+    try:
+        return "prefect.engine" in Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return False
+
+
+def environment_of(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def kill(pids: list[int]) -> None:

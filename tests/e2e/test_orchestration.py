@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -114,7 +115,28 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
     page.screenshot(path=pictures / "run.png")
 
 
-def test_a_run_of_two_rounds_survives_the_death_of_a_worker_and_a_cancel(server: PrefectServer) -> None:
+def test_sources_are_selected_and_runs_compared_by_hand(
+    server: PrefectServer, undisturbed: dict[str, Any]
+) -> None:
+    home = server.folder / "undisturbed"
+    (run,) = (home / "runs").glob("tiny-*")
+    shutil.copytree(run, run.with_name(f"again-{run.name}"))
+    started = {
+        "selection": server.start_stage("select-sources", run_id=run.name, home=str(home)),
+        "comparison": server.start_stage(
+            "compare-runs", first=run.name, second=f"again-{run.name}", home=str(home)
+        ),
+    }
+    for key, run_id in started.items():
+        ended = server.wait_for_state(run_id, "COMPLETED", "FAILED", "CRASHED", seconds=300)
+        assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
+        assert key in {each["key"] for each in server.artifacts(run_id)}
+    shutil.rmtree(run.with_name(f"again-{run.name}"))
+
+
+def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
+    server: PrefectServer, page: Any, pictures: Path
+) -> None:
     home = server.folder / "killed"
     deployment = server.deployment("meta-pretraining")
     training = {**deployment["parameters"]["config"]["training"], "meta_steps": 6_000}
@@ -144,12 +166,26 @@ def test_a_run_of_two_rounds_survives_the_death_of_a_worker_and_a_cancel(server:
     assert time.monotonic() - before < 40
     assert any(home.glob("runs/*/checkpoints/round-1-partial*"))
 
-    server.retry(crashed["id"])
+    # By hand, with the run's id: the parent that failed for want of the stage goes on.
+    parameters = server.run(crashed["id"])["parameters"]
+    by_hand = server.start_stage("train-round", **parameters)
+    server.wait_for_state(by_hand, "COMPLETED", seconds=900)
+    shown = [each["data"] for each in server.artifacts(crashed["id"]) if each["type"] == "progress"]
+    assert any(0 < percent < 100 for percent in shown), shown  # killed, cancelled: it went up as it trained
+
+    wait_for(lambda: "train round 2" in server.stage_states(parent), 600, "round 2")
+    wait_for(lambda: server.stage_states(parent)["train round 2"] == "RUNNING", 300, "training of round 2")
+    kill([server.process_of(parent)])
+    server.wait_for_state(parent, "CRASHED", seconds=60)
     server.wait_for_state(parent, "COMPLETED", seconds=1_500)
     counts = {re.sub(" tiny[^ ]*", "", run["name"]): run["run_count"] for run in server.stage_runs(parent)}
     assert counts.pop("train round 1") > 1  # killed, cancelled, and gone on from where it was
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
     assert counts == dict.fromkeys(["prepare", *rounds, "publish"], 1)
+    for artifact in ("rounds", "learning-curve", "corpus-report"):
+        page.goto(f"{server.url}/artifacts/key/{artifact}")
+        page.wait_for_timeout(5_000)
+        page.screenshot(path=pictures / f"{artifact}.png")
 
 
 def open_form(server: PrefectServer, page: Any) -> None:
