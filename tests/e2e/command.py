@@ -14,11 +14,17 @@ CONFIG = Path(__file__).with_name("tiny.yaml")
 TIMEOUT_SECONDS = 600
 
 
-def start(home: Path, *, config: Path = CONFIG) -> subprocess.Popen[str]:
-    """Start ``python -m flows.meta_pretraining`` with its own store and its own Prefect."""
-    prefect_home = home / "prefect"
+def start(
+    home: Path | str, *, config: Path = CONFIG, machine: Path | None = None, **variables: str
+) -> subprocess.Popen[str]:
+    """Start ``python -m flows.meta_pretraining`` with its own store and its own Prefect.
+
+    ``machine``: the folder that stands for a machine, where ``home`` is an address.
+    """
+    prefect_home = (machine or Path(home)) / "prefect"
     prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no parents
     environment = {**os.environ, "PREFECT_HOME": str(prefect_home), "PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
+    environment |= {"METAMAPPING_CACHE": str((machine or Path(home)) / "cache"), **variables}
     environment.pop("PREFECT_API_URL", None)
     return subprocess.Popen(
         [sys.executable, "-m", "flows.meta_pretraining", str(config), "--home", str(home)],

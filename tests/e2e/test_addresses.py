@@ -1,0 +1,62 @@
+"""A run at an S3 address, killed again and again and gone on with on other machines: the same result."""
+
+import random
+import time
+
+import pytest
+
+pytest.importorskip("s3fs", reason="missing: the extra s3")
+pytest.importorskip("moto", reason="missing: moto")
+
+from metamapping import addresses
+from tests.e2e.command import finish, kill, published, start
+from tests.s3_server import make_bucket, objects, s3_server
+
+pytestmark = pytest.mark.slow
+
+NUM_KILLS = 3
+SEED = 20
+TIMEOUT_SECONDS = 600
+
+
+@pytest.fixture(scope="module")
+def server():
+    with s3_server() as environment:
+        yield environment
+
+
+def wait_for_objects(address, count, process):
+    deadline = time.monotonic() + TIMEOUT_SECONDS
+    while len(objects(address)) < count:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"no {count} objects in {TIMEOUT_SECONDS} s"
+        time.sleep(0.2)
+
+
+def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(tmp_path, monkeypatch, server):
+    finish(start(tmp_path / "local"))
+    for name, value in server.items():
+        monkeypatch.setenv(name, value)
+    home = f"{make_bucket('runs')}/team/home"
+
+    rng, reached = random.Random(SEED), []
+    for number in range(NUM_KILLS):
+        process = start(home, machine=tmp_path / f"machine-{number}")
+        wait_for_objects(home, len(objects(home)) + rng.randint(1, 12), process)
+        time.sleep(rng.random() / 4)
+        kill(process)
+        reached.append(len(objects(home)))
+    output = finish(start(home, machine=tmp_path / "last"))
+    assert sorted(reached) == reached, reached
+    assert f"Published: {home}/runs/tiny-" in output
+
+    (folder,) = published_at(home, tmp_path / "reader", monkeypatch)
+    for name in ("report.json", "model.safetensors", "mapping.safetensors", "tokenizer.json"):
+        assert (folder / name).read_bytes() == (published(tmp_path / "local") / name).read_bytes(), name
+
+
+def published_at(home, machine, monkeypatch):
+    """What was published there, as a machine that has nothing fetches it."""
+    monkeypatch.setenv("METAMAPPING_CACHE", str(machine))
+    runs = {each.split("/")[1] for each in objects(home) if each.startswith("runs/")}
+    return [addresses.open_folder(f"{home}/runs/{run}/published") for run in runs]
