@@ -18,6 +18,7 @@ from metamapping.reports import rounds_table
 from metamapping.runs import RunFolder
 from metamapping.spaces import check_run
 from metamapping.store import StoreError
+from tasks.engine import check_engine
 
 
 def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None = None) -> int:
@@ -38,6 +39,7 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
         config = read_config(options.config)
         if options.home:
             config = config.at_home(options.home)
+        check_engine(config.engine)
         check_run(config)
         published = run_flow(config)
     except (ConfigError, StoreError) as error:

@@ -3,12 +3,10 @@
 python -m flows.prepare_corpus configs/demo.yaml
 """
 
-import os
 import sys
 from typing import Any
 
 from prefect import flow
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig
@@ -18,6 +16,7 @@ from metamapping.corpus.report import Prepared
 from metamapping.corpus.tokens import TokenLimits
 from tasks.check_sources import check_sources
 from tasks.clean_source import clean_source
+from tasks.engine import run_on_engine
 from tasks.find_leaks import find_leaks
 from tasks.make_tokenizer import make_tokenizer
 from tasks.read_source import read_source
@@ -32,14 +31,18 @@ from tasks.tokenize_source import tokenize_source
     persist_result=True,
     result_serializer="json",
     on_completion=[resume_parents],
-    task_runner=ThreadPoolTaskRunner(max_workers=os.cpu_count() or 2),
 )
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:
     """The tokens of every source, in the configuration's order, and the tokenizer they were made with.
 
     Args:
-        config: A whole run, of which this uses the sources and what is done to their texts.
+        config: A whole run, of which this uses the sources, what is done to their texts, and the engine.
     """
+    return run_on_engine(config.engine, lambda: prepare(config))
+
+
+def prepare(config: RunConfig) -> dict[str, Any]:
+    """The tasks of the flow, on whatever runs them."""
     home = config.home
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)

@@ -196,7 +196,8 @@ def _same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role)
 
 def _settings(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
     old, new = (
-        _flat(run.config.model_dump(mode="json", exclude={"home", "sources"})) for run in (first, second)
+        _flat(run.config.model_dump(mode="json", exclude={"home", "engine", "sources"}))
+        for run in (first, second)
     )
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):

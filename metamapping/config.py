@@ -422,6 +422,40 @@ class SelectionSpec(_Part):
         return self
 
 
+class EngineSpec(_Part):
+    """Where the corpus is prepared. It decides nothing about what comes out."""
+
+    runner: Literal["threads", "processes", "dask", "ray"] = Field(
+        "threads",
+        description="Threads or processes of this machine, or a cluster of Dask or Ray (extras `dask` "
+        "and `ray`).",
+    )
+    num_workers: int | None = Field(
+        None, ge=1, description="How many sources are worked on at once. Nothing set: one a core."
+    )
+    address: str | None = Field(
+        None,
+        description="Of a cluster that runs: `tcp://scheduler:8786` (Dask), `ray://head:10001` (Ray). "
+        "Nothing set: one is started on this machine.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> EngineSpec:
+        if self.address is not None and self.runner not in ("dask", "ray"):
+            raise ValueError(
+                f"engine.address is given, but the runner {self.runner!r} has none: choose `dask` or `ray`, "
+                "or drop the address"
+            )
+        if self.address is not None and self.num_workers is not None:
+            raise ValueError(
+                "engine.num_workers is given beside engine.address, but a cluster that runs has its own "
+                "workers: drop one of them"
+            )
+        if self.address is not None and "@" in self.address:
+            raise ValueError("engine.address holds credentials (`@`): give the bare address")
+        return self
+
+
 class RunConfig(_Part):
     """A whole run."""
 
@@ -448,6 +482,7 @@ class RunConfig(_Part):
     evaluation: EvaluationSpec = EvaluationSpec()
     convergence: ConvergenceSpec = ConvergenceSpec()
     adjustment: AdjustmentSpec = AdjustmentSpec()
+    engine: EngineSpec = EngineSpec()
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:

@@ -50,10 +50,11 @@ class Corpus(BaseModel):
 def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
     """The name of a run: ``<config name>-<fingerprint>`` over all that decides its result.
 
-    Where the files lie does not: their bytes are part of the corpus fingerprints.
+    Where the files lie does not, since their bytes are part of the corpus fingerprints; nor where they
+    were worked on.
     """
     settings = config.model_dump(
-        mode="json", exclude={"home": True, "sources": {"__all__": {"files", "hub"}}}
+        mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files", "hub"}}}
     )
     return f"{config.name}-{fingerprint([RUN_VERSION, settings, corpus_fingerprints])}"
 

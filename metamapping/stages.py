@@ -209,7 +209,9 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         name=config.name,
         version=FORMAT_VERSION,
         # Where the files lay is nobody's business; their bytes are in the fingerprints.
-        settings=config.model_dump(mode="json", exclude={"home": True, "sources": {"__all__": {"files"}}}),
+        settings=config.model_dump(
+            mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files"}}}
+        ),
         upstream=corpus.fingerprints,
     )
     family = family_of(learner.encoder.backbone)

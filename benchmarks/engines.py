@@ -1,0 +1,112 @@
+"""What an engine costs: seconds to start it, and seconds a task, beside the work that a task does.
+
+    python -m benchmarks.engines [--runners threads processes dask ray] [--tasks 40] [--rows 20000]
+
+In: nothing; the rows are made up. Out: a table with a line for each engine: how long it takes until the
+first task of every worker has come back, what each further task costs (an empty one, as our tasks are
+declared), and from how many rows on a source's four tasks cost less than 2 % of its own work; and how that
+work is parted among reading, cleaning and tokenizing, of which each is one task of a source.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.testing.utilities import prefect_test_harness
+
+from metamapping.config import CleaningSpec, DuplicateSpec, EncoderSpec, EngineSpec, FilterSpec, Source
+from metamapping.corpus.examples import Rules, write_examples
+from metamapping.corpus.sources import write_records
+from metamapping.corpus.tokenizer import write_tokenizer
+from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from tasks.engine import run_on_engine
+
+RUNNERS = ("threads", "processes", "dask", "ray")
+TASKS_OF_A_SOURCE = 4  # read, clean, tokenize, screen
+SHARE = 0.02
+
+
+@task(cache_policy=NO_CACHE, persist_result=False)
+def wait(seconds: float) -> int:
+    """A task that does nothing."""
+    time.sleep(seconds)
+    return os.getpid()
+
+
+@flow
+def measure(runner: str, num_workers: int, num_tasks: int) -> tuple[float, float]:
+    """Seconds to start, and seconds a task, with all workers at it."""
+    begun = time.perf_counter()
+
+    def work() -> tuple[float, float]:
+        warm = [wait.submit(1.0) for _ in range(num_workers)]
+        for each in warm:
+            each.result()
+        started = time.perf_counter()
+        for each in [wait.submit(0.0) for _ in range(num_tasks)]:
+            each.result()
+        return started - begun, (time.perf_counter() - started) / num_tasks
+
+    return run_on_engine(EngineSpec(runner=runner, num_workers=num_workers), work)
+
+
+def seconds_of_work(num_rows: int) -> dict[str, float]:
+    """Seconds of each task of one source on one worker."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, rng = Path(name), random.Random(0)
+        words = [f"word{number}" for number in range(3_000)]
+        with (folder / "rows.jsonl").open("w", encoding="utf-8") as file:
+            for _ in range(num_rows):
+                row = {"text": " ".join(rng.choices(words, k=15)), "label": f"label {rng.randrange(20)}"}
+                file.write(json.dumps(row) + "\n")
+        source = Source(
+            name="rows", task_type="text-classification", role="train", files=[f"{name}/rows.jsonl"]
+        )
+        for stage in ("records", "examples", "tokens", "tokenizer"):
+            (folder / stage).mkdir()
+        encoder = EncoderSpec.model_validate({"scratch": {}})
+        write_tokenizer(encoder, [" ".join(words)] * 3, folder / "tokenizer")
+        clocks = [time.perf_counter()]
+        write_records(source, folder / "records")
+        clocks.append(time.perf_counter())
+        rules = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec())
+        write_examples(source, rules, folder / "records", folder / "examples")
+        clocks.append(time.perf_counter())
+        tokenizer = load_tokenizer(folder / "tokenizer", max_length_tokens=64)
+        write_tokens(folder / "examples", tokenizer, folder / "tokens")
+        clocks.append(time.perf_counter())
+    steps = zip(("read", "clean", "tokenize"), clocks, clocks[1:], strict=False)
+    return {name: end - start for name, start, end in steps}
+
+
+def main() -> None:
+    """Measure, and print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__.split("\n")[0])
+    parser.add_argument("--runners", nargs="*", default=list(RUNNERS), choices=RUNNERS)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--tasks", type=int, default=40)
+    parser.add_argument("--rows", type=int, default=20_000)
+    options = parser.parse_args()
+    work = seconds_of_work(options.rows)
+    total = sum(work.values())
+    parts = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in work.items())
+    print(f"{options.rows / total:,.0f} rows a second on one worker: {parts}\n", flush=True)
+    print("| engine | start | a task | rows a source for less than 2 % |")
+    print("|---|---|---|---|")
+    with prefect_test_harness(server_startup_timeout=300):
+        for runner in options.runners:
+            start, seconds = measure(runner, options.workers, options.tasks)
+            rows = TASKS_OF_A_SOURCE * seconds / SHARE * options.rows / total
+            print(f"| {runner} | {start:.1f} s | {1000 * seconds:.0f} ms | {rows:,.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
