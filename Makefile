@@ -63,6 +63,10 @@ requirements:  ## pin all versions again, with hashes and without index addresse
 	    --extra dask --extra ray --extra s3 --extra docker --extra kubernetes \
 	    -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve \
+	    --extra dask --extra s3 --extra docker --extra kubernetes \
+	    -c requirements/run.txt -o requirements/cluster.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
 
