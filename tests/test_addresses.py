@@ -14,8 +14,10 @@ from metamapping.addresses import local_folder, place_of
 from metamapping.config import ConfigError
 from metamapping.manifest import MANIFEST, StoreError
 from metamapping.runs import RunFolder
+from metamapping.shell import main
 from metamapping.store import Stage, Store
 from tests.s3_server import flip_a_bit, make_bucket, objects, s3_server
+from tests.test_comparison import make_run
 
 STAGE = Stage("tokens", "toys", 1, {"a": 1})
 FOLDER = f"data/tokens-toys-{STAGE.fingerprint}"
@@ -219,6 +221,38 @@ def test_a_member_is_read_without_fetching_the_folder(home, machine, tmp_path):
     flip_a_bit(f"{home}/{part}")
     with pytest.raises(StoreError, match=part):
         addresses.read_member(folder, "inside/part.txt")
+
+
+def test_runs_at_an_address_are_compared_and_inspected(home, machine, tmp_path, capsys):
+    make_run(tmp_path, "plain", home=home)
+    better = make_run(tmp_path, "better", home=home, gain=0.02).place
+    machine("second")
+    for command in (["compare", "plain", better, "--home", home], ["inspect", better]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0
+    output = capsys.readouterr().out
+    assert "better is clearly better" in output
+    assert better in output
+
+
+def test_what_was_published_is_read_from_an_address_where_it_is_whole(home, machine, published):
+    import fsspec
+
+    from metamapping import MetaMapper
+
+    place = f"{home}/encoder"
+    fsspec.filesystem("s3").put(str(published), place, recursive=True)
+    texts, labels = ["where is my parcel", "i want my money back"], ["delivery", "refund"]
+    local = MetaMapper.from_pretrained(published).adapt(texts, labels)
+    assert (
+        MetaMapper.from_pretrained(place).adapt(texts, labels).predict_proba(texts)
+        == local.predict_proba(texts)
+    ).all()
+    machine("second")
+    flip_a_bit(f"{place}/model.safetensors")
+    with pytest.raises(StoreError, match=f"{place}/model.safetensors"):
+        MetaMapper.from_pretrained(place)
 
 
 def test_what_is_published_keeps_its_plain_names(home):

@@ -18,14 +18,16 @@ from tests.toy_rounds import toy_report
 SOURCES = {"coffee": "train", "hotel": "validation", "bank": "validation", "shop": "test"}
 
 
-def make_run(tmp_path, name, *, gain=0.0, data=None, sources=SOURCES, test=False, **sections) -> RunFolder:
+def make_run(
+    tmp_path, name, *, home=None, gain=0.0, data=None, sources=SOURCES, test=False, **sections
+) -> RunFolder:
     """A finished run of one round, whose scores are ``gain`` above those of the plain one."""
     for source in sources:
         (tmp_path / f"{source}.csv").write_text("text,label\n")
     config = parse_config(
         {
             "name": name,
-            "home": str(tmp_path),
+            "home": str(home or tmp_path),
             "encoder": {"scratch": {}},
             "sources": [
                 {"name": s, "task_type": "text-classification", "role": role, "files": [f"{s}.csv"]}
@@ -39,7 +41,7 @@ def make_run(tmp_path, name, *, gain=0.0, data=None, sources=SOURCES, test=False
         Reference(stage="tokens", name=s, fingerprint=(data or {}).get(s, "same"), path="x", counts={})
         for s in sources
     ]
-    run = RunFolder(tmp_path, name)
+    run = RunFolder(home or tmp_path, name)
     run.open(config, Corpus(tokens=tokens, tokenizer=tokens[0]))
     held_out = [s for s, role in sources.items() if role == "validation"]
     report = toy_report(1, dict.fromkeys(held_out, 0.6 + gain), noise=0.01)
