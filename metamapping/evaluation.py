@@ -44,7 +44,7 @@ def evaluate(
     scores: Scores = {}
     for space in spaces:
         episodes = draw_episodes(space, spec, seed=seed)
-        features = _encode(encoder, space, episodes, on_progress)
+        features = _encode(encoder, mapping, space, episodes, on_progress)
         for shots, drawn in episodes.items():
             score_cell = _score_words if space.is_ner else _score_texts
             scores[space.source, shots] = score_cell(mapping, space, features, drawn)
@@ -87,6 +87,7 @@ class _Features:
 
 def _encode(
     encoder: Encoder,
+    mapping: MetaMapping,
     space: LabelSpace,
     episodes: dict[int, list[Episode]],
     on_progress: Callable[[str, int], None] | None,
@@ -104,6 +105,8 @@ def _encode(
     )
     words = None
     if starts is not None:
+        assert space.word_shapes is not None
+        items = mapping.shaped(tf.constant(items), space.word_shapes.take(rows).values).numpy()
         words = Ragged(np.arange(len(items)), starts.offsets)
     slots = np.arange(len(space.labels))
     arrays = label_arrays(space.name_tokens, slots, len(slots))

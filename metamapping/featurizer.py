@@ -23,6 +23,7 @@ import pyarrow as pa
 from metamapping.checkpoints import model_variables
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
+from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
 from metamapping.episodes.label_space import Ragged
 from metamapping.publishing import PublishedModel
@@ -80,7 +81,8 @@ class Featurizer:
         features = np.zeros((int(offsets[-1]), self.dim), np.float32)
         with self._bar(len(texts)) as advance:
             for part in parts_of(len(texts)):
-                self._encode_words(texts[part], offsets[part], features)
+                of_part = offsets[part.start : part.stop + 1]
+                self._encode_words(texts[part], of_part - of_part[0], features[of_part[0] : of_part[-1]])
                 advance(len(texts[part]))
         return features, offsets
 
@@ -91,18 +93,20 @@ class Featurizer:
         features: np.ndarray = self.model.encoder.encode(*ragged)
         return features
 
-    def _encode_words(self, texts: Sequence[Words], first_word: np.ndarray, features: np.ndarray) -> None:
-        """Fill in the features of the texts' words, which begin at ``first_word``."""
+    def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
+        """Fill in the features of the texts' words, which begin at ``offsets``."""
         words = pa.array([list(map(str, row)) for row in texts], pa.list_(pa.string()))
         cleaned = clean_words(words, self.model.cleaning.cleaners).to_pylist()
-        pieces = [(int(first), row) for first, row in zip(first_word, cleaned, strict=True) if row]
+        shapes = windows_of(np.array([each for row in cleaned for each in shapes_of(row)], np.int32), offsets)
+        pieces = [(int(first), row) for first, row in zip(offsets, cleaned, strict=False) if row]
         while pieces:
             encoded = encode_words(self._tokenizer, [row for _, row in pieces])
             assert encoded.words is not None
             assert encoded.word_starts is not None
             starts = Ragged.from_lists(encoded.word_starts, np.int32)
             place = [first + w for (first, _), kept in zip(pieces, encoded.words, strict=True) for w in kept]
-            features[place] = self.model.encoder.encode(*_ragged(encoded), starts)
+            states = self.model.encoder.encode(*_ragged(encoded), starts)
+            features[place] = self.model.mapping.shaped(states, shapes[place]).numpy()
             pieces = [
                 (first + cut, row[cut:])
                 for (first, row), kept in zip(pieces, encoded.words, strict=True)

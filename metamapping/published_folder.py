@@ -17,7 +17,7 @@ from metamapping.config import CleaningSpec, SolverName
 from metamapping.json_file import read_json
 from metamapping.store import MANIFEST, StoreError, check_files
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
 REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)

@@ -23,7 +23,7 @@ from metamapping.config import ConfigError, RunConfig
 from metamapping.manifest import MANIFEST, StoreError, fingerprint, sealed, unsealed
 from metamapping.store import Reference
 
-RUN_VERSION = 2
+RUN_VERSION = 3
 
 _Model = TypeVar("_Model", bound=BaseModel)
 

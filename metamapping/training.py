@@ -35,6 +35,9 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.reports import TrainingReport
 
+# The learning rate at the end of a round, as a share of that at its start.
+LAST_RATE = 0.1
+
 
 @dataclass(frozen=True)
 class Learner:
@@ -164,7 +167,7 @@ def train_round(
         draws = _draw(spaces, plan, first=progress.step * num_batches)
         batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in share}
         for each in replicas.learners:
-            _set_learning_rate(each, training, plan.first_step + progress.step)
+            _set_learning_rate(each, plan, progress.step)
         losses = replicas.update(batches, num_batches)
         loss = float(np.mean(losses))
         diverged = not math.isfinite(loss)
@@ -253,7 +256,10 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
     encoder, mapping = learner.encoder, learner.mapping
     is_ner = "word_positions" in batch
-    x = encoder.words(batch) if is_ner else encoder.texts(batch)
+    if is_ner:
+        x = mapping.shaped(encoder.words(batch), batch["word_shapes"])
+    else:
+        x = encoder.texts(batch)
     label_mask, query = batch["label_mask"], batch["query"]
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
     support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
@@ -267,9 +273,15 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(count, 1.0))
 
 
-def _set_learning_rate(learner: Learner, training: TrainingSpec, step: int) -> None:
-    warm = min(1.0, (step + 1) / max(1, training.warmup_steps))
-    rate = training.learning_rate * warm
+def _set_learning_rate(learner: Learner, plan: RoundPlan, step: int) -> None:
+    """Warm at the start of a run; within each round down to a tenth, so that it ends near a minimum.
+
+    Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017; a straight line
+    instead of a cosine.
+    """
+    training = plan.training
+    warm = min(1.0, (plan.first_step + step + 1) / max(1, training.warmup_steps))
+    rate = training.learning_rate * warm * (1.0 - (1.0 - LAST_RATE) * step / training.meta_steps)
     learner.encoder_optimizer.learning_rate = rate
     learner.mapping_optimizer.learning_rate = rate * training.mapping_learning_rate_factor
 

@@ -72,6 +72,7 @@ def _table(rows, name, segments=None) -> pa.Table:
             "token_ids": list(columns[2]),
             "segment_ids": segments or [[0] * len(ids) for ids in columns[2]],
             "word_starts": list(columns[3]),
+            "word_shapes": [starts if starts is None else [0] * len(starts) for starts in columns[3]],
         },
         schema=TOKENS,
     )

@@ -21,7 +21,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 ROWS_PER_GROUP = 10_000
 ROWS_PER_SHARD = 200_000
 
@@ -70,6 +70,7 @@ TOKENS = _schema(
         pa.field("token_ids", pa.list_(pa.int32()), nullable=False),  # with special tokens, unpadded
         pa.field("segment_ids", pa.list_(pa.int8()), nullable=False),  # 1: the second text of a pair
         pa.field("word_starts", pa.list_(pa.int32())),  # ner: first piece of each word that is left
+        pa.field("word_shapes", pa.list_(pa.int8())),  # ner: its shape, corpus.word_shapes
     ],
 )
 

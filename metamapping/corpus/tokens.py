@@ -3,7 +3,7 @@
 In go ``examples`` shards and a tokenizer's folder, out come ``tokens`` shards: the same rows in the
 same order, truncated to ``max_length_tokens``, without padding. For ``ner`` each word that is left
 has the place of its first piece; words that truncation cuts off, or that have no piece at all, are
-in neither ``tags`` nor ``word_starts``.
+in none of ``tags``, ``word_starts`` and ``word_shapes``.
 
     tokenizer = load_tokenizer(folder, max_length_tokens=64)
     encoded = encode_words(tokenizer, [["Ada", "Lovelace", "wrote"]])
@@ -24,10 +24,11 @@ from metamapping.config import Source
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.corpus.sources import Progress
 from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer
+from metamapping.corpus.word_shapes import shapes_of
 from metamapping.corpus.wordwise import Ragged, Tokens, Wordwise
 from metamapping.store import Stage
 
-_VERSION = 1
+_VERSION = 2
 
 
 class TokenLimits(NamedTuple):
@@ -184,12 +185,17 @@ def _rows(batch: pa.RecordBatch, tokens: Tokens) -> pa.Table:
     """The rows of ``TOKENS`` for a batch of examples."""
     tags = pa.nulls(batch.num_rows, pa.list_(pa.string()))
     starts = pa.nulls(batch.num_rows, pa.list_(pa.int32()))
+    shapes = pa.nulls(batch.num_rows, pa.list_(pa.int8()))
     if tokens.words is not None and tokens.word_starts is not None:
-        left = zip(batch["tags"].to_pylist(), tokens.words.to_arrow(np.int32).to_pylist(), strict=True)
-        tags = pa.array([_tags_of(all_tags, words) for all_tags, words in left], tags.type)
+        left = tokens.words.to_arrow(np.int32).to_pylist()
+        all_tags = batch["tags"].to_pylist()
+        tags = pa.array([_tags_of(*each) for each in zip(all_tags, left, strict=True)], tags.type)
         starts = tokens.word_starts.to_arrow(np.int32)
+        all_shapes = map(shapes_of, batch["words"].to_pylist())
+        of_left = [[row[i] for i in words] for row, words in zip(all_shapes, left, strict=True)]
+        shapes = pa.array(of_left, shapes.type)
     columns = [batch["source"], batch["row"], batch["text"], batch["label"], tags]
-    columns += [tokens.token_ids.to_arrow(np.int32), tokens.segment_ids.to_arrow(np.int8), starts]
+    columns += [tokens.token_ids.to_arrow(np.int32), tokens.segment_ids.to_arrow(np.int8), starts, shapes]
     return pa.table(columns, schema=TOKENS)
 
 

@@ -11,6 +11,7 @@ segment_ids         (B, L)      int32
 padding_mask        (B, L)      int32, 1 at tokens
 pool                (B, L)      float32, texts alone: the tokens whose states are averaged
 word_positions      (N,)        int32, ner alone: flat positions in (B * L) of first pieces
+word_shapes         (N, 3)      int32, ner alone: shapes of the word before, the word, the word after
 targets             (N,)        int32, label slot of each item
 label_token_ids     (C, 16)     int32, the labels' names; label_padding_mask likewise
 is_outside          (C,)        float32, 1 at the slot of ner's "outside"
@@ -28,6 +29,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.config import EpisodeSpec
+from metamapping.corpus.word_shapes import WINDOW
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.sampler import Draw, ner_sentences
 
@@ -133,6 +135,7 @@ def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.
     """Sentences of a NER draw, and for each word its sentence in the draw and its label slot."""
     assert space.word_starts is not None
     assert space.word_labels is not None
+    assert space.word_shapes is not None
     batch = pad_tokens(space.token_ids, space.segment_ids, draw.rows, ner_sentences(spec))
     length = batch["token_ids"].shape[1]
     slot_of = np.zeros(len(space.labels) + 1, np.int32)  # types outside the draw are "outside"
@@ -145,6 +148,8 @@ def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.
         targets.append(slot_of[space.word_labels[row]])
     most = spec.max_ner_words
     batch["word_positions"] = _fill(np.concatenate(positions)[:most], (most,), np.int32)
+    shapes = np.concatenate([space.word_shapes[row] for row in draw.rows])[:most]
+    batch["word_shapes"] = _fill(shapes, (most, WINDOW), np.int32)
     del batch["pool"]
     return batch, np.concatenate(items)[:most], np.concatenate(targets)[:most]
 

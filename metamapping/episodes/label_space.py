@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from metamapping.config import ConfigError, Role, Source, TaskType, readable_label
+from metamapping.corpus.word_shapes import windows_of
 
 OUTSIDE = "O"
 
@@ -73,6 +74,7 @@ class LabelSpace:
     ``rows_of[c]``: rows of the examples of label ``c``; for ``ner`` of the sentences that hold it.
     ``label_of``: ``(num_rows,)`` label of each row; ``ner``: nothing.
     ``word_labels``: ``ner`` alone, for each word 0 for outside, ``1 + c`` for a word of type ``c``.
+    ``word_shapes``: ``ner`` alone, ``(num_words, 3)`` a row, the shapes around each word.
     ``tags``: ``ner`` alone, the BIO tags of each row.
     """
 
@@ -87,6 +89,7 @@ class LabelSpace:
     label_of: np.ndarray | None = None
     word_starts: Ragged | None = None
     word_labels: Ragged | None = None
+    word_shapes: Ragged | None = None
     tags: tuple[tuple[str, ...], ...] | None = None
 
     @property
@@ -143,6 +146,7 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
     tags = tuple(tuple(row) for row in table["tags"].to_pylist())
     labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
     _check_num_labels(source, labels, least=1)
+    shapes = Ragged.from_arrow(table["word_shapes"], np.int8)
     number = {label: c + 1 for c, label in enumerate(labels)}
     word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
     present = [set(row) for row in word_labels]
@@ -157,6 +161,7 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
         ),
         word_starts=Ragged.from_arrow(table["word_starts"], np.int32),
         word_labels=Ragged.from_lists(word_labels, np.int32),
+        word_shapes=Ragged(windows_of(shapes.values, shapes.offsets), shapes.offsets),
         tags=tags,
     )
 

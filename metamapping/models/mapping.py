@@ -16,6 +16,7 @@ import keras
 import tensorflow as tf
 
 from metamapping.config import SolverName
+from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
 
 # Adam steps all weights by the same size, which for a scalar is slow: this times faster.
@@ -34,6 +35,8 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         self.prior_bias = self.add_weight((d,), initializer="zeros", name="prior_bias")
         self.label_map = self.add_weight((d, d), initializer="identity", name="label_map")
         self.outside = self.add_weight((d,), initializer="zeros", name="outside")
+        # Zero before any training, when capitals say nothing.
+        self.word_shapes = self.add_weight((WINDOW, EDGE + 1, d), initializer="zeros", name="word_shapes")
         # α, and the logarithms of λ, τ, the spreads of α and ln λ, and the λ of words.
         self.strength = self.add_weight((6,), initializer=_initial_strengths, name="strength")
         self.built = True
@@ -48,6 +51,14 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
     def scale(self) -> tf.Tensor:
         """τ, a positive scalar."""
         return self.strengths.scale
+
+    def shaped(self, words: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
+        """Features of words with what their shapes add, at unit length: ``(N, d)``.
+
+        ``words``: ``(N, d)``. ``shapes``: int ``(N, 3)``, as ``corpus.word_shapes.windows_of`` gives them.
+        """
+        added = tf.add_n([tf.gather(self.word_shapes[i], shapes[:, i]) for i in range(WINDOW)])
+        return tf.math.l2_normalize(words + added, axis=-1)
 
     def label_vectors(self, names: tf.Tensor, is_outside: tf.Tensor, label_mask: tf.Tensor) -> tf.Tensor:
         """g(c): the names' features mapped, centred over the task's labels, at unit length.

@@ -92,8 +92,8 @@ def _mixture(support: SupportSet, duals: _Duals, strengths: Strengths) -> tf.Ten
     logits = masked_logits(scores, label_mask, strengths.scale)
     targets = tf.broadcast_to(support.targets[..., None, None, :], tf.shape(logits)[:-1])
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-    mask = support.mask[..., None, None, :]
-    likelihood = -tf.reduce_sum(tf.where(mask > 0, losses, tf.zeros_like(losses)), axis=-1)
+    tells = _has_another(support)[..., None, None, :]
+    likelihood = -tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1)
     ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
     alphas = tf.constant(ALPHAS, scores.dtype)
     distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2
@@ -102,6 +102,18 @@ def _mixture(support: SupportSet, duals: _Duals, strengths: Strengths) -> tf.Ten
     shape = tf.shape(weights)
     flat = tf.reshape(weights, tf.concat([shape[:-2], [len(RIDGE_FACTORS) * len(ALPHAS)]], axis=0))
     return tf.reshape(tf.nn.softmax(flat, axis=-1), shape)
+
+
+def _has_another(support: SupportSet) -> tf.Tensor:
+    """Whether an item's label has another item, from which its own can be predicted: bool ``(..., N)``.
+
+    Of a label's only example, what is left when it is left out speaks against the label: the name alone
+    could be right, and would be taken for the better guide.
+    """
+    members = tf.one_hot(support.targets, support.label_mask.shape[-1], dtype=support.mask.dtype)
+    members *= tf.cast(support.mask > 0, members.dtype)[..., None]
+    count = tf.reduce_sum(members * tf.reduce_sum(members, axis=-2, keepdims=True), axis=-1)
+    return count > 1.5
 
 
 def _leave_one_out(support: SupportSet, duals: _Duals) -> tf.Tensor:

@@ -93,12 +93,13 @@ def test_leave_one_out_is_what_leaving_each_item_out_gives(task):
 
 def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
     loo = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+    is_alone = np.bincount(task.labels, minlength=C)[task.labels] == 1
     log_weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
     for r, factor in enumerate(RIDGE_FACTORS):
         for a, alpha in enumerate(ALPHAS):
             logits = 3.0 * loo[r, a]
             chosen = logits[np.arange(len(task.x)), task.labels]
-            likelihood = np.sum(chosen - np.log(np.exp(logits).sum(axis=1)))
+            likelihood = np.sum((chosen - np.log(np.exp(logits).sum(axis=1)))[~is_alone])
             nearness = -((np.log(factor) / 1.1) ** 2) / 2 - ((alpha - 0.5) / 0.5) ** 2 / 2
             log_weights[r, a] = likelihood + nearness
     weights = np.exp(log_weights) / np.sum(np.exp(log_weights))
@@ -128,6 +129,13 @@ def test_a_misleading_prior_counts_less():
         weights[name] = fitted.alpha.numpy().item()
     assert weights["wrong"] < 0.2
     assert weights["right"] > 0.5
+
+
+def test_at_one_example_a_label_the_ridge_is_the_plain_one():
+    """Left out, a label's only example would be told from its name alone, which says nothing of examples."""
+    task = Task()
+    task.labels, task.x = np.arange(C), np.random.default_rng(2).normal(size=(C, D))
+    np.testing.assert_allclose(task.solve("ridge"), task.solve("plain-ridge"), atol=1e-8)
 
 
 def test_prototypes_choose_the_nearest_mean(task):
