@@ -33,13 +33,21 @@ def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Ten
 
 
 def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
-    """α and λ of each task, ``(..., 1, 1)``: the mean over the grid, of λ the geometric one."""
+    """α and λ of each task, ``(..., 1, 1)``: the mean over the grid, of λ the geometric one.
+
+    The learned ones where no label has two examples, and nothing tells how well they are predicted.
+    """
     mixture = _mixture(support, _duals(support, prior, strengths), strengths)
     alphas = tf.constant(ALPHAS, mixture.dtype)
     logarithms = tf.constant([[math.log(factor)] for factor in RIDGE_FACTORS], mixture.dtype)
     alpha = tf.reduce_sum(mixture * alphas, axis=(-2, -1))[..., None, None]
     factor = tf.exp(tf.reduce_sum(mixture * logarithms, axis=(-2, -1)))[..., None, None]
-    return replace(strengths, alpha=alpha, ridge=factor * strengths.ridge)
+    is_told = tf.reduce_any(_has_another(support), axis=-1)[..., None, None]
+    return replace(
+        strengths,
+        alpha=tf.where(is_told, alpha, strengths.alpha),
+        ridge=tf.where(is_told, factor, tf.ones_like(factor)) * strengths.ridge,
+    )
 
 
 def leave_one_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
