@@ -3,8 +3,9 @@
     METAMAPPING_DATA=path/to/data python -m benchmarks.arsc
 
 Meta-trained on every row of the other domains, each as three tasks, one for each threshold of stars; the
-round is chosen on two of them, which are not trained on. Of the four held-out domains, `.train` is the support and `.test` the queries; their
-`.dev` is not used. Prints mean accuracy and macro-F1 of the 12 tasks, as Markdown.
+round is chosen on two of them, which are not trained on. Of the four held-out domains, `.train` is the
+support and `.test` the queries; their `.dev` is not used. Prints mean accuracy and macro-F1 of the 12
+tasks, as Markdown.
 """
 
 from __future__ import annotations

@@ -45,9 +45,7 @@ def compared(options: argparse.Namespace, seed: int, target: str) -> str:
     """What was selected for a target, and what training on that brought against training on all."""
     # One round, so that both runs take the same number of steps.
     sections = {"convergence": {"max_rounds": 1}}
-    everything = configured(
-        "selection", TRAIN + HELD_OUT, options.home, seed=seed, meta_steps=options.meta_steps, **sections
-    )
+    everything = configured("selection", TRAIN + HELD_OUT, options, seed=seed, **sections)
     selection = {"mode": "related", "targets": [target], "num_sources": NUM_SOURCES}
     related = run_flow(changed(everything, selection=selection))
     table = selection_markdown(select_stage(related))

@@ -21,6 +21,7 @@ from metamapping.intervals import ROUNDING
 from metamapping.moves import (
     AVERAGE,
     MAX_SHOTS,
+    MAX_WAYS,
     SOURCE_WEIGHT,
     TRAINABLE_LAYERS,
     Evidence,
@@ -93,6 +94,7 @@ class Settings(BaseModel):
             "learning_rate": self.training.learning_rate,
             "weight_decay": self.training.weight_decay,
             MAX_SHOTS: self.episodes.max_shots,
+            MAX_WAYS: self.episodes.max_ways,
             TRAINABLE_LAYERS: self.trainable_layers,
             **{SOURCE_WEIGHT + source: weight for source, weight in weights.items()},
         }
@@ -144,8 +146,8 @@ def apply_adjustments(settings: Settings, adjustments: Sequence[Adjustment]) -> 
         if name.startswith(SOURCE_WEIGHT):
             source = name.removeprefix(SOURCE_WEIGHT)
             training["source_weights"] = {**training["source_weights"], source: new}
-        elif name == MAX_SHOTS:
-            episodes["max_shots"] = new
+        elif name in (MAX_SHOTS, MAX_WAYS):
+            episodes[name.removeprefix("episodes.")] = new
         elif name == TRAINABLE_LAYERS:
             values["trainable_layers"] = new
         elif name in settings.values:

@@ -366,16 +366,20 @@ class ConvergenceSpec(_Part):
         return self
 
 
+MoveName = Literal["average", "without", "settle", "regularise", "shots", "ways", "unfreeze"]
+
+
 class AdjustmentSpec(_Part):
     """What the loop may change about the training, and how far."""
 
-    moves: list[Literal["average", "without", "settle", "regularise", "shots", "unfreeze"]] = Field(
-        default=["average", "without", "settle", "regularise", "shots", "unfreeze"],
+    moves: list[MoveName] = Field(
+        default=["average", "without", "settle", "regularise", "shots", "ways", "unfreeze"],
         description="What is tried after a round without a gain, in this order, one move a round, each "
         "where its condition holds: `average` measures the mean of the last good rounds' weights; "
         "`without` trains without one source; `settle` lowers the learning rate and gives sources "
         "that lag more weight; `regularise` raises the weight decay; `shots` trains with more or fewer "
-        "shots; `unfreeze` trains one more layer. Empty: nothing is ever changed.",
+        "shots, `ways` with more or fewer labels at once; `unfreeze` trains one more layer. Empty: nothing "
+        "is ever changed.",
     )
     learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")
     min_learning_rate: float = Field(1e-7, gt=0)
@@ -385,14 +389,17 @@ class AdjustmentSpec(_Part):
     max_weight_decay: float = Field(1.0, gt=0, description="`regularise` stops here.")
     min_shots: int = Field(1, ge=1, description="`shots` lowers `episodes.max_shots` no further.")
     max_shots: int = Field(16, ge=1, description="`shots` raises `episodes.max_shots` no further.")
+    min_ways: int = Field(3, ge=2, description="`ways` lowers `episodes.max_ways` no further.")
+    max_ways: int = Field(24, ge=2, description="`ways` raises `episodes.max_ways` no further.")
 
     @model_validator(mode="after")
     def _check(self) -> AdjustmentSpec:
-        if self.min_shots > self.max_shots:
-            raise ValueError(
-                f"min_shots {self.min_shots} is more than max_shots {self.max_shots}: "
-                "lower min_shots or raise max_shots"
-            )
+        for what in ("shots", "ways"):
+            least, most = getattr(self, f"min_{what}"), getattr(self, f"max_{what}")
+            if least > most:
+                raise ValueError(
+                    f"min_{what} {least} is more than max_{what} {most}: lower min_{what} or raise max_{what}"
+                )
         return self
 
 

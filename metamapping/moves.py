@@ -11,6 +11,7 @@ move           condition                                                   effec
 ``settle``     learning rate above its bound, or a source lags             lower rate, more of the source
 ``without``    two sources and half of all keep their weight               next to nothing of one source
 ``shots``      the least or the most shots validate clearly worst          half or twice ``max_shots``
+``ways``       sources of few or of many labels validate clearly worst     half or twice ``max_ways``
 ``unfreeze``   training losses have stalled, layers are frozen             one more layer is trained
 =============  ==========================================================  ===========================
 """
@@ -23,9 +24,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.stats import ttest_ind
 
 from metamapping.config import AdjustmentSpec
-from metamapping.intervals import mean_with_interval
+from metamapping.intervals import CONFIDENCE, ROUNDING, mean_with_interval
 from metamapping.reports import RoundReport
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ Value = int | float | str | None
 # Names of settings beside the fields of TrainingSpec.
 SOURCE_WEIGHT = "source_weights."  # followed by the source's name
 MAX_SHOTS = "episodes.max_shots"
+MAX_WAYS = "episodes.max_ways"
 TRAINABLE_LAYERS = "encoder.trainable_layers"
 AVERAGE = "average_of_rounds"
 
@@ -106,6 +109,8 @@ def propose(evidence: Evidence) -> Iterator[Move]:
             yield from (_without(evidence, source) for source in suspects if _is_at_odds(evidence, source))
         elif name == "shots":
             yield from _shots(evidence)
+        elif name == "ways":
+            yield from _ways(evidence)
         else:
             yield from _unfreeze(evidence)
     if "without" in evidence.spec.moves and not evidence.last.verdict.diverged:
@@ -205,6 +210,20 @@ def _shots(evidence: Evidence) -> Iterator[Move]:
         yield Move("shots", {MAX_SHOTS: new}, {MAX_SHOTS: why})
 
 
+def _ways(evidence: Evidence) -> Iterator[Move]:
+    """More or fewer labels at once in training, where sources of many or of few of them are behind."""
+    weakest, spec = weakest_ways(evidence.last.report), evidence.spec
+    if weakest is None:
+        return
+    old, is_few = int(evidence.number(MAX_WAYS)), weakest == min(_ways_of(evidence.last.report).values())
+    wanted = max(old // 2, spec.min_ways) if is_few else min(old * 2, spec.max_ways)
+    # A number configured beyond a bound stays where it is.
+    new = min(old, wanted) if is_few else max(old, wanted)
+    if new != old:
+        why = f"{evidence.why}: the validation is weakest with {weakest} labels"
+        yield Move("ways", {MAX_WAYS: new}, {MAX_WAYS: why})
+
+
 def _unfreeze(evidence: Evidence) -> Iterator[Move]:
     """One more layer, where training itself has stalled with the layers it has."""
     layers, change = evidence.settings.get(TRAINABLE_LAYERS), loss_change(evidence.trained)
@@ -251,14 +270,7 @@ def weakest_shots(report: RoundReport) -> int | None:
     ``None`` where nothing is clear, with fewer than two numbers of shots or two sources.
     """
     shots = _few_shots(report)
-    removed: dict[str, dict[int, float]] = {}
-    for cell in report.cells:
-        untrained = 1.0 - float(np.mean(cell.baseline))
-        if cell.shots > 0 and untrained > 0:
-            removed.setdefault(cell.source, {})[cell.shots] = (
-                float(np.mean(cell.scores)) - float(np.mean(cell.baseline))
-            ) / untrained
-    whole = [by_shots for by_shots in removed.values() if len(by_shots) == len(shots)]
+    whole = [by_shots for by_shots in _removed_errors(report).values() if len(by_shots) == len(shots)]
     if len(shots) < 2 or len(whole) < 2:
         return None
     for candidate in (min(shots), max(shots)):
@@ -267,6 +279,44 @@ def weakest_shots(report: RoundReport) -> int | None:
         if mean_with_interval(behind).is_gain:
             return candidate
     return None
+
+
+def weakest_ways(report: RoundReport) -> int | None:
+    """The fewest or the most labels of an episode, where clearly less of the untrained error is gone.
+
+    Compared as in ``weakest_shots``, between the sources with the fewest labels and those with the most:
+    other sources, so by Welch's interval of the difference of two means (``scipy.stats.ttest_ind``).
+    ``None`` where nothing is clear, or either are fewer than two.
+    """
+    ways, removed = _ways_of(report), _removed_errors(report)
+    if not ways or min(ways.values()) == max(ways.values()):
+        return None
+    fewest, most = min(ways.values()), max(ways.values())
+    means = {source: float(np.mean(list(by_shots.values()))) for source, by_shots in removed.items()}
+    few = [mean for source, mean in means.items() if ways.get(source) == fewest]
+    many = [mean for source, mean in means.items() if ways.get(source) == most]
+    if min(len(few), len(many)) < 2 or not np.isfinite([*few, *many]).all():
+        return None
+    behind = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)
+    if behind.high < -ROUNDING:
+        return fewest
+    return most if behind.low > ROUNDING else None
+
+
+def _removed_errors(report: RoundReport) -> dict[str, dict[int, float]]:
+    """``1 − error / untrained error`` of each source at each number of shots but none."""
+    removed: dict[str, dict[int, float]] = {}
+    for cell in report.cells:
+        untrained = 1.0 - float(np.mean(cell.baseline))
+        if cell.shots > 0 and untrained > 0:
+            gain = float(np.mean(cell.scores)) - float(np.mean(cell.baseline))
+            removed.setdefault(cell.source, {})[cell.shots] = gain / untrained
+    return removed
+
+
+def _ways_of(report: RoundReport) -> dict[str, int]:
+    """Labels of an episode, by source; named entities, which are counted otherwise, left out."""
+    return {cell.source: cell.ways for cell in report.cells if cell.ways and cell.task_type != "ner"}
 
 
 def _few_shots(report: RoundReport) -> set[int]:

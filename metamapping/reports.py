@@ -39,7 +39,8 @@ class Cell(BaseModel):
     """The scores of one held-out source at one number of shots.
 
     ``scores``: for each episode, in a fixed order, accuracy (for ``ner`` entity micro-F1), 0 to 1.
-    ``baseline``: the untrained encoder's scores on the same episodes.
+    ``baseline``: the untrained encoder's scores on the same episodes. ``ways``: labels of an episode,
+    0 where they were not written down.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -49,6 +50,7 @@ class Cell(BaseModel):
     shots: int
     scores: list[float]
     baseline: list[float]
+    ways: int = 0
 
 
 class TrainingReport(BaseModel):

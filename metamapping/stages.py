@@ -274,6 +274,7 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
             shots=shots,
             scores=scores[space.source, shots],
             baseline=scores[space.source, shots],
+            ways=min(config.evaluation.ways, len(space.labels)),
         )
         for space in spaces
         for shots in config.evaluation.shots

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from metamapping.adjustment import Round, Settings, adjust, averaged_rounds, settings_of, start_round
 from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
 from metamapping.convergence import judge
-from metamapping.moves import MAX_SHOTS, SOURCE_WEIGHT, weakest_shots
+from metamapping.moves import MAX_SHOTS, MAX_WAYS, SOURCE_WEIGHT, weakest_shots, weakest_ways
 from metamapping.reports import RoundReport, training_of_mean
 from tests.toy_rounds import toy_history, toy_report
 
@@ -135,6 +135,37 @@ def test_shots_stop_at_their_bounds():
     assert moves(run_loop(many, only("shots", max_shots=2))) == ["", ""]
 
 
+def by_ways(round: int, few: float, many: float) -> RoundReport:
+    """A report of three sources of two labels and three of five, with their gains over the untrained."""
+    cells = []
+    for number in range(3):
+        for ways, gain in ((2, few), (5, many)):
+            cell = toy_report(round, 0.6).cells[0]
+            scores = [score + gain * (1 + 0.05 * number) for score in cell.baseline]
+            cells.append(
+                cell.model_copy(update={"source": f"{ways}-{number}", "ways": ways, "scores": scores})
+            )
+    return toy_report(round, 0.6).model_copy(update={"cells": cells})
+
+
+@pytest.mark.parametrize(
+    ("few", "many", "weakest", "max_ways"), [(0.02, 0.1, 2, 6), (0.1, 0.02, 5, 24), (0.1, 0.1, None, 12)]
+)
+def test_ways_go_towards_where_the_validation_is_weakest(few, many, weakest, max_ways):
+    reports = [by_ways(round, few, many) for round in (1, 2)]
+    assert weakest_ways(reports[1]) == weakest
+    history = run_loop(reports, only("ways"))
+    assert settings_of(CONFIGURED, history).episodes.max_ways == max_ways
+
+
+def test_ways_stop_at_their_bounds_and_need_two_sources_of_either_kind():
+    few = [by_ways(round, 0.02, 0.1) for round in (1, 2)]
+    assert settings_of(CONFIGURED, run_loop(few, only("ways", min_ways=8))).episodes.max_ways == 8
+    assert moves(run_loop(few, only("ways", min_ways=12))) == ["", ""]
+    one = few[1].model_copy(update={"cells": [c for c in few[1].cells if c.ways == 2 or c.source == "5-0"]})
+    assert weakest_ways(one) is None
+
+
 def agreeing(**agreements: float) -> list[RoundReport]:
     return [with_training(report, agreements=agreements) for report in falling(1.0, 1.0, 1.0, 1.0)]
 
@@ -187,6 +218,7 @@ def test_with_all_moves_every_run_ends_within_its_bounds_and_says_the_same_again
         assert 0 < values["learning_rate"] <= 1e-3
         assert 0.01 <= values["weight_decay"] <= spec.max_weight_decay
         assert spec.min_shots <= values[MAX_SHOTS] <= spec.max_shots
+        assert spec.min_ways <= values[MAX_WAYS] <= spec.max_ways
         for name, weight in values.items():
             if name.startswith(SOURCE_WEIGHT):
                 assert spec.min_source_weight <= weight <= spec.max_source_weight
