@@ -3,10 +3,11 @@
     METAMAPPING_DATA=path/to/data python -m benchmarks.loop [--seeds 0 1] [--minutes 60]
 
 Twelve of the sources of ``benchmarks/real_run.yaml``, all-MiniLM-L6-v2 with its two upper layers
-trained, or a small BERT from scratch (``--encoder scratch``, a twentieth of the arithmetic). For each seed three runs of one configuration: with all moves, without any, and one round
-of as many meta-steps as the first run took. Printed, as Markdown, are the held-out sources' scores
-of what each would publish, with paired 95 % intervals. No seed is begun once the minutes are over;
-the same command goes on where it stopped.
+trained, or a small BERT from scratch (``--encoder scratch``, a twentieth of the arithmetic). For each
+seed three runs of one configuration: with all moves, without any, and one round of as many meta-steps
+as the first run took. Printed, as Markdown, are the held-out sources' scores of what each would
+publish, with paired 95 % intervals. No seed is begun once the minutes are over; the same command goes
+on where it stopped.
 """
 
 from __future__ import annotations
