@@ -59,14 +59,15 @@ def main() -> None:
     seconds = sum(judged.report.training.seconds for judged in history)
     print(f"run {run.run_id}, round {best} of {len(history)}, {seconds / 60:.0f} minutes of meta-training\n")
     rows, columns = {}, []
-    for way, round, named in (
-        ("meta-trained", best, True),
-        ("… without label names", best, False),
-        ("untrained encoder, same closed form", 0, True),
+    for way, round, named, cased in (
+        ("meta-trained", best, True, True),
+        ("… without label names", best, False, True),
+        ("… support and test files in lower case", best, True, False),
+        ("untrained encoder, same closed form", 0, True, True),
     ):
         mapper = mapper_of(run, round)
         scores = {
-            f"{test} {shots}-shot": support_set_scores(mapper, test, shots, named=named)
+            f"{test} {shots}-shot": support_set_scores(mapper, test, shots, named=named, cased=cased)
             for test in TESTS
             for shots in (1, 5)
         }
@@ -142,15 +143,17 @@ def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     return mapper
 
 
-def support_set_scores(mapper: MetaMapper, test: str, shots: int, *, named: bool) -> list[float]:
+def support_set_scores(
+    mapper: MetaMapper, test: str, shots: int, *, named: bool, cased: bool
+) -> list[float]:
     """Entity micro-F1 over the test file, for each of the ten support sets."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
-    queries = read_sentences(folder / TESTS[test] / "test.conll")
+    queries = read_sentences(folder / TESTS[test] / "test.conll", cased=cased)
     words = [row for row, _ in queries]
     gold = {span for i, (_, tags) in enumerate(queries) for span in entity_spans(i, tags)}
     scores = []
     for path in sorted((folder / "support-sets" / f"{test}-{shots}shot").iterdir()):
-        examples = read_sentences(path)
+        examples = read_sentences(path, cased=cased)
         types = {tag[2:] for _, tags in examples for tag in tags if tag != "O"}
         # Names that say nothing of their labels: letters.
         names = NAMES if named else {label: chr(97 + i) for i, label in enumerate(sorted(types))}
@@ -166,13 +169,14 @@ def support_set_scores(mapper: MetaMapper, test: str, shots: int, *, named: bool
     return scores
 
 
-def read_sentences(path: Path) -> Sentences:
+def read_sentences(path: Path, *, cased: bool) -> Sentences:
     """Words and BIO tags of a CoNLL file of two columns."""
     sentences: Sentences = []
     for block in path.read_text(encoding="utf-8").split("\n\n"):
         rows = [line.split("\t") for line in block.splitlines() if line.strip()]
         if rows:
-            sentences.append(([row[0] for row in rows], [row[-1] for row in rows]))
+            words = [row[0] if cased else row[0].lower() for row in rows]
+            sentences.append((words, [row[-1] for row in rows]))
     return sentences
 
 

@@ -2,9 +2,10 @@
 
 A name is told by its capitals as much as by its letters, and an encoder that reads lower case alone never
 sees them. A word's shape is a number into ``SHAPES``; its window is its own shape and those of the words
-beside it, ``EDGE`` beyond the text.
+beside it, ``EDGE`` beyond the text. In a text that is written in one case throughout, as people chat
+or shout, capitals say nothing: its words are ``uncased``.
 
-    shapes = shapes_of(["Ada", "Lovelace", "wrote", "1843"])       # [2, 1, 0, 5]
+    shapes = shapes_of(["Ada", "Lovelace", "wrote", "1843"])       # [2, 1, 0, 6]
     windows = windows_of(np.array(shapes), np.array([0, 4]))       # int32 (4, 3)
 """
 
@@ -15,17 +16,19 @@ from collections.abc import Sequence
 
 import numpy as np
 
-SHAPES = ("lower", "title", "first title", "upper", "mixed", "digits", "symbols", "address")
+SHAPES = ("lower", "title", "first title", "upper", "mixed", "uncased", "digits", "symbols", "address")
 EDGE = len(SHAPES)
 WINDOW = 3  # the word before, the word itself, the word after
 
-_LOWER, _TITLE, _FIRST, _UPPER, _MIXED, _DIGITS, _SYMBOLS, _ADDRESS = range(len(SHAPES))
+_LOWER, _TITLE, _FIRST, _UPPER, _MIXED, _UNCASED, _DIGITS, _SYMBOLS, _ADDRESS = range(len(SHAPES))
 _ADDRESSES = re.compile(r"[@#]\w|https?:|www\.", re.IGNORECASE)
 
 
 def shapes_of(words: Sequence[str]) -> list[int]:
     """The shape of each word of one text; a capital that only begins the text is told from others."""
     shapes = [_shape(word) for word in words]
+    if not any(map(str.isupper, "".join(words))) or not any(map(str.islower, "".join(words))):
+        return [int(shape) for shape in without_case(np.array(shapes, np.int32))]
     first = next((i for i, shape in enumerate(shapes) if shape != _SYMBOLS), None)
     if first is not None and shapes[first] == _TITLE:
         shapes[first] = _FIRST
@@ -43,6 +46,12 @@ def windows_of(shapes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     windows[1:, 0] = np.where(starts[1:], EDGE, shapes[:-1])
     windows[:-1, 2] = np.where(ends[:-1], EDGE, shapes[1:])
     return windows
+
+
+def without_case(shapes: np.ndarray) -> np.ndarray:
+    """The same shapes or windows as those of a text in lower case throughout."""
+    hidden: np.ndarray = np.where(shapes < _UNCASED, _UNCASED, shapes)
+    return hidden
 
 
 def _shape(word: str) -> int:

@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.config import EpisodeSpec
-from metamapping.corpus.word_shapes import WINDOW
+from metamapping.corpus.word_shapes import WINDOW, without_case
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.sampler import Draw, ner_sentences
 
@@ -149,6 +149,7 @@ def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.
     most = spec.max_ner_words
     batch["word_positions"] = _fill(np.concatenate(positions)[:most], (most,), np.int32)
     shapes = np.concatenate([space.word_shapes[row] for row in draw.rows])[:most]
+    shapes = without_case(shapes) if draw.is_uncased else shapes
     batch["word_shapes"] = _fill(shapes, (most, WINDOW), np.int32)
     del batch["pool"]
     return batch, np.concatenate(items)[:most], np.concatenate(targets)[:most]

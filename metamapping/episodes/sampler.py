@@ -20,6 +20,9 @@ from metamapping.episodes.label_space import LabelSpace
 # The first number after the run's seed, one for each stream of random numbers.
 TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM, AGREEMENT_STREAM, SELECT_STREAM = 1, 2, 3, 4, 5
 
+# Batches of named entities without their capitals: in use, texts come without them too.
+SHARE_UNCASED = 0.2
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -29,7 +32,7 @@ class Draw:
     ``rows``: ``(num_texts,)`` rows of the label space.
     ``label_mask``: bool ``(num_splits, num_labels)`` labels that take part in a split.
     ``support``, ``query``: bool ``(num_splits, num_texts)``, disjoint. Split 0 is zero-shot: its
-    support is empty.
+    support is empty. ``is_uncased``: ``ner`` alone, whether capitals are hidden.
     """
 
     space: int
@@ -38,6 +41,7 @@ class Draw:
     label_mask: np.ndarray
     support: np.ndarray
     query: np.ndarray
+    is_uncased: bool = False
 
 
 @dataclass(frozen=True)
@@ -144,7 +148,8 @@ def _sample_sentences(rng: np.random.Generator, index: int, space: LabelSpace, s
         )
         support[split, chosen[: len(row) - 1]] = True
         query[split] = ~support[split]
-    return Draw(index, labels, row, label_mask, support, query)
+    is_uncased = bool(rng.random() < SHARE_UNCASED)
+    return Draw(index, labels, row, label_mask, support, query, is_uncased)
 
 
 def ner_sentences(spec: EpisodeSpec) -> int:

@@ -63,6 +63,17 @@ def test_ner_items_are_words_at_their_first_pieces_with_outside_in_slot_zero():
     assert batch["is_outside"].tolist() == [1, 0, 0, 0]
 
 
+def test_capitals_are_hidden_in_some_batches_and_their_words_are_as_in_lower_case():
+    space = ner_space()
+    shapes = replace(space.word_shapes, values=np.ones_like(space.word_shapes.values))  # "title"
+    space = replace(space, word_shapes=shapes)
+    draws = [sample_batch(np.random.default_rng(seed), [space], {}, EPISODES) for seed in range(40)]
+    for draw in draws:
+        words = build_batch(space, draw, EPISODES)["word_shapes"]
+        assert set(words.ravel()) == {0, 5 if draw.is_uncased else 1}  # 0: padding
+    assert 0 < sum(draw.is_uncased for draw in draws) < 20
+
+
 def test_a_sentence_is_wholly_support_or_wholly_query():
     space = ner_space()
     draw = sample_batch(np.random.default_rng(2), [space], {}, EPISODES)
