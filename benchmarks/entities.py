@@ -143,9 +143,7 @@ def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     return mapper
 
 
-def support_set_scores(
-    mapper: MetaMapper, test: str, shots: int, *, named: bool, cased: bool
-) -> list[float]:
+def support_set_scores(mapper: MetaMapper, test: str, shots: int, *, named: bool, cased: bool) -> list[float]:
     """Entity micro-F1 over the test file, for each of the ten support sets."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
     queries = read_sentences(folder / TESTS[test] / "test.conll", cased=cased)

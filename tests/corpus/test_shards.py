@@ -60,7 +60,7 @@ def test_the_schema_and_its_version_stand_in_the_file(tmp_path):
     (part,) = write(tmp_path / "a", rows(3), 3)
     schema = pq.read_schema(part)
     assert schema.names == EXAMPLES.names
-    assert schema.metadata == {b"metamapping.kind": b"examples", b"metamapping.schema_version": b"1"}
+    assert schema.metadata == {b"metamapping.kind": b"examples", b"metamapping.schema_version": b"2"}
     assert pq.ParquetFile(part).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
