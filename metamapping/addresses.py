@@ -102,6 +102,8 @@ def read_file(path: Path) -> bytes | None:
             return file.read(MAX_JSON_BYTES + 1)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:  # a folder of that name, or links in a circle
+        raise StoreError(f"{path} cannot be read ({error.strerror}): see what stands there") from error
 
 
 def write_file(path: Path, data: bytes) -> None:

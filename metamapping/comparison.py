@@ -21,6 +21,7 @@ from metamapping.config import Role, Source, TaskType
 from metamapping.intervals import CONFIDENCE, UNKNOWN, Estimate, bootstrap_mean, mean_with_interval
 from metamapping.reports import Cell, markdown_table
 from metamapping.runs import RunFolder
+from metamapping.store import StoreError
 
 _ROLES: tuple[Role, ...] = ("validation", "test")
 
@@ -168,8 +169,12 @@ def _mean(cells: list[Cell]) -> float:
 
 def _cells(run: RunFolder, role: Role) -> dict[tuple[str, int], Cell]:
     """The scores of the run's best round, by source and shots; none where they were not measured."""
-    result = run.read_result(f"{role}-{best_round(run)}")
-    cells = [Cell.model_validate(cell) for cell in result["cells"]] if result else []
+    name = f"{role}-{best_round(run)}"
+    result = run.read_result(name)
+    try:
+        cells = [Cell.model_validate(cell) for cell in result["cells"]] if result else []
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(f"{run.result(name)} holds no scores: remove it to have it made again") from error
     return {(cell.source, cell.shots): cell for cell in cells}
 
 
@@ -189,9 +194,11 @@ def _same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role)
     a, b = first.config, second.config
     if (a.seed, a.evaluation) != (b.seed, b.evaluation):
         return False
-    one, other = (next(s for s in config.sources if s.name == source) for config in (a, b))
+    one, other = (next((s for s in config.sources if s.name == source), None) for config in (a, b))
+    if one is None or other is None:
+        return False
     labels = [(each.label_roles or {}).get(role) for each in (one, other)]
-    return _data(first)[source] == _data(second)[source] and labels[0] == labels[1]
+    return _data(first).get(source) == _data(second).get(source) and labels[0] == labels[1]
 
 
 def _settings(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
@@ -222,7 +229,7 @@ def _described(source: Source | None, data: dict[str, str]) -> str:
     if source is None:
         return "not there"
     roles = source.role or "/".join(source.label_roles or {})
-    return f"{roles}, data {data[source.name]}"
+    return f"{roles}, data {data.get(source.name, 'unknown')}"
 
 
 def _data(run: RunFolder) -> dict[str, str]:

@@ -15,7 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from metamapping.config import ConfigError, RunConfig, Source
-from metamapping.config_yaml import expand, one_line, read_yaml
+from metamapping.config_yaml import expand, read_yaml
+from metamapping.sentences import one_line
 
 _MAX_LABELS_BYTES = 10_000_000
 _MOST_SENTENCES = 20

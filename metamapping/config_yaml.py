@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 
 from metamapping.config import ConfigError
+from metamapping.sentences import one_line
 
 MAX_CONFIG_BYTES = 500_000  # which takes PyYAML ten seconds
 MAX_VALUES, MAX_DEPTH, MAX_BITS = 100_000, 20, 128
@@ -88,12 +89,6 @@ def expand(data: Any) -> Any:
         return value
 
     return expanded(data, 0)
-
-
-def one_line(error: Any) -> str:
-    """What an error says, in one line that is not endless."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 300 else f"{text[:300]}…"
 
 
 def _environment(match: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metamapping.addresses import place_of, pull_folder
 from metamapping.config import CleaningSpec, SolverName
 from metamapping.json_file import read_json
+from metamapping.sentences import one_line
 from metamapping.store import MANIFEST, StoreError, check_files
 
 FORMAT_VERSION = 3
@@ -61,8 +62,7 @@ def read_settings(folder: Path) -> Settings:
         return Settings.model_validate(read_json(path))
     except ValueError as error:
         raise StoreError(
-            f"{path} does not hold the settings of this release ({' '.join(str(error).split()):.300}): "
-            "publish again"
+            f"{path} does not hold the settings of this release ({one_line(error)}): publish again"
         ) from error
 
 

@@ -21,6 +21,7 @@ from metamapping import addresses
 from metamapping.adjustment import Round
 from metamapping.config import ConfigError, RunConfig
 from metamapping.manifest import MANIFEST, StoreError, fingerprint, sealed, unsealed
+from metamapping.sentences import one_line
 from metamapping.store import Reference
 
 RUN_VERSION = 3
@@ -154,7 +155,7 @@ class RunFolder:
             return [Round.model_validate(unsealed(line, place)) for line in data.splitlines()]
         except (ValueError, StoreError) as error:
             raise StoreError(
-                f"{place} is damaged ({' '.join(str(error).split()):.300}): remove its last lines; the "
+                f"{place} is damaged ({one_line(error)}): remove its last lines; the "
                 "rounds' scores stand beside it and are judged again"
             ) from error
 

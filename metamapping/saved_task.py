@@ -27,6 +27,7 @@ from metamapping.config import TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
 from metamapping.json_file import MAX_TASK_BYTES
+from metamapping.sentences import one_line
 from metamapping.solution import Solution
 from metamapping.store import MANIFEST, Stage, StoreError, check_files, write_json, write_manifest
 from metamapping.support import Support
@@ -150,8 +151,9 @@ def read_task(folder: Path) -> SavedTask:
             )
         state = _state(task, read_safetensors(folder / ARRAYS))
     except (ValidationError, KeyError, ValueError) as error:
-        said = " ".join(str(error).split())
-        raise StoreError(f"{folder} is no saved task of this release ({said:.300}): save it again") from error
+        raise StoreError(
+            f"{folder} is no saved task of this release ({one_line(error)}): save it again"
+        ) from error
     return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
 
 

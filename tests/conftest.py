@@ -2,43 +2,12 @@
 
 import pytest
 
-SENTENCES = [
-    "where is my parcel it has not arrived",
-    "the delivery is late again and nobody answers",
-    "i want my money back for the broken lamp",
-    "please refund the order that i sent back",
-    "anna lives in paris and bob works in rome",
-    "the weather in london was lovely in june",
-]
-
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
     """The folder of an untrained little BERT, published as any other."""
-    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
-    from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import Provenance, PublishedModel, write_published
-    from metamapping.store import Stage
-    from metamapping.training import build_learner
+    from tests.toy_published import publish_toy
 
     folder = tmp_path_factory.mktemp("published")
-    spec = EncoderSpec(
-        scratch=ScratchEncoder(
-            vocabulary_size=300, num_layers=1, num_heads=2, hidden_dim=32, intermediate_dim=32
-        ),
-        max_length_tokens=16,
-    )
-    counts = write_tokenizer(spec, SENTENCES * 5, folder / "tokenizer")
-    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
-    training = TrainingSpec(solver="plain-ridge")
-    learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
-    model = PublishedModel(
-        encoder=learner.encoder,
-        mapping=learner.mapping,
-        tokenizer_folder=folder / "tokenizer",
-        max_length_tokens=spec.max_length_tokens,
-        cleaning=CleaningSpec(),
-    )
-    stage = Stage("published", "toy", 1, {}, [])
-    write_published(folder / "published", model, Provenance(stage, [], "# toy\n"))
+    publish_toy(folder, folder / "published")
     return folder / "published"

@@ -30,6 +30,7 @@ from metamapping.corpus.text_files import (
     numbered_lines,
     open_text,
 )
+from metamapping.sentences import listed, one_line
 
 SUFFIXES = {
     ".csv": "csv",
@@ -90,10 +91,9 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
 
 
 def _unreadable(path: Path, source: Source, kind: str, error: Exception) -> ConfigError:
-    said = " ".join(str(error).split())
     return ConfigError(
         f"source {source.name!r}: {path} is not a readable {kind} file ({type(error).__name__}: "
-        f"{said:.300}): write it again, or set `format` to what it is"
+        f"{one_line(error)}): write it again, or set `format` to what it is"
     )
 
 
@@ -157,9 +157,9 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
 
 def no_such_column(name: str | int, there: list[str] | int, source: Source, place: Path | str) -> ConfigError:
     """The refusal of a column that is not there."""
-    known = f"{there} columns" if isinstance(there, int) else f"the columns {', '.join(there)}"
+    known = f"{there} columns" if isinstance(there, int) else f"the columns {listed(there)}"
     return ConfigError(
-        f"source {source.name!r}: {place} has no column {name!r}, but {known}: mend `columns`"
+        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: mend `columns`"
         + (", or `header` if the first line names the columns" if not source.header else "")
     )
 

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from tokenizers import Tokenizer
 
 from metamapping.json_file import read_json
+from metamapping.sentences import one_line
 from metamapping.store import StoreError
 
 _MAX_BYTES = 64_000_000  # those of the largest vocabularies have 35 million
@@ -38,8 +39,7 @@ def read_tokenizer(path: Path, *, max_length_tokens: int) -> Tokenizer:
             raise ValueError(f"it adds {special} tokens to a text that may have {max_length_tokens}")
     except (OSError, ValueError, OverflowError, RecursionError) as error:
         raise StoreError(
-            f"{path} is no tokenizer that can be used ({' '.join(str(error).split()):.300}): copy or write "
-            "the folder again"
+            f"{path} is no tokenizer that can be used ({one_line(error)}): copy or write the folder again"
         ) from error
     return tokenizer
 
@@ -51,7 +51,7 @@ def said_by_tokenizer(call: Callable[[], T]) -> T:
     except (KeyboardInterrupt, SystemExit, GeneratorExit, MemoryError):
         raise
     except BaseException as error:  # a panic of Rust is no ``Exception``, such as of a pattern that runs on
-        raise ValueError(f"the tokenizer cannot read this: {' '.join(str(error).split()):.300}") from error
+        raise ValueError(f"the tokenizer cannot read this: {one_line(error)}") from error
 
 
 def _growth(described: Any) -> float:

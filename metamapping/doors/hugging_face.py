@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from metamapping.checkpoints import read_safetensors
 from metamapping.doors.families import FAMILIES, Family, family_of
 from metamapping.json_file import read_json
+from metamapping.sentences import one_line
 from metamapping.store import StoreError, write_json
 
 CONFIG, MODEL = "config.json", "model.safetensors"
@@ -72,8 +73,7 @@ def is_readable(folder: Path) -> bool:
 
 
 def _no_encoder(path: Path, error: Exception) -> StoreError:
-    said = " ".join(str(error).split())
-    return StoreError(f"{path} does not describe an encoder that can be read: {said:.300}")
+    return StoreError(f"{path} does not describe an encoder that can be read: {one_line(error)}")
 
 
 def _family(config: dict[str, object]) -> Family:

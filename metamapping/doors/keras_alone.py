@@ -21,6 +21,7 @@ from metamapping.checkpoints import assign_variables, read_safetensors
 from metamapping.doors.fitting import build_fitting
 from metamapping.doors.hugging_face import MODEL
 from metamapping.json_file import read_json
+from metamapping.sentences import one_line
 from metamapping.store import StoreError, write_json
 
 ENCODER = "encoder.json"
@@ -51,8 +52,9 @@ def read_backbone(folder: Path) -> keras.Model:
     try:
         backbone = build_fitting(lambda: kind(**config), config, arrays)
     except Exception as error:  # whatever Keras raises for values that fit no layer
-        said = " ".join(str(error).split())
-        raise StoreError(f"{folder / ENCODER} does not describe a {kind.__name__}: {said:.300}") from error
+        raise StoreError(
+            f"{folder / ENCODER} does not describe a {kind.__name__}: {one_line(error)}"
+        ) from error
     assign_variables(_variables(backbone), arrays, folder / MODEL)
     return backbone
 

@@ -18,6 +18,7 @@ from metamapping.config import TaskType
 from metamapping.corpus.formats import nested
 from metamapping.corpus.sources import label_text
 from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio
+from metamapping.sentences import listed
 from metamapping.shell.records import TAGS, WORDS, Row
 
 PAIR = "text_pair"
@@ -86,7 +87,7 @@ def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any
             raise ValueError(f"row {number} has nothing in {name!r}: mend or drop the row")
         if value is None:
             raise ValueError(
-                f"row {number} has no {name!r}, but {', '.join(row) or 'nothing'}: name its column with "
+                f"row {number} has no {name!r}, but {listed(row) or 'nothing'}: name its column with "
                 f"{option}, or mend the row"
             )
         values.append(value)

@@ -17,6 +17,7 @@ from metamapping.addresses import place_of, pull_folder
 from metamapping.json_file import MAX_JSON_BYTES, MAX_TASK_BYTES, read_json
 from metamapping.reports import Cell
 from metamapping.runs import RunFolder
+from metamapping.sentences import one_line
 from metamapping.store import Reference, StoreError, check_files, read_reference
 
 _MOST_LABELS = 20  # that are listed
@@ -37,7 +38,13 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         )
     check_files(folder, [])
     about = {"published": _published, "task": _task}.get(reference.stage, _stage)
-    return {"folder": place_of(folder), **about(folder, reference)}
+    try:
+        return {"folder": place_of(folder), **about(folder, reference)}
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{place_of(folder)} does not hold what its manifest says ({type(error).__name__}: "
+            f"{one_line(error)}): copy or write it again"
+        ) from error
 
 
 def _run(run: RunFolder) -> dict[str, Any]:

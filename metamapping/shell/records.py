@@ -17,7 +17,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO, cast
 
@@ -28,6 +28,7 @@ from metamapping.config import ConfigError, Source
 from metamapping.corpus.conll import read_conll
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.text_files import BoundedLines, numbered_lines, open_text
+from metamapping.sentences import listed, one_line
 from metamapping.shell.options import Format
 
 Row = dict[str, Any]
@@ -78,16 +79,17 @@ def open_records(place: str, given_format: Format | None = None) -> Iterator[Rec
         raise FileNotFoundError(f"there is no file {place}: check its path, or give - for standard input")
     try:
         if kind == "parquet":
-            with pq.ParquetFile(_stdin_bytes() if place == STANDARD else place) as file:
+            with _open_parquet(place, name) as file:
                 yield _parquet(file, name)
             return
         with _open_text(place) as text:
             if kind == "jsonl":
-                yield Records(name, _jsonl(text, name))
+                records = Records(name, _jsonl(text, name))
             elif kind == "conll":
-                yield _conll(text, name)
+                records = _conll(text, name)
             else:
-                yield _delimited(text, name, "\t" if kind == "tsv" else ",")
+                records = _delimited(text, name, "\t" if kind == "tsv" else ",")
+            yield replace(records, rows=_named_errors(records.rows, name, kind))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{name} is not UTF-8 ({error.reason}): convert it first, such as `iconv -f latin1 -t utf-8`"
@@ -96,11 +98,25 @@ def open_records(place: str, given_format: Format | None = None) -> Iterator[Rec
         raise _unreadable(name, kind, error) from error
 
 
+def _open_parquet(place: str, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(_stdin_bytes() if place == STANDARD else place)
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(name, "parquet", error) from error
+
+
+def _named_errors(rows: Iterator[Row], name: str, kind: str) -> Iterator[Row]:
+    """The same rows; what a compressed file that is cut short raises says which one it is."""
+    try:
+        yield from rows
+    except OSError as error:
+        raise _unreadable(name, kind, error) from error
+
+
 def _unreadable(name: str, kind: str, error: Exception) -> ValueError:
-    said = " ".join(str(error).split())
     return ValueError(
-        f"{name} is not a readable {kind} file ({type(error).__name__}: {said:.300}): write it again, or "
-        "give --format"
+        f"{name} is not a readable {kind} file ({type(error).__name__}: {one_line(error)}): write it again, "
+        "or give --format"
     )
 
 
@@ -120,7 +136,7 @@ def _stdin_bytes() -> pa.BufferReader:
 def _parquet(file: pq.ParquetFile, name: str) -> Records:
     schema = file.schema_arrow
     if len(set(schema.names)) != len(schema.names):
-        raise ValueError(f"{name} has two columns of one name ({', '.join(schema.names)}): rename one")
+        raise ValueError(f"{name} has two columns of one name ({listed(schema.names)}): rename one")
     return Records(name, _parquet_rows(file, name), tuple(schema.names), schema)
 
 
@@ -164,7 +180,7 @@ def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
     except csv.Error as error:
         raise ValueError(f"{name}: its first line cannot be read ({error}): mend its quotes") from error
     if len(set(columns)) != len(columns):
-        raise ValueError(f"{name}: its first line names a column twice ({', '.join(columns)}): rename one")
+        raise ValueError(f"{name}: its first line names a column twice ({listed(columns)}): rename one")
     return Records(name, _fields(reader, lines, name, columns), columns)
 
 
@@ -181,7 +197,7 @@ def _fields(reader: Any, lines: BoundedLines, name: str, columns: tuple[str, ...
         if fields and len(fields) != len(columns):
             raise ValueError(
                 f"{name}: line {line} has {len(fields)} fields, but the first line names {len(columns)} "
-                f"columns ({', '.join(columns)}): mend the line, or quote the field with the comma in it"
+                f"columns ({listed(columns)}): mend the line, or quote the field with the comma in it"
             )
         if fields:
             yield dict(zip(columns, fields, strict=True))

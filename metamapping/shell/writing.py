@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metamapping.sentences import listed
 from metamapping.shell.options import Format
 from metamapping.shell.records import STANDARD, TAGS, WORDS, Row
 
@@ -42,7 +43,7 @@ def write_records(
         if format == "parquet":
             _write_parquet(rows, sink, schema)
             return
-        with _text(sink) as text:
+        with _text(sink) as text, _held(format):
             if format == "jsonl":
                 for row in rows:
                     text.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
@@ -51,6 +52,14 @@ def write_records(
                     text.write(_sentence(row, number))
             else:
                 _write_delimited(rows, text, columns, "\t" if format == "tsv" else ",")
+
+
+@contextmanager
+def _held(format: Format) -> Iterator[None]:
+    try:
+        yield
+    except csv.Error as error:  # a column's name with a tab, or a row that is one empty field
+        raise ValueError(f"{format} cannot hold these rows ({error}): write CSV or JSONL") from error
 
 
 @contextmanager
@@ -111,7 +120,7 @@ def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], 
             writer.writerow(columns)
         if unknown := [name for name in row if name not in columns]:
             raise ValueError(
-                f"row {number} has {', '.join(unknown)}, which the rows before it have not: write JSONL"
+                f"row {number} has {listed(unknown)}, which the rows before it have not: write JSONL"
             )
         fields = [_field(row.get(name)) for name in columns]
         if delimiter == "\t" and any(set(field) & set("\t\r\n") for field in fields):
@@ -135,9 +144,7 @@ def _field(value: Any) -> str:
 def _sentence(row: Row, number: int) -> str:
     """A word a line, its tag where there is one, and the prediction last, as conlleval reads it."""
     if WORDS not in row:
-        raise ValueError(
-            f"row {number} has no {WORDS!r}, but {', '.join(row)}: CoNLL needs them; write JSONL"
-        )
+        raise ValueError(f"row {number} has no {WORDS!r}, but {listed(row)}: CoNLL needs them; write JSONL")
     columns = [row[name] for name in (WORDS, TAGS, "prediction") if row.get(name) is not None]
     parted = [column.split() if isinstance(column, str) else column for column in columns]
     return "".join("\t".join(fields) + "\n" for fields in zip(*parted, strict=True)) + "\n"

@@ -155,3 +155,17 @@ def test_a_write_that_fails_leaves_the_older_file(tmp_path):
         write_records([{"a": 1}, {"b": 2}], str(place), "csv")
     assert place.read_text() == "older"
     assert list(tmp_path.iterdir()) == [place]
+
+
+@pytest.mark.parametrize("rows", [[{"text": ""}], [{"a\tb": "x"}]])
+def test_what_tsv_has_no_way_to_write_is_refused(tmp_path, rows):
+    with pytest.raises(ValueError, match=r"tsv cannot hold these rows .*: write CSV or JSONL"):
+        write_records(rows, str(tmp_path / "out.tsv"), "tsv")
+
+
+def test_a_compressed_file_that_is_cut_short_is_named(tmp_path):
+    write_records(ROWS * 500, str(tmp_path / "rows.csv.gz"), "csv")
+    place = tmp_path / "cut.csv.gz"
+    place.write_bytes((tmp_path / "rows.csv.gz").read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"cut\.csv\.gz is not a readable csv file"):
+        read(place)

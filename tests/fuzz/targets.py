@@ -1,0 +1,441 @@
+"""Targets: what reads files that somebody else may have written, one class each.
+
+A target's ``seeds`` are valid files with their kinds; ``run`` treats mutated bytes as one of them, and
+raises whatever the product raises.
+
+    target = TARGETS["csv"](folder)
+    data, kind = target.seeds[0]
+    target.run(mutate(data, kind, rng), rng)
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from metamapping.config import Columns, Source
+from tests.fuzz.mutations import mutate
+
+SAMPLES = Path(__file__).parents[2] / "samples"
+ENCODINGS = ["utf-8"] * 12 + [
+    "latin-1",
+    "utf-16",
+    "utf-7",
+    "cp1252",
+    "idna",
+    "punycode",
+    "shift_jis",
+    "unicode_escape",
+]
+PLACES = [None] * 6 + [0, 1, -1, -3, 5, "text", "a.0", "x.y", ""]
+
+
+class Target:
+    """Somewhere that files come in; ``folder`` is scratch."""
+
+    grows_by = 1_000  # megabytes that it may need beside what the process has
+    needs_tensorflow = False
+    seeds: list[tuple[bytes, str]]
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        """Read ``data``, the mutated bytes of a seed."""
+        raise NotImplementedError
+
+
+class SourceFile(Target):
+    """A source's reader, with how it is to be read."""
+
+    suffix = ""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        files = sorted(SAMPLES.glob(f"*.{self.suffix}"))[:4]
+        self.seeds = [
+            (b"".join(path.read_bytes().splitlines(keepends=True)[:12]), self.suffix) for path in files
+        ]
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.corpus.sources import check_source, read_records
+
+        compressed = rng.random() < 0.05
+        path = self.folder / f"a.{self.suffix}{'.gz' if compressed else ''}"
+        path.write_bytes(data)
+        source = Source(
+            name="toy",
+            task_type="ner"
+            if rng.random() < (0.7 if self.suffix == "conll" else 0.1)
+            else "text-classification",
+            role="train",
+            files=[str(path)],
+            encoding=str(rng.choice(ENCODINGS)),
+            header=bool(rng.random() < 0.8),
+            quotes=[None, True, False][rng.integers(3)] if rng.random() < 0.3 else None,
+            columns=Columns(text=_pick(PLACES, rng), label=_pick(PLACES, rng)),
+        )
+        with contextlib.suppress(ValueError):  # its refusal is tested by the reader below, which has the same
+            check_source(source)
+        for _ in read_records(source):
+            pass
+
+
+class Csv(SourceFile):
+    suffix = "csv"
+
+
+class Tsv(SourceFile):
+    suffix = "tsv"
+
+
+class Jsonl(SourceFile):
+    suffix = "jsonl"
+
+
+class Conll(SourceFile):
+    suffix = "conll"
+
+
+class Parquet(SourceFile):
+    suffix = "parquet"
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        tables: list[dict[str, Any]] = [
+            {"text": ["a b", "c"], "label": ["x", "y"]},
+            {"text": ["a b", None] * 40, "label": [1, 2] * 40, "a": [[["x"]], None] * 40},
+            {"text": [{"y": "a"}, {"y": "b"}], "label": pa.array([2**60, 1]).cast(pa.timestamp("us"))},
+            {"text": [b"a", b"\xff"], "label": pa.array([1.5, None], pa.float16())},
+            {"words": [["a", "b"]], "tags": [["O", "B-x"]], "x": [{"y": [1, {"z": 2}][0]}]},
+        ]
+        for i, columns in enumerate(tables):
+            for codec in ("none", "snappy", "zstd"):
+                sink = io.BytesIO()
+                pq.write_table(pa.table(columns), sink, compression=codec, use_dictionary=bool(i % 2))
+                self.seeds.append((sink.getvalue(), "parquet"))
+
+
+class Config(Target):
+    """A run's configuration."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        root = SAMPLES.parent
+        self.seeds = [
+            (path.read_bytes(), "yaml") for path in (root / "tests/e2e/tiny.yaml", root / "configs/demo.yaml")
+        ]
+        self.seeds[1] = (b"\n".join(self.seeds[1][0].splitlines()[:80]), "yaml")
+        self.seeds.append((b"a: &a [x, x]\nb: &b [*a, *a]\nc: {<<: {d: *b}}\nname: 2026-01-01\n", "yaml"))
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.config_file import read_config
+
+        (self.folder / "c.yaml").write_bytes(data)
+        read_config(self.folder / "c.yaml")
+
+
+class Records(Target):
+    """The rows of the shell's commands, read and written again."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.kinds = {kind: TARGETS[kind](folder) for kind in ("csv", "tsv", "jsonl", "conll", "parquet")}
+        self.seeds = [seed for target in self.kinds.values() for seed in target.seeds]
+        self.seeds.append((b"anna\nlives\n\nrome\n", "conll"))
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.shell.fields import Fields
+        from metamapping.shell.records import open_records
+        from metamapping.shell.writing import write_records
+
+        kind, kind_out = (str(rng.choice(list(self.kinds))) for _ in range(2))
+        path = self.folder / f"in.{kind}"
+        path.write_bytes(data)
+        fields = Fields(
+            "ner" if rng.random() < 0.4 else "text-classification", _pick(["text", None, "a.0"], rng)
+        )
+        with open_records(str(path)) as records:
+            rows = list(records.rows)
+            write_records(rows, str(self.folder / f"out.{kind_out}"), kind_out, schema=records.schema)
+            fields.texts(rows)
+            fields.labels(rows)
+
+
+class Folder(Target):
+    """A folder of ours, of which one file is mutated, with its checksum written anew or not."""
+
+    grows_by = 3_000
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.whole, self.decoy = folder / "whole", folder / "decoy.json"
+        self.decoy.write_text('{"secret": 1}')
+        shutil.rmtree(self.whole, ignore_errors=True)
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.build()
+        names = sorted(
+            path.relative_to(self.whole).as_posix() for path in self.whole.rglob("*") if path.is_file()
+        )
+        self.files = [name for name in names if not name.endswith((".md", ".png"))]
+        self.seeds = [((self.whole / name).read_bytes(), name) for name in self.files]
+
+    def build(self) -> None:
+        """Write the whole folder."""
+        raise NotImplementedError
+
+    def mutated(self, rng: np.random.Generator) -> Path:
+        """A copy with one or two mutated files, as a forger leaves it, or as a broken disk does."""
+        copy = self.folder / "copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(self.whole, copy)
+        for _ in range(rng.integers(1, 3)):
+            name = self.files[rng.integers(len(self.files))]
+            path = copy / name
+            if rng.random() < 0.05:
+                path.unlink(missing_ok=True)
+                if rng.random() < 0.5:
+                    path.symlink_to(str(rng.choice([str(self.decoy), name, "/dev/zero", "."])))
+                continue
+            path.unlink(missing_ok=True)  # never write through a link of the round before
+            path.write_bytes(mutate((self.whole / name).read_bytes(), Path(name).suffix[1:], rng))
+        if rng.random() < 0.9:
+            _sign(copy)
+        return copy
+
+
+def _sign(folder: Path) -> None:
+    from metamapping.manifest import fingerprint, fingerprint_file
+
+    for path in folder.glob("*.json"):
+        if path.is_symlink():
+            continue
+        with contextlib.suppress(ValueError, AttributeError, KeyError, OSError, TypeError, RecursionError):
+            value = json.loads(path.read_bytes())
+            if path.name == "manifest.json":
+                for name in [each for each in value["files"] if (folder / each).resolve() == folder / each]:
+                    value["files"][name]["blake2b"] = fingerprint_file(folder / name)
+            elif "blake2b" not in value:
+                continue
+            value.pop("blake2b", None)
+            path.write_text(json.dumps({**value, "blake2b": fingerprint(value)}))
+
+
+class Published(Folder):
+    """A published folder, as what needs no TensorFlow sees it."""
+
+    needs_tensorflow = True  # to write the folder
+
+    def build(self) -> None:
+        from tests.toy_published import publish_toy
+
+        publish_toy(self.whole.parent / "making", self.whole)
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.corpus.tokens import encode_texts, load_tokenizer
+        from metamapping.published_folder import check_published, read_settings
+        from metamapping.shell.folders import describe_folder
+
+        copy = self.mutated(rng)
+        with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
+            _only_refused(lambda: describe_folder(copy))
+        check_published(copy)
+        settings = read_settings(copy)
+        tokenizer = load_tokenizer(copy, max_length_tokens=settings.max_length_tokens)
+        encode_texts(tokenizer, ["where is my parcel", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"])
+
+
+class Encoder(Published):
+    """A published folder, opened and asked."""
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping import MetaMapper
+
+        mapping = MetaMapper.from_pretrained(self.mutated(rng)).zero_shot(["delivery", "refund"])
+        _check(mapping.predict_proba(["where is my parcel", "", "😀"]))
+
+
+class Task(Folder):
+    """A saved task, opened, asked, taught and saved again."""
+
+    needs_tensorflow = True
+
+    def build(self) -> None:
+        from metamapping import MetaMapper
+        from tests.toy_published import publish_toy
+
+        publish_toy(self.folder / "making", self.folder / "encoder")
+        self.mapper = MetaMapper.from_pretrained(self.folder / "encoder")
+        texts = ["where is my parcel", "i want my money back", "the delivery is late"]
+        self.mapper.adapt(texts, ["delivery", "refund", "delivery"]).save(self.whole)
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping import Mapping
+        from metamapping.shell.folders import describe_folder
+
+        copy = self.mutated(rng)
+        with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
+            _only_refused(lambda: describe_folder(copy))
+        mapping = Mapping.load(copy, self.mapper)
+        if mapping.task_type == "ner":
+            mapping.predict([["a", "b"]], threshold=0.5)
+            return
+        _check(mapping.predict_proba(["where is my parcel", "x"]))
+        mapping.confidence(["x"])
+        mapping.explain("x") if mapping.num_examples else None
+        mapping.add(["new text"], [mapping.labels[0]])
+        mapping.remove([0])
+        mapping.save(self.folder / "saved")
+
+
+class Run(Folder):
+    """A run's folder, described, and compared with the whole one."""
+
+    def build(self) -> None:
+        from tests.test_comparison import make_run
+
+        home = self.folder / "home"
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
+        shutil.copytree(make_run(home, "toy", test=True).path, self.whole)
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.comparison import compare_runs
+        from metamapping.runs import RunFolder
+        from metamapping.shell.folders import describe_folder
+
+        copy = self.mutated(rng)
+        with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
+            _only_refused(lambda: describe_folder(copy))
+        runs = self.folder / "store" / "runs"
+        runs.mkdir(parents=True, exist_ok=True)
+        for name, folder in (("whole", self.whole), ("copy", copy)):
+            if not (runs / name).exists():
+                (runs / name).symlink_to(folder)
+        compare_runs(
+            RunFolder(self.folder / "store", "whole"), RunFolder(self.folder / "store", "copy")
+        ).markdown()
+
+
+class Shell(Task):
+    """Whole commands, on mutated rows and on mutated folders."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.records = Records(folder / "records")
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.shell import main
+
+        kind = str(rng.choice(["csv", "tsv", "jsonl", "conll", "parquet"]))
+        seeds = [seed for seed, each in self.records.seeds if each == kind]
+        path = self.folder / f"rows.{kind}"
+        path.write_bytes(mutate(seeds[rng.integers(len(seeds))], kind, rng))
+        out = str(self.folder / f"out.{rng.choice(['csv', 'tsv', 'jsonl', 'conll', 'parquet'])}")
+        task = str(self.mutated(rng) if rng.random() < 0.3 else self.whole)
+        label = ["--label", str(rng.choice(["label", "intent", "domain", "a.0", ""]))]
+        command = [
+            ["inspect", task],
+            ["predict", task, str(path), "--out", out],
+            ["predict", task, str(path), "--out", out, "--proba", "--threshold", "0.5"],
+            ["evaluate", task, str(path), *label],
+            ["adapt", str(self.folder / "encoder"), str(path), "--out", str(self.folder / "made"), *label],
+            [
+                "adapt",
+                str(self.folder / "encoder"),
+                str(path),
+                "--out",
+                str(self.folder / "made"),
+                "--task-type",
+                "ner",
+            ],
+            ["compare", task, task],
+        ][rng.integers(7)]
+        said, told = io.TextIOWrapper(io.BytesIO()), io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+            try:
+                code = main(command)
+            except SystemExit as end:
+                code = end.code
+        error = told.getvalue()
+        if code not in (0, 2) or (code == 2 and "rror" not in error) or "Traceback" in error:
+            raise AssertionError(f"{command[0]} ended with {code}: {error[-300:]}")
+
+
+class Texts(Target):
+    """Any texts and labels that a user of the library has: adapted to, added, removed, asked."""
+
+    needs_tensorflow = True
+    grows_by = 3_000
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        from metamapping import MetaMapper
+        from tests.toy_published import publish_toy
+
+        publish_toy(folder / "making", folder / "encoder")
+        self.mapper = MetaMapper.from_pretrained(folder / "encoder")
+        self.seeds = [(b"where is my parcel", "text"), ("سلام 😀 שלום".encode(), "text"), (b"", "text")]
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        texts = [data[i::3].decode("utf-8", "surrogateescape") for i in range(3)] + ["a", ""]
+        names = [
+            str(value) for value in rng.choice(np.array(["a", "b", " ", "😀", "", "O", "B-x"], object), 5)
+        ]
+        mapping = self.mapper.adapt(texts, names)
+        _check(mapping.predict_proba(texts))
+        mapping.add(texts[:1], [texts[1]])
+        _check(mapping.predict_proba(texts))
+        mapping.remove([int(rng.integers(-1, 7))])
+        mapping.remove(label=mapping.labels[0])
+        _check(mapping.predict_proba(texts))
+
+
+def _check(probabilities: np.ndarray) -> None:
+    if not np.isfinite(probabilities).all() or not np.allclose(probabilities.sum(axis=-1), 1, atol=1e-3):
+        raise AssertionError(f"no probabilities: {probabilities}")
+
+
+def _only_refused(call: Any) -> None:
+    """Let refusals pass, and turn everything else into what no caller suppresses."""
+    from tests.fuzz.guard import REFUSALS
+
+    try:
+        call()
+    except Exception as error:
+        if type(error) in REFUSALS:
+            raise
+        raise AssertionError(f"{type(error).__name__}: {error}") from error
+
+
+def _pick(values: list[Any], rng: np.random.Generator) -> Any:
+    return values[rng.integers(len(values))]
+
+
+TARGETS: dict[str, type[Target]] = {
+    "csv": Csv,
+    "tsv": Tsv,
+    "jsonl": Jsonl,
+    "conll": Conll,
+    "parquet": Parquet,
+    "config": Config,
+    "records": Records,
+    "published": Published,
+    "encoder": Encoder,
+    "task": Task,
+    "run": Run,
+    "shell": Shell,
+    "texts": Texts,
+}
+# What a mutated file makes others warn of is not looked at.
+warnings.simplefilter("ignore")

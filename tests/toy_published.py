@@ -1,0 +1,41 @@
+"""A small encoder, untrained, and published as any other."""
+
+from pathlib import Path
+
+SENTENCES = [
+    "where is my parcel it has not arrived",
+    "the delivery is late again and nobody answers",
+    "i want my money back for the broken lamp",
+    "please refund the order that i sent back",
+    "anna lives in paris and bob works in rome",
+    "the weather in london was lovely in june",
+]
+
+
+def publish_toy(making: Path, folder: Path) -> None:
+    """Publish a little BERT as ``folder``; ``making`` is scratch."""
+    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.corpus.tokenizer import write_tokenizer
+    from metamapping.publishing import Provenance, PublishedModel, write_published
+    from metamapping.store import Stage
+    from metamapping.training import build_learner
+
+    spec = EncoderSpec(
+        scratch=ScratchEncoder(
+            vocabulary_size=300, num_layers=1, num_heads=2, hidden_dim=32, intermediate_dim=32
+        ),
+        max_length_tokens=16,
+    )
+    counts = write_tokenizer(spec, SENTENCES * 5, making / "tokenizer")
+    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
+    training = TrainingSpec(solver="plain-ridge")
+    learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
+    model = PublishedModel(
+        encoder=learner.encoder,
+        mapping=learner.mapping,
+        tokenizer_folder=making / "tokenizer",
+        max_length_tokens=spec.max_length_tokens,
+        cleaning=CleaningSpec(),
+    )
+    stage = Stage("published", "toy", 1, {}, [])
+    write_published(folder, model, Provenance(stage, [], "# toy\n"))
