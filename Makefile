@@ -9,7 +9,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch e2e requirements clean server worker deploy docs
+.PHONY: help setup demo test check format torch e2e audit requirements clean server worker deploy docs
 
 help:  ## what can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -54,6 +54,10 @@ deploy: $(VENV)/.run  ## register the deployments; the form opens with CONFIG
 format: $(VENV)/.dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+AUDITED ?= run dev gpu torch
+audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions (asks PyPI's service)
+	$(BIN)/python -m deployments.audit $(AUDITED)
 
 requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

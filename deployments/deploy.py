@@ -24,6 +24,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.types import SecretDict
 
 from deployments.work_pools import create_pools
 from metamapping.config import ConfigError
@@ -88,7 +89,9 @@ def create_automations(client: SyncPrefectClient, notify_url: str | None) -> Non
 def save_notification_block(url: str) -> UUID:
     """A webhook that Slack, Mattermost and their like understand: ``{"text": …}``."""
     message = {"text": "{{subject}}\n{{body}}"}
-    block = CustomWebhookNotificationBlock(name=NOTIFY, url=url, json_data=message)
+    # Who knows a webhook's address may write there: it is kept as a secret, and shown to nobody.
+    secret = SecretDict({"address": url})
+    block = CustomWebhookNotificationBlock(name=NOTIFY, url="{{address}}", secrets=secret, json_data=message)
     return block.save(NOTIFY, overwrite=True)
 
 

@@ -92,10 +92,18 @@ def postgres_program(name: str) -> str:
 
 
 def redis_command(home: Path, port: int, password: str) -> list[str]:
-    """Redis, which keeps its memory in the home folder."""
-    settings = {"bind": HOST, "port": port, "requirepass": password, "dir": home, "loglevel": "warning"}
-    options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-    return [program("redis-server"), *options]
+    """Redis, which keeps its memory in the home folder; its password is in a file of its owner's."""
+    settings = {
+        "bind": HOST,
+        "port": port,
+        "requirepass": password,
+        "dir": f'"{home}"',
+        "loglevel": "warning",
+    }
+    path = home / "redis.conf"
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{name} {value}\n" for name, value in settings.items()), encoding="utf-8")
+    return [program("redis-server"), str(path)]
 
 
 def program(name: str) -> str:
