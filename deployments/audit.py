@@ -1,9 +1,9 @@
 """Audit: whether a vulnerability is known of a pinned version: ``make audit``.
 
 Each file of requirements/ is given to pip-audit with its hashes, so nothing is resolved or installed. The
-list of vulnerabilities is PyPI's, or with ``--service osv`` that of osv.dev. Where it cannot be asked, or does
-not know a package, the audit has not been made, and says so: pip-audit alone would end well. The exit code is
-0 where nothing is known, 1 where something is, and 2 where not all could be asked.
+list of vulnerabilities is PyPI's, or with ``--service osv`` that of osv.dev. Where it cannot be asked, or
+does not know a package, the audit has not been made, and says so: pip-audit alone would end well. The exit
+code is 0 where nothing is known, 1 where something is, and 2 where not all could be asked.
 """
 
 from __future__ import annotations
@@ -34,16 +34,9 @@ def main() -> int:
 
 def ask(path: Path, service: str) -> tuple[str, str]:
     """What pip-audit says of a file, on standard output and standard error."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip_audit",
-        "--require-hashes",
-        "--disable-pip",
-        "--progress-spinner",
-        "off",
-    ]
-    command += ["--vulnerability-service", service, "--timeout", "10", "--format", "json", "-r", str(path)]
+    command = [sys.executable, "-m", "pip_audit", "--require-hashes", "--disable-pip"]
+    command += ["--progress-spinner", "off", "--timeout", "10", "--format", "json"]
+    command += ["--vulnerability-service", service, "-r", str(path)]
     try:
         ended = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -58,8 +51,8 @@ def verdict(name: str, output: str, errors: str) -> tuple[int, str]:
     except (ValueError, KeyError, TypeError):
         last = next((line for line in reversed(errors.splitlines()) if line.strip()), "no reason was given")
         return 2, (
-            f"error: {name} was not audited, for the service of vulnerabilities gave no answer ({last:.200}): "
-            "run this where it can be reached, or with --service osv"
+            f"error: {name} was not audited, for the service of vulnerabilities gave no answer "
+            f"({last:.200}): run this where it can be reached, or with --service osv"
         )
     skipped = [each["name"] for each in packages if "skip_reason" in each]
     known = [
@@ -72,8 +65,8 @@ def verdict(name: str, output: str, errors: str) -> tuple[int, str]:
     if skipped or not packages:
         return 2, (
             f"error: {name} was not audited to its end: the service does not know {len(skipped)} of "
-            f"{len(packages)} packages (such as {', '.join(skipped[:3]) or 'none'}): run this where PyPI's own "
-            "service can be reached, or with --service osv"
+            f"{len(packages)} packages (such as {', '.join(skipped[:3]) or 'none'}): run this where "
+            "PyPI's own service can be reached, or with --service osv"
         )
     return 0, f"{name}: no vulnerability is known of {len(packages)} packages"
 

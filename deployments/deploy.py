@@ -87,12 +87,16 @@ def create_automations(client: SyncPrefectClient, notify_url: str | None) -> Non
 
 
 def save_notification_block(url: str) -> UUID:
+    """Save what ``notification_block`` makes."""
+    return notification_block(url).save(NOTIFY, overwrite=True)
+
+
+def notification_block(url: str) -> CustomWebhookNotificationBlock:
     """A webhook that Slack, Mattermost and their like understand: ``{"text": …}``."""
     message = {"text": "{{subject}}\n{{body}}"}
     # Who knows a webhook's address may write there: it is kept as a secret, and shown to nobody.
     secret = SecretDict({"address": url})
-    block = CustomWebhookNotificationBlock(name=NOTIFY, url="{{address}}", secrets=secret, json_data=message)
-    return block.save(NOTIFY, overwrite=True)
+    return CustomWebhookNotificationBlock(name=NOTIFY, url="{{address}}", secrets=secret, json_data=message)
 
 
 if __name__ == "__main__":

@@ -21,8 +21,8 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Running
 from prefect.utilities.callables import parameter_schema
 
-from deployments.deploy import NIGHTLY
-from deployments.local_server import server_env
+from deployments.deploy import NIGHTLY, notification_block
+from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
 from flows.stage_runs import is_resumable, parents_of, stage_outcome
@@ -190,3 +190,22 @@ def compose_command() -> list[str]:
     if shutil.which("docker-compose"):
         return ["docker-compose"]
     pytest.skip("missing: docker compose")
+
+
+def test_the_address_of_the_webhook_is_a_secret_of_its_block() -> None:
+    block = notification_block("https://hooks.example.org/services/hunter2")
+    assert "hunter2" not in block.model_dump_json()
+    assert "hunter2" not in repr(block)
+    asked = block._build_request_args("body", "subject")
+    assert asked["url"] == "https://hooks.example.org/services/hunter2"
+    assert asked["json"] == {"text": "subject\nbody"}
+
+
+def test_no_password_is_on_a_command_line_that_others_can_list(tmp_path: Path) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("missing: redis-server")
+    command = redis_command(tmp_path, 14202, "hunter2")
+    assert "hunter2" not in " ".join(command)
+    settings = Path(command[-1])
+    assert "requirepass hunter2" in settings.read_text()
+    assert settings.stat().st_mode & 0o077 == 0
