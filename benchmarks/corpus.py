@@ -46,12 +46,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if arguments.memory:
             for rows in (arguments.rows // 10, arguments.rows):
-                _write_rows(Path(folder), rows)
+                write_rows(Path(folder), rows)
                 for contender in ("metamapping", "metamapping-near"):
                     seconds, peak = _measure(contender, folder, arguments.tokenizer)
                     print(f"| {contender} | {rows:,} rows | {seconds:.1f} s | {peak:,.0f} MB |", flush=True)
             return
-        _write_rows(Path(folder), arguments.rows)
+        write_rows(Path(folder), arguments.rows)
         results = {}
         for _ in range(arguments.repeats):
             for contender in arguments.contenders:
@@ -81,7 +81,7 @@ def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         peak = [0.0]
-        watch = threading.Thread(target=_watch, args=(process, peak), daemon=True)
+        watch = threading.Thread(target=watch_memory, args=(process, peak), daemon=True)
         watch.start()
         out, _ = process.communicate()
         if process.returncode:
@@ -93,7 +93,8 @@ def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]
     return seconds, peak[0]
 
 
-def _watch(process: subprocess.Popen[str], peak: list[float]) -> None:
+def watch_memory(process: subprocess.Popen[str], peak: list[float]) -> None:
+    """Keep the highest anonymous memory of a process and its children in ``peak[0]``, in MB."""
     while process.poll() is None:
         peak[0] = max(peak[0], sum(_anonymous_mb(pid) for pid in _family(process.pid)))
         time.sleep(0.1)
@@ -118,7 +119,7 @@ def _anonymous_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem"))) / 1024
 
 
-def _write_rows(folder: Path, num_rows: int) -> None:
+def write_rows(folder: Path, num_rows: int) -> None:
     """Labelled rows of one to three sentences, some dirty, one in twenty an exact duplicate."""
     rng = random.Random(0)
     sentences = _sentences()
@@ -182,7 +183,7 @@ def _metamapping(folder: Path, tokenizer_folder: str, *, near: bool = False) -> 
         name="rows", task_type="text-classification", role="train", files=[str(folder / "rows.jsonl")]
     )
     rules = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec(near=near))
-    out = _fresh(folder / "metamapping")
+    out = fresh(folder / "metamapping")
     start = time.perf_counter()
     for stage in ("records", "examples", "tokens"):
         (out / stage).mkdir()
@@ -216,7 +217,7 @@ def _datasets(folder: Path, tokenizer_folder: str) -> float:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    cache = _fresh(folder / "datasets")
+    cache = fresh(folder / "datasets")
     cores = os.cpu_count() or 1
     start = time.perf_counter()
     rows = datasets.load_dataset(
@@ -258,7 +259,7 @@ def _datatrove(folder: Path, tokenizer_folder: str) -> float:
         def format(self, text: str) -> str:
             return clean(text)
 
-    out = _fresh(folder / "datatrove")
+    out = fresh(folder / "datatrove")
     cores = os.cpu_count() or 1
     (out / "in").mkdir()
     start = time.perf_counter()
@@ -294,7 +295,8 @@ def _datatrove(folder: Path, tokenizer_folder: str) -> float:
     return time.perf_counter() - start
 
 
-def _fresh(folder: Path) -> Path:
+def fresh(folder: Path) -> Path:
+    """The folder, empty."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder

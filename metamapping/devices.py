@@ -139,7 +139,9 @@ class Replicas:
     def _reduced(self, distributed: list[tf.Tensor]) -> list[tf.Tensor]:
         def all_reduce(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
             context = tf.distribute.get_replica_context()
-            reduced: list[tf.Tensor] = context.all_reduce(tf.distribute.ReduceOp.SUM, tensors)
+            # A worker's only device is found by where its tensors stand, which arguments do not say.
+            here = [tf.identity(each) for each in tensors]
+            reduced: list[tf.Tensor] = context.all_reduce(tf.distribute.ReduceOp.SUM, here)
             return reduced
 
         summed: list[tf.Tensor] = self.strategy.run(all_reduce, args=(distributed,))

@@ -77,8 +77,12 @@ def train_learner(
     first_step: int,
     sources: Collection[str],
     on_step: StepCallback | None = None,
+    writes: bool = True,
 ) -> TrainingReport:
-    """The meta-steps of a round on these train sources, from the weights that the learner has."""
+    """The meta-steps of a round on these train sources, from the weights that the learner has.
+
+    ``writes``: whether its curve is written, and how sources agree measured; one worker's business.
+    """
     from metamapping import training
     from metamapping.agreement import measure_agreements
     from metamapping.models.encoder import num_frozen_layers
@@ -92,6 +96,8 @@ def train_learner(
         training=settings.training,
     )
     spaces = read_spaces(config, run.corpus, "train", only=sources)
+    if not writes:
+        return training.train_round(learner, spaces, plan, folder=run.partial(round), on_step=on_step)
     with _curve(run, plan) as curve:
 
         def on_step_done(step: int, loss: float) -> None:

@@ -54,10 +54,20 @@ def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
     Where the files lie does not, since their bytes are part of the corpus fingerprints; nor where they
     were worked on.
     """
-    settings = config.model_dump(
-        mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files", "hub"}}}
+    return f"{config.name}-{fingerprint([RUN_VERSION, deciding_settings(config), corpus_fingerprints])}"
+
+
+def deciding_settings(config: RunConfig) -> dict[str, Any]:
+    """What of a configuration decides a run's result: not where it is kept, nor who computes it."""
+    return config.model_dump(
+        mode="json",
+        exclude={
+            "home": True,
+            "engine": True,
+            "sources": {"__all__": {"files", "hub"}},
+            "training": {"devices"},
+        },
     )
-    return f"{config.name}-{fingerprint([RUN_VERSION, settings, corpus_fingerprints])}"
 
 
 class RunFolder:

@@ -13,12 +13,11 @@ import tensorflow as tf
 
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
-from metamapping.models.solvers.plain_ridge import regress
+from metamapping.models.solvers.plain_ridge import regress, solve_shifted
 from metamapping.models.solvers.ridge import fit_strengths
-from metamapping.models.solvers.support_set import of_words
+from metamapping.models.solvers.support_set import Strengths, of_words
 from metamapping.support import Support
 
-_TARGETS_AT_ONCE = 20_000_000  # 80 MB of one-hot targets; labels beyond that are solved in blocks
 # What α and λ are fitted to at the most: 500,000 scores, times a grid of 30, are 60 MB.
 _SCORES_AT_ONCE, _LABELS_AT_ONCE = 500_000, 500
 
@@ -74,15 +73,27 @@ def solve(
         some, labels = _some(support, num_labels)
         some_items = _support_set(some, len(labels), is_ner)
         strengths = fit_strengths(some_items, tf.gather(prior, labels, axis=1), strengths)
-    block = max(1, _TARGETS_AT_ONCE // num_items)
-    weights = [
-        regress(
-            items, _targets(support, num_labels, first, block), prior[:, first : first + block], strengths
-        )
-        for first in range(0, num_labels, block)
-    ]
+    if num_items > support.features.shape[1]:
+        weights = _primal(items, prior, strengths).numpy()
+    else:
+        weights = regress(items, items.Y, prior, strengths).numpy()
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
-    return Solution(np.concatenate(weights, axis=1), alpha * prior.numpy(), ridge)
+    return Solution(weights, alpha * prior.numpy(), ridge)
+
+
+def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
+    """``regress`` on the centred labels without writing them out: items × labels would be many.
+
+    ``αP + (HᵀH + λI)⁻¹ (HᵀY − α HᵀH P)``, where ``HᵀY`` is the labels' sums less their share of all.
+    """
+    num_labels = prior.shape[-1]
+    masked = items.mask[:, None] * items.H
+    gram = tf.matmul(masked, masked, transpose_a=True)
+    sums = tf.math.unsorted_segment_sum(items.mask[:, None] * masked, items.targets, num_labels)
+    centred = sums - tf.reduce_sum(sums, axis=0, keepdims=True) / num_labels
+    prior = tf.squeeze(strengths.alpha) * prior
+    right = tf.transpose(centred) - tf.matmul(gram, prior)
+    return prior + solve_shifted(gram, right, tf.squeeze(strengths.ridge))
 
 
 def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
@@ -107,9 +118,3 @@ def _some(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
     rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
     slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
     return replace(support, features=support.features[rows], targets=slots), labels
-
-
-def _targets(support: Support, num_labels: int, first: int, count: int) -> tf.Tensor:
-    """Columns of the centred one-hot targets, from ``first`` on."""
-    count = min(count, num_labels - first)
-    return tf.one_hot(tf.constant(support.targets, tf.int32) - first, count) - 1.0 / num_labels

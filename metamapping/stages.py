@@ -39,6 +39,7 @@ from metamapping.runs import Corpus, RunFolder, run_id
 from metamapping.selection import Candidate, Selection, choose, listed, selection_markdown
 from metamapping.spaces import check_label_spaces, read_spaces
 from metamapping.store import Stage
+from metamapping.workers import train_together
 
 TextsCallback = Callable[[str, int], None]
 SourceCallback = Callable[[int, str], None]
@@ -53,6 +54,9 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
     if not run.is_open:
         check_label_spaces(config, corpus)
         run.open(config, corpus)
+    elif run.config.training.devices != config.training.devices:  # it goes on elsewhere
+        run.open(config, corpus)
+        run = RunFolder(config.home, run.run_id)
     return run
 
 
@@ -108,6 +112,18 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
             f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
             f"next to train, not {round}"
         )
+    if run.config.training.devices == "multi-worker" and not averaged_rounds(history):
+        select_stage(run)
+        train_together(run, round, on_step)
+        return train_stage(run, round)
+    return train_here(run, round, on_step=on_step)
+
+
+def train_here(
+    run: RunFolder, round: int, *, on_step: StepCallback | None = None, writes: bool = True
+) -> TrainingReport:
+    """``train_stage`` in this process; with ``writes`` false its part of what a chief writes."""
+    history = run.read_history()
     settings = settings_of(Settings.of(run.config), history)
     learner = training_learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
@@ -124,15 +140,22 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
             first_step=step,
             sources=select_stage(run).chosen,
             on_step=on_step,
+            writes=writes,
         )
-    state = {
-        "round": round,
-        "step": step + report.meta_steps,
-        "report": report.model_dump(mode="json"),
-    }
-    checkpoints.save_checkpoint(run.checkpoint(round), learner, state)
-    checkpoints.remove_partials(run.partial(round))
-    addresses.share_folder(run.tensorboard)
+    if writes:
+        state = {
+            "round": round,
+            "step": step + report.meta_steps,
+            "report": report.model_dump(mode="json"),
+        }
+        checkpoints.save_checkpoint(run.checkpoint(round), learner, state)
+        checkpoints.remove_partials(run.partial(round))
+        addresses.share_folder(run.tensorboard)
+    if settings.training.devices == "multi-worker":
+        from metamapping import training
+
+        # A worker that leaves early is taken for dead by the others.
+        training.replicas_of(learner, settings.training).check_together(report.meta_steps)
     return report
 
 

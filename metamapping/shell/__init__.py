@@ -19,6 +19,7 @@ import typer
 from metamapping.shell.adapt import adapt
 from metamapping.shell.compare import compare
 from metamapping.shell.evaluate import evaluate
+from metamapping.shell.follow import follow
 from metamapping.shell.inspect import inspect
 from metamapping.shell.predict import predict
 from metamapping.shell.push import push
@@ -32,7 +33,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, compare, push, serve):
+for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
 
 
