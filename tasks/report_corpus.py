@@ -12,12 +12,11 @@ from metamapping.store import Reference, Store
 
 @task(task_run_name="report corpus", cache_policy=NO_CACHE, persist_result=False)
 def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Reference:
-    """The report of all sources, in the store and as artifacts when it is new."""
+    """The report of all sources, in the store and as artifacts of every run that uses it."""
     store, stage = Store(home), report_stage(prepared, leaks.fingerprint)
-    if (done := store.find(stage)) is not None:
-        return done
-    with store.write(stage) as draft:
-        draft.counts.update(write_report(describe_corpus(prepared, leaks.folder), draft.folder))
+    if store.find(stage) is None:
+        with store.write(stage) as draft:
+            draft.counts.update(write_report(describe_corpus(prepared, leaks.folder), draft.folder))
     done = store.find(stage)
     folder = done.folder
     picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()

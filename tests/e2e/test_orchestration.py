@@ -64,11 +64,12 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     wait_for(lambda: any(each.startswith("publish tiny-") for each in messages), 60, "word of the model")
 
 
-def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any) -> None:
+def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any, pictures: Path) -> None:
     open_form(server, page)
     field(page, "Max Rounds (Optional)").fill("0")
     page.get_by_role("button", name="Submit").click()
     page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+    page.screenshot(path=pictures / "refused.png")
     assert page.url.endswith("/run")
 
 
