@@ -70,8 +70,11 @@ def need(runner):
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_every_byte_is_the_same_though_a_worker_is_killed_in_the_middle(runner, prepare, reference):
+def test_every_byte_is_the_same_though_a_worker_is_killed_in_the_middle(
+    runner, prepare, reference, monkeypatch
+):
     need(runner)
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # for a machine that is busy
     killed = []
     with a_killer(killed):
         home = prepare(runner, runner=runner, num_workers=2)
