@@ -45,6 +45,9 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        print(f"error: {error}: mend that and start the same command again", file=sys.stderr)
+        return 2
     _print_result(published, started=started)
     return 0
 

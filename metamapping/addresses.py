@@ -24,9 +24,10 @@ import hashlib
 import logging
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -43,6 +44,7 @@ from metamapping.manifest import (
 )
 
 _log = logging.getLogger(__name__)
+_DRAFT_SECONDS = 24 * 3600
 _PROBE = ".can-be-written"
 _EXTRAS = {"s3": "pip install 'metamapping[s3]'"}
 
@@ -132,21 +134,22 @@ def modified_at(path: Path) -> float:
 def read_member(folder: Path, name: str) -> bytes | None:
     """One file of a folder, without fetching the others; ``None`` where there is no such folder."""
     address = _address(folder)
-    stands = None if address is None else _read(f"{address}/{MANIFEST}")
-    if address is None or _is_current(folder, stands):
-        try:
-            return (folder / name).read_bytes()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+    stands = read_file(folder / MANIFEST)
     if stands is None:
         return None
+    if address is None or _is_current(folder, stands):
+        checksum = files_of(unsealed(stands, folder / MANIFEST), folder / MANIFEST).get(name)
+        data = (folder / name).read_bytes() if (folder / name).is_file() else None
+        if checksum is not None and (data is None or _checksum(data) != checksum):
+            raise _not_as_written(str(folder / name))
+        return data
     manifest = unsealed(stands, f"{address}/{MANIFEST}")
     checksum = files_of(manifest, f"{address}/{MANIFEST}").get(name)
     if checksum is None:
         return None
     object_name = f"{address}/{_object_name(manifest, name, checksum)}"
     data = _read(object_name)
-    if data is None or hashlib.blake2b(data, digest_size=8).hexdigest() != checksum:
+    if data is None or _checksum(data) != checksum:
         raise _not_as_written(object_name)
     return data
 
@@ -234,7 +237,7 @@ def share_folder(folder: Path) -> None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder, if it is there: at its address manifests go first."""
+    """Remove a folder, if it is there: nobody sees it half. At its address manifests go first."""
     address = _address(folder)
     if address is not None:
         with _told(address):
@@ -243,7 +246,36 @@ def remove_folder(folder: Path) -> None:
             found = [str(each) for each in file_system.find(key)]
             for each in sorted(found, key=lambda each: not each.endswith(f"/{MANIFEST}")):
                 file_system.rm_file(each)
-    shutil.rmtree(folder, ignore_errors=True)
+    removed = folder.with_name(f".removed-{folder.name}-{uuid.uuid4().hex[:8]}")
+    with suppress(FileNotFoundError, NotADirectoryError):
+        folder.rename(removed)
+    shutil.rmtree(removed, ignore_errors=True)
+
+
+def replace_folder(draft: Path, final: Path) -> None:
+    """Put a finished draft in the place of a folder of this machine: nobody sees either half."""
+    old = final.with_name(f".removed-{final.name}-{uuid.uuid4().hex[:8]}")
+    with suppress(FileNotFoundError):
+        final.rename(old)
+    draft.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def set_aside(folder: Path, why: Exception) -> None:
+    """Give a damaged folder of this machine a name that says so and that nobody reads, and tell."""
+    aside = folder.with_name(f".damaged-{folder.name}-{uuid.uuid4().hex[:8]}")
+    with suppress(FileNotFoundError):  # another process was faster
+        folder.rename(aside)
+        _log.warning("%s. It is set aside as %s and made again.", why, aside)
+
+
+def remove_old_drafts(folder: Path) -> None:
+    """Remove what killed processes left of their drafts in a folder, a day after they last wrote."""
+    for draft in [*folder.glob(".draft-*"), *folder.glob(".removed-*")]:
+        with suppress(OSError):
+            written = max(path.stat().st_mtime for path in [draft, *draft.rglob("*")])
+            if time.time() - written > _DRAFT_SECONDS:
+                shutil.rmtree(draft, ignore_errors=True)
 
 
 def _cache() -> Path:
@@ -288,6 +320,10 @@ def _put_in_place(draft: Path, folder: Path, data: bytes) -> None:
             folder.rename(aside)
             draft.rename(folder)
             shutil.rmtree(aside, ignore_errors=True)
+
+
+def _checksum(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def _not_as_written(object_name: str) -> StoreError:

@@ -22,6 +22,7 @@ from metamapping.moves import (
     AVERAGE,
     MAX_SHOTS,
     MAX_WAYS,
+    NUM_AVERAGED,
     SOURCE_WEIGHT,
     TRAINABLE_LAYERS,
     Evidence,
@@ -183,6 +184,18 @@ def averaged_rounds(history: Sequence[Round]) -> list[int]:
         if adjustment.field == AVERAGE:
             return [int(number) for number in str(adjustment.new).split(",")]
     return []
+
+
+def needed_rounds(history: Sequence[Round]) -> set[int]:
+    """The rounds whose checkpoints the next rounds or publishing may read; all others never again.
+
+    Round 0 to measure against, the last and the leading one to start from, the best to publish, and
+    those whose mean ``average`` may take.
+    """
+    last = history[-1]
+    trained = [r.report.round for r in history if not r.verdict.diverged and not r.report.training.averaged]
+    named = {0, last.report.round, start_round(history), *averaged_rounds(history)}
+    return named | {last.verdict.best_round, last.verdict.leading_round} | set(trained[-NUM_AVERAGED:])
 
 
 def _choose(moves: Sequence[Move], rounds: Sequence[Round]) -> Move:

@@ -2,7 +2,8 @@
 
 A checkpoint is a folder with ``weights.safetensors``, ``optimizer.safetensors`` and ``state.json``,
 written under a temporary name, with its manifest, and renamed. Partial checkpoints of a round are named
-``partial-000050`` after their step; only the latest is kept.
+``partial-000050`` after their step; the latest two are kept. What is loaded is first held against the
+manifest's checksums.
 
     save_checkpoint(folder / "round-1", learner, {"round": 1})
     state = load_checkpoint(folder / "round-1", learner)
@@ -13,7 +14,8 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +23,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from metamapping import addresses
-from metamapping.store import Stage, StoreError, write_json, write_manifest
+from metamapping.store import Stage, StoreError, check_files, write_json, write_manifest
 
 if TYPE_CHECKING:
     import keras
@@ -32,20 +34,41 @@ if TYPE_CHECKING:
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
 _VERSION = 1
+_NUM_PARTIALS = 2
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
     """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
+    with _replacing(folder, state) as draft:
+        write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
+        write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
+
+
+def drop_weights(folder: Path) -> None:
+    """Leave of a checkpoint in a folder its state alone, with the round's report; it stays whole.
+
+    At an address nothing is dropped: there the first manifest of a name stands.
+    """
+    state = read_state(folder)
+    if state is not None and (folder / WEIGHTS).is_file() and "://" not in addresses.place_of(folder):
+        with _replacing(folder, state):
+            pass
+
+
+@contextmanager
+def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
+    """A draft to fill, which takes the folder's place when the block ends without an error."""
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
-    write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
-    write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
-    write_json(draft / STATE, state)
-    write_manifest(draft, Stage("checkpoint", folder.name, _VERSION, {"step": state["step"]}), {})
-    addresses.push_folder(draft, folder)
-    if folder.exists():
-        shutil.rmtree(folder)
-    draft.rename(folder)
+    addresses.remove_old_drafts(folder.parent)
+    try:
+        yield draft
+        write_json(draft / STATE, state)
+        write_manifest(draft, Stage("checkpoint", folder.name, _VERSION, {"step": state["step"]}), {})
+        addresses.push_folder(draft, folder)
+        addresses.replace_folder(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
@@ -77,7 +100,7 @@ def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
 def load_mean(folders: Sequence[Path], learner: Learner) -> None:
     """Set encoder and mapping to the mean of these checkpoints' weights, leaving the optimizers."""
     for folder in folders:
-        addresses.pull_folder(folder)
+        _open(folder)
     first, *others = (read_safetensors(folder / WEIGHTS) for folder in folders)
     means = {
         name: np.asarray(np.mean([value, *(other[name] for other in others)], axis=0, dtype=np.float64))
@@ -97,7 +120,7 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 def load_weights(folder: Path, learner: Learner) -> None:
     """Set encoder and mapping alone, leaving the optimizers as they are."""
-    addresses.pull_folder(folder)
+    _open(folder)
     assign_variables(
         model_variables(learner.encoder, learner.mapping),
         read_safetensors(folder / WEIGHTS),
@@ -106,17 +129,24 @@ def load_weights(folder: Path, learner: Learner) -> None:
 
 
 def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
-    """Write a partial checkpoint after ``state["step"]`` steps, then drop the older ones."""
+    """Write a partial checkpoint after ``state["step"]`` steps, then drop the oldest."""
     new = folder / f"partial-{state['step']:06d}"
     save_checkpoint(new, learner, state)
-    for old in _partials(folder):
-        if old != new:
-            addresses.remove_folder(old)
+    for old in _partials(folder)[:-_NUM_PARTIALS]:
+        addresses.remove_folder(old)
 
 
 def latest_partial(folder: Path) -> Path | None:
-    """The partial checkpoint with most steps, if there is one."""
-    return max(_partials(folder), default=None)
+    """The partial checkpoint with most steps, if there is one; one that is damaged is passed over."""
+    for partial in reversed(_partials(folder)):
+        try:
+            _open(partial)
+            return partial
+        except StoreError as error:
+            if "://" in addresses.place_of(partial):
+                raise
+            addresses.set_aside(partial, error)
+    return None
 
 
 def remove_partials(folder: Path) -> None:
@@ -167,7 +197,24 @@ def _named(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.
 
 
 def _partials(folder: Path) -> list[Path]:
-    return [path for path in addresses.list_folders(folder) if path.name.startswith("partial-")]
+    return sorted(path for path in addresses.list_folders(folder) if path.name.startswith("partial-"))
+
+
+def _open(folder: Path) -> None:
+    """Bring a checkpoint here, with every file as it was written. Raises ``StoreError``."""
+    addresses.pull_folder(folder)
+    try:
+        check_files(folder, [STATE])
+    except StoreError as error:
+        raise StoreError(
+            f"{error}. Or remove the folder of that checkpoint and start the run again: the round is trained "
+            "again, to the same weights on the same machine"
+        ) from error
+    if not (folder / WEIGHTS).is_file():
+        raise StoreError(
+            f"{folder} has no weights any more: `training.keep_checkpoints` dropped them. Set it to `all` to "
+            "keep those of every round, or remove the folder and train the round again"
+        )
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:

@@ -288,6 +288,11 @@ class TrainingSpec(_Part):
     weight_decay: float = Field(0.01, ge=0)
     max_gradient_norm: float = Field(1.0, gt=0)
     checkpoint_every_steps: int = Field(25, ge=1, description="A kill loses at most this many steps.")
+    keep_checkpoints: Literal["needed", "all"] = Field(
+        "needed",
+        description="Of earlier rounds keep the weights that a later round or publishing may read, a "
+        "handful however many rounds there are, or those of `all` of them.",
+    )
     jit_compile: bool = Field(False, description="Compile the meta-step with XLA.")
     num_batches: int = Field(
         1,

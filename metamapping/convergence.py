@@ -136,7 +136,9 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
     gain = paired_difference(report, progress.to_beat, population=spec.population)
     loss, highest = report.training.loss, progress.highest_loss
     if not math.isfinite(loss):
-        return Finding(gain, f"its training loss is {loss}")
+        batch = report.training.bad_batch
+        seen = f", and checkpoints/{batch} holds the batch that made it so" if batch else ""
+        return Finding(gain, f"its training loss is {loss}{seen}")
     if loss > spec.max_loss_factor * highest:
         return Finding(
             gain,

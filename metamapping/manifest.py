@@ -88,6 +88,8 @@ def files_of(manifest: dict[str, Any], place: str | Path) -> dict[str, str]:
 def check_files(folder: Path, required: Sequence[str]) -> None:
     """Refuse a folder of which a file is missing or not as its manifest says. Raises ``StoreError``."""
     path = folder / MANIFEST
+    if not path.is_file():
+        raise StoreError(f"{folder} is not whole or not there: it has no {MANIFEST}; make it again")
     with path.open("rb") as file:
         files = files_of(unsealed(file.read(MAX_JSON_BYTES + 1), path), path)
     for name in {*required, *files}:

@@ -71,6 +71,7 @@ class TrainingReport(BaseModel):
     averaged: list[int] = []  # the rounds whose mean it is
     agreements: dict[str, float] = {}
     frozen_layers: int = 0  # of the encoder, which another round could train
+    bad_batch: str = ""  # folder beside the checkpoints with the batch whose loss was not finite
 
 
 class RoundReport(BaseModel):

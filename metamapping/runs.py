@@ -52,7 +52,7 @@ def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
     """The name of a run: ``<config name>-<fingerprint>`` over all that decides its result.
 
     Where the files lie does not, since their bytes are part of the corpus fingerprints; nor where they
-    were worked on.
+    were worked on, nor which checkpoints are kept.
     """
     return f"{config.name}-{fingerprint([RUN_VERSION, deciding_settings(config), corpus_fingerprints])}"
 
@@ -65,7 +65,7 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "home": True,
             "engine": True,
             "sources": {"__all__": {"files", "hub"}},
-            "training": {"devices"},
+            "training": {"devices", "keep_checkpoints"},
         },
     )
 

@@ -24,6 +24,7 @@ from metamapping.adjustment import (
     Settings,
     adjust,
     averaged_rounds,
+    needed_rounds,
     settings_of,
     start_round,
 )
@@ -33,7 +34,9 @@ from metamapping.convergence import judge
 from metamapping.curves import write_round_curves
 from metamapping.episodes.sampler import SELECT_STREAM
 from metamapping.learners import StepCallback, learner_of, train_learner, training_learner_of
+from metamapping.locks import alone, locked
 from metamapping.pictures import closeness_png, learning_curve_png
+from metamapping.published_folder import FORMAT_VERSION, check_published
 from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
 from metamapping.runs import Corpus, RunFolder, run_id
 from metamapping.selection import Candidate, Selection, choose, listed, selection_markdown
@@ -51,15 +54,17 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
     Raises ``ConfigError`` where a source has too few examples for its episodes.
     """
     run = RunFolder(config.home, run_id(config, corpus.fingerprints))
-    if not run.is_open:
-        check_label_spaces(config, corpus)
-        run.open(config, corpus)
-    elif run.config.training.devices != config.training.devices:  # it goes on elsewhere
-        run.open(config, corpus)
-        run = RunFolder(config.home, run.run_id)
+    with locked(run):
+        if not run.is_open:
+            check_label_spaces(config, corpus)
+            run.open(config, corpus)
+        elif run.config.training.devices != config.training.devices:  # it goes on elsewhere
+            run.open(config, corpus)
+            run = RunFolder(config.home, run.run_id)
     return run
 
 
+@alone
 def initialise_stage(run: RunFolder) -> None:
     """Save the untrained encoder as round 0."""
     if checkpoints.read_state(run.checkpoint(0)) is not None:
@@ -76,6 +81,7 @@ def initialise_stage(run: RunFolder) -> None:
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 
+@alone
 def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> Selection:
     """Which train sources the run trains on; a table and a picture of it stand in the run's folder.
 
@@ -103,10 +109,17 @@ def train_stage(run: RunFolder, round: int, *, on_step: StepCallback | None = No
 
     Where the history says so, the round is the mean of others instead, and nothing is trained.
     """
+    if run.config.training.devices == "multi-worker":  # all workers must be in it at once
+        return _train(run, round, on_step)
+    with locked(run):
+        return _train(run, round, on_step)
+
+
+def _train(run: RunFolder, round: int, on_step: StepCallback | None) -> TrainingReport:
     done = checkpoints.read_state(run.checkpoint(round))
     if done is not None:
         return TrainingReport.model_validate(done["report"])
-    history = run.read_history()
+    history = run.read_history()[: round - 1]
     if len(history) != round - 1:
         raise ConfigError(
             f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
@@ -169,6 +182,7 @@ def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | N
     )
 
 
+@alone
 def measure_stage(
     run: RunFolder, round: int, *, role: Role, on_progress: TextsCallback | None = None
 ) -> list[Cell]:
@@ -191,11 +205,19 @@ def measure_stage(
     ]
 
 
+@alone
 def adjust_stage(run: RunFolder, round: int) -> Round:
-    """Judge a round against the history, decide what changes, and write both down."""
+    """Judge a round against the history, decide what changes, and write both down.
+
+    Rounds before it that are missing in the history, because it was damaged and removed, are judged
+    again from the scores that stand beside it.
+    """
     history = run.read_history()
     if len(history) >= round:
         return history[round - 1]
+    if len(history) < round - 1:
+        adjust_stage(run, round - 1)
+        history = run.read_history()
     config, report = run.config, evaluate_stage(run, round)
     verdict = judge([*(judged.report for judged in history), report], config.convergence)
     adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
@@ -203,17 +225,23 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
     write_round_curves(run.tensorboard, report)
     addresses.share_folder(run.tensorboard)
     run.append_round(judged)
+    if config.training.keep_checkpoints == "needed":
+        keep = needed_rounds([*history, judged])
+        for number in set(range(round)) - keep:
+            checkpoints.drop_weights(run.checkpoint(number))
     return judged
 
 
+@alone
 def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
     """Publish the best round, with its scores on the test sources, which are touched here alone."""
     if run.has_published:
-        return addresses.open_folder(run.published)
+        folder = addresses.open_folder(run.published)
+        check_published(folder)
+        return folder
     from metamapping import publishing
     from metamapping.doors.families import family_of
     from metamapping.model_card import model_card
-    from metamapping.published_folder import FORMAT_VERSION
 
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round

@@ -69,6 +69,11 @@ class Reference(BaseModel):
         folder = addresses.open_folder(self.path)
         if not folder.is_dir():
             raise StoreError(f"{self.path} is not there any more: run what made it again")
+        if "://" not in addresses.place_of(folder):  # what was fetched has been checked
+            try:
+                check_files(folder, [])
+            except StoreError as error:
+                raise StoreError(f"{error}. Preparing the corpus again makes it anew") from error
         return folder
 
 
@@ -103,8 +108,20 @@ class Store:
         self.home = addresses.local_folder(home)
 
     def find(self, stage: Stage) -> Reference | None:
-        """The finished stage, or ``None``. Raises ``StoreError`` on an unreadable manifest."""
-        return read_reference(self._folder(stage))
+        """The finished stage, or ``None``.
+
+        A stage in a folder of which a byte has changed is set aside, and there is none. Raises
+        ``StoreError`` on an unreadable manifest at an address.
+        """
+        folder = self._folder(stage)
+        if "://" in addresses.place_of(folder) or not (folder / MANIFEST).is_file():
+            return read_reference(folder)
+        try:
+            check_files(folder, [])
+            return read_reference(folder)
+        except StoreError as error:
+            addresses.set_aside(folder, error)
+            return None
 
     @contextmanager
     def write(self, stage: Stage) -> Iterator[Draft]:
@@ -112,6 +129,7 @@ class Store:
         final = self._folder(stage)
         draft = Draft(final.parent / f".draft-{final.name}-{uuid.uuid4().hex[:8]}")
         draft.folder.mkdir(parents=True)
+        addresses.remove_old_drafts(final.parent)
         try:
             yield draft
             write_manifest(draft.folder, stage, draft.counts)

@@ -23,6 +23,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from metamapping.bad_batch import write_bad_batch
 from metamapping.checkpoints import latest_partial, load_checkpoint, save_partial
 from metamapping.config import DevicesName, EncoderSpec, EpisodeSpec, SolverName, TrainingSpec
 from metamapping.devices import Replicas, Steps, strategy_of
@@ -148,7 +149,8 @@ def train_round(
 
     Resumes from the latest partial checkpoint there; the caller removes them once it has saved the
     learner. Ends early, with a loss of NaN in the report
-    and the last good weights in the learner, when a loss is not finite. ``on_step`` is told the
+    and the last good weights in the learner, when a loss is not finite; the batch of that step then stands
+    beside ``folder`` (``bad_batch``). ``on_step`` is told the
     number of steps done and the step's loss. Of several workers only the chief writes.
     """
     training, num_batches = plan.training, plan.training.num_batches
@@ -162,7 +164,7 @@ def train_round(
     replicas.equalise()
     replicas.check_together(progress.step)
     started = time.monotonic() - progress.seconds
-    diverged = False
+    diverged, bad_batch = False, None
     while progress.step < training.meta_steps and not diverged:
         draws = _draw(spaces, plan, first=progress.step * num_batches)
         batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in share}
@@ -177,10 +179,21 @@ def train_round(
         progress.seconds = time.monotonic() - started
         if on_step is not None:
             on_step(progress.step, loss)
+        if diverged and replicas.is_chief:
+            bad_batch = folder.with_name(f"round-{plan.round}-not-finite")
+            write_bad_batch(
+                bad_batch,
+                step=progress.step,
+                spaces=spaces,
+                draws=draws,
+                batches=batches,
+                losses=list(losses),
+            )
         is_due = progress.step % training.checkpoint_every_steps == 0
         if is_due and not diverged and replicas.is_chief:
             save_partial(folder, learner, vars(progress))
-    return _report(progress, training)
+    report = _report(progress, training)
+    return report if bad_batch is None else report.model_copy(update={"bad_batch": bad_batch.name})
 
 
 def _draw(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:

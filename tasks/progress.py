@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from contextvars import copy_context
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
@@ -21,7 +24,7 @@ ARTIFACT_EVERY_SECONDS = 5.0
 @contextmanager
 def show_progress(description: str, *, total: int) -> Iterator[Advance]:
     """Yields ``advance(done, note)``: how much is done of ``total``, and a few words on it."""
-    artifact = create_progress_artifact(progress=0.0, description=description)
+    show, finish = _shown_in_background(description)
     due_log, due_artifact = _every(LOG_EVERY_SECONDS), _every(ARTIFACT_EVERY_SECONDS)
     in_terminal = sys.stderr.isatty()
     columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
@@ -39,10 +42,34 @@ def show_progress(description: str, *, total: int) -> Iterator[Advance]:
             if not in_terminal and (due_log() or done == total):
                 get_run_logger().info("%s: %d of %d %s", description, done, total, note)
             if due_artifact():
-                update_progress_artifact(artifact, progress=100.0 * done / max(1, total))
+                show(100.0 * done / max(1, total))
 
         yield advance
-    update_progress_artifact(artifact, progress=100.0)
+    finish()
+
+
+def _shown_in_background(description: str) -> tuple[Callable[[float], None], Callable[[], None]]:
+    """``show(progress)`` and ``finish()`` of a progress artifact: work never waits for a server that is gone.
+
+    What cannot be shown, or would wait for what was to be shown before, is left out.
+    """
+    thread = ThreadPoolExecutor(max_workers=1)
+    create = functools.partial(create_progress_artifact, progress=0.0, description=description)
+    artifact = last = thread.submit(copy_context().run, create)
+
+    def show(progress: float) -> None:
+        nonlocal last
+        if last.done() and artifact.exception() is None:
+            update = functools.partial(update_progress_artifact, artifact.result(), progress=progress)
+            last = thread.submit(copy_context().run, update)
+
+    def finish() -> None:
+        wait([last], timeout=ARTIFACT_EVERY_SECONDS)
+        show(100.0)
+        wait([last], timeout=ARTIFACT_EVERY_SECONDS)
+        thread.shutdown(wait=False, cancel_futures=True)
+
+    return show, finish
 
 
 def _every(seconds: float) -> Callable[[], bool]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import threading
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from metamapping.adjustment import START, Adjustment, Round
+from metamapping.addresses import remove_folder
+from metamapping.adjustment import START, Adjustment, Round, needed_rounds
 from metamapping.config_file import parse_config
 from metamapping.convergence import judge
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.manifest import write_manifest
 from metamapping.moves import AVERAGE, TRAINABLE_LAYERS
 from metamapping.reports import TrainingReport
 from metamapping.runs import Corpus, RunFolder
@@ -21,10 +26,11 @@ from metamapping.stages import (
     evaluate_stage,
     initialise_stage,
     open_run,
+    publish_stage,
     select_stage,
     train_stage,
 )
-from metamapping.store import Reference
+from metamapping.store import Reference, StoreError
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
 from tests.test_curves import points
 
@@ -71,12 +77,14 @@ def make_run(folder, **sections) -> RunFolder:
     )
     texts = [row["text"] for path in folder.glob("*.jsonl") for row in map(json.loads, path.open())]
     counts = write_tokenizer(config.encoder, texts, folder / "tokenizer")
+    write_manifest(folder / "tokenizer", {})
     tokenizer = load_tokenizer(folder / "tokenizer", max_length_tokens=16)
     tokens = []
     for source, shards in zip(sources, examples, strict=True):
         out = folder / source.name / "tokens"
         out.mkdir()
         write_tokens(shards, tokenizer, out)
+        write_manifest(out, {})
         tokens.append(reference(source.name, out, {}))
     return open_run(
         config, Corpus(tokens=tokens, tokenizer=reference("encoder", folder / "tokenizer", counts))
@@ -195,6 +203,64 @@ def test_the_training_curve_goes_on_where_a_round_went_back(run):
     train_stage(run, 2)
     losses = [step for step, tag, _ in points(run.tensorboard / "training") if tag == "training/loss"]
     assert losses == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_a_damaged_history_is_refused_and_once_removed_judged_again_to_the_letter(run):
+    for round in (1, 2):
+        train_stage(run, round)
+        adjust_stage(run, round)
+    file = run.path / "rounds.jsonl"
+    written = file.read_bytes()
+    file.write_bytes(written.replace(b'"PLATEAUED"', b'"IMPROVING"'))
+    with pytest.raises(StoreError, match=r"rounds\.jsonl is damaged"):
+        adjust_stage(run, 2)
+    file.unlink()
+    adjust_stage(run, 2)
+    assert file.read_bytes() == written
+
+
+def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
+    for round in (1, 2):
+        train_stage(run, round)
+        adjust_stage(run, round)
+    before = weights(run, 1)
+    remove_folder(run.checkpoint(1))
+    train_stage(run, 1)
+    for name, value in weights(run, 1).items():
+        np.testing.assert_array_equal(value, before[name], err_msg=name)
+
+
+def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_reports(tmp_path):
+    spec = {"min_rounds": 7, "max_rounds": 7}
+    run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training={"meta_steps": 1})
+    initialise_stage(run)
+    reports = []
+    for round in range(1, 8):
+        reports.append(train_stage(run, round))
+        adjust_stage(run, round)
+    kept = {int(path.parent.name[6:]) for path in run.checkpoints.glob("round-*/weights.safetensors")}
+    assert kept == needed_rounds(run.read_history()) > {0, 5, 6, 7}
+    assert len(kept) <= 6
+    assert [train_stage(run, round) for round in range(1, 8)] == reports
+    assert publish_stage(run).is_dir()
+
+
+def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path):
+    code = "import sys; from metamapping.locks import locked; from metamapping.runs import RunFolder\n"
+    code += "run = RunFolder(sys.argv[1], sys.argv[2])\n"
+    code += "with locked(run): print('held', flush=True); sys.stdin.read()"
+    command = [sys.executable, "-c", code, str(tmp_path / "home"), run.run_id]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"held\n"
+        done = []
+        waiting = threading.Thread(target=lambda: done.append(train_stage(run, 1)))
+        waiting.start()
+        waiting.join(1.0)
+        assert waiting.is_alive()
+        assert not run.checkpoint(1).exists()
+        other.kill()  # its lock ends with it
+        waiting.join(60)
+    assert done[0].meta_steps == 4
 
 
 def test_a_finished_round_is_not_trained_again(run):

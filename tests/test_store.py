@@ -1,5 +1,8 @@
 """The store: a stage is whole, or it is not there."""
 
+import os
+import time
+
 import pytest
 
 from metamapping.store import Stage, Store, StoreError, fingerprint
@@ -62,13 +65,58 @@ def test_the_first_of_two_writers_wins_and_the_second_does_no_harm(tmp_path):
     assert [path.name for path in (tmp_path / "data").iterdir()] == [folder.name]
 
 
-def test_a_damaged_manifest_is_named(tmp_path):
+def damage(path, how):
+    data = path.read_bytes()
+    if how == "truncated":
+        path.write_bytes(data[: len(data) // 2])
+    elif how == "flipped":
+        middle = len(data) // 2
+        path.write_bytes(data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :])
+    else:
+        path.unlink()
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "removed"])
+@pytest.mark.parametrize("name", ["part.txt", "manifest.json"])
+def test_a_damaged_stage_is_set_aside_and_made_again(tmp_path, caplog, name, how):
     store = Store(tmp_path)
-    with store.write(STAGE):
+    with store.write(STAGE) as draft:
+        (draft.folder / "part.txt").write_text("what it says")
+    folder = tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}"
+    damage(folder / name, how)
+    assert store.find(STAGE) is None
+    with store.write(STAGE) as draft:
+        (draft.folder / "part.txt").write_text("what it says")
+    assert store.find(STAGE) is not None
+    kept = list((tmp_path / "data").glob(".damaged-*"))
+    if (name, how) != ("manifest.json", "removed"):  # without a manifest it does not exist
+        assert len(kept) == 1
+        assert str(folder / name) in caplog.text
+        assert f"set aside as {kept[0]}" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["truncated", "flipped", "removed"])
+def test_a_stage_that_was_damaged_since_it_was_found_is_refused_when_it_is_opened(tmp_path, how):
+    store = Store(tmp_path)
+    with store.write(STAGE) as draft:
+        (draft.folder / "part.txt").write_text("what it says")
+    reference = store.find(STAGE)
+    damage(reference.folder / "part.txt", how)
+    with pytest.raises(StoreError, match=r"part\.txt is missing or not as it was written.*Preparing"):
+        _ = reference.folder
+
+
+def test_the_drafts_of_killed_processes_go_after_a_day(tmp_path):
+    data = tmp_path / "data"
+    for name, age in ((".draft-old", 30), (".draft-new", 1)):
+        (data / name).mkdir(parents=True)
+        (data / name / "half.txt").write_text("half")
+        then = time.time() - age * 3600
+        for path in (data / name / "half.txt", data / name):
+            os.utime(path, (then, then))
+    with Store(tmp_path).write(STAGE):
         pass
-    (tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}" / "manifest.json").write_text("{")
-    with pytest.raises(StoreError, match=r"manifest\.json is damaged"):
-        store.find(STAGE)
+    assert {path.name for path in data.iterdir() if path.name.startswith(".")} == {".draft-new"}
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,23 @@
 """The outer loop: it learns, resumes exactly, and stops on what is not finite."""
 
+import json
 import math
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from safetensors.numpy import load_file
 
 from metamapping.checkpoints import (
+    drop_weights,
+    latest_partial,
     load_checkpoint,
     load_weights,
     model_variables,
     read_state,
     remove_partials,
     save_checkpoint,
+    save_partial,
 )
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.sampler import sample_batch
@@ -83,9 +88,16 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
 def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(learner, tmp_path):
     learner.mapping.strength.assign([float("nan")] * 6)
     before = weights(learner)
-    report = train_round(learner, SPACES, plan(), folder=tmp_path)
+    report = train_round(learner, SPACES, plan(), folder=tmp_path / "partial")
     assert report.meta_steps == 1
     assert math.isnan(report.loss)
+    assert report.bad_batch == "round-1-not-finite"
+    kept = load_file(tmp_path / "round-1-not-finite" / "batch.safetensors")
+    told = json.loads((tmp_path / "round-1-not-finite" / "batch.json").read_text())
+    assert told["step"] == 1
+    assert told["batches"][0]["source"] in {space.source for space in SPACES}
+    batch = {name.removeprefix("0/"): tf.constant(value) for name, value in kept.items()}
+    assert math.isnan(float(query_loss(learner, batch)))
     for name, value in weights(learner).items():
         if "encoder/" in name and "norm" not in name:
             np.testing.assert_allclose(value, before[name], atol=1e-4)
@@ -175,7 +187,25 @@ def test_a_truncated_checkpoint_is_named(learner, tmp_path):
     save_checkpoint(tmp_path / "round-1", learner, {"step": 1})
     file = tmp_path / "round-1" / "weights.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
-    with pytest.raises(StoreError, match=r"weights\.safetensors cannot be read"):
+    with pytest.raises(StoreError, match=r"weights\.safetensors is missing or not .* trained again"):
+        load_checkpoint(tmp_path / "round-1", learner)
+
+
+def test_of_a_damaged_partial_checkpoint_the_one_before_is_taken(learner, tmp_path):
+    for step in (2, 4, 6):
+        save_partial(tmp_path, learner, {"step": step})
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["partial-000004", "partial-000006"]
+    file = tmp_path / "partial-000006" / "optimizer.safetensors"
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    assert latest_partial(tmp_path) == tmp_path / "partial-000004"
+    assert len(list(tmp_path.glob(".damaged-partial-000006-*"))) == 1
+
+
+def test_a_checkpoint_without_its_weights_keeps_its_state_and_says_where_they_went(learner, tmp_path):
+    save_checkpoint(tmp_path / "round-1", learner, {"step": 1})
+    drop_weights(tmp_path / "round-1")
+    assert read_state(tmp_path / "round-1") == {"step": 1}
+    with pytest.raises(StoreError, match=r"no weights any more: `training\.keep_checkpoints` dropped them"):
         load_checkpoint(tmp_path / "round-1", learner)
 
 

@@ -45,6 +45,7 @@ def write_config(folder: Path) -> Path:
     for source in config["sources"]:
         source["files"] = [str((TINY.parent / file).resolve()) for file in source["files"]]
     config["convergence"] = {"min_rounds": 2, "max_rounds": 2}
+    config["adjustment"] = {"moves": []}  # so that the second round goes on from the first
     config["training"] = {**config["training"], "meta_steps": 4, "solver": "plain-ridge"}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tiny.yaml"

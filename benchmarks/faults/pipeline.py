@@ -137,7 +137,12 @@ class Commands:
         log = _new_log(home)
         prefect_home = home.with_name(f"{home.name}-prefect")
         prefect_home.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PREFECT_HOME": str(prefect_home), "PYTHONUNBUFFERED": "1", **(env or {})}
+        environment = {
+            **os.environ,
+            "PREFECT_HOME": str(prefect_home),
+            "PYTHONUNBUFFERED": "1",
+            **(env or {}),
+        }
         environment.pop("PREFECT_API_URL", None)
         with log.open("wb") as out:
             process = subprocess.Popen(

@@ -1,8 +1,8 @@
 """The watcher: looks at a home all the time, and writes down every folder that is seen half.
 
 Whole is a visible folder whose manifest stands and whose files have the sizes and checksums that it says.
-Names with a dot in front are drafts, which nobody reads. Where a stage's manifest is replaced by another
-one after it was seen, the stage was done twice.
+Names with a dot in front are drafts, which nobody reads. Where what a stage wrote last is replaced by
+something else after it was seen, the stage was done twice.
 
     with Watcher(home) as watcher:
         ...
@@ -15,6 +15,7 @@ import threading
 import time
 from pathlib import Path
 
+from metamapping.checkpoints import STATE
 from metamapping.store import MANIFEST, StoreError, check_files
 
 PATTERNS = (
@@ -34,7 +35,7 @@ class Watcher:
         self.faults: list[str] = []
         self.num_looks = 0
         self._seconds_between = seconds_between
-        self._whole: dict[Path, tuple[int, int]] = {}
+        self._whole: dict[Path, bytes | tuple[int, int]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -86,8 +87,12 @@ class Watcher:
             self.faults.append(fault)
 
 
-def _identity(mark: Path) -> tuple[int, int] | None:
+def _identity(mark: Path) -> bytes | tuple[int, int] | None:
+    """Of what a stage wrote last; of a checkpoint, whose weights may go later, the state with its seconds."""
     try:
+        state = mark.with_name(STATE)
+        if mark.name == MANIFEST and state.is_file():
+            return state.read_bytes()
         status = mark.stat()
     except OSError:
         return None
