@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yaml
+KILLS ?= 30
 
 export PYTHONUNBUFFERED = 1
 export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch e2e audit requirements clean server worker deploy docs
+.PHONY: help setup demo test check format torch e2e faults audit requirements clean server worker deploy docs
 
 help:  ## what can be done here
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -58,6 +59,8 @@ format: $(VENV)/.dev  ## mend what ruff can mend
 AUDITED ?= run dev gpu torch
 audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions (asks PyPI's service)
 	$(BIN)/python -m deployments.audit $(AUDITED)
+faults: $(VENV)/.dev  ## what the pipeline survives, as a table; KILLS=300 for more
+	$(BIN)/python -m benchmarks.faults --kills $(KILLS)
 
 requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

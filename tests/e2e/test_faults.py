@@ -1,13 +1,14 @@
-"""Faults on the real pipeline: killed anywhere, disks full, clocks back, files damaged, started twice."""
+"""Faults on the real pipeline: killed anywhere, a disk that is full, a run that is started twice."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.faults.__main__ import DISTURBANCES
 from benchmarks.faults.bench import Bench, Missing
+from benchmarks.faults.disks import full_disk
 from benchmarks.faults.kills import kill_until_done
 from benchmarks.faults.pipeline import Commands, Forks
+from benchmarks.faults.races import two_starts
 
 pytestmark = pytest.mark.slow
 
@@ -49,7 +50,7 @@ def test_a_run_with_prefect_killed_at_random_ends_as_if_undisturbed(commands, se
     check_killed(commands, seed)
 
 
-@pytest.mark.parametrize("disturbance", DISTURBANCES, ids=lambda each: each.__name__)
+@pytest.mark.parametrize("disturbance", [full_disk, two_starts], ids=lambda each: each.__name__)
 def test_nothing_is_lost_when(forks, disturbance):
     try:
         tally = disturbance(forks)

@@ -1,0 +1,130 @@
+"""A long run of a small encoder in one process: memory, open files, disk and traces, round by round.
+
+    python -m benchmarks.long_run [--rounds 20] [--meta-steps 250] [--picture long-run.png]
+
+In: ``tests/e2e/tiny.yaml`` with more and longer rounds and a learning rate too small to diverge. Out: a
+table as Markdown, and a picture of memory over meta-steps. Flat is what does not grow after the first rounds,
+in which TensorFlow compiles each shape of batch that it meets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.without_prefect import install
+
+if TYPE_CHECKING:
+    from metamapping.devices import Replicas
+
+EVERY_STEPS = 25
+PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> None:
+    """Run it, print the table, and draw the picture where one is asked for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.long_run",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--meta-steps", type=int, default=250, help="of a round")
+    parser.add_argument("--picture", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as home:
+        memory, rows = measure(home, num_rounds=options.rounds, meta_steps=options.meta_steps)
+    from metamapping.reports import markdown_table
+
+    columns = [
+        "round",
+        "meta-steps",
+        "memory (MB)",
+        "open files",
+        "disk (MB)",
+        "checkpoints with weights",
+        "traces",
+    ]
+    print(markdown_table(columns, rows))
+    if options.picture:
+        draw(memory, options.picture)
+
+
+def measure(
+    home: str, *, num_rounds: int, meta_steps: int
+) -> tuple[list[tuple[int, float]], list[list[str]]]:
+    """Memory at meta-steps, and a row of the table for each round."""
+    install()
+    from flows.prepare_corpus import prepare_corpus
+    from metamapping import learners, stages, training
+    from metamapping.adjustment import Settings
+    from metamapping.config import RunConfig
+    from metamapping.config_file import read_config
+    from metamapping.runs import Corpus
+
+    config = read_config("tests/e2e/tiny.yaml").at_home(home)
+    changed = {
+        "training": {"meta_steps": meta_steps, "learning_rate": 1e-6, "checkpoint_every_steps": 25},
+        "convergence": {"min_rounds": num_rounds, "max_rounds": num_rounds},
+    }
+    config = RunConfig.model_validate({**config.model_dump(), **changed})
+    run = stages.open_run(config, Corpus.model_validate(prepare_corpus(config)))
+    stages.initialise_stage(run)
+    memory: list[tuple[int, float]] = []
+    rows = []
+    for round in range(1, num_rounds + 1):
+        before = (round - 1) * meta_steps
+
+        def on_step(step: int, _: float, before: int = before) -> None:
+            if step % EVERY_STEPS == 0:
+                memory.append((before + step, resident_megabytes()))
+
+        stages.train_stage(run, round, on_step=on_step)
+        stages.evaluate_stage(run, round)
+        stages.adjust_stage(run, round)
+        learner = learners.training_learner_of(run, Settings.of(config))
+        replicas = training.replicas_of(learner, config.training)
+        rows.append(
+            [
+                str(round),
+                str(round * meta_steps),
+                f"{resident_megabytes():.0f}",
+                str(len(list(Path("/proc/self/fd").iterdir()))),
+                f"{sum(path.stat().st_size for path in Path(home).rglob('*') if path.is_file()) / 1e6:.2f}",
+                str(len(list(run.checkpoints.glob("round-*/weights.safetensors")))),
+                str(num_traces(replicas)),
+            ]
+        )
+        print(*rows[-1], sep="  ", flush=True)
+    return memory, rows
+
+
+def num_traces(replicas: Replicas) -> int:
+    """How often the meta-step was compiled, for all shapes of batches together."""
+    (replica,) = replicas._replicas
+    return int(replica._update.experimental_get_tracing_count())
+
+
+def resident_megabytes() -> float:
+    """Memory of this process."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MEGABYTES
+
+
+def draw(memory: list[tuple[int, float]], path: Path) -> None:
+    """Memory over meta-steps, as PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
+    axes.plot(*zip(*memory, strict=True))
+    axes.set(xlabel="meta-steps", ylabel="memory (MB)", ylim=(0, None))
+    figure.savefig(path, dpi=90)
+
+
+if __name__ == "__main__":
+    main()
