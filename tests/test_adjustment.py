@@ -14,6 +14,8 @@ from metamapping.adjustment import (
     Settings,
     adjust,
     apply_adjustments,
+    averaged_rounds,
+    needed_rounds,
     settings_of,
     start_round,
 )
@@ -243,3 +245,16 @@ def test_no_adjustment_ever_goes_past_its_bound(rounds, spec):
         for weight in training.source_weights.values():
             assert min(1.0, spec.min_source_weight) <= weight <= spec.max_source_weight
         assert 0 <= start_round(history[:n]) <= n
+
+
+@given(accuracies=st.lists(st.floats(0.2, 0.95), min_size=2, max_size=12))
+@settings(max_examples=12, deadline=None)
+def test_no_checkpoint_is_given_up_that_a_later_round_or_publishing_reads(accuracies):
+    history: list[Round] = []
+    kept = {0}
+    for report in toy_history(accuracies, noise=0.05):
+        history = judged_and_adjusted(history, report, spec=SPEC)
+        kept = (kept | {report.round}) & needed_rounds(history)
+        read = {start_round(history), history[-1].verdict.best_round, *averaged_rounds(history)}
+        assert read <= kept
+        assert len(kept) <= 7

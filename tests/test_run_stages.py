@@ -230,6 +230,7 @@ def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
         np.testing.assert_array_equal(value, before[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_reports(tmp_path):
     spec = {"min_rounds": 7, "max_rounds": 7}
     run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training={"meta_steps": 1})
