@@ -240,7 +240,7 @@ def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_rep
         reports.append(train_stage(run, round))
         adjust_stage(run, round)
     kept = {int(path.parent.name[6:]) for path in run.checkpoints.glob("round-*/weights.safetensors")}
-    assert kept == needed_rounds(run.read_history()) > {0, 5, 6, 7}
+    assert kept == needed_rounds(run.read_history()) >= {0, 5, 6, 7}
     assert len(kept) <= 6
     assert [train_stage(run, round) for round in range(1, 8)] == reports
     assert publish_stage(run).is_dir()
@@ -260,7 +260,7 @@ def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path):
         assert waiting.is_alive()
         assert not run.checkpoint(1).exists()
         other.kill()  # its lock ends with it
-        waiting.join(60)
+        waiting.join(300)
     assert done[0].meta_steps == 4
 
 

@@ -19,6 +19,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
 from contextlib import suppress
@@ -29,6 +30,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / "tests/e2e/tiny.yaml"
 TIMEOUT_SECONDS = 300.0
+LOGS = Path(tempfile.gettempdir()) / f"metamapping-attempts-{os.getpid()}"
 
 
 @dataclass
@@ -103,7 +105,7 @@ class Forks:
         self._server.wait(60)
 
     def start(self, config: Path, home: Path, *, env: dict[str, str] | None = None) -> Attempt:
-        """A new attempt into ``home``; its log stands beside that folder."""
+        """A new attempt into ``home``; what it prints goes to a file in the temporary folder."""
         log = _new_log(home)
         assert self._server is not None
         assert self._server.stdin is not None
@@ -133,7 +135,7 @@ class Commands:
         pass
 
     def start(self, config: Path, home: Path, *, env: dict[str, str] | None = None) -> Attempt:
-        """A new attempt into ``home``; its log stands beside that folder."""
+        """A new attempt into ``home``; what it prints goes to a file in the temporary folder."""
         log = _new_log(home)
         prefect_home = home.with_name(f"{home.name}-prefect")
         prefect_home.mkdir(parents=True, exist_ok=True)
@@ -164,8 +166,10 @@ def finish(attempt: Attempt) -> str:
 
 
 def _new_log(home: Path) -> Path:
+    """Not beside the home, whose disk may be full."""
     home.parent.mkdir(parents=True, exist_ok=True)
-    return home.parent / f"{home.name}-{time.time_ns()}.log"
+    LOGS.mkdir(exist_ok=True)
+    return LOGS / f"{home.name}-{time.time_ns()}.log"
 
 
 def _serve() -> None:
