@@ -59,6 +59,7 @@ format: $(VENV)/.dev  ## mend what ruff can mend
 AUDITED ?= run dev gpu torch
 audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions (asks PyPI's service)
 	$(BIN)/python -m deployments.audit $(AUDITED)
+
 faults: $(VENV)/.dev  ## what the pipeline survives, as a table; KILLS=300 for more
 	$(BIN)/python -m benchmarks.faults --kills $(KILLS)
 
