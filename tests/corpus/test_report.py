@@ -9,6 +9,7 @@ from metamapping.corpus.report import Prepared, describe_corpus, markdown_table,
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.manifest import write_manifest
 from metamapping.store import Reference
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
@@ -38,6 +39,8 @@ def reported(tmp_path_factory):
         (out / "screened").mkdir()
         tokens = write_tokens(folder, tokenizer, out / "tokens")
         screened = write_screened(out / "tokens", read_leaks(home / "leaks", source.name), out / "screened")
+        for each in ("examples", "tokens", "screened"):
+            write_manifest(out / each, {})
         stages = (("examples", count), ("tokens", tokens), ("screened", screened))
         prepared.append(Prepared(source, *(reference(out, *stage) for stage in stages)))
     report = describe_corpus(prepared, home / "leaks")
