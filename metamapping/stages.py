@@ -136,7 +136,7 @@ def train_here(
     run: RunFolder, round: int, *, on_step: StepCallback | None = None, writes: bool = True
 ) -> TrainingReport:
     """``train_stage`` in this process; with ``writes`` false its part of what a chief writes."""
-    history = run.read_history()
+    history = run.read_history()[: round - 1]
     settings = settings_of(Settings.of(run.config), history)
     learner = training_learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
