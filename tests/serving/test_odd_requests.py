@@ -1,0 +1,75 @@
+"""Requests of odd texts, odd numbers and too much of everything."""
+
+import json
+
+import numpy as np
+import pytest
+
+from metamapping.serving.limits import Limits
+from tests.serving.server import ORDERS
+
+WIDE = Limits(tasks=3, examples=1_200, texts=100, characters=2_000_000)
+HEADERS = {"content-type": "application/json"}
+
+
+def test_a_thousand_labels_and_odd_texts_are_answered_with_probabilities(serve):
+    client = serve(limits=WIDE)
+    examples = [{"text": f"text {i}", "label": f"label {i}"} for i in range(1_000)]
+    assert client.put("/tasks/many", json={"examples": examples}).status_code == 201
+    texts = ["", "\0", "🙂", "أين طردي", "word " * 100_000]
+    answer = client.post("/tasks/many/predict", json={"texts": texts, "probabilities": True})
+    assert answer.status_code == 200
+    probabilities = np.array(answer.json()["probabilities"])
+    assert probabilities.shape == (5, 1_000)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
+
+
+def test_the_same_text_under_two_labels_is_a_task(serve):
+    client = serve()
+    same = [{"text": "the same", "label": label} for label in ("a", "b")]
+    assert client.put("/tasks/same", json={"examples": same}).status_code == 201
+    answer = client.post("/tasks/same/predict", json={"texts": ["the same"], "probabilities": True}).json()
+    assert np.isfinite(answer["probabilities"]).all()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"texts": ' + b"[" * 100_000,
+        b'{"texts": ["a"], "threshold": ' + b"9" * 10_000 + b"}",
+        b'{"texts": ["a"], "threshold": NaN}',
+        b'{"texts": ["a"], "threshold": 1e999}',
+        b"\xff\xfe",
+        b"",
+        b"null",
+    ],
+)
+def test_a_body_that_means_harm_is_refused_in_a_sentence(serve, body):
+    client = serve()
+    client.put("/tasks/orders", json=ORDERS)
+    answer = client.post("/tasks/orders/predict", content=body, headers=HEADERS)
+    assert 400 <= answer.status_code < 500
+    assert isinstance(answer.json()["detail"], str)
+    assert len(answer.json()["detail"]) < 500
+
+
+@pytest.mark.parametrize(
+    "name", ["..", "%2e%2e", "..%2fx", "%2fetc%2fpasswd", "a%00", ".hidden", "a/../../b"]
+)
+def test_no_name_leads_out_of_the_tasks_folder(serve, tmp_path, name):
+    client = serve()
+    before = sorted(tmp_path.rglob("*"))
+    assert client.put(f"/tasks/{name}", json=ORDERS).status_code in (404, 405, 422)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_task_folder_that_is_a_trap_is_damaged_and_the_others_are_served(serve, tmp_path):
+    serve().put("/tasks/orders", json=ORDERS)
+    trap = tmp_path / "tasks" / "trap"
+    trap.mkdir()
+    (trap / "manifest.json").write_text("[" * 100_000)
+    (trap / "task.json").write_text(json.dumps({"num_examples": 10**12}))
+    answer = serve().get("/tasks").json()
+    assert [task["name"] for task in answer["tasks"]] == ["orders"]
+    assert "nested too deeply" in answer["damaged"]["trap"]
