@@ -56,7 +56,7 @@ format: $(VENV)/.dev  ## mend what ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-AUDITED ?= run dev gpu torch
+AUDITED ?= run dev gpu cluster torch
 audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions (asks PyPI's service)
 	$(BIN)/python -m deployments.audit $(AUDITED)
 
