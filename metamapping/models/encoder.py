@@ -16,13 +16,12 @@ import keras
 import keras_hub
 import numpy as np
 import tensorflow as tf
-from safetensors import SafetensorError
 
 from metamapping.config import ConfigError, EncoderSpec, PrecisionName, ScratchEncoder
 from metamapping.doors import hugging_face
 from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.label_space import Ragged
-from metamapping.store import StoreError
+from metamapping.sentences import one_line
 
 Tensors = dict[str, tf.Tensor]
 
@@ -198,9 +197,9 @@ def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
         # Presets may say in which precision they were saved.
         dtype = {} if precision == "float32" else {"dtype": precision}
         return keras_hub.models.Backbone.from_preset(preset, **dtype)
-    except (ValueError, OSError, SafetensorError, StoreError) as error:
+    except Exception as error:  # whatever Keras raises for a folder that describes no encoder
         raise ConfigError(
-            f"encoder.preset {preset!r} cannot be read: {error}. Expected a local Hugging Face or "
+            f"encoder.preset {preset!r} cannot be read: {one_line(error)}. Expected a local Hugging Face or "
             "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
         ) from error
 
