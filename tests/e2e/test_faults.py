@@ -12,7 +12,7 @@ from benchmarks.faults.races import two_starts
 
 pytestmark = pytest.mark.slow
 
-NUM_FORKS, NUM_COMMANDS = 28, 2
+NUM_FORKS, NUM_COMMANDS = 29, 1
 
 
 @pytest.fixture(scope="module")
