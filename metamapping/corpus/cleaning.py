@@ -106,6 +106,7 @@ CLEANERS: dict[CleanerName, Cleaner] = {
     "unicode": Cleaner(r"[^\x00-\x7f]", _unicode),
     "control": Cleaner(r"[\x00-\x08\x0e-\x1b\x7f]|[^\x00-\x7f]", _control),
     "urls": Cleaner(r"(?i)https?://|www\.", _urls),
-    "users": Cleaner(r"@\w", _users),
+    # RE2's \w is of ASCII alone, Python's is not.
+    "users": Cleaner(r"@(?:\w|[^\x00-\x7f])", _users),
     "whitespace": Cleaner(r"^\s|\s$|\s\s|[\t\n\v\f\r\x1c-\x1f]|[^\x00-\x7f]", _whitespace),
 }

@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metamapping.config import CleaningSpec
@@ -66,6 +66,7 @@ def test_null_stays_null():
     assert clean_texts(pa.array([None, " a "], pa.string()), DEFAULT).to_pylist() == [None, "a"]
 
 
+@example("@¹ and @été")
 @given(DIRTY)
 def test_a_text_without_a_cleaners_pattern_would_not_be_changed_by_it(text):
     for cleaner in CLEANERS.values():
