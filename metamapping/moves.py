@@ -24,7 +24,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import ttest_ind
 
 from metamapping.config import AdjustmentSpec
 from metamapping.intervals import CONFIDENCE, ROUNDING, mean_with_interval
@@ -202,9 +201,7 @@ def _shots(evidence: Evidence) -> Iterator[Move]:
     if weakest is None:
         return
     old, few = int(evidence.number(MAX_SHOTS)), min(_few_shots(evidence.last.report))
-    wanted = max(old // 2, spec.min_shots) if weakest == few else min(old * 2, spec.max_shots)
-    # A number configured beyond a bound stays where it is.
-    new = min(old, wanted) if weakest == few else max(old, wanted)
+    new = _halved(old, spec.min_shots) if weakest == few else _doubled(old, spec.max_shots)
     if new != old:
         why = f"{evidence.why}: the validation is weakest at {weakest} shots"
         yield Move("shots", {MAX_SHOTS: new}, {MAX_SHOTS: why})
@@ -216,12 +213,20 @@ def _ways(evidence: Evidence) -> Iterator[Move]:
     if weakest is None:
         return
     old, is_few = int(evidence.number(MAX_WAYS)), weakest == min(_ways_of(evidence.last.report).values())
-    wanted = max(old // 2, spec.min_ways) if is_few else min(old * 2, spec.max_ways)
-    # A number configured beyond a bound stays where it is.
-    new = min(old, wanted) if is_few else max(old, wanted)
+    new = _halved(old, spec.min_ways) if is_few else _doubled(old, spec.max_ways)
     if new != old:
         why = f"{evidence.why}: the validation is weakest with {weakest} labels"
         yield Move("ways", {MAX_WAYS: new}, {MAX_WAYS: why})
+
+
+def _halved(old: int, least: int) -> int:
+    """Half, but no less than ``least``; what is configured below it stays where it is."""
+    return min(old, max(old // 2, least))
+
+
+def _doubled(old: int, most: int) -> int:
+    """Twice, but no more than ``most``; what is configured above it stays where it is."""
+    return max(old, min(old * 2, most))
 
 
 def _unfreeze(evidence: Evidence) -> Iterator[Move]:
@@ -297,6 +302,8 @@ def weakest_ways(report: RoundReport) -> int | None:
     many = [mean for source, mean in means.items() if ways.get(source) == most]
     if min(len(few), len(many)) < 2 or not np.isfinite([*few, *many]).all():
         return None
+    from scipy.stats import ttest_ind  # a second, which a round without this move need not wait for
+
     behind = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)
     if behind.high < -ROUNDING:
         return fewest

@@ -115,8 +115,8 @@ def _mixture(support: SupportSet, duals: _Duals, strengths: Strengths) -> tf.Ten
 def _has_another(support: SupportSet) -> tf.Tensor:
     """Whether an item's label has another item, from which its own can be predicted: bool ``(..., N)``.
 
-    Of a label's only example, what is left when it is left out speaks against the label: the name alone
-    could be right, and would be taken for the better guide.
+    When a label's only example is left out, the examples that remain can but speak against it: its name
+    would be taken for the better guide, whatever it says.
     """
     members = tf.one_hot(support.targets, support.label_mask.shape[-1], dtype=support.mask.dtype)
     members *= tf.cast(support.mask > 0, members.dtype)[..., None]
