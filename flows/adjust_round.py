@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
+from flows.sign_of_life import look_after
 from flows.stage_runs import resume_parents
 from tasks.adjust import judge_and_adjust
 
@@ -16,6 +17,7 @@ from tasks.adjust import judge_and_adjust
     flow_run_name="adjust {run_id} round {round}",
     persist_result=True,
     result_serializer="json",
+    on_running=[look_after],
     on_completion=[resume_parents],
 )
 def adjust_round(

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow
 
+from flows.sign_of_life import look_after
 from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig
 from metamapping.config_file import read_config
@@ -30,6 +31,7 @@ from tasks.tokenize_source import tokenize_source
     flow_run_name="prepare {config.name}",
     persist_result=True,
     result_serializer="json",
+    on_running=[look_after],
     on_completion=[resume_parents],
 )
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:

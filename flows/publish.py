@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.sign_of_life import look_after
 from flows.stage_runs import resume_parents
 from tasks.publish import publish_best
 
@@ -13,6 +14,7 @@ from tasks.publish import publish_best
     flow_run_name="publish {run_id}",
     persist_result=True,
     result_serializer="json",
+    on_running=[look_after],
     on_completion=[resume_parents],
 )
 def publish(run_id: str, home: str = ".metamapping") -> str:

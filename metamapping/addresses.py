@@ -20,6 +20,7 @@ For a path outside of the cache all of these do what a local folder asks for, at
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 import os
@@ -279,8 +280,12 @@ def remove_old_drafts(folder: Path) -> None:
 
 
 def _cache() -> Path:
-    root = os.environ.get("METAMAPPING_CACHE") or "~/.cache/metamapping"
-    return Path(root).expanduser().resolve() / "addresses"
+    return _resolved(os.environ.get("METAMAPPING_CACHE") or "~/.cache/metamapping") / "addresses"
+
+
+@functools.lru_cache
+def _resolved(root: str) -> Path:  # asked for several times a file
+    return Path(root).expanduser().resolve()
 
 
 def _address(path: Path) -> str | None:

@@ -163,6 +163,11 @@ class Source(_Part):
             raise ValueError(f"source {self.name!r}: `ner` takes neither text pairs nor label_roles")
         return self
 
+    @property
+    def roles(self) -> set[Role]:
+        """The roles that it serves, wholly or with some of its labels."""
+        return set(self.label_roles) if self.label_roles else {self.role}  # type: ignore[arg-type]
+
 
 CleanerName = Literal["encoding", "html", "unicode", "control", "urls", "users", "whitespace"]
 
@@ -499,7 +504,7 @@ class RunConfig(_Part):
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
         _check_roles_are_disjoint(self.sources)
-        present = {role for source in self.sources for role in _roles(source)}
+        present = {role for source in self.sources for role in source.roles}
         for role in ROLES:
             if role not in present:
                 raise ValueError(f"no source has the role {role!r}: give at least one source that role")
@@ -547,7 +552,7 @@ class RunConfig(_Part):
 
     def sources_with(self, role: Role) -> list[Source]:
         """The sources that serve ``role``, wholly or with some of their labels."""
-        return [source for source in self.sources if role in _roles(source)]
+        return [source for source in self.sources if role in source.roles]
 
 
 def readable_label(label: str, label_names: dict[str, str]) -> str:
@@ -562,10 +567,6 @@ def readable_label(label: str, label_names: dict[str, str]) -> str:
     return " ".join(words.lower().split()) or label
 
 
-def _roles(source: Source) -> set[Role]:
-    return set(source.label_roles) if source.label_roles else {source.role}  # type: ignore[arg-type]
-
-
 def _check_roles_are_disjoint(sources: list[Source]) -> None:
     names: set[str] = set()
     origins: dict[str, Source] = {}
@@ -578,9 +579,9 @@ def _check_roles_are_disjoint(sources: list[Source]) -> None:
             keys = [f"{source.hub.path}/{source.hub.config}/{source.hub.split}"]
         for key in keys:
             other = origins.setdefault(key, source)
-            if other is not source and _roles(other) != _roles(source):
+            if other is not source and other.roles != source.roles:
                 raise ValueError(
-                    f"{key} is used by {other.name!r} as {'/'.join(sorted(_roles(other)))} and by "
-                    f"{source.name!r} as {'/'.join(sorted(_roles(source)))}: two roles must not share "
+                    f"{key} is used by {other.name!r} as {'/'.join(sorted(other.roles))} and by "
+                    f"{source.name!r} as {'/'.join(sorted(source.roles))}: two roles must not share "
                     "a source; use different files, or one source with `label_roles`"
                 )

@@ -160,7 +160,10 @@ class _Replica:
             return steps.apply(learner, [each / count for each in sums], tf.reduce_mean(losses))
 
         compiled = functools.partial(
-            tf.function, jit_compile=steps.jit_compile, reduce_retracing=not steps.jit_compile
+            tf.function,
+            jit_compile=steps.jit_compile,
+            reduce_retracing=not steps.jit_compile,
+            autograph=False,  # there is no Python loop over tensors to translate, and translating takes long
         )
         self._update = compiled(functools.partial(steps.update, learner))
         self._differentiate = compiled(functools.partial(steps.differentiate, learner))

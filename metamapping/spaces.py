@@ -29,11 +29,10 @@ def check_run(config: RunConfig) -> None:
         counts = count_labels(source)
         if counts is None:
             continue
-        for role in ROLES:
-            if source in config.sources_with(role):
-                labels = source.label_roles[role] if source.label_roles else counts
-                of_role = {label: counts[label] for label in labels if label in counts}
-                _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+        for role in source.roles:
+            labels = source.label_roles[role] if source.label_roles else counts
+            of_role = {label: counts[label] for label in labels if label in counts}
+            _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
 
 
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:

@@ -18,13 +18,14 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
-from prefect.states import AwaitingRetry, Cancelled, Completed, Crashed, Failed, Running
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Running
 from prefect.utilities.callables import parameter_schema
 
 from deployments.deploy import NIGHTLY, notification_block
 from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
+from flows.sign_of_life import TAKEN_FOR_DEAD, is_left_to_end, is_taken_for_dead
 from flows.stage_runs import is_resumable, parents_of, stage_outcome
 
 ROOT = Path(__file__).parents[1]
@@ -98,6 +99,7 @@ def test_a_run_counts_as_dead_after_three_missed_heartbeats() -> None:
     beat = int(read_env_file(ROOT / "deployments/worker.env")["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
     (zombies, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
     assert zombies["trigger"]["within"] >= 3 * beat
+    assert zombies["actions"][0]["message"].startswith(TAKEN_FOR_DEAD)  # which a living run takes back
 
 
 def test_nothing_is_reported_to_anyone() -> None:
@@ -159,6 +161,33 @@ def test_a_stage_started_by_hand_resumes_the_parent_of_its_run_once() -> None:
     assert parents_of(ToyClient(), stage_run(parameters={"run_id": "tiny-1"})) == [ToyClient.parent]
     assert parents_of(ToyClient(), stage_run(parameters={"run_id": "another-1"})) == []
     assert parents_of(ToyClient(), stage_run(parameters={})) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_mended"),
+    [
+        (Crashed(message=f"{TAKEN_FOR_DEAD} for 90 seconds."), True),
+        (Crashed(message="Flow run infrastructure exited with non-zero status code -9."), False),
+        (Cancelled(message=TAKEN_FOR_DEAD), False),
+        (None, False),
+    ],
+)
+def test_only_a_run_that_was_taken_for_dead_says_that_it_lives(state: Any, is_mended: bool) -> None:
+    assert is_taken_for_dead(state) is is_mended
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "ends"),
+    [
+        (Cancelling(), LONG_AGO, True),
+        (Cancelling(), JUST_NOW, False),  # its worker ends it
+        (Cancelled(), LONG_AGO, False),
+        (Running(), LONG_AGO, False),
+        (None, LONG_AGO, False),
+    ],
+)
+def test_a_cancelled_run_that_nobody_ends_ends_itself(state: Any, age: timedelta, ends: bool) -> None:
+    assert is_left_to_end(state, age) is ends
 
 
 def test_docker_compose_takes_the_file() -> None:

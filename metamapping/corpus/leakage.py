@@ -108,7 +108,7 @@ def _index(
     text_keys, origin, signatures, signed = [], [], [], []
     num_texts = 0
     for number, (source, path) in enumerate(zip(sources, examples, strict=True)):
-        if role not in _roles(source):
+        if role not in source.roles:
             continue
         for batch in _keys(path):
             mine = batch.filter(pa.array(_roles_of(batch, source) == ROLES.index(role)))
@@ -138,7 +138,7 @@ def _leaks_of(
     source: Source, path: str | Path, held_out: dict[str, _HeldOut], spec: DuplicateSpec
 ) -> Iterator[pa.Table]:
     """The leaks of one source, batch by batch, as rows of ``LEAKS``."""
-    if not _roles(source) & {"train", "validation"}:
+    if not source.roles & {"train", "validation"}:
         return
     for batch in _keys(path):
         roles = _roles_of(batch, source)
@@ -194,10 +194,6 @@ def _find_near(signatures: np.ndarray, texts: _HeldOut, threshold: float) -> np.
 def _keys(path: str | Path) -> Iterator[pa.RecordBatch]:
     with pq.ParquetFile(Path(path) / "keys.parquet") as file:
         yield from file.iter_batches(batch_size=_ROWS_PER_BATCH)
-
-
-def _roles(source: Source) -> set[Role]:
-    return set(source.label_roles) if source.label_roles else {source.role}  # type: ignore[arg-type]
 
 
 def _roles_of(batch: pa.RecordBatch, source: Source) -> np.ndarray:

@@ -183,10 +183,14 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     assert counts.pop("train round 1") > 1  # killed, cancelled, and gone on from where it was
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
     assert counts == dict.fromkeys(["prepare", *rounds, "publish"], 1)
-    for artifact in ("rounds", "learning-curve", "corpus-report"):
-        page.goto(f"{server.url}/artifacts/key/{artifact}")
+    for key in ("rounds", "learning-curve", "corpus-report"):
+        shown = server.post(
+            "/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}
+        )
+        page.goto(f"{server.url}/artifacts/artifact/{shown[0]['id']}")
+        page.get_by_text(key, exact=True).first.wait_for()
         page.wait_for_timeout(5_000)
-        page.screenshot(path=pictures / f"{artifact}.png")
+        page.screenshot(path=pictures / f"{key}.png")
 
 
 def open_form(server: PrefectServer, page: Any) -> None:
