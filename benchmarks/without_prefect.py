@@ -24,6 +24,7 @@ MODULES = (
     "prefect.context",
     "prefect.deployments",
     "prefect.exceptions",
+    "prefect.futures",
     "prefect.logging",
     "prefect.logging.loggers",
     "prefect.settings",

@@ -7,23 +7,26 @@ import sys
 from typing import Any
 
 from prefect import flow
+from prefect.futures import PrefectFuture
 
 from flows.sign_of_life import look_after
 from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig
 from metamapping.config_file import read_config
 from metamapping.corpus.examples import Rules
+from metamapping.corpus.parcels import pack
 from metamapping.corpus.report import Prepared
 from metamapping.corpus.tokens import TokenLimits
+from metamapping.store import Reference
 from tasks.check_sources import check_sources
-from tasks.clean_source import clean_source
+from tasks.clean_sources import clean_sources
 from tasks.engine import run_on_engine
 from tasks.find_leaks import find_leaks
 from tasks.make_tokenizer import make_tokenizer
-from tasks.read_source import read_source
+from tasks.read_sources import read_sources
 from tasks.report_corpus import report_corpus
-from tasks.screen_source import screen_source
-from tasks.tokenize_source import tokenize_source
+from tasks.screen_sources import screen_sources
+from tasks.tokenize_sources import tokenize_sources
 
 
 @flow(
@@ -49,30 +52,36 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
-    records = [read_source.submit(home, source) for source in config.sources]
+    parcels = pack(config.sources, config.engine.runner)
+    read = [read_sources.submit(home, parcel) for parcel in parcels]
     cleaned = [
-        clean_source.submit(home, source, rules, read)
-        for source, read in zip(config.sources, records, strict=True)
+        clean_sources.submit(home, parcel, rules, records)
+        for parcel, records in zip(parcels, read, strict=True)
     ]
-    examples = [each.result() for each in cleaned]
+    examples = _all(cleaned)
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
     tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
-        tokenize_source.submit(home, source, config.encoder, limits, each, tokenizer)
-        for source, each in zip(config.sources, examples, strict=True)
+        tokenize_sources.submit(home, parcel, config.encoder, limits, each, tokenizer)
+        for parcel, each in zip(parcels, cleaned, strict=True)
     ]
     screened = [
-        screen_source.submit(home, source, tokens, leaks)
-        for source, tokens in zip(config.sources, tokenized, strict=True)
+        screen_sources.submit(home, parcel, tokens, leaks)
+        for parcel, tokens in zip(parcels, tokenized, strict=True)
     ]
-    finished = [each.result() for each in screened]
-    stages = zip(config.sources, examples, [each.result() for each in tokenized], finished, strict=True)
+    finished = _all(screened)
+    stages = zip(config.sources, examples, _all(tokenized), finished, strict=True)
     report = report_corpus(home, [Prepared(*each) for each in stages], leaks)
     return {
         "tokens": [each.model_dump(mode="json") for each in finished],
         "tokenizer": tokenizer.model_dump(mode="json"),
         "report": report.model_dump(mode="json"),
     }
+
+
+def _all(parcels: list[PrefectFuture[list[Reference]]]) -> list[Reference]:
+    """What tasks have made of each source, in the sources' order."""
+    return [reference for parcel in parcels for reference in parcel.result()]
 
 
 if __name__ == "__main__":

@@ -439,10 +439,13 @@ class SelectionSpec(_Part):
         return self
 
 
+RunnerName = Literal["threads", "processes", "dask", "ray"]
+
+
 class EngineSpec(_Part):
     """Where the corpus is prepared. It decides nothing about what comes out."""
 
-    runner: Literal["threads", "processes", "dask", "ray"] = Field(
+    runner: RunnerName = Field(
         "threads",
         description="Threads or processes of this machine, or a cluster of Dask or Ray (extras `dask` "
         "and `ray`).",

@@ -1,18 +1,23 @@
-"""Read a source into records."""
+"""Read sources into records."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config import Source
+from metamapping.corpus.parcels import Parcel
 from metamapping.corpus.sources import records_stage, write_records
 from metamapping.store import Reference, Store
 from tasks.row_progress import show_rows
 
 
-@task(task_run_name="read {source.name}", cache_policy=NO_CACHE, persist_result=False)
-def read_source(home: str, source: Source) -> Reference:
-    """The source's records: as they are, in one format."""
-    store, stage = Store(home), records_stage(source)
+@task(task_run_name="read {parcel.name}", cache_policy=NO_CACHE, persist_result=False)
+def read_sources(home: str, parcel: Parcel) -> list[Reference]:
+    """Each source's records: as they are, in one format."""
+    return [_read(Store(home), source) for source in parcel.sources]
+
+
+def _read(store: Store, source: Source) -> Reference:
+    stage = records_stage(source)
     if (done := store.find(stage)) is not None:
         return done
     with store.write(stage) as draft, show_rows(f"read {source.name}") as on_progress:
