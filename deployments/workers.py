@@ -21,6 +21,8 @@ from deployments.work_pools import TYPES
 def main(pools: list[str], pool_type: str) -> None:
     """Serve the pools until Ctrl-C or SIGTERM."""
     env = {**read_env_file(Path(__file__).parent / "worker.env"), **os.environ}
+    # The pools' command is `python`: this one.
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     end_at_sigterm()
     workers = {pool: start(worker_command(pool, pool_type), env) for pool in pools}
     try:

@@ -74,6 +74,12 @@ def test_every_variable_of_a_template_is_used_and_explained(name: str, pool_type
         assert about["title"]
 
 
+def test_a_worker_starts_prefect_once_for_a_run() -> None:
+    started = job("cpu", "process")
+    assert started.command == "python -m prefect.engine"
+    assert started._command_configured  # else the worker prepares the folder in a process of its own
+
+
 def container(name: str, **job_variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The pod and its only container, every key of which Kubernetes' own client knows."""
     manifest = job(name, "kubernetes", **job_variables).job_manifest
