@@ -4,8 +4,9 @@
 
 In: nothing; the rows are made up. Out: a table with a line for each engine: how long it takes until the
 first task of every worker has come back, what each further task costs (an empty one, as our tasks are
-declared), and from how many rows on a source's four tasks cost less than 2 % of its own work; and how that
-work is parted among reading, cleaning and tokenizing, of which each is one task of a source.
+declared), and from how much data on the four tasks of a parcel of sources cost less than 2 % of its own work
+(``metamapping.corpus.parcels`` packs them so); and how that work is parted among reading, cleaning and
+tokenizing.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from metamapping.corpus.tokens import load_tokenizer, write_tokens
 from tasks.engine import run_on_engine
 
 RUNNERS = ("threads", "processes", "dask", "ray")
-TASKS_OF_A_SOURCE = 4  # read, clean, tokenize, screen
+TASKS_OF_A_PARCEL = 4  # read, clean, tokenize, screen
 SHARE = 0.02
 
 
@@ -58,8 +59,8 @@ def measure(runner: str, num_workers: int, num_tasks: int) -> tuple[float, float
     return run_on_engine(EngineSpec(runner=runner, num_workers=num_workers), work)
 
 
-def seconds_of_work(num_rows: int) -> dict[str, float]:
-    """Seconds of each task of one source on one worker."""
+def seconds_of_work(num_rows: int) -> tuple[dict[str, float], int]:
+    """Seconds of each task of one source on one worker, and the bytes of its file."""
     with tempfile.TemporaryDirectory() as name:
         folder, rng = Path(name), random.Random(0)
         words = [f"word{number}" for number in range(3_000)]
@@ -83,8 +84,9 @@ def seconds_of_work(num_rows: int) -> dict[str, float]:
         tokenizer = load_tokenizer(folder / "tokenizer", max_length_tokens=64)
         write_tokens(folder / "examples", tokenizer, folder / "tokens")
         clocks.append(time.perf_counter())
+        size = (folder / "rows.jsonl").stat().st_size
     steps = zip(("read", "clean", "tokenize"), clocks, clocks[1:], strict=False)
-    return {name: end - start for name, start, end in steps}
+    return {name: end - start for name, start, end in steps}, size
 
 
 def main() -> None:
@@ -95,17 +97,19 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=40)
     parser.add_argument("--rows", type=int, default=20_000)
     options = parser.parse_args()
-    work = seconds_of_work(options.rows)
+    work, size = seconds_of_work(options.rows)
     total = sum(work.values())
     parts = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in work.items())
     print(f"{options.rows / total:,.0f} rows a second on one worker: {parts}\n", flush=True)
-    print("| engine | start | a task | rows a source for less than 2 % |")
-    print("|---|---|---|---|")
+    print("| engine | start | a task | rows a parcel for less than 2 % | MB |")
+    print("|---|---|---|---|---|")
     with prefect_test_harness(server_startup_timeout=300):
         for runner in options.runners:
             start, seconds = measure(runner, options.workers, options.tasks)
-            rows = TASKS_OF_A_SOURCE * seconds / SHARE * options.rows / total
-            print(f"| {runner} | {start:.1f} s | {1000 * seconds:.0f} ms | {rows:,.0f} |", flush=True)
+            rows = TASKS_OF_A_PARCEL * seconds / SHARE * options.rows / total
+            megabytes = rows * size / options.rows / 1e6
+            cost = f"{1000 * seconds:.0f} ms | {rows:,.0f} | {megabytes:.0f}"
+            print(f"| {runner} | {start:.1f} s | {cost} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ from metamapping.config import RunnerName, Source
 WORTH_TASKS: dict[RunnerName, int] = {
     "threads": 4_000_000,
     "processes": 40_000_000,
-    "dask": 40_000_000,
-    "ray": 40_000_000,
+    "dask": 60_000_000,
+    "ray": 90_000_000,
 }
 # So few sources have tasks of their own, whatever their size: people see each of them come and go.
 SHOWN_ALONE = 16
