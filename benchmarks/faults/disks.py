@@ -61,6 +61,11 @@ def clock_set_back(bench: Bench) -> Tally:
     library = next(iter(sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))), None)
     if library is None:
         raise Missing("libfaketime")
+    clock = {"LD_PRELOAD": str(library), "FAKETIME": "-2d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    ask = [sys.executable, "-c", "import time; print(time.time())"]
+    told = subprocess.run(ask, env={**os.environ, **clock}, check=True, capture_output=True, text=True).stdout
+    if float(told) > time.time() - 86_400:
+        raise Missing(f"a libfaketime that sets the clock back ({library})")
     tally, home = Tally("the clock is set back by two days"), bench.folder / "clock"
     with Watcher(home) as watcher:
         attempt = bench.pipeline.start(bench.config, home)
@@ -68,12 +73,9 @@ def clock_set_back(bench: Bench) -> Tally:
             time.sleep(0.01)
         attempt.kill()
         attempt.wait()
-        clock = {"LD_PRELOAD": str(library), "FAKETIME": "-2d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
         with Forks(env=clock) as back:
             finish(back.start(bench.config, home))
-    is_back = any(path.stat().st_mtime < time.time() - 86_400 for path in home.glob("runs/*/rounds.jsonl"))
-    lost = [*differences(home, bench.undisturbed), *watcher.faults]
-    tally.count(lost if is_back else [*lost, "the clock was not set back"])
+    tally.count([*differences(home, bench.undisturbed), *watcher.faults])
     return tally
 
 
