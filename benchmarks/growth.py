@@ -241,16 +241,17 @@ def _draw(what: str, table: list[tuple[int, Costs, float]], path: Path) -> None:
     from matplotlib.figure import Figure
 
     sizes = [size for size, _, _ in table]
-    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     units = ROWS_A_WORKER if what == "workers" else 1
     for name in table[0][1]:
         each = [1000 * costs[name] / (size * units) for size, costs, _ in table]
         left.plot(sizes, each, marker="o", label=name)
     left.set(xscale="log", yscale="log", xlabel=what, ylabel=f"ms a {'row' if units > 1 else what[:-1]}")
-    left.legend(fontsize=6, frameon=False)
-    right.plot(sizes, [peak for _, _, peak in table], marker="o")
-    right.set(xscale="log", xlabel=what, ylabel="peak memory, MB", ylim=(0, None))
+    peaks = [peak for _, _, peak in table]
+    right.plot(sizes, peaks, marker="o")
+    right.set(xscale="log", xlabel=what, ylabel="peak memory, MB", ylim=(0, 1.1 * max(peaks)))
+    figure.legend(*left.get_legend_handles_labels(), loc="outside right center", fontsize=7, frameon=False)
     figure.savefig(path, dpi=110)
 
 
