@@ -30,6 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.corpus import RUN, watch_memory, write_rows
+from metamapping.manifest import check_files, write_manifest
 
 ROWS_A_WORKER, ROWS_A_SOURCE = 100_000, 40
 Costs = dict[str, float]  # seconds by what took them
@@ -81,6 +82,13 @@ def _rows(size: int, folder: Path) -> Costs:
     clock = _Clock(costs)
     RUN["metamapping"](folder / "0", _tokenizer())
     clock.lap("prepare")
+    stages = list((folder / "0" / "metamapping").iterdir())
+    for stage in stages:
+        write_manifest(stage, {})
+    clock.lap("write checksums")
+    for stage in stages:
+        check_files(stage, [])
+    clock.lap("hold files against them")
     return costs
 
 
