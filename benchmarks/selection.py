@@ -22,7 +22,10 @@ TRAIN = (
     *("reviews-baby", "reviews-software", "reviews-magazines", "snips", "banking77", "taxinli"),
     *("tweets-offensive", "tweets-irony", "tweets-stance-abortion", "tweets-stance-feminist"),
 )
-HELD_OUT = ("reviews-outdoor-living", "tweets-emotion", "reviews-books", "trec6", "tweets-hate")
+HELD_OUT = (
+    *("reviews-outdoor-living", "reviews-jewelry-watches", "rte"),
+    *("tweets-emotion", "reviews-books", "trec6", "tweets-hate"),
+)
 TARGETS = ("reviews-outdoor-living", "tweets-emotion")
 NUM_SOURCES = 4
 

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from metamapping.config import AdjustmentSpec, EpisodeSpec, RunConfig, TrainingSpec
 from metamapping.convergence import Verdict
-from metamapping.intervals import ROUNDING
+from metamapping.intervals import Estimate
 from metamapping.moves import (
     AVERAGE,
     MAX_SHOTS,
@@ -206,10 +206,11 @@ def _choose(moves: Sequence[Move], rounds: Sequence[Round]) -> Move:
 
 
 def _is_probable_gain(verdict: Verdict, report: RoundReport) -> bool:
-    """The mean lies more than half of its interval's lower arm above zero: five to one it is a gain."""
-    if verdict.leading_round != report.round or verdict.gain is None or verdict.gain_low is None:
+    """Whether the round leads, and is probably better than the round to beat."""
+    if verdict.leading_round != report.round or verdict.gain is None:
         return False
-    return verdict.gain + verdict.gain_low > ROUNDING
+    gain = Estimate.model_validate({"mean": verdict.gain, "low": verdict.gain_low, "high": verdict.gain_high})
+    return gain.is_probable_gain
 
 
 def _changes(old: dict[str, Value], new: dict[str, Value], move: Move) -> list[Adjustment]:

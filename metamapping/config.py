@@ -343,7 +343,9 @@ class ConvergenceSpec(_Part):
 
     max_rounds: int = Field(5, ge=1)
     min_rounds: int = Field(1, ge=1, description="No convergence before this.")
-    patience: int = Field(3, ge=1, description="Trained rounds without a gain before it has converged.")
+    patience: int = Field(
+        3, ge=1, description="Trained rounds that neither gain nor rise before it has converged."
+    )
     target_accuracy: float | None = Field(
         None, ge=0, le=1, description="Stop when the mean over validation sources reaches it."
     )

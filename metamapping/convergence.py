@@ -56,7 +56,7 @@ def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
     """The verdict on the last round. ``history``: all rounds from 1 on, in order.
 
     In this order: CONVERGED when all targets are reached, or after ``patience`` rounds without a
-    gain that did not diverge either (neither before ``min_rounds``); EXHAUSTED when ``max_rounds``
+    gain that neither rose nor diverged (not before ``min_rounds``); EXHAUSTED when ``max_rounds``
     are done or no further round fits into ``max_seconds``; then DIVERGED, IMPROVING or PLATEAUED.
     One of the first two comes at ``max_rounds`` at the latest, so a run always ends. Raises
     ``ValueError`` on a history with a gap or with rounds of different episodes.
@@ -89,7 +89,7 @@ class Progress:
     to_beat: RoundReport  # the last clear gain
     leading: RoundReport  # the highest accuracy from then on
     num_rounds: int = 0
-    without_gain: int = 0  # trained rounds since the last clear gain that did not diverge
+    without_gain: int = 0  # trained rounds since the last clear gain that neither rose nor diverged
     highest_loss: float = math.nan  # of any source, in the rounds that did not diverge
     seconds: float = 0.0
     last_seconds: float = 0.0
@@ -124,9 +124,12 @@ def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> t
     progress = replace(progress, highest_loss=_highest_loss(progress, report))
     if finding.gain is not None and finding.gain.is_gain:
         return replace(progress, to_beat=report, leading=report, without_gain=0), finding
-    if paired_difference(report, progress.leading).mean > 0:
+    leads = paired_difference(report, progress.leading).mean > 0
+    if leads:
         progress = replace(progress, leading=report)
-    return replace(progress, without_gain=progress.without_gain + is_trained), finding
+    # What still rises has not converged, clear or not yet.
+    rises = leads and finding.gain is not None and finding.gain.is_probable_gain
+    return replace(progress, without_gain=progress.without_gain + (is_trained and not rises)), finding
 
 
 def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Finding:
@@ -187,7 +190,7 @@ def _state(progress: Progress, finding: Finding, spec: ConvergenceSpec) -> tuple
             return "CONVERGED", f"{found[1]} {reached}"
         if progress.without_gain >= spec.patience and not finding.trouble:
             rounds = "1 round" if spec.patience == 1 else f"{progress.without_gain} rounds"
-            return "CONVERGED", f"{found[1]} That makes {rounds} without a clear gain."
+            return "CONVERGED", f"{found[1]} That makes {rounds} without a clear gain or a rise."
     if progress.num_rounds >= spec.max_rounds:
         return "EXHAUSTED", f"{found[1]} All {spec.max_rounds} rounds are used."
     if spec.max_seconds is not None:

@@ -47,6 +47,11 @@ class Estimate(BaseModel):
         return self.low > ROUNDING
 
     @property
+    def is_probable_gain(self) -> bool:
+        """More than half of the lower arm above zero: five to one it is a gain."""
+        return self.mean + self.low > ROUNDING
+
+    @property
     def is_loss(self) -> bool:
         """Below zero beyond its noise."""
         return self.high < -ROUNDING

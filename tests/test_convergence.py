@@ -59,8 +59,17 @@ def test_patience_rounds_without_a_gain_have_converged():
     assert judge(history[:2], SPEC).state == "PLATEAUED"
     verdict = judge(history, SPEC)
     assert (verdict.state, verdict.best_round) == ("CONVERGED", 1)
-    assert "2 rounds without a clear gain" in verdict.sentence
+    assert "2 rounds without a clear gain or a rise" in verdict.sentence
     assert verdict.is_final
+
+
+def test_what_still_rises_has_not_converged():
+    spec = ConvergenceSpec(max_rounds=10, patience=2)
+    verdicts = judged(toy_history([0.6, 0.612, 0.62, 0.61, 0.61], noise=0.05), spec)
+    # Rounds 2 and 3 are probable gains, none is clear: only rounds 4 and 5 use up the patience.
+    assert [v.leading_round for v in verdicts] == [1, 2, 3, 3, 3]
+    assert [v.state for v in verdicts] == ["IMPROVING", "PLATEAUED", "PLATEAUED", "PLATEAUED", "CONVERGED"]
+    assert "2 rounds without a clear gain or a rise" in verdicts[-1].sentence
 
 
 def test_a_gain_in_between_starts_the_patience_anew():
