@@ -25,7 +25,7 @@ from prefect.states import AwaitingRetry
 from prefect.types._datetime import now
 from pydantic import BaseModel
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 0.5
 # A worker may report a crash a second time, seconds after the run was set going again.
 CRASH_SETTLES_AFTER = timedelta(seconds=20)
 

@@ -4,7 +4,7 @@
 ``low``, ``high`` and ``untrained`` (accuracy on the validation sources by round, with its interval
 and by task type), which TensorBoard lays over each other: ``tensorboard --logdir <run>/tensorboard``.
 Every round has an event file of its own, which a stage that is repeated writes again; so nothing is
-there twice. No TensorFlow is needed.
+there twice. No TensorFlow is needed; TensorBoard's writer is imported with the first file.
 
     with TrainingCurve(folder, round=2, first_step=100) as curve:
         curve.add(loss=0.7, learning_rate=3e-5)
@@ -18,13 +18,13 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
+from typing import TYPE_CHECKING
 
 from metamapping.intervals import Estimate
 from metamapping.reports import RoundReport, round_accuracy
+
+if TYPE_CHECKING:
+    from tensorboard.compat.proto.event_pb2 import Event
 
 
 class TrainingCurve:
@@ -80,11 +80,17 @@ class _Events:
     """One event file, begun anew."""
 
     def __init__(self, path: Path) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.summary.writer.record_writer import RecordWriter
+
         self._file = path.open("wb")
         self._records = RecordWriter(self._file)
         self._write(Event(file_version="brain.Event:2", wall_time=time.time()))
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+
         points = [Summary.Value(tag=t, simple_value=v) for t, v in values.items() if math.isfinite(v)]
         self._write(Event(step=step, wall_time=time.time(), summary=Summary(value=points)))
 

@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
-from scipy.special import stdtrit
 
 # What an interval speaks about: `sources`, any sources like the ones measured (both are resampled);
 # `episodes`, these very sources (only their episodes are resampled).
@@ -75,6 +74,8 @@ def mean_with_interval(values: Sequence[float], *, confidence: float = CONFIDENC
     mean = float(array.mean())
     if len(array) < 2:
         return UNKNOWN.model_copy(update={"mean": mean})
+    from scipy.special import stdtrit  # no stage imports SciPy but for this
+
     t = float(stdtrit(len(array) - 1, (1 + confidence) / 2))
     half = t * float(array.std(ddof=1)) / len(array) ** 0.5
     return Estimate(mean=mean, low=mean - half, high=mean + half)

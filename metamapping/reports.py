@@ -18,7 +18,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from metamapping.config import TaskType
@@ -32,6 +31,8 @@ from metamapping.intervals import (
 )
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from metamapping.adjustment import Round
 
 
@@ -175,6 +176,8 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
     ``baseline``, ``score`` and ``difference`` are means over the cell's episodes; the score's and
     the difference's 95 % intervals (Student's) stand beside them as ``…_low`` and ``…_high``.
     """
+    import pandas as pd
+
     rows = []
     for cell in report.cells:
         score = mean_with_interval(cell.scores)
@@ -203,6 +206,8 @@ def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
     Accuracies are means over sources; intervals are 95 %, over sources and episodes. ``gain`` is
     over ``compared_with``, the last round with a clear gain; ``move`` is what the round tried.
     """
+    import pandas as pd
+
     rows = []
     moves = ["", *(judged.move for judged in history)]
     for judged, move in zip(history, moves, strict=False):
