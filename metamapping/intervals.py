@@ -74,7 +74,7 @@ def mean_with_interval(values: Sequence[float], *, confidence: float = CONFIDENC
     mean = float(array.mean())
     if len(array) < 2:
         return UNKNOWN.model_copy(update={"mean": mean})
-    from scipy.special import stdtrit  # no stage imports SciPy but for this
+    from scipy.special import stdtrit  # most stages need SciPy for nothing else
 
     t = float(stdtrit(len(array) - 1, (1 + confidence) / 2))
     half = t * float(array.std(ddof=1)) / len(array) ** 0.5
