@@ -17,6 +17,7 @@ from metamapping import checkpoints
 from metamapping.adjustment import Settings
 from metamapping.config import EncoderSpec, PrecisionName, SolverName, TrainingSpec
 from metamapping.curves import TrainingCurve
+from metamapping.lean_keras import lean_keras
 from metamapping.reports import TrainingReport
 from metamapping.runs import RunFolder
 from metamapping.spaces import read_spaces
@@ -53,7 +54,8 @@ def _build(
     vocabulary_size: int,
     precision: PrecisionName,
 ) -> Learner:
-    from metamapping import training
+    with lean_keras():
+        from metamapping import training
 
     return training.build_learner(
         EncoderSpec.model_validate_json(encoder_json),

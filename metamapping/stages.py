@@ -33,6 +33,7 @@ from metamapping.config import ConfigError, Role, RunConfig
 from metamapping.convergence import judge
 from metamapping.curves import write_round_curves
 from metamapping.episodes.sampler import SELECT_STREAM
+from metamapping.lean_keras import lean_keras
 from metamapping.learners import StepCallback, learner_of, train_learner, training_learner_of
 from metamapping.locks import alone, locked
 from metamapping.pictures import closeness_png, learning_curve_png
@@ -69,7 +70,8 @@ def initialise_stage(run: RunFolder) -> None:
     """Save the untrained encoder as round 0."""
     if checkpoints.read_state(run.checkpoint(0)) is not None:
         return
-    from metamapping import training
+    with lean_keras():
+        from metamapping import training
 
     config = run.config
     learner = training.build_learner(
@@ -239,8 +241,9 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         folder = addresses.open_folder(run.published)
         check_published(folder)
         return folder
-    from metamapping import publishing
-    from metamapping.doors.families import family_of
+    with lean_keras():
+        from metamapping import publishing
+        from metamapping.doors.families import family_of
     from metamapping.model_card import model_card
 
     config, corpus, history = run.config, run.corpus, run.read_history()

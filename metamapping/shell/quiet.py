@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from metamapping.lean_keras import lean_keras
+
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
@@ -21,7 +23,8 @@ def quiet_import() -> Iterator[None]:
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
-            yield
+            with lean_keras():
+                yield
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())
