@@ -214,6 +214,14 @@ class Folder(Target):
         return copy
 
 
+def _is_own(folder: Path, name: str) -> bool:
+    """Whether a file is in the folder and no link leads to it: what is out of it is never touched."""
+    try:
+        return (folder / name).resolve() == folder / name
+    except (OSError, RuntimeError):  # links in a circle
+        return False
+
+
 def _sign(folder: Path) -> None:
     from metamapping.manifest import fingerprint, fingerprint_file
 
@@ -223,7 +231,7 @@ def _sign(folder: Path) -> None:
         with contextlib.suppress(ValueError, AttributeError, KeyError, OSError, TypeError, RecursionError):
             value = json.loads(path.read_bytes())
             if path.name == "manifest.json":
-                for name in [each for each in value["files"] if (folder / each).resolve() == folder / each]:
+                for name in [each for each in value["files"] if _is_own(folder, each)]:
                     value["files"][name]["blake2b"] = fingerprint_file(folder / name)
             elif "blake2b" not in value:
                 continue
