@@ -20,6 +20,7 @@ from metamapping.convergence import Verdict
 from metamapping.intervals import Estimate
 from metamapping.moves import (
     AVERAGE,
+    FALLING,
     MAX_SHOTS,
     MAX_WAYS,
     NUM_AVERAGED,
@@ -28,6 +29,7 @@ from metamapping.moves import (
     Evidence,
     Move,
     Value,
+    loss_change,
     propose,
 )
 from metamapping.reports import RoundReport
@@ -113,12 +115,15 @@ def adjust(
     IMPROVING goes on unchanged. PLATEAUED and DIVERGED go back to the leading checkpoint and to the
     settings of the last clear gain, but for the learning rate, which stays down; from there one
     move is tried: the one that was tried longest ago, or never, since that gain. A gain that is
-    probable but not clear yet is given another round unchanged. Nothing when the run is over, or
-    with no moves. Why so: ``docs/decisions/adjusting.md``.
+    probable but not clear yet is given another round unchanged, and so is a round that leads while
+    the training losses still fall. Nothing when the run is over, or with no moves. Why so:
+    ``docs/decisions/adjusting.md``.
     """
     if verdict.state not in ("PLATEAUED", "DIVERGED") or not spec.moves:
         return []
-    if verdict.state == "PLATEAUED" and _is_probable_gain(verdict, report):
+    if verdict.state == "PLATEAUED" and (
+        _is_probable_gain(verdict, report) or _is_still_learning(history, report, verdict)
+    ):
         return []
     why = "it diverged" if verdict.diverged else "no clear gain"
     adjustments = []
@@ -211,6 +216,15 @@ def _is_probable_gain(verdict: Verdict, report: RoundReport) -> bool:
         return False
     gain = Estimate.model_validate({"mean": verdict.gain, "low": verdict.gain_low, "high": verdict.gain_high})
     return gain.is_probable_gain
+
+
+def _is_still_learning(history: Sequence[Round], report: RoundReport, verdict: Verdict) -> bool:
+    """Whether the round leads while the training losses still fall: nothing says yet what to change."""
+    rounds = [*history, Round(report=report, verdict=verdict)]
+    trained = [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
+    change = loss_change(trained)
+    leads = verdict.leading_round == report.round and not report.training.averaged
+    return leads and change is not None and change < FALLING
 
 
 def _changes(old: dict[str, Value], new: dict[str, Value], move: Move) -> list[Adjustment]:

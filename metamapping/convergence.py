@@ -45,6 +45,7 @@ class Verdict(BaseModel):
     gain_low: float | None = None
     gain_high: float | None = None
     diverged: bool = False  # the last round did, also where the state says EXHAUSTED
+    fallen: bool = False  # it did for a single source that fell, while the mean did not
 
     @property
     def is_final(self) -> bool:
@@ -79,6 +80,7 @@ def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
         gain_low=None if gain is None else gain.low,
         gain_high=None if gain is None else gain.high,
         diverged=bool(finding.trouble),
+        fallen=finding.fallen,
     )
 
 
@@ -106,6 +108,7 @@ class Finding:
 
     gain: Estimate | None = None
     trouble: str = ""
+    fallen: bool = False  # the trouble is a single source's
 
 
 def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> tuple[Progress, Finding]:
@@ -151,7 +154,8 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
     below = paired_difference(report, report.untrained(), population=spec.population)
     if below.is_loss:
         return Finding(gain, f"it is {_signed(below)} against the untrained encoder")
-    return Finding(gain, _fallen_source(report, progress.to_beat, gain, spec))
+    trouble = _fallen_source(report, progress.to_beat, gain, spec)
+    return Finding(gain, trouble, fallen=bool(trouble))
 
 
 def _fallen_source(report: RoundReport, to_beat: RoundReport, gain: Estimate, spec: ConvergenceSpec) -> str:

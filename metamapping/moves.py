@@ -92,13 +92,15 @@ class Evidence:
 def propose(evidence: Evidence) -> Iterator[Move]:
     """The moves whose conditions hold, in the configured order; after a divergence ``settle`` alone.
 
+    Where a single source has fallen nothing says that the steps are too large: any move may help.
     Trials without a source against which nothing speaks come last of all.
     """
     suspects = _suspects(evidence)
+    runs_away = evidence.last.verdict.diverged and not evidence.last.verdict.fallen
     for name in evidence.spec.moves:
         if name == "settle":
             yield from _settle(evidence)
-        elif evidence.last.verdict.diverged:
+        elif runs_away:
             continue
         elif name == "average":
             yield from _average(evidence)
@@ -112,7 +114,7 @@ def propose(evidence: Evidence) -> Iterator[Move]:
             yield from _ways(evidence)
         else:
             yield from _unfreeze(evidence)
-    if "without" in evidence.spec.moves and not evidence.last.verdict.diverged:
+    if "without" in evidence.spec.moves and not runs_away:
         yield from (_without(evidence, source) for source in suspects if not _is_at_odds(evidence, source))
 
 

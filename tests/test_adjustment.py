@@ -190,6 +190,24 @@ def test_a_probable_gain_is_given_another_round_unchanged():
     assert history[1].adjustments == []
 
 
+@pytest.mark.parametrize(("loss", "is_left_alone"), [(0.5, True), (0.97, False)])
+def test_a_round_that_leads_while_training_still_learns_goes_on_unchanged(loss, is_left_alone):
+    rounds = [toy_report(1, 0.6, noise=0.1), toy_report(2, 0.603, noise=0.1, loss=loss)]
+    last = run_loop(rounds)[-1]
+    assert (last.verdict.state, last.verdict.leading_round) == ("PLATEAUED", 2)
+    assert (last.adjustments == []) is is_left_alone
+
+
+def test_after_a_source_alone_has_fallen_any_move_may_be_tried():
+    good, losses = {"hotel": 0.8, "bank": 0.6, "news": 0.6}, {"coffee": 1.0, "books": 0.9, "shop": 0.8}
+    accuracies = [good, good, {**good, "bank": 0.45}]
+    history = run_loop([toy_report(i + 1, each, source_losses=losses) for i, each in enumerate(accuracies)])
+    last = history[-1]
+    assert (last.verdict.state, last.verdict.fallen) == ("DIVERGED", True)
+    assert "'bank'" in last.verdict.sentence
+    assert [judged.move for judged in history] == ["", "settle", "without coffee"]
+
+
 def test_without_moves_nothing_is_ever_changed():
     history = run_loop(toy_history([0.6, 0.6, 0.3]), spec=AdjustmentSpec(moves=[]))
     assert [judged.adjustments for judged in history] == [[], [], []]
