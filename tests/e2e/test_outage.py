@@ -28,7 +28,7 @@ SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServer) -> None:
     home, alone = server.folder / "outage", server.folder / "alone"
     config = server.deployment("meta-pretraining")["parameters"]["config"]
-    config["training"] = {**config["training"], "meta_steps": 7_000}
+    config["training"] = {**config["training"], "meta_steps": 12_000}
     undisturbed = run_alone(server, config, alone)
     parent = server.start_run(home=str(home), training=config["training"])
     wait_for(lambda: bool(partial_steps(home)), 400, "a partial checkpoint")
