@@ -31,6 +31,7 @@ from metamapping.moves import (
     Value,
     loss_change,
     propose,
+    trained_rounds,
 )
 from metamapping.reports import RoundReport
 
@@ -198,7 +199,7 @@ def needed_rounds(history: Sequence[Round]) -> set[int]:
     those whose mean ``average`` may take.
     """
     last = history[-1]
-    trained = [r.report.round for r in history if not r.verdict.diverged and not r.report.training.averaged]
+    trained = [report.round for report in trained_rounds(history)]
     named = {0, last.report.round, start_round(history), *averaged_rounds(history)}
     return named | {last.verdict.best_round, last.verdict.leading_round} | set(trained[-NUM_AVERAGED:])
 
@@ -220,9 +221,7 @@ def _is_probable_gain(verdict: Verdict, report: RoundReport) -> bool:
 
 def _is_still_learning(history: Sequence[Round], report: RoundReport, verdict: Verdict) -> bool:
     """Whether the round leads while the training losses still fall: nothing says yet what to change."""
-    rounds = [*history, Round(report=report, verdict=verdict)]
-    trained = [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
-    change = loss_change(trained)
+    change = loss_change(trained_rounds([*history, Round(report=report, verdict=verdict)]))
     leads = verdict.leading_round == report.round and not report.training.averaged
     return leads and change is not None and change < FALLING
 

@@ -80,13 +80,18 @@ class Evidence:
 
     @property
     def trained(self) -> list[RoundReport]:
-        """The rounds with losses that can be compared: trained, and not diverged."""
-        return [r.report for r in self.rounds if not r.verdict.diverged and not r.report.training.averaged]
+        """``trained_rounds`` of all rounds so far."""
+        return trained_rounds(self.rounds)
 
     def number(self, setting: str, default: float = 1.0) -> float:
         """A setting that is a number; where nothing is set, ``default``."""
         value = self.settings.get(setting)
         return float(value) if isinstance(value, (int, float)) else default
+
+
+def trained_rounds(rounds: Sequence[Round]) -> list[RoundReport]:
+    """The rounds with losses that can be compared: trained, and not diverged."""
+    return [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
 
 
 def propose(evidence: Evidence) -> Iterator[Move]:
