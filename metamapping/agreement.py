@@ -3,7 +3,7 @@
 At the end of a round the gradient of each source's query loss is measured on a few batches; its
 cosine with the sum of the others' says whether a step for the one is a step for the others too.
 A negative one is a conflict (Yu et al. 2020, "Gradient surgery for multi-task learning"). It costs
-``NUM_BATCHES`` gradients a source and changes nothing.
+``NUM_BATCHES`` gradients a source and changes nothing; of many sources others are asked each round.
 
     measure_agreements(learner, spaces, plan)["hotel"]          # -1 to 1
 """
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from metamapping.training import Learner, RoundPlan
 
 NUM_BATCHES = 2
+# So many sources are asked at the end of a round, which then takes no longer however many there are.
+MAX_SOURCES = 64
 # A cosine over so many of the coordinates is off by about 0.003, and keeps a source's gradient small.
 NUM_COORDINATES = 100_000
 
@@ -57,8 +59,8 @@ def measure_agreements(learner: Learner, spaces: Sequence[LabelSpace], plan: Rou
         return tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1])[::stride] for g in gradients], axis=0)
 
     gradients: dict[str, np.ndarray] = {}
-    for number, space in enumerate(spaces):
-        total = np.zeros(1)
+    for number in asked(len(spaces), plan.seed, plan.round):
+        space, total = spaces[number], np.zeros(1)
         for index in range(NUM_BATCHES):
             rng = np.random.default_rng([plan.seed, AGREEMENT_STREAM, plan.round, number, index])
             draw = sample_batch(rng, [space], {}, plan.episodes)
@@ -66,6 +68,12 @@ def measure_agreements(learner: Learner, spaces: Sequence[LabelSpace], plan: Rou
             total = total + some_of_the_gradient({k: tf.constant(v) for k, v in batch.items()}).numpy()
         gradients[space.source] = total
     return agreements_of(gradients)
+
+
+def asked(num_sources: int, seed: int, round: int) -> list[int]:
+    """The numbers of the sources whose gradients a round measures: all, or ``MAX_SOURCES`` by chance."""
+    rng = np.random.default_rng([seed, AGREEMENT_STREAM, round])
+    return sorted(rng.permutation(num_sources)[:MAX_SOURCES].tolist())
 
 
 def agreements_of(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:

@@ -188,8 +188,9 @@ def _suspects(evidence: Evidence) -> list[str]:
 
 
 def _is_at_odds(evidence: Evidence, source: str) -> bool:
-    """Whether a step for the source is a step against the others; yes where nothing was measured."""
-    return mean_agreements(evidence.trained).get(source, -1.0) < AT_ODDS
+    """Whether a step for the source is a step against the others; yes where none was measured at all."""
+    agreements = mean_agreements(evidence.trained)
+    return not agreements or agreements.get(source, 1.0) < AT_ODDS
 
 
 def _without(evidence: Evidence, source: str) -> Move:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metamapping.agreement import agreements_of
+from metamapping.agreement import MAX_SOURCES, agreements_of, asked
 
 
 def test_the_source_that_pulls_the_other_way_agrees_least():
@@ -21,3 +21,11 @@ def test_a_source_without_a_finite_direction_has_no_agreement():
         {"a": np.array([1.0]), "b": np.array([2.0]), "c": np.zeros(1), "d": np.array([np.nan])}
     )
     assert set(found) == {"a", "b"}
+
+
+def test_all_of_few_sources_are_asked_and_of_many_others_each_round():
+    assert asked(MAX_SOURCES, seed=0, round=1) == list(range(MAX_SOURCES))
+    first, again, second = asked(1_000, 0, 1), asked(1_000, 0, 1), asked(1_000, 0, 2)
+    assert first == again != second
+    assert len(set(first)) == len(set(second)) == MAX_SOURCES
+    assert {0 <= number < 1_000 for number in (*first, *second)} == {True}
