@@ -54,7 +54,9 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
     run = server.wait_for_state(parent, "COMPLETED", seconds=900)
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
     counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
-    assert counts == {"prepare": 1, "train": 2, "evaluate": 1, "adjust": 1, "publish": 1}
+    # Once at first and once by Retry; a mark that was taken back counts as one more.
+    assert counts.pop("train") in (2, 3)
+    assert counts == {"prepare": 1, "evaluate": 1, "adjust": 1, "publish": 1}
 
     assert undisturbed.wait(600) == 0
     for name in BIT_FOR_BIT:
