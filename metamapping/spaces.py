@@ -29,7 +29,7 @@ def check_run(config: RunConfig) -> None:
         counts = count_labels(source)
         if counts is None:
             continue
-        for role in source.roles:
+        for role in (role for role in ROLES if role in source.roles):
             labels = source.label_roles[role] if source.label_roles else counts
             of_role = {label: counts[label] for label in labels if label in counts}
             _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")

@@ -53,7 +53,9 @@ def pack(sources: Sequence[Source], runner: RunnerName) -> list[Parcel]:
 
 def num_bytes(source: Source, *, unknown: int) -> int:
     """Of its files; ``unknown`` for a data set on the hub, and for files that are not there."""
+    if source.files is None:
+        return unknown
     try:
-        return sum(Path(file).stat().st_size for file in source.files or []) if source.files else unknown
+        return sum(Path(file).stat().st_size for file in source.files)
     except OSError:
         return unknown
