@@ -6,7 +6,7 @@ rows = solve_ways(untrained, trained, task)     # {"trained": predictions, "logi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import tensorflow as tf
@@ -15,6 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from metamapping.checkpoints import load_weights
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.support_set import score
 from metamapping.runs import RunFolder
@@ -23,6 +24,7 @@ from metamapping.training import Learner, build_learner
 WAYS = (
     "meta-trained",
     "… without label names",
+    "… the last layer alone, no other views",
     "… prototypes instead of ridge",
     "… learned strengths, not fitted",
     "untrained encoder, same closed form",
@@ -45,7 +47,7 @@ class Encoded:
     """A source's texts and label names, as one learner sees them."""
 
     learner: Learner
-    items: np.ndarray  # (num_rows, d)
+    items: np.ndarray  # (num_rows, text_dim)
     names: tf.Tensor  # (num_labels, d)
 
     @classmethod
@@ -56,14 +58,24 @@ class Encoded:
         return cls(learner, learner.encoder.encode(space.token_ids, space.segment_ids), names)
 
     def predict(
-        self, labels: np.ndarray, support: SupportSet, queries: np.ndarray, *, solver: str, named: bool = True
+        self,
+        labels: np.ndarray,
+        support: SupportSet,
+        queries: np.ndarray,
+        *,
+        solver: str,
+        named: bool = True,
+        num_views: int = NUM_VIEWS,
     ) -> np.ndarray:
         """Label slots of the queries, ``(num_queries,)``."""
         mapping, count = self.learner.mapping, len(labels)
         vectors = mapping.label_vectors(tf.gather(self.names, labels), tf.zeros(count), tf.ones(count))
         prior = mapping.prior(vectors) * float(named)
-        weights = SOLVERS[solver](support, prior, mapping.strengths)
-        slots: np.ndarray = score(tf.constant(queries), weights).numpy().argmax(axis=-1)
+        width = num_views * self.learner.encoder.dim
+        support = replace(support, features=support.features[:, :width])
+        strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
+        weights = SOLVERS[solver](support, prior, strengths)
+        slots: np.ndarray = score(tf.constant(queries[:, :width]), weights).numpy().argmax(axis=-1)
         return slots
 
 
@@ -85,14 +97,16 @@ def solve_ways(
     features = [each.items[support] for each in (untrained, trained)]
     asked = query_items or (untrained.items[queries], trained.items[queries])
     sets = [_support_set(x, targets, len(labels)) for x in features]
-    regression = LogisticRegression(max_iter=1_000).fit(features[0], targets)
+    dim = untrained.learner.encoder.dim
+    regression = LogisticRegression(max_iter=1_000).fit(features[0][:, :dim], targets)
     solved = [
         trained.predict(labels, sets[1], asked[1], solver="ridge"),
         trained.predict(labels, sets[1], asked[1], solver="ridge", named=False),
+        trained.predict(labels, sets[1], asked[1], solver="ridge", num_views=1),
         trained.predict(labels, sets[1], asked[1], solver="prototypes"),
         trained.predict(labels, sets[1], asked[1], solver="plain-ridge"),
         untrained.predict(labels, sets[0], asked[0], solver="ridge"),
-        regression.predict(asked[0]),
+        regression.predict(asked[0][:, :dim]),
     ]
     return dict(zip(WAYS, solved, strict=True))
 

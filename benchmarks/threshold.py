@@ -20,6 +20,7 @@ from metamapping import MetaMapper
 from metamapping.calibration import Calibration, calibrate, nearness
 from metamapping.config import readable_label
 from metamapping.featurizer import Featurizer
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.solution import solve
 from metamapping.support import Examples, empty_support
 
@@ -30,7 +31,7 @@ TEXTS_PER_LABEL, QUERIES = 30, 10
 
 
 class Pool(NamedTuple):
-    """The texts of a source: features ``(num_texts, dim)``, labels, and features of its labels' names."""
+    """The texts of a source: features ``(num_texts, text_dim)``, labels, its names' features."""
 
     features: np.ndarray
     labels: np.ndarray
@@ -91,7 +92,7 @@ def play(
     others = np.concatenate([each.features for name, each in pools.items() if name != source])
     texts = [pool.features[new], pool.features[near], rng.permutation(others)[: len(new)]]
 
-    support = empty_support(featurizer.dim).plus(
+    support = empty_support(featurizer.dim, NUM_VIEWS).plus(
         Examples([""] * len(own), [""] * len(own), None),
         pool.features[own],
         np.arange(len(own) + 1),

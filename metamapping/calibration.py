@@ -70,24 +70,25 @@ def nearness(
     """
     best = scores.argmax(axis=-1)
     near: np.ndarray = scores[np.arange(len(scores)), best]
+    features, alike = support.main(features), support.main(support.features)
     for label in np.unique(best):
         examples = np.flatnonzero(support.targets == label)
         if len(examples):
             texts = np.flatnonzero(best == label)
             near[texts] += _most_alike(
-                features[texts], examples, support, None if items is None else items[texts]
+                features[texts], examples, alike, None if items is None else items[texts]
             )
     return near
 
 
 def _most_alike(
-    features: np.ndarray, examples: np.ndarray, support: Support, items: np.ndarray | None
+    features: np.ndarray, examples: np.ndarray, alike: np.ndarray, items: np.ndarray | None
 ) -> np.ndarray:
     """The cosine of the most alike of ``examples`` for each text, some thousands of them at a time."""
     most = np.full(len(features), -np.inf, np.float32)
     for first in range(0, len(examples), _EXAMPLES_AT_ONCE):
         some = examples[first : first + _EXAMPLES_AT_ONCE]
-        cosine = features @ support.features[some].T
+        cosine = features @ alike[some].T
         if items is not None:
             cosine[items[:, None] == some] = -np.inf
         most = np.maximum(most, cosine.max(axis=-1))
@@ -131,7 +132,8 @@ def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndar
     """
     assert solution.ridge is not None
     targets, num_labels = support.targets, solution.weights.shape[1]
-    H = np.concatenate([support.features, np.ones((len(targets), 1), np.float32)], axis=1)
+    weighted = solution.weighted(support.features)
+    H = np.concatenate([weighted, np.ones((len(targets), 1), np.float32)], axis=1)
     gram = (H.T @ H).astype(np.float64) + solution.ridge * np.eye(H.shape[1])
     inverse = np.linalg.inv(gram)
     count = min(len(targets), _MAX_ROWS, max(_MAX_LABELS, _MAX_SCORES // num_labels))
@@ -149,24 +151,34 @@ def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndar
     near_none = []
     for label in np.random.default_rng(0).permutation(np.unique(targets[rows]))[:_MAX_LABELS]:
         mine = rows[targets[rows] == label]
-        block = H[targets == label]
-        without = _scores_without(solution.weights, block, H[mine], gram, inverse, label)
+        block = targets == label
+        scored = solution.scores(support.features[mine]), solution.scores(support.features[block])
+        without = _scores_without(*scored, H[block], H[mine], gram, inverse, label)
         without[:, label] = -np.inf
         near_none.append(nearness(support.features[mine], without, support))
     return scores, targets[rows], near_labels, np.concatenate(near_none)
 
 
 def _scores_without(
-    V: np.ndarray, B: np.ndarray, mine: np.ndarray, gram: np.ndarray, inverse: np.ndarray, label: int
+    scores: np.ndarray,
+    block_scores: np.ndarray,
+    B: np.ndarray,
+    mine: np.ndarray,
+    gram: np.ndarray,
+    inverse: np.ndarray,
+    label: int,
 ) -> np.ndarray:
-    """Scores of ``mine`` without the rows B of one label: ``mine (V − (G − BᵀB)⁻¹ Bᵀ E_B)``."""
-    y = -np.ones(V.shape[1]) / V.shape[1]
+    """Scores of ``mine`` without the rows B of one label: ``mine (V − (G − BᵀB)⁻¹ Bᵀ E_B)``.
+
+    ``scores``, ``block_scores``: ``mine V`` and ``B V``.
+    """
+    y = -np.ones(scores.shape[1]) / scores.shape[1]
     y[label] += 1.0
+    residuals = y - block_scores
     if len(B) > B.shape[1]:
         own = (B.T @ B).astype(np.float64)
-        far: np.ndarray = mine @ (V - np.linalg.solve(gram - own, np.outer(B.sum(axis=0), y) - own @ V))
+        far: np.ndarray = scores - mine @ np.linalg.solve(gram - own, B.T @ residuals)
         return far
     through = inverse @ B.T  # the same by Woodbury's identity, with as many equations as rows
-    residuals = np.linalg.solve(np.eye(len(B)) - B @ through, y - B @ V)
-    near: np.ndarray = mine @ V - (mine @ through) @ residuals
+    near: np.ndarray = scores - (mine @ through) @ np.linalg.solve(np.eye(len(B)) - B @ through, residuals)
     return near

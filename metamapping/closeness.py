@@ -51,7 +51,7 @@ def profile_of(encoder: Encoder, space: LabelSpace, rng: np.random.Generator) ->
     """The profile of a source from ``NUM_TEXTS`` of its texts, each label in turn."""
     rows = _rows_in_turn(space, rng)
     tokens, segments = space.token_ids.take(rows), space.segment_ids.take(rows)
-    texts = encoder.encode(tokens, segments)
+    texts = encoder.encode(tokens, segments)[:, : encoder.dim]
     if space.word_starts is None or space.word_labels is None:
         assert space.label_of is not None
         items, labels = texts, space.label_of[rows]

@@ -75,6 +75,10 @@ def _limited(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Generator) 
     return replace(space, rows_of=tuple(rng.permutation(rows)[:most] for rows in space.rows_of))
 
 
+# Products between items of all episodes that are solved at once; times twenty points of a grid, 160 MB.
+_PRODUCTS_AT_ONCE = 2_000_000
+
+
 @dataclass(frozen=True)
 class _Features:
     """Features of the rows that episodes use. ``index[row]`` is a row's place among them."""
@@ -117,7 +121,16 @@ def _encode(
 def _score_texts(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
 ) -> list[float]:
-    """Accuracy of each episode; all of them are solved at once."""
+    """Accuracy of each episode; as many are solved at once as their grids of strengths leave room for."""
+    num_items = max(1, len(episodes[0].support))
+    at_once = max(1, _PRODUCTS_AT_ONCE // num_items**2)
+    parts = (episodes[first : first + at_once] for first in range(0, len(episodes), at_once))
+    return [accuracy for part in parts for accuracy in _score_some(mapping, space, features, part)]
+
+
+def _score_some(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
     assert space.label_of is not None
     label_of, slots = space.label_of, np.stack([e.labels for e in episodes])
     mask = tf.ones(slots.shape, tf.float32)

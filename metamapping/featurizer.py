@@ -1,7 +1,7 @@
 """Featurizer: texts as users give them → features, cleaned and tokenized as in training.
 
     featurizer = Featurizer(read_published(folder))
-    x = featurizer.texts(["where is my parcel?"])            # float32 (1, dim), unit length
+    x = featurizer.texts(["where is my parcel?"])            # float32 (1, text_dim)
     x, offsets = featurizer.words([["Ada", "wrote"]])        # float32 (2, dim) and [0, 2]
 
 Texts are taken a few thousand at a time, each part in order of length: memory stays bounded and
@@ -50,8 +50,13 @@ class Featurizer:
 
     @property
     def dim(self) -> int:
-        """Width of a feature."""
+        """Width of a feature of a word or a name."""
         return self.model.encoder.dim
+
+    @property
+    def text_dim(self) -> int:
+        """Width of a text's features, several views (``models.encoder``) side by side."""
+        return self.model.encoder.text_dim
 
     @cached_property
     def fingerprint(self) -> str:
@@ -62,8 +67,8 @@ class Featurizer:
         return fingerprint([arrays, self._tokenizer.to_str(), self.model.max_length_tokens, cleaning])
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Float32 ``(num_texts, dim)``; of a pair the second text in the context of the first."""
-        features = np.zeros((len(texts), self.dim), np.float32)
+        """Float32 ``(num_texts, text_dim)``; of a pair the second text in the context of the first."""
+        features = np.zeros((len(texts), self.text_dim), np.float32)
         with self._bar(len(texts)) as advance:
             for part in parts_of(len(texts)):
                 pairs = None if text_pairs is None else self._clean(text_pairs[part])
@@ -90,8 +95,7 @@ class Featurizer:
         """Float32 ``(num_names, dim)`` of label names, cut to the length that training reads."""
         tokens = encode_texts(self._tokenizer, names).token_ids
         ragged = _ragged(Encoded([ids[:LABEL_LENGTH] for ids in tokens], None, []))
-        features: np.ndarray = self.model.encoder.encode(*ragged)
-        return features
+        return self.model.encoder.encode(*ragged)[:, : self.dim]
 
     def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
         """Fill in the features of the texts' words, which begin at ``offsets``."""

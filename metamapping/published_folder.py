@@ -18,7 +18,7 @@ from metamapping.json_file import read_json
 from metamapping.sentences import one_line
 from metamapping.store import MANIFEST, StoreError, check_files
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
 REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)

@@ -27,13 +27,14 @@ from metamapping.config import TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
 from metamapping.json_file import MAX_TASK_BYTES
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.sentences import one_line
 from metamapping.solution import Solution
 from metamapping.store import MANIFEST, Stage, StoreError, check_files, write_json, write_manifest
 from metamapping.support import Support
 from metamapping.task_state import TaskState
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 TASK, ARRAYS = "task.json", "mapping.safetensors"
 _ARRAYS = {
     "name_features": ("float32", 2),
@@ -57,6 +58,7 @@ class _TaskFile(BaseModel):
     model_folder: str
     model_fingerprint: str
     ridge: Annotated[float, Field(gt=0)] | None
+    views: list[Annotated[float, Field(ge=0, le=1)]]
     scale: Annotated[float, Field(gt=0)]
     centre: float
     slope: float
@@ -117,6 +119,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
             model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
             model_fingerprint=featurizer.fingerprint,
             ridge=solution.ridge,
+            views=list(solution.views),
             scale=calibration.scale,
             centre=calibration.centre,
             slope=calibration.slope,
@@ -178,13 +181,16 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     nothing = (None,) * count
     pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
     texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
-    support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"])
-    solution = Solution(arrays["weights"], arrays["prior"], task.ridge)
-    num_items, dim = support.features.shape
     is_ner = task.task_type == "ner"
+    num_views = 1 if is_ner else NUM_VIEWS
+    support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views)
+    solution = Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views))
+    num_items, width = support.features.shape
     right = {
         "names": len(task.names) == num_labels == len(set(task.labels)),
-        "name_features": arrays["name_features"].shape == (num_labels, dim),
+        "name_features": arrays["name_features"].shape == (num_labels, width // num_views)
+        and width % num_views == 0,
+        "views": len(task.views) == num_views - 1,
         "labels": num_labels >= 2 and (not is_ner or task.labels[0] == OUTSIDE),
         "texts": len(texts) == count
         and (pairs is None or (len(pairs) == count and not is_ner))
@@ -195,7 +201,7 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         and (is_ner or count == num_items),
         "targets": support.targets.shape == (num_items,)
         and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
-        "weights": solution.weights.shape == solution.prior.shape == (dim + 1, num_labels),
+        "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
     }
     for name, is_right in right.items():
         if not is_right:

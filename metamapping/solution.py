@@ -14,33 +14,43 @@ import tensorflow as tf
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import regress, solve_shifted
-from metamapping.models.solvers.ridge import fit_strengths
+from metamapping.models.solvers.ridge import MOST_ITEMS, fit_strengths
 from metamapping.models.solvers.support_set import Strengths, of_words
+from metamapping.models.solvers.views import folded, view_roots, widened
 from metamapping.support import Support
 
-# What α and λ are fitted to at the most: 500,000 scores, times a grid of 30, are 60 MB.
-_SCORES_AT_ONCE, _LABELS_AT_ONCE = 500_000, 500
+# What α, λ and views are fitted to at the most: 128,000 scores, times a grid of 120, are 60 MB.
+_SCORES_AT_ONCE, _LABELS_AT_ONCE = 128_000, 500
 
 
 @dataclass(frozen=True)
 class Solution:
     """What predicts. Weights are of scores: a text with features x has the scores ``[x, 1] V``.
 
-    ``weights``: V, float32 ``(dim + 1, num_labels)``. ``prior``: the part of V that the label names
-    alone give, α P. ``ridge``: λ; ``None`` for a solver that is no ridge regression.
+    ``weights``: V, float32 ``(width + 1, num_labels)``, where texts have several views and words one.
+    ``prior``: the part of V that the label names alone give, α P. ``ridge``: λ; ``None`` for a solver that
+    is no ridge regression. ``views``: the weights of the views after the first, in the kernel.
     """
 
     weights: np.ndarray
     prior: np.ndarray
     ridge: float | None
+    views: tuple[float, ...] = ()
 
     def scores(self, features: np.ndarray) -> np.ndarray:
         """Float32 ``(num_items, num_labels)``."""
         scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
         return scores
 
+    def weighted(self, features: np.ndarray) -> np.ndarray:
+        """Features whose products are the kernel: each view times the root of its weight."""
+        parts = np.split(features, 1 + len(self.views), axis=-1)
+        roots = np.sqrt(np.asarray([1.0, *self.views], np.float32))
+        return np.concatenate([part * root for part, root in zip(parts, roots, strict=True)], axis=-1)
+
     def dual(self, support: Support, label: int) -> np.ndarray:
-        """``(Y − H V) / λ`` of one label: float32 ``(num_items,)``; ``V = prior + Hᵀ dual``.
+        """``(Y − H V) / λ`` of one label, float32 ``(num_items,)``: an item's scores are its prior's and
+        ``Σᵢ (kernel(x, xᵢ) + 1) dualᵢ``.
 
         Raises ``ValueError`` where the encoder was trained with a solver that is no ridge regression.
         """
@@ -56,29 +66,40 @@ def solve(
     mapping: MetaMapping, name_features: np.ndarray, is_outside: np.ndarray, support: Support
 ) -> Solution:
     """The mapping of a task. ``name_features``: ``(C, d)``. ``is_outside``: bool ``(C,)``."""
-    num_items, num_labels = len(support.features), len(name_features)
+    num_labels = len(name_features)
     outside = tf.constant(is_outside, tf.float32)
     vectors = mapping.label_vectors(tf.constant(name_features), outside, tf.ones(num_labels))
     prior = mapping.prior(vectors)
-    strengths = mapping.strengths
-    if not num_items:
-        return Solution(prior.numpy(), prior.numpy(), float(strengths.ridge))
     is_ner = bool(is_outside.any())
-    items = _support_set(support, num_labels, is_ner)
+    items, strengths = _support_set(support, num_labels, is_ner), mapping.strengths
+    wide = widened(prior, items)
+    if not len(support.features):
+        views = _views(items, strengths)
+        return Solution(wide.numpy(), wide.numpy(), float(strengths.ridge), views)
     if mapping.solver not in ("ridge", "plain-ridge"):
-        return Solution(mapping.compute_mapping(items, prior).numpy(), prior.numpy(), None)
+        weights = mapping.compute_mapping(items, prior)
+        return Solution(weights.numpy(), wide.numpy(), None, _views(items, strengths))
     if is_ner:
         items, strengths = of_words(items, strengths)
     elif mapping.solver == "ridge":
         some, labels = _some(support, num_labels)
         some_items = _support_set(some, len(labels), is_ner)
         strengths = fit_strengths(some_items, tf.gather(prior, labels, axis=1), strengths)
-    if num_items > support.features.shape[1]:
-        weights = _primal(items, prior, strengths).numpy()
+    roots = view_roots(items, strengths)
+    items = replace(items, features=items.features * roots)
+    if items.features.shape[0] > items.features.shape[1]:
+        weights = folded(_primal(items, wide, strengths), roots)
     else:
-        weights = regress(items, items.Y, prior, strengths).numpy()
+        weights = folded(regress(items, items.Y, wide, strengths), roots)
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
-    return Solution(weights, alpha * prior.numpy(), ridge)
+    return Solution(weights.numpy(), alpha * wide.numpy(), ridge, _views(items, strengths))
+
+
+def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
+    """The weights of the views after the first; none for words."""
+    if not items.is_independent:
+        return ()
+    return tuple(float(weight) for weight in np.ravel(strengths.views.numpy()))
 
 
 def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
@@ -107,14 +128,14 @@ def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
 
 
 def _some(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
-    """Enough items to fit α and λ to, of each label alike, and of very many labels some."""
+    """Enough items to fit α, λ and views to, of each label alike, and of very many labels some."""
     labels = np.arange(num_labels)
     if num_labels > _LABELS_AT_ONCE:
         present = np.unique(support.targets)
         labels = present[np.linspace(0, len(present) - 1, _LABELS_AT_ONCE).astype(int)]
     of_labels = np.flatnonzero(np.isin(support.targets, labels))
     by_label = of_labels[np.argsort(support.targets[of_labels], kind="stable")]
-    count = min(len(by_label), _SCORES_AT_ONCE // len(labels))
+    count = min(len(by_label), MOST_ITEMS, _SCORES_AT_ONCE // len(labels))
     rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
     slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
     return replace(support, features=support.features[rows], targets=slots), labels

@@ -28,9 +28,9 @@ class Examples(NamedTuple):
 class Support:
     """The examples of one task; never changed, only replaced.
 
-    ``texts``: as given, ``None`` where they were not kept. ``features``: float32
-    ``(num_items, dim)``. ``targets``: int32 ``(num_items,)``, label slots. ``offsets``:
-    ``(num_examples + 1,)``; items ``offsets[i]:offsets[i + 1]`` are those of example ``i``.
+    ``texts``: as given, ``None`` where they were not kept. ``features``: float32 ``(num_items, width)``,
+    ``num_views`` of one width side by side. ``targets``: int32 ``(num_items,)``, label slots.
+    ``offsets``: ``(num_examples + 1,)``; items ``offsets[i]:offsets[i + 1]`` are those of example ``i``.
     """
 
     texts: tuple[Any, ...]
@@ -38,6 +38,11 @@ class Support:
     features: np.ndarray
     targets: np.ndarray
     offsets: np.ndarray
+    num_views: int = 1
+
+    def main(self, features: np.ndarray) -> np.ndarray:
+        """The first view of features, whose products are cosines: ``(num_items, dim)``."""
+        return features[:, : features.shape[1] // self.num_views]
 
     @property
     def num_examples(self) -> int:
@@ -54,6 +59,7 @@ class Support:
             features=np.concatenate([self.features, features]),
             targets=np.concatenate([self.targets, np.asarray(targets, np.int32)]),
             offsets=np.concatenate([self.offsets, self.offsets[-1] + offsets[1:]]),
+            num_views=self.num_views,
         )
 
     def without(self, examples: Collection[int]) -> Support:
@@ -70,6 +76,7 @@ class Support:
             features=self.features[items],
             targets=self.targets[items],
             offsets=np.concatenate([[0], np.cumsum(lengths[stays])]).astype(np.int64),
+            num_views=self.num_views,
         )
 
     def with_targets(self, targets: np.ndarray) -> Support:
@@ -86,6 +93,7 @@ class Support:
             )
 
 
-def empty_support(dim: int) -> Support:
+def empty_support(dim: int, num_views: int = 1) -> Support:
     """No examples yet."""
-    return Support((), None, np.zeros((0, dim), np.float32), np.zeros(0, np.int32), np.zeros(1, np.int64))
+    nothing = np.zeros((0, num_views * dim), np.float32)
+    return Support((), None, nothing, np.zeros(0, np.int32), np.zeros(1, np.int64), num_views)

@@ -150,7 +150,10 @@ class Mapping:
         if state.is_ner:
             raise ValueError("answer is about the label of a text; ner has one at each word")
         features = np.concatenate(
-            [np.zeros((0, self._featurizer.dim), np.float32), *self._text_features(state, texts, text_pairs)]
+            [
+                np.zeros((0, self._featurizer.text_dim), np.float32),
+                *self._text_features(state, texts, text_pairs),
+            ]
         )
         best, confidence = state.confidence(features)
         labels = [
@@ -206,8 +209,9 @@ class Mapping:
         x = features[0]
         support, solution = state.support, state.solution
         label = int(solution.scores(x).argmax())
-        similarity = support.features @ x
-        weights = (similarity + 1.0) * solution.dual(support, label)
+        similarity = support.main(support.features) @ support.main(features)[0]
+        kernel = solution.weighted(support.features) @ solution.weighted(features)[0]
+        weights = (kernel + 1.0) * solution.dual(support, label)
         nearest = np.argsort(-similarity, kind="stable")[:num_examples]
         neighbours = [
             Neighbour(

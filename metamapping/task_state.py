@@ -19,6 +19,7 @@ from metamapping.calibration import Calibration, calibrate, nearness
 from metamapping.config import TaskType, readable_label
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.solution import Solution, solve
 from metamapping.support import Examples, Support, empty_support
 
@@ -62,14 +63,14 @@ class TaskState:
 
 def blank_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
     """A task of which nothing is known."""
-    dim = featurizer.dim
-    nothing = np.zeros((dim + 1, 0), np.float32)
+    dim, num_views = featurizer.dim, 1 if task_type == "ner" else NUM_VIEWS
+    nothing = np.zeros((num_views * dim + 1, 0), np.float32)
     return TaskState(
         task_type=task_type,
         labels=(),
         names=(),
         name_features=np.zeros((0, dim), np.float32),
-        support=empty_support(dim),
+        support=empty_support(dim, num_views),
         solution=Solution(nothing, nothing, ridge=1.0),
         calibration=Calibration(scale=1.0),
     )

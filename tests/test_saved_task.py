@@ -151,7 +151,7 @@ def test_another_encoder_is_refused(folder, published, tmp_path, mapping):
         (lambda task: task | {"num_examples": 2}, "its offsets do not fit"),
         (lambda task: task | {"task_type": "ranking"}, "task_type"),
         (lambda task: task | {"code": "import os"}, "code"),
-        (lambda task: task | {"format_version": 2}, "has format version 2"),
+        (lambda task: task | {"format_version": 1}, "has format version 1"),
     ],
 )
 def test_a_task_that_contradicts_itself_is_refused(folder, mapper, change, message):

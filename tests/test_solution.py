@@ -7,6 +7,7 @@ import pytest
 import tensorflow as tf
 
 from metamapping import solution
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.solution import solve
@@ -18,14 +19,14 @@ DIM = 8
 def task(num_labels, per_label, solver="ridge"):
     rng = np.random.default_rng(0)
     targets = np.tile(np.arange(num_labels), per_label)
-    features = rng.normal(size=(len(targets), DIM)).astype(np.float32)
-    features /= np.linalg.norm(features, axis=1, keepdims=True)
+    views = rng.normal(size=(len(targets), NUM_VIEWS, DIM)).astype(np.float32)
+    features = (views / np.linalg.norm(views, axis=2, keepdims=True)).reshape(len(targets), -1)
     examples = Examples([""] * len(targets), [""] * len(targets), None)
-    support = empty_support(DIM).plus(examples, features, np.arange(len(targets) + 1), targets)
+    support = empty_support(DIM, NUM_VIEWS).plus(examples, features, np.arange(len(targets) + 1), targets)
     return MetaMapping(DIM, solver=solver), rng.normal(size=(num_labels, DIM)).astype(np.float32), support
 
 
-@pytest.mark.parametrize("per_label", [1, 3], ids=["dual", "primal"])
+@pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_it_is_what_the_solver_gives(solver, per_label):
     mapping, names, support = task(7, per_label, solver)
@@ -43,17 +44,18 @@ def test_it_is_what_the_solver_gives(solver, per_label):
 def test_prior_and_dual_weights_are_the_weights(per_label):
     mapping, names, support = task(7, per_label)
     solved = solve(mapping, names, np.zeros(7, bool), support)
-    H = np.concatenate([support.features, np.ones((len(support.features), 1))], axis=1)
+    H = np.concatenate([solved.weighted(support.features), np.ones((len(support.features), 1))], axis=1)
     for label in range(7):
-        weights = solved.prior[:, label] + H.T @ solved.dual(support, label)
-        np.testing.assert_allclose(weights, solved.weights[:, label], atol=1e-4)
+        scores = support.features @ solved.prior[:-1, label] + solved.prior[-1, label]
+        scores += H @ (H.T @ solved.dual(support, label))
+        np.testing.assert_allclose(scores, solved.scores(support.features)[:, label], atol=1e-4)
 
 
 def test_thousands_of_labels_take_bounded_memory():
     mapping, names, support = task(5_000, 6)  # one-hot targets of all would be 600 MB, and then several times
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     solved = solve(mapping, names, np.zeros(5_000, bool), support)
-    assert solved.weights.shape == (DIM + 1, 5_000)
+    assert solved.weights.shape == (NUM_VIEWS * DIM + 1, 5_000)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 500_000  # kilobytes
 
 

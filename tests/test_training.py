@@ -86,7 +86,7 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(learner, tmp_path):
-    learner.mapping.strength.assign([float("nan")] * 6)
+    learner.mapping.strength.assign([float("nan")] * 8)
     before = weights(learner)
     report = train_round(learner, SPACES, plan(), folder=tmp_path / "partial")
     assert report.meta_steps == 1
@@ -106,7 +106,7 @@ def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(lea
 
 def test_the_gradient_of_the_loss_matches_finite_differences(learner):
     batch = draw_batch(3, [SPACES[0]])
-    variable, ridge = learner.mapping.strength, np.eye(6)[1]
+    variable, ridge = learner.mapping.strength, np.eye(8)[1]
     start = variable.numpy()
     with tf.GradientTape() as tape:
         loss = query_loss(learner, batch)

@@ -1,14 +1,19 @@
 """The encoder: a KerasHub backbone and the ways its states become features.
 
 encoder = Encoder(build_backbone(spec, vocabulary_size=30522, seed=0))
-x = encoder.texts(batch)                     # in a compiled step: float32 (B, dim), unit length
+x = encoder.texts(batch)                     # in a compiled step: float32 (B, text_dim)
 x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of one: NumPy
+
+A text has ``NUM_VIEWS`` features side by side, each ``dim`` wide and of unit length, its *views*: the mean
+of the last layer's states, that of a lower layer's, and the mean of that layer's first two states, where
+questions and commands say what they are. Label names and words have the last layer's alone. How much the
+other views count is fitted to each task (``solvers.ridge``); figures: docs/decisions/views.md.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +30,10 @@ from metamapping.sentences import one_line
 
 Tensors = dict[str, tf.Tensor]
 
+NUM_VIEWS = 3
+# Of the transformer's layers, counted from the first; and how many states are a text's beginning.
+_LOWER_LAYER, _BEGINNING = 2 / 3, 2
+
 # Fewer texts than this are one group: matrix products of a few rows keep no core busy.
 NUM_GROUPS, LEAST_TEXTS = 4, 16
 
@@ -35,6 +44,8 @@ class Encoder:
     def __init__(self, backbone: keras.Model) -> None:
         self.backbone = backbone
         self.dim = int(_output(backbone.output).shape[-1])
+        self.text_dim = NUM_VIEWS * self.dim
+        self._layers = keras.Model(backbone.input, [_output(backbone.output), _lower_output(backbone)])
         spec = tf.TensorSpec((None, None), tf.int32)
         tokens = {"token_ids": spec, "segment_ids": spec, "padding_mask": spec}
         pool = {"pool": tf.TensorSpec((None, None), tf.float32)}
@@ -44,20 +55,29 @@ class Encoder:
         self._words = tf.function(self.words, input_signature=[tokens | positions])
 
     def texts(self, batch: Tensors) -> tf.Tensor:
-        """Mean of the states where ``pool`` is 1, at unit length: float32 ``(B, dim)``."""
-        pool = batch["pool"][..., None]
-        total = tf.reduce_sum(self._states(batch) * pool, axis=1)
-        return tf.math.l2_normalize(total / tf.maximum(tf.reduce_sum(pool, axis=1), 1.0), axis=-1)
+        """The views of texts, pooled where ``pool`` is 1: float32 ``(B, text_dim)``."""
+        pools, features = batch["pool"], []
+        for rows, last, lower in self._states(batch):
+            pool = pools[rows, : tf.shape(last)[1]]
+            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= _BEGINNING, pool.dtype)
+            views = [_mean(last, pool), _mean(lower, pool), _mean(lower, beginning)]
+            features.append(tf.concat(views, axis=-1))
+        return tf.ensure_shape(tf.concat(features, axis=0), (pools.shape[0], self.text_dim))
 
     def words(self, batch: Tensors) -> tf.Tensor:
-        """The states at ``word_positions``, at unit length: float32 ``(N, dim)``."""
-        flat = tf.reshape(self._states(batch), (-1, self.dim))
+        """The last layer's states at ``word_positions``, at unit length: float32 ``(N, dim)``."""
+        length = tf.shape(batch["padding_mask"])[1]
+        states = [
+            tf.pad(last, [[0, 0], [0, length - tf.shape(last)[1]], [0, 0]])
+            for _, last, _ in self._states(batch)
+        ]
+        flat = tf.reshape(tf.concat(states, axis=0), (-1, self.dim))
         return tf.math.l2_normalize(tf.gather(flat, batch["word_positions"]), axis=-1)
 
     def names(self, batch: Tensors) -> tf.Tensor:
-        """Features of a batch's label names, as those of texts: float32 ``(C, dim)``."""
+        """Features of a batch's label names, the first view of texts: float32 ``(C, dim)``."""
         mask = batch["label_padding_mask"]
-        return self.texts(
+        texts = self.texts(
             {
                 "token_ids": batch["label_token_ids"],
                 "segment_ids": tf.zeros_like(mask),
@@ -65,6 +85,7 @@ class Encoder:
                 "pool": tf.cast(mask, tf.float32),
             }
         )
+        return texts[:, : self.dim]
 
     def encode(
         self,
@@ -75,13 +96,15 @@ class Encoder:
         batch_size: int = 64,
         on_progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
-        """Features of texts, float32 ``(num_texts, dim)``, or of all their words in order.
+        """Features of texts, float32 ``(num_texts, text_dim)``, or of all their words in order.
 
         Texts are encoded in order of length, so that little is spent on padding. With
         ``word_starts`` the result is ``(word_starts.offsets[-1], dim)``.
         """
-        count = len(token_ids) if word_starts is None else int(word_starts.offsets[-1])
-        features = np.zeros((count, self.dim), np.float32)
+        if word_starts is None:
+            features = np.zeros((len(token_ids), self.text_dim), np.float32)
+        else:
+            features = np.zeros((int(word_starts.offsets[-1]), self.dim), np.float32)
         order = np.argsort(token_ids.lengths, kind="stable")
         for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
@@ -106,21 +129,19 @@ class Encoder:
         spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
         features[np.concatenate(spans)] = self._words(batch).numpy()
 
-    def _states(self, batch: Tensors) -> tf.Tensor:
-        """Float32 ``(B, L, dim)``, zero behind a group's longest text.
+    def _states(self, batch: Tensors) -> Iterator[tuple[slice, tf.Tensor, tf.Tensor]]:
+        """Groups of texts with their states of the last and the lower layer: float32 ``(rows, L', dim)``.
 
-        Callers bring texts in order of length, so that a group of neighbours has little padding.
+        Callers bring texts in order of length, so that a group of neighbours has little padding; ``L'`` is
+        a group's longest text.
         """
         mask = batch["padding_mask"]
-        length = tf.shape(mask)[1]
-        groups = []
         for rows in _groups(mask):
             longest = tf.reduce_max(tf.reduce_sum(mask[rows], axis=1))
             # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
             inputs = {name: batch[name][rows, :longest] for name in self.backbone.input}
-            states = tf.cast(_output(self.backbone(inputs, training=False)), tf.float32)
-            groups.append(tf.pad(states, [[0, 0], [0, length - longest], [0, 0]]))
-        return tf.concat(groups, axis=0)
+            last, lower = self._layers(inputs, training=False)
+            yield rows, tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
 
 
 def _groups(mask: tf.Tensor) -> list[slice]:
@@ -223,6 +244,21 @@ def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -
         dropout=0.0,
         max_sequence_length=max_length,
     )
+
+
+def _lower_output(backbone: keras.Model) -> Any:
+    """The states of the layer two thirds up; of a backbone without such layers the last ones again."""
+    blocks = _transformer_layers(backbone)
+    if not blocks:
+        return _output(backbone.output)
+    return _output(blocks[max(0, round(_LOWER_LAYER * len(blocks)) - 1)].output)
+
+
+def _mean(states: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:
+    """The mean of the states where ``pool`` is 1, at unit length: ``(B, dim)``."""
+    total = tf.reduce_sum(states * pool[..., None], axis=1)
+    mean = total / tf.maximum(tf.reduce_sum(pool, axis=1, keepdims=True), 1.0)
+    return tf.math.l2_normalize(mean, axis=-1)
 
 
 def _output(outputs: Any) -> Any:

@@ -17,8 +17,11 @@ import tensorflow as tf
 
 from metamapping.config import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
 
+# How likely a view of a text counts, before any training.
+VIEW = 0.2
 # Adam steps all weights by the same size, which for a scalar is slow: this times faster.
 STRENGTH_SPEED = 20.0
 
@@ -37,15 +40,17 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         self.outside = self.add_weight((d,), initializer="zeros", name="outside")
         # Zero before any training, when capitals say nothing.
         self.word_shapes = self.add_weight((WINDOW, EDGE + 1, d), initializer="zeros", name="word_shapes")
-        # α, and the logarithms of λ, τ, the spreads of α and ln λ, and the λ of words.
-        self.strength = self.add_weight((6,), initializer=_initial_strengths, name="strength")
+        # α, the logarithms of λ, τ, the spreads of α and ln λ, and the λ of words; the views' log-odds.
+        shape = (6 + NUM_VIEWS - 1,)
+        self.strength = self.add_weight(shape, initializer=_initial_strengths, name="strength")
         self.built = True
 
     @property
     def strengths(self) -> Strengths:
         """What is learned about adapting, positive scalars."""
-        alpha, *logarithms = tf.unstack(STRENGTH_SPEED * tf.convert_to_tensor(self.strength))
-        return Strengths(alpha, *(tf.exp(each) for each in logarithms))
+        strength = STRENGTH_SPEED * tf.convert_to_tensor(self.strength)
+        alpha, *logarithms = tf.unstack(strength[:6])
+        return Strengths(alpha, *(tf.exp(each) for each in logarithms), tf.sigmoid(strength[6:]))
 
     @property
     def scale(self) -> tf.Tensor:
@@ -80,7 +85,7 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         return tf.einsum("fm,...cm->...fc", stacked, label_vectors)
 
     def compute_mapping(self, support: SupportSet, prior: tf.Tensor) -> tf.Tensor:
-        """The mapping of a task from its support set, as weights of scores ``(..., d + 1, C)``.
+        """The mapping of a task from its support set, as weights of scores ``(..., num_views * d + 1, C)``.
 
         ``prior``: of its labels, ``(..., d + 1, C)``. Scores of new items are ``score(x, weights)``.
         """
@@ -90,4 +95,5 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
 def _initial_strengths(shape: tuple[int, ...], dtype: str | None = None) -> tf.Tensor:
     alpha, positive = 0.5, (1.0, 10.0, 0.5, 1.1, 3.0)
     logarithms = [math.log(each) for each in positive]
-    return tf.constant([alpha, *logarithms], dtype, shape=shape) / STRENGTH_SPEED
+    log_odds = [math.log(VIEW / (1 - VIEW))] * (NUM_VIEWS - 1)
+    return tf.constant([alpha, *logarithms, *log_odds], dtype, shape=shape) / STRENGTH_SPEED

@@ -5,8 +5,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from metamapping.models.solvers.support_set import Strengths, SupportSet, of_words
+from metamapping.models.solvers.views import over_views
 
 
+@over_views
 def plain_ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """Ridge regression on the centred labels with the learned α and λ: ``(..., d + 1, C)``."""
     if not support.is_independent:

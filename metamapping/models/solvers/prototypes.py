@@ -9,8 +9,10 @@ from __future__ import annotations
 import tensorflow as tf
 
 from metamapping.models.solvers.support_set import Strengths, SupportSet
+from metamapping.models.solvers.views import over_views
 
 
+@over_views
 def prototypes(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """``α P + [2 m_c; −‖m_c‖²]``, centred over the labels that have examples; ``(..., d + 1, C)``."""
     members = tf.one_hot(support.targets, prior.shape[-1], dtype=prior.dtype) * support.mask[..., None]

@@ -1,10 +1,11 @@
-"""Ridge, fitted to the task: how much the prior counts, and λ, from the support set alone.
+"""Ridge, fitted to the task: how much the prior and each view count, and λ, from the support set alone.
 
-A label's name may mislead, and examples may be noisy; which it is shows in how well the examples are
-predicted from one another. For each α and λ of a small grid the leave-one-out predictions of a ridge
-regression are known in closed form: the residual over one minus the leverage. The task's α and λ are
-the grid's mean, weighted by the likelihood of those predictions and by how near α and λ are to the
-learned ones, so that few examples change little.
+A label's name may mislead, examples may be noisy, and a text's beginning may tell everything or nothing;
+which it is shows in how well the examples are predicted from one another. For each α and λ of a small
+grid, with each view there or not, the leave-one-out predictions of a ridge regression are known in closed
+form: the residual over one minus the leverage. The task's α, λ and weights of views are the grid's mean,
+weighted by the likelihood of those predictions and by how near they are to the learned ones, so that few
+examples change little.
 
 Leave-one-out residuals: Allen, "The relationship between variable selection and data augmentation and
 a method for prediction" (PRESS), Technometrics 1974.
@@ -12,103 +13,119 @@ a method for prediction" (PRESS), Technometrics 1974.
 
 from __future__ import annotations
 
+import itertools
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import tensorflow as tf
 
 from metamapping.models.solvers.plain_ridge import plain_ridge, solve_shifted
 from metamapping.models.solvers.support_set import Strengths, SupportSet, masked_logits
+from metamapping.models.solvers.views import num_views
 
 # The grid: multiples of the learned λ (R of them), and the prior from not at all to twice (A).
 RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
 ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
+# Of more items these many, evenly, are enough to fit to.
+MOST_ITEMS = 512
 
 
 def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Plain ridge with the α and λ that fit the task: ``(..., d + 1, C)``."""
+    """Plain ridge with the α, λ and views that fit the task: ``(..., num_views * d + 1, C)``."""
     if not support.is_independent:  # leaving one word out leaves its sentence in
         return plain_ridge(support, prior, strengths)
     return plain_ridge(support, prior, fit_strengths(support, prior, strengths))
 
 
 def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
-    """α and λ of each task, ``(..., 1, 1)``: the mean over the grid, of λ the geometric one.
+    """α, λ and the views' weights of each task, ``(..., 1, 1)``: the mean over the grid, of λ the geometric.
 
     The learned ones where no label has two examples, and nothing tells how well they are predicted.
     """
-    mixture = _mixture(support, _duals(support, prior, strengths), strengths)
+    support = _some(support)
+    mixture = _mixture(support, leave_one_out(support, prior, strengths), strengths)
     alphas = tf.constant(ALPHAS, mixture.dtype)
     logarithms = tf.constant([[math.log(factor)] for factor in RIDGE_FACTORS], mixture.dtype)
-    alpha = tf.reduce_sum(mixture * alphas, axis=(-2, -1))[..., None, None]
-    factor = tf.exp(tf.reduce_sum(mixture * logarithms, axis=(-2, -1)))[..., None, None]
+    subsets = tf.constant(_subsets(num_views(support, strengths)), mixture.dtype)
+    alpha = tf.reduce_sum(mixture * alphas, axis=(-3, -2, -1))[..., None, None]
+    factor = tf.exp(tf.reduce_sum(mixture * logarithms, axis=(-3, -2, -1)))[..., None, None]
+    views = tf.matmul(tf.reduce_sum(mixture, axis=(-2, -1))[..., None, :], subsets[:, 1:])
     is_told = tf.reduce_any(_has_another(support), axis=-1)[..., None, None]
     return replace(
         strengths,
         alpha=tf.where(is_told, alpha, strengths.alpha),
         ridge=tf.where(is_told, factor, tf.ones_like(factor)) * strengths.ridge,
+        views=tf.where(is_told, views, tf.ones_like(views) * strengths.views),
     )
 
 
 def leave_one_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Scores of each item by the mapping of all others, for each λ and α: ``(..., R, A, N, C)``."""
-    return _leave_one_out(support, _duals(support, prior, strengths))
+    """Scores of each item by the mapping of all others, for each subset of views, λ and α.
+
+    ``(..., W, R, A, N, C)``: ``y_i − dual_i / C_ii`` with ``C = (H Hᵀ + λI)⁻¹``, where the dual
+    ``C (Y − α H P)`` is linear in α. One Cholesky factor for each subset and λ.
+    """
+    mask, num_labels = support.mask[..., None], support.label_mask.shape[-1]
+    d, count = prior.shape[-2] - 1, num_views(support, strengths)
+    grams = tf.stack([_gram(x) for x in tf.split(support.features, count, axis=-1)], axis=-3)
+    gram = 1.0 + tf.einsum("wv,...vnm->...wnm", tf.constant(_subsets(count), grams.dtype), grams)
+    gram = (gram * (mask * tf.linalg.matrix_transpose(mask))[..., None, :, :])[..., None, :, :]
+
+    of_prior = tf.matmul(support.features[..., :d], prior[..., :-1, :]) + prior[..., -1:, :]
+    targets = support.Y
+    both = tf.concat([targets + tf.zeros_like(of_prior), of_prior + tf.zeros_like(targets)], axis=-1)
+    right = (mask * both)[..., None, None, :, :]
+    eye = tf.eye(tf.shape(gram)[-1], dtype=gram.dtype)
+    factors = tf.constant(RIDGE_FACTORS, gram.dtype)[:, None, None] * strengths.ridge
+    solved = solve_shifted(gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors)
+    duals, inverse = solved[..., : 2 * num_labels], solved[..., 2 * num_labels :]
+
+    alphas = tf.constant(ALPHAS, gram.dtype)[:, None, None]
+    dual = duals[..., None, :, :num_labels] - alphas * duals[..., None, :, num_labels:]
+    return targets[..., None, None, None, :, :] - dual / tf.linalg.diag_part(inverse)[..., None, :, None]
 
 
-@dataclass(frozen=True)
-class _Duals:
-    """For each λ, with ``C = (H Hᵀ + λI)⁻¹``: ``C Y`` and ``C H P``, ``(..., R, N, C)``, and its diagonal."""
-
-    of_targets: tf.Tensor
-    of_prior: tf.Tensor
-    diagonal: tf.Tensor  # (..., R, N, 1)
+def _subsets(count: int) -> list[tuple[float, ...]]:
+    """Weights of the views, of which the first always counts: ``W`` rows of ``count``."""
+    return [(1.0, *others) for others in itertools.product((0.0, 1.0), repeat=count - 1)]
 
 
-def _duals(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> _Duals:
-    """One Cholesky factor a λ: of ``N × N``, or of ``(d + 1) × (d + 1)`` where items are more."""
-    H, mask, num_labels = support.H, support.mask[..., None], support.label_mask.shape[-1]
-    prior_scores, targets = tf.matmul(H, prior), support.Y
-    both = [targets + tf.zeros_like(prior_scores), prior_scores + tf.zeros_like(targets)]
-    right = (mask * tf.concat(both, axis=-1))[..., None, :, :]
-    factors = tf.constant(RIDGE_FACTORS, H.dtype)[:, None, None] * strengths.ridge
-    if H.shape[-2] <= H.shape[-1]:
-        gram = (tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask))[..., None, :, :]
-        eye = tf.eye(H.shape[-2], dtype=H.dtype)
-        solved = solve_shifted(
-            gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors
-        )
-        duals, inverse = solved[..., : 2 * num_labels], solved[..., 2 * num_labels :]
-        diagonal = tf.linalg.diag_part(inverse)[..., None]
-    else:
-        masked = (mask * H)[..., None, :, :]
-        gram = tf.matmul(masked, masked, transpose_a=True)
-        columns = tf.matmul(masked, right, transpose_a=True)
-        eye = tf.eye(H.shape[-1], dtype=H.dtype)
-        solved = solve_shifted(
-            gram, tf.concat([columns, eye + tf.zeros_like(columns[..., :1])], axis=-1), factors
-        )
-        duals = (right - tf.matmul(masked, solved[..., : 2 * num_labels])) / factors
-        leverage = tf.reduce_sum(tf.matmul(masked, solved[..., 2 * num_labels :]) * masked, axis=-1)
-        diagonal = (1.0 - leverage[..., None]) / factors
-    return _Duals(duals[..., :num_labels], duals[..., num_labels:], diagonal)
+def _gram(features: tf.Tensor) -> tf.Tensor:
+    return tf.matmul(features, features, transpose_b=True)
 
 
-def _mixture(support: SupportSet, duals: _Duals, strengths: Strengths) -> tf.Tensor:
-    """The weight of each λ and α, which sum to 1: ``(..., R, A)``."""
-    scores = _leave_one_out(support, duals)
-    label_mask = support.label_mask[..., None, None, :]
+def _some(support: SupportSet) -> SupportSet:
+    """At most ``MOST_ITEMS`` items, evenly."""
+    count = support.features.shape[-2]
+    if count <= MOST_ITEMS:
+        return support
+    rows = [round(i * (count - 1) / (MOST_ITEMS - 1)) for i in range(MOST_ITEMS)]
+    return replace(
+        support,
+        features=tf.gather(support.features, rows, axis=-2),
+        targets=tf.gather(support.targets, rows, axis=-1),
+        mask=tf.gather(support.mask, rows, axis=-1),
+    )
+
+
+def _mixture(support: SupportSet, scores: tf.Tensor, strengths: Strengths) -> tf.Tensor:
+    """The weight of each subset of views, λ and α, which sum to 1: ``(..., W, R, A)``."""
+    label_mask = support.label_mask[..., None, None, None, :]
     logits = masked_logits(scores, label_mask, strengths.scale)
-    targets = tf.broadcast_to(support.targets[..., None, None, :], tf.shape(logits)[:-1])
+    targets = tf.broadcast_to(support.targets[..., None, None, None, :], tf.shape(logits)[:-1])
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-    tells = _has_another(support)[..., None, None, :]
+    tells = _has_another(support)[..., None, None, None, :]
     likelihood = -tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1)
     ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
     alphas = tf.constant(ALPHAS, scores.dtype)
     distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2
     distance += ((ridges / strengths.ridge_spread) ** 2)[:, None]
-    weights = likelihood - 0.5 * distance
+    subsets = tf.constant(_subsets(num_views(support, strengths)), scores.dtype)[:, 1:]
+    views = tf.clip_by_value(strengths.views, 1e-6, 1.0 - 1e-6)
+    odds = tf.math.log(views) * subsets + tf.math.log1p(-views) * (1.0 - subsets)
+    weights = likelihood - 0.5 * distance + tf.reduce_sum(odds, axis=-1)[:, None, None]
     shape = tf.shape(weights)
-    flat = tf.reshape(weights, tf.concat([shape[:-2], [len(RIDGE_FACTORS) * len(ALPHAS)]], axis=0))
+    flat = tf.reshape(weights, tf.concat([shape[:-3], [tf.reduce_prod(shape[-3:])]], axis=0))
     return tf.reshape(tf.nn.softmax(flat, axis=-1), shape)
 
 
@@ -122,10 +139,3 @@ def _has_another(support: SupportSet) -> tf.Tensor:
     members *= tf.cast(support.mask > 0, members.dtype)[..., None]
     count = tf.reduce_sum(members * tf.reduce_sum(members, axis=-2, keepdims=True), axis=-1)
     return count > 1.5
-
-
-def _leave_one_out(support: SupportSet, duals: _Duals) -> tf.Tensor:
-    """``y_i − dual_i / C_ii``, where the dual of ``Y − α H P`` is linear in α."""
-    alphas = tf.constant(ALPHAS, duals.of_targets.dtype)[:, None, None]
-    dual = duals.of_targets[..., None, :, :] - alphas * duals.of_prior[..., None, :, :]
-    return support.Y[..., None, None, :, :] - dual / duals.diagonal[..., None, :, :]

@@ -52,7 +52,8 @@ class Strengths:
 
     ``alpha``: α, the weight of the prior. ``ridge``: λ. ``scale``: τ, which makes scores logits.
     ``alpha_spread``, ``ridge_spread``: how far a task's own α and ln λ usually lie from these.
-    ``word_ridge``: λ where the items are words.
+    ``word_ridge``: λ where the items are words. ``views``: the weight of each view of a text but the
+    first, from 0 to 1; learned, the probability that it counts: ``(V - 1,)``, or ``(..., 1, V - 1)``.
     """
 
     alpha: tf.Tensor
@@ -61,6 +62,7 @@ class Strengths:
     alpha_spread: tf.Tensor
     ridge_spread: tf.Tensor
     word_ridge: tf.Tensor
+    views: tf.Tensor
 
 
 def of_words(support: SupportSet, strengths: Strengths) -> tuple[SupportSet, Strengths]:

@@ -13,7 +13,15 @@ from metamapping.models.solvers.support_set import score
 
 D, C = 5, 3
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0])
-MANY = {"alpha": 0.5, "ridge": 0.7, "scale": 3.0, "alpha_spread": 0.5, "ridge_spread": 1.1, "word_ridge": 2.0}
+MANY = {
+    "alpha": 0.5,
+    "ridge": 0.7,
+    "scale": 3.0,
+    "alpha_spread": 0.5,
+    "ridge_spread": 1.1,
+    "word_ridge": 2.0,
+    "views": [],
+}
 
 
 def strengths(**changes):
@@ -88,11 +96,11 @@ def test_leave_one_out_is_what_leaving_each_item_out_gives(task):
             for i in range(len(task.x)):
                 others = np.flatnonzero(np.arange(len(task.x)) != i)
                 weights = normal_equations(task, others, alpha=alpha, ridge=0.7 * factor)
-                np.testing.assert_allclose(scores[r, a, i], task.H[i] @ weights, atol=1e-8)
+                np.testing.assert_allclose(scores[0, r, a, i], task.H[i] @ weights, atol=1e-8)
 
 
 def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
-    loo = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+    loo = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()[0]
     is_alone = np.bincount(task.labels, minlength=C)[task.labels] == 1
     log_weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
     for r, factor in enumerate(RIDGE_FACTORS):
@@ -138,6 +146,51 @@ def test_at_one_example_a_label_the_ridge_is_the_plain_one():
     np.testing.assert_allclose(task.solve("ridge"), task.solve("plain-ridge"), atol=1e-8)
 
 
+def viewed(task, seed=3):
+    """The task's support with two more views, and their features."""
+    others = np.random.default_rng(seed).normal(size=(2, len(task.x), D))
+    support = replace(task.support(), features=tf.constant(np.concatenate([task.x, *others], axis=1)))
+    return support, others
+
+
+@pytest.mark.parametrize("views", [(0.0, 0.0), (1.0, 0.0), (0.3, 0.7)])
+def test_weights_of_views_are_weights_in_the_kernel(views, task):
+    support, others = viewed(task)
+    weights = SOLVERS["plain-ridge"](support, tf.constant(task.prior), strengths(views=views)).numpy()
+    H, P = task.H, 0.5 * task.prior
+    kernel = H @ H.T + sum(w * x @ x.T for w, x in zip(views, others, strict=True))
+    dual = np.linalg.solve(kernel + 0.7 * np.eye(len(H)), task.Y - H @ P)
+    scores = score(support.features, tf.constant(weights)).numpy()
+    np.testing.assert_allclose(scores, H @ P + kernel @ dual, atol=1e-4)
+
+
+def test_leave_one_out_leaves_out_of_each_subset_of_views(task):
+    support, others = viewed(task)
+    scores = leave_one_out(support, tf.constant(task.prior), strengths(views=[0.5, 0.5])).numpy()
+    for subset, views in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
+        kernel = task.H @ task.H.T + sum(w * x @ x.T for w, x in zip(views, others, strict=True))
+        for i in range(len(task.x)):
+            rest = np.flatnonzero(np.arange(len(task.x)) != i)
+            within = kernel[np.ix_(rest, rest)] + 0.7 * np.eye(len(rest))  # the third λ
+            residual = task.Y[rest] - 1.5 * task.H[rest] @ task.prior  # the fifth α
+            expected = 1.5 * task.H[i] @ task.prior + kernel[i, rest] @ np.linalg.solve(within, residual)
+            np.testing.assert_allclose(scores[subset, 2, 4, i], expected, atol=1e-8)
+
+
+def test_the_view_that_tells_the_labels_counts():
+    """The third view is the label; the other two are noise."""
+    task = Task()
+    task.labels = np.repeat([0, 1, 2], 5)
+    task.x = np.random.default_rng(4).normal(size=(15, D))
+    support, _ = viewed(task)
+    told = np.concatenate([support.features[:, : 2 * D], 2 * np.eye(D)[task.labels]], axis=1)
+    few = strengths(views=[0.2, 0.2], scale=10.0)
+    fitted = fit_strengths(replace(support, features=tf.constant(told)), tf.constant(0 * task.prior), few)
+    first, second = fitted.views.numpy().ravel()
+    assert second > 0.9
+    assert first < 0.5
+
+
 def test_prototypes_choose_the_nearest_mean(task):
     queries = np.random.default_rng(1).normal(size=(50, D))
     means = np.stack([task.x[task.labels == c].mean(axis=0) for c in range(C)])
@@ -152,19 +205,26 @@ def test_a_label_without_examples_has_its_prior_alone_among_prototypes():
 
 
 def test_gradient_steps_are_those_of_the_cross_entropy(task):
-    weights, count = tf.Variable(task.prior), len(task.x)
+    weights, squares = tf.Variable(task.prior), (task.H**2).sum() / 2
     for _ in range(NUM_STEPS):
         with tf.GradientTape() as tape:
             logits = 3.0 * tf.matmul(tf.constant(task.H), weights)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(task.labels, logits)
             loss = tf.reduce_sum(losses)
         # The loss's gradient has the factor τ, which the step's own rate leaves out.
-        weights.assign_sub(2.0 / (0.7 + 3.0 * count) / 3.0 * tape.gradient(loss, weights))
+        weights.assign_sub(2.0 / (0.7 + 3.0 * squares) / 3.0 * tape.gradient(loss, weights))
     np.testing.assert_allclose(task.solve("gradient"), weights.numpy(), atol=1e-10)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 class TestEverySolver:
+    def test_a_view_of_no_weight_changes_nothing(self, solver, task):
+        support, _ = viewed(task)
+        rates = strengths(views=[1e-9, 1e-9])
+        weights = SOLVERS[solver](support, tf.constant(task.prior), rates)
+        expected = score(tf.constant(task.x), tf.constant(task.solve(solver)))
+        np.testing.assert_allclose(score(support.features, weights), expected, atol=1e-3)
+
     def test_items_outside_the_support_change_nothing(self, solver, task):
         mask = np.array([1.0, 1, 1, 0, 1, 0, 0, 1])[: len(task.x)]
         few = Task()
@@ -216,9 +276,11 @@ class TestEverySolver:
         assert np.isfinite(scores).all()
         np.testing.assert_allclose(scores, np.repeat(scores[:1], len(scores), axis=0))
 
-    def test_the_outer_gradient_matches_finite_differences(self, solver, task):
+    @pytest.mark.parametrize("has_views", [False, True])
+    def test_the_outer_gradient_matches_finite_differences(self, solver, has_views, task):
         mask = np.array([1.0, 1, 0, 1, 0, 1, 1, 0])[: len(task.x)]
-        rates = strengths()
+        rates = strengths(views=[0.3, 0.6] if has_views else [])
+        items = viewed(task)[0].features if has_views else tf.constant(task.x)
 
         def loss(alpha, ridge, prior, features):
             support = task.support(mask)
@@ -226,7 +288,7 @@ class TestEverySolver:
             changed = replace(rates, alpha=alpha, ridge=ridge)
             return tf.reduce_sum(score(features, SOLVERS[solver](support, prior, changed)) ** 3)
 
-        values = [rates.alpha, rates.ridge, tf.constant(task.prior), tf.constant(task.x)]
+        values = [rates.alpha, rates.ridge, tf.constant(task.prior), items]
         theoretical, numerical = tf.test.compute_gradient(loss, values, delta=1e-5)
         for exact, finite in zip(theoretical, numerical, strict=True):
             np.testing.assert_allclose(exact, finite, rtol=1e-5, atol=1e-5 * np.abs(numerical[-1]).max())

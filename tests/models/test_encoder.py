@@ -1,0 +1,80 @@
+"""The views of a text: means of states, written out one text at a time."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from metamapping.config import EncoderSpec, ScratchEncoder
+from metamapping.models.encoder import NUM_VIEWS, Encoder, build_backbone
+
+LENGTH = 12
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    spec = EncoderSpec(scratch=ScratchEncoder(num_layers=3, hidden_dim=16, num_heads=2, intermediate_dim=32))
+    return Encoder(build_backbone(spec, vocabulary_size=50, seed=0))
+
+
+def batch_of(lengths, pools):
+    rng = np.random.default_rng(0)
+    mask = (np.arange(LENGTH) < np.asarray(lengths)[:, None]).astype(np.int32)
+    pool = np.zeros(mask.shape, np.float32)
+    for row, (first, stop) in enumerate(pools):
+        pool[row, first:stop] = 1
+    return {
+        "token_ids": rng.integers(1, 50, mask.shape).astype(np.int32) * mask,
+        "segment_ids": (pool > 0).astype(np.int32),
+        "padding_mask": mask,
+        "pool": pool,
+    }
+
+
+def unit(x):
+    return x / np.linalg.norm(x)
+
+
+def recorded(call, seen, *args, **kwargs):
+    seen.append(call(*args, **kwargs))
+    return seen[-1]
+
+
+def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encoder, monkeypatch):
+    # A text, a short one, the second text of a pair; sixteen in all, which makes groups of four.
+    lengths = [12, 3, 9, 5] * 4
+    pools = [(0, 12), (0, 3), (4, 9), (0, 5)] * 4
+    order = np.argsort(lengths, kind="stable")
+    batch = {k: v[order] for k, v in batch_of(lengths, pools).items()}
+    views = encoder.texts({k: tf.constant(v) for k, v in batch.items()}).numpy()
+    assert views.shape == (16, NUM_VIEWS * encoder.dim) == (16, encoder.text_dim)
+
+    layer = encoder.backbone.get_layer("transformer_layer_1")  # the second of three
+    for row, (first, stop) in enumerate(pools[i] for i in order):
+        inputs = {k: batch[k][row : row + 1] for k in encoder.backbone.input}
+        last = encoder.backbone(inputs)["sequence_output"][0].numpy()
+        with monkeypatch.context() as patch:
+            seen, call = [], layer.call
+            patch.setattr(layer, "call", partial(recorded, call, seen))
+            encoder.backbone(inputs)
+        lower = seen[0][0].numpy()
+        expected = [
+            unit(last[first:stop].mean(axis=0)),
+            unit(lower[first:stop].mean(axis=0)),
+            unit(lower[first : min(first + 2, stop)].mean(axis=0)),
+        ]
+        np.testing.assert_allclose(views[row], np.concatenate(expected), atol=1e-4)
+
+
+def test_names_are_the_first_view_alone(encoder):
+    batch = batch_of([4, 2], [(0, 4), (0, 2)])
+    names = encoder.names(
+        {
+            "label_token_ids": tf.constant(batch["token_ids"]),
+            "label_padding_mask": tf.constant(batch["padding_mask"]),
+        }
+    )
+    batch["segment_ids"][:] = 0
+    texts = encoder.texts({k: tf.constant(v) for k, v in batch.items()})
+    np.testing.assert_allclose(names, texts[:, : encoder.dim], atol=1e-5)
