@@ -126,24 +126,21 @@ def _boundary(near_labels: np.ndarray, near_none: np.ndarray) -> tuple[float, fl
 def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Leave-one-out scores and their labels; nearness with the own label there, and without it.
 
-    With ``G = HᵀH + λI``, the hat matrix ``A = H G⁻¹ Hᵀ`` and residuals ``E = Y − H V``, a ridge
-    regression without the rows B leaves them the residuals ``(I − A_BB)⁻¹ E_B``. Of many examples some
-    are taken, of each label alike.
+    With ``C = (H Hᵀ + λI)⁻¹`` and residuals ``E = Y − H V``, a ridge regression without the rows B leaves
+    them the residuals ``(λ C_BB)⁻¹ E_B``. Of many examples some are taken, of each label alike.
     """
     assert solution.ridge is not None
     targets, num_labels = support.targets, solution.weights.shape[1]
     weighted = solution.weighted(support.features)
     H = np.concatenate([weighted, np.ones((len(targets), 1), np.float32)], axis=1)
-    gram = (H.T @ H).astype(np.float64) + solution.ridge * np.eye(H.shape[1])
-    inverse = np.linalg.inv(gram)
+    left = (_Dual if len(H) <= H.shape[1] else _Primal)(H, solution.ridge)
     count = min(len(targets), _MAX_ROWS, max(_MAX_LABELS, _MAX_SCORES // num_labels))
     by_label = np.argsort(targets, kind="stable")
     rows = by_label[np.linspace(0, len(targets) - 1, count).astype(int)]
 
     Y = (targets[rows, None] == np.arange(num_labels)) - 1.0 / num_labels
     E = Y - solution.scores(support.features[rows])
-    hat = (H[rows] @ inverse * H[rows]).sum(axis=-1)
-    scores = Y - E / (1.0 - hat[:, None])
+    scores = Y - E / left.alone(rows)[:, None]
     is_one_of_many = np.bincount(targets)[targets[rows]] > 1
     many = rows[is_one_of_many]
     near_labels = nearness(support.features[many], scores[is_one_of_many], support, items=many)
@@ -151,34 +148,51 @@ def leave_out(solution: Solution, support: Support) -> tuple[np.ndarray, np.ndar
     near_none = []
     for label in np.random.default_rng(0).permutation(np.unique(targets[rows]))[:_MAX_LABELS]:
         mine = rows[targets[rows] == label]
-        block = targets == label
-        scored = solution.scores(support.features[mine]), solution.scores(support.features[block])
-        without = _scores_without(*scored, H[block], H[mine], gram, inverse, label)
+        block = np.flatnonzero(targets == label)
+        y = (np.arange(num_labels) == label) - 1.0 / num_labels
+        residuals = y - solution.scores(support.features[block])
+        without = y - left.together(block, residuals, np.searchsorted(block, mine))
         without[:, label] = -np.inf
         near_none.append(nearness(support.features[mine], without, support))
     return scores, targets[rows], near_labels, np.concatenate(near_none)
 
 
-def _scores_without(
-    scores: np.ndarray,
-    block_scores: np.ndarray,
-    B: np.ndarray,
-    mine: np.ndarray,
-    gram: np.ndarray,
-    inverse: np.ndarray,
-    label: int,
-) -> np.ndarray:
-    """Scores of ``mine`` without the rows B of one label: ``mine (V − (G − BᵀB)⁻¹ Bᵀ E_B)``.
+class _Dual:
+    """``λ C`` of all items, where they are fewer than features."""
 
-    ``scores``, ``block_scores``: ``mine V`` and ``B V``.
-    """
-    y = -np.ones(scores.shape[1]) / scores.shape[1]
-    y[label] += 1.0
-    residuals = y - block_scores
-    if len(B) > B.shape[1]:
-        own = (B.T @ B).astype(np.float64)
-        far: np.ndarray = scores - mine @ np.linalg.solve(gram - own, B.T @ residuals)
-        return far
-    through = inverse @ B.T  # the same by Woodbury's identity, with as many equations as rows
-    near: np.ndarray = scores - (mine @ through) @ np.linalg.solve(np.eye(len(B)) - B @ through, residuals)
-    return near
+    def __init__(self, H: np.ndarray, ridge: float) -> None:
+        gram = (H @ H.T).astype(np.float64)
+        self._inverse = ridge * np.linalg.inv(gram + ridge * np.eye(len(H)))
+
+    def alone(self, rows: np.ndarray) -> np.ndarray:
+        """Its diagonal at ``rows``."""
+        diagonal: np.ndarray = np.diag(self._inverse)[rows]
+        return diagonal
+
+    def together(self, block: np.ndarray, residuals: np.ndarray, some: np.ndarray) -> np.ndarray:
+        """What residuals ``(|B|, C)`` the block's rows have without the block; ``some`` of them."""
+        left = np.linalg.solve(self._inverse[np.ix_(block, block)], residuals)
+        return np.asarray(left[some])
+
+
+class _Primal:
+    """The same from ``G = HᵀH + λI``, where items are more: ``λ C = I − H G⁻¹ Hᵀ``."""
+
+    def __init__(self, H: np.ndarray, ridge: float) -> None:
+        self._H = H
+        self._gram = (H.T @ H).astype(np.float64) + ridge * np.eye(H.shape[1])
+        self._inverse = np.linalg.inv(self._gram)
+
+    def alone(self, rows: np.ndarray) -> np.ndarray:
+        H = self._H[rows]
+        diagonal: np.ndarray = 1.0 - (H @ self._inverse * H).sum(axis=-1)
+        return diagonal
+
+    def together(self, block: np.ndarray, residuals: np.ndarray, some: np.ndarray) -> np.ndarray:
+        B = self._H[block]
+        if len(B) > B.shape[1]:
+            own = (B.T @ B).astype(np.float64)
+            far: np.ndarray = residuals[some] + B[some] @ np.linalg.solve(self._gram - own, B.T @ residuals)
+            return far
+        left = np.linalg.solve(np.eye(len(B)) - B @ self._inverse @ B.T, residuals)
+        return np.asarray(left[some])

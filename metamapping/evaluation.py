@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from metamapping.config import EvaluationSpec
+from metamapping.decoding import decode_words
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import OUTSIDE, LabelSpace, Ragged
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
@@ -180,7 +181,7 @@ def _score_sentences(mapping: MetaMapping, space: LabelSpace, features: _Feature
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
         x = features.items[features.words[features.index[row]]]
-        slots = (x @ weights[:-1] + weights[-1]).argmax(axis=-1)
+        slots = decode_words(x @ weights[:-1] + weights[-1])
         tags = [types[slot] if slot == 0 else f"I-{types[slot]}" for slot in slots]
         predicted |= entity_spans(sentence, tags)
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in wanted}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
+from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import regress, solve_shifted
@@ -83,8 +84,10 @@ def solve(
         items, strengths = of_words(items, strengths)
     elif mapping.solver == "ridge":
         some, labels = _some(support, num_labels)
-        some_items = _support_set(some, len(labels), is_ner)
-        strengths = fit_strengths(some_items, tf.gather(prior, labels, axis=1), strengths)
+        fitted = _fit(
+            some.features, some.targets, tf.gather(prior, labels, axis=1), *vars(strengths).values()
+        )
+        strengths = Strengths(*fitted)
     roots = view_roots(items, strengths)
     items = replace(items, features=items.features * roots)
     if items.features.shape[0] > items.features.shape[1]:
@@ -93,6 +96,25 @@ def solve(
         weights = folded(regress(items, items.Y, wide, strengths), roots)
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
     return Solution(weights.numpy(), alpha * wide.numpy(), ridge, _views(items, strengths))
+
+
+_SCALAR = tf.TensorSpec((), tf.float32)
+
+
+# Compiled once for every number of items, labels and features: its many small steps take longer one by one.
+@tf.function(  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    input_signature=[
+        tf.TensorSpec((None, None), tf.float32),
+        tf.TensorSpec((None,), tf.int32),
+        tf.TensorSpec((None, None), tf.float32),
+        *[_SCALAR] * 6,
+        tf.TensorSpec((NUM_VIEWS - 1,), tf.float32),
+    ],
+    autograph=False,
+)
+def _fit(features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, *strengths: tf.Tensor) -> list[tf.Tensor]:
+    items = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones_like(prior[0]))
+    return list(vars(fit_strengths(items, prior, Strengths(*strengths))).values())
 
 
 def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
@@ -108,12 +130,13 @@ def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Ten
     ``αP + (HᵀH + λI)⁻¹ (HᵀY − α HᵀH P)``, where ``HᵀY`` is the labels' sums less their share of all.
     """
     num_labels = prior.shape[-1]
-    masked = items.mask[:, None] * items.H
+    masked = items.mask[:, None] * items.basis
     gram = tf.matmul(masked, masked, transpose_a=True)
     sums = tf.math.unsorted_segment_sum(items.mask[:, None] * masked, items.targets, num_labels)
     centred = sums - tf.reduce_sum(sums, axis=0, keepdims=True) / num_labels
     prior = tf.squeeze(strengths.alpha) * prior
-    right = tf.transpose(centred) - tf.matmul(gram, prior)
+    mixed = tf.matmul(masked, items.mask[:, None] * items.H, transpose_a=True)
+    right = tf.transpose(centred) - tf.matmul(mixed, prior)
     return prior + solve_shifted(gram, right, tf.squeeze(strengths.ridge))
 
 

@@ -23,6 +23,7 @@ import numpy as np
 
 from metamapping.config import Columns, TaskType
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.decoding import decode_words
 from metamapping.featurizer import Featurizer, parts_of
 from metamapping.inputs import read_examples, read_label_names, read_texts, read_word_lists
 from metamapping.publishing import read_published
@@ -108,7 +109,7 @@ class Mapping:
         _check_threshold(threshold)
         state = self._state
         if state.is_ner:
-            return [_tags(state.labels, row, threshold) for row in self._word_probabilities(state, texts)]
+            return [self._tags(state, scores, threshold) for scores in self._word_scores(state, texts)]
         predicted: list[Any] = []
         for features in self._text_features(state, texts, text_pairs):
             if threshold is None:
@@ -263,24 +264,28 @@ class Mapping:
         return (features[part] for part in parts_of(len(features)))
 
     def _word_probabilities(self, state: TaskState, texts: Any) -> list[np.ndarray]:
+        return [state.calibration.probabilities(scores) for scores in self._word_scores(state, texts)]
+
+    def _word_scores(self, state: TaskState, texts: Any) -> list[np.ndarray]:
         words = read_word_lists(texts)
         features, offsets = self._featurizer.words(words)
-        return np.split(state.probabilities(features), offsets[1:-1]) if words else []
+        return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
+
+    def _tags(self, state: TaskState, scores: np.ndarray, threshold: float | None) -> list[str]:
+        """BIO tags of one text, chosen together: neighbouring words of one type are one entity."""
+        slots = decode_words(scores)
+        if threshold is not None:
+            probabilities = state.calibration.probabilities(scores)
+            is_sure = probabilities[np.arange(len(slots)), slots] >= threshold
+            slots = np.where(is_sure, slots, 0)
+        types = [state.labels[i] for i in slots]
+        before = [OUTSIDE, *types]
+        return [
+            OUTSIDE if kind == OUTSIDE else f"{'I' if kind == last else 'B'}-{kind}"
+            for kind, last in zip(types, before, strict=False)
+        ]
 
 
 def _check_threshold(threshold: float | None) -> None:
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")
-
-
-def _tags(labels: tuple[str, ...], probabilities: np.ndarray, threshold: float | None) -> list[str]:
-    """BIO tags of one text: neighbouring words of one type are one entity."""
-    best = probabilities.argmax(axis=-1)
-    if threshold is not None and len(best):
-        best = np.where(probabilities.max(axis=-1) < threshold, labels.index(OUTSIDE), best)
-    types = [labels[i] for i in best]
-    before = [OUTSIDE, *types]
-    return [
-        OUTSIDE if kind == OUTSIDE else f"{'I' if kind == last else 'B'}-{kind}"
-        for kind, last in zip(types, before, strict=False)
-    ]

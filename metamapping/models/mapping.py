@@ -49,8 +49,10 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
     def strengths(self) -> Strengths:
         """What is learned about adapting, positive scalars."""
         strength = STRENGTH_SPEED * tf.convert_to_tensor(self.strength)
-        alpha, *logarithms = tf.unstack(strength[:6])
-        return Strengths(alpha, *(tf.exp(each) for each in logarithms), tf.sigmoid(strength[6:]))
+        ridge, scale, alpha_spread, ridge_spread, word_ridge = tf.unstack(tf.exp(strength[1:6]))
+        return Strengths(
+            strength[0], ridge, scale, alpha_spread, ridge_spread, word_ridge, tf.sigmoid(strength[6:])
+        )
 
     @property
     def scale(self) -> tf.Tensor:

@@ -1,24 +1,20 @@
 """Server trouble: the API, its services and the database gone for minutes in the middle of training.
 
 That is longer than the 90 seconds after which the server takes a run for dead, and than its worker waits
-for news of a cancellation. A worker's death is in ``test_orchestration.py``.
+for news of a cancellation. A worker's death is in ``test_orchestration.py``; that a training which was
+ended goes on to the same bits is in ``test_kill.py``.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-from benchmarks.faults.kills import BIT_FOR_BIT, published
-from tests.e2e.prefect_server import ROOT, PrefectServer, wait_for
+from tests.e2e.prefect_server import PrefectServer, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -26,10 +22,9 @@ SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 
 
 def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServer) -> None:
-    home, alone = server.folder / "outage", server.folder / "alone"
+    home = server.folder / "outage"
     config = server.deployment("meta-pretraining")["parameters"]["config"]
     config["training"] = {**config["training"], "meta_steps": 12_000}
-    undisturbed = run_alone(server, config, alone)
     parent = server.start_run(home=str(home), training=config["training"])
     wait_for(lambda: bool(partial_steps(home)), 400, "a partial checkpoint")
 
@@ -57,21 +52,6 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
     # Once at first and once by Retry; a mark that was taken back counts as one more.
     assert counts.pop("train") in (2, 3)
     assert counts == {"prepare": 1, "evaluate": 1, "adjust": 1, "publish": 1}
-
-    assert undisturbed.wait(600) == 0
-    for name in BIT_FOR_BIT:
-        assert (published(home) / name).read_bytes() == (published(alone) / name).read_bytes(), name
-
-
-def run_alone(server: PrefectServer, config: dict[str, Any], home: Path) -> subprocess.Popen[bytes]:
-    """The same run with its own embedded Prefect, beside."""
-    path = server.folder / "alone.yaml"
-    path.write_text(yaml.safe_dump(config))
-    command = [sys.executable, "-m", "flows.meta_pretraining", str(path), "--home", str(home)]
-    env = {name: value for name, value in server.env.items() if name != "PREFECT_API_URL"}
-    env["PREFECT_HOME"] = str(server.folder / "prefect-alone")
-    with (server.folder / "alone.log").open("wb") as log:
-        return subprocess.Popen(command, env=env, cwd=ROOT, stdout=log, stderr=log)
 
 
 def partial_steps(home: Path) -> list[str]:

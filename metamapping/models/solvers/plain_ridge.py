@@ -19,23 +19,24 @@ def plain_ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> 
 def regress(support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``; its columns do not depend on one another.
 
-    That is ``α P + Hᵀ (H Hᵀ + λI)⁻¹ (Y − α H P)``, solved in this dual form, or in the primal where
-    items outnumber features. ``targets``: Y, ``(..., N, columns)``. ``prior``: P, ``(..., d + 1, columns)``.
+    That is ``α P + Hᵀ (H Hᵀ + λI)⁻¹ (Y − α H P)``, solved in this dual form, or in the primal where items
+    outnumber features. Of words the bias stays the prior's. ``targets``: Y, ``(..., N, columns)``.
+    ``prior``: P, ``(..., d + 1, columns)``.
     """
-    H, mask = support.H, support.mask[..., None]
+    H, B, mask = support.H, support.basis, support.mask[..., None]
     prior = tf.where(support.is_empty, tf.ones_like(strengths.alpha), strengths.alpha) * prior
     residual = mask * (targets - tf.matmul(H, prior))
     if H.shape[-2] <= H.shape[-1]:
-        gram = tf.matmul(H, H, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
-        return prior + tf.matmul(H, mask * solve_shifted(gram, residual, strengths.ridge), transpose_a=True)
-    masked = mask * H
+        gram = tf.matmul(B, B, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
+        return prior + tf.matmul(B, mask * solve_shifted(gram, residual, strengths.ridge), transpose_a=True)
+    masked = mask * B
     gram = tf.matmul(masked, masked, transpose_a=True)
     return prior + solve_shifted(gram, tf.matmul(masked, residual, transpose_a=True), strengths.ridge)
 
 
 def solve_shifted(gram: tf.Tensor, right: tf.Tensor, ridge: tf.Tensor) -> tf.Tensor:
     """``(gram + λI)⁻¹ right`` by one Cholesky factor; leading axes broadcast."""
-    factor = tf.linalg.cholesky(gram + ridge * tf.eye(gram.shape[-1], dtype=gram.dtype))
+    factor = tf.linalg.cholesky(gram + ridge * tf.eye(tf.shape(gram)[-1], dtype=gram.dtype))
     batch_shape = tf.broadcast_dynamic_shape(tf.shape(factor)[:-2], tf.shape(right)[:-2])
     factor = tf.broadcast_to(factor, tf.concat([batch_shape, tf.shape(factor)[-2:]], axis=0))
     right = tf.broadcast_to(right, tf.concat([batch_shape, tf.shape(right)[-2:]], axis=0))

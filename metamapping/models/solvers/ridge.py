@@ -65,13 +65,14 @@ def leave_one_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -
     ``(..., W, R, A, N, C)``: ``y_i − dual_i / C_ii`` with ``C = (H Hᵀ + λI)⁻¹``, where the dual
     ``C (Y − α H P)`` is linear in α. One Cholesky factor for each subset and λ.
     """
-    mask, num_labels = support.mask[..., None], support.label_mask.shape[-1]
-    d, count = prior.shape[-2] - 1, num_views(support, strengths)
-    grams = tf.stack([_gram(x) for x in tf.split(support.features, count, axis=-1)], axis=-3)
+    mask, num_labels = support.mask[..., None], tf.shape(support.label_mask)[-1]
+    count = num_views(support, strengths)
+    views = tf.split(support.features, count, axis=-1)
+    grams = tf.stack([_gram(x) for x in views], axis=-3)
     gram = 1.0 + tf.einsum("wv,...vnm->...wnm", tf.constant(_subsets(count), grams.dtype), grams)
     gram = (gram * (mask * tf.linalg.matrix_transpose(mask))[..., None, :, :])[..., None, :, :]
 
-    of_prior = tf.matmul(support.features[..., :d], prior[..., :-1, :]) + prior[..., -1:, :]
+    of_prior = tf.matmul(views[0], prior[..., :-1, :]) + prior[..., -1:, :]
     targets = support.Y
     both = tf.concat([targets + tf.zeros_like(of_prior), of_prior + tf.zeros_like(targets)], axis=-1)
     right = (mask * both)[..., None, None, :, :]
@@ -97,7 +98,7 @@ def _gram(features: tf.Tensor) -> tf.Tensor:
 def _some(support: SupportSet) -> SupportSet:
     """At most ``MOST_ITEMS`` items, evenly."""
     count = support.features.shape[-2]
-    if count <= MOST_ITEMS:
+    if count is None or count <= MOST_ITEMS:  # whoever leaves it open has seen to it
         return support
     rows = [round(i * (count - 1) / (MOST_ITEMS - 1)) for i in range(MOST_ITEMS)]
     return replace(
@@ -135,7 +136,7 @@ def _has_another(support: SupportSet) -> tf.Tensor:
     When a label's only example is left out, the examples that remain can but speak against it: its name
     would be taken for the better guide, whatever it says.
     """
-    members = tf.one_hot(support.targets, support.label_mask.shape[-1], dtype=support.mask.dtype)
+    members = tf.one_hot(support.targets, tf.shape(support.label_mask)[-1], dtype=support.mask.dtype)
     members *= tf.cast(support.mask > 0, members.dtype)[..., None]
     count = tf.reduce_sum(members * tf.reduce_sum(members, axis=-2, keepdims=True), axis=-1)
     return count > 1.5

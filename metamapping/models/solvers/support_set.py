@@ -34,6 +34,14 @@ class SupportSet:
         return with_constant(self.features)
 
     @property
+    def basis(self) -> tf.Tensor:
+        """What a ridge regression learns from: H, ``(..., N, d + 1)``, of words without the constant.
+
+        Nearly all words are outside, which the constant would learn to say of every word.
+        """
+        return self.H if self.is_independent else tf.concat([self.features, 0.0 * self.H[..., -1:]], axis=-1)
+
+    @property
     def is_empty(self) -> tf.Tensor:
         """Whether a task has no example: bool ``(..., 1, 1)``."""
         return tf.logical_not(tf.reduce_any(self.mask > 0, axis=-1))[..., None, None]
@@ -41,7 +49,7 @@ class SupportSet:
     @property
     def Y(self) -> tf.Tensor:
         """One-hot labels, centred over the labels of the task: ``(..., N, C)``."""
-        one_hot = tf.one_hot(self.targets, self.label_mask.shape[-1], dtype=self.label_mask.dtype)
+        one_hot = tf.one_hot(self.targets, tf.shape(self.label_mask)[-1], dtype=self.label_mask.dtype)
         count = tf.maximum(tf.reduce_sum(self.label_mask, axis=-1, keepdims=True), 1.0)
         return (one_hot - (1.0 / count)[..., None, :]) * self.label_mask[..., None, :]
 

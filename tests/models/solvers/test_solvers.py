@@ -85,7 +85,8 @@ def test_words_are_weighted_by_the_fourth_root_of_their_labels_count(solver, tas
     w = np.diag(w * len(rows) / w.sum())
     H, P = task.H[rows], 0.5 * task.prior
     residual = task.Y[rows] - H @ P
-    expected = P + np.linalg.solve(H.T @ w @ H + 2.0 * np.eye(D + 1), H.T @ w @ residual)
+    B = H * ([1.0] * D + [0.0])  # the bias stays the prior's
+    expected = P + np.linalg.solve(B.T @ w @ B + 2.0 * np.eye(D + 1), B.T @ w @ residual)
     np.testing.assert_allclose(weights, expected, atol=1e-9)
 
 
