@@ -25,6 +25,9 @@ from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet, score
 
+# Products between items of all episodes that are solved at once; times twenty points of a grid, 160 MB.
+_PRODUCTS_AT_ONCE = 2_000_000
+
 Scores = dict[tuple[str, int], list[float]]
 Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
 
@@ -74,10 +77,6 @@ def _limited(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Generator) 
     least = max(spec.shots) + spec.num_queries
     most = max(least, spec.max_texts // len(space.labels))
     return replace(space, rows_of=tuple(rng.permutation(rows)[:most] for rows in space.rows_of))
-
-
-# Products between items of all episodes that are solved at once; times twenty points of a grid, 160 MB.
-_PRODUCTS_AT_ONCE = 2_000_000
 
 
 @dataclass(frozen=True)

@@ -127,7 +127,8 @@ def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
 def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """``regress`` on the centred labels without writing them out: items × labels would be many.
 
-    ``αP + (HᵀH + λI)⁻¹ (HᵀY − α HᵀH P)``, where ``HᵀY`` is the labels' sums less their share of all.
+    ``αP + (HᵀH + λI)⁻¹ (HᵀY − α HᵀH P)``, where ``HᵀY`` is the labels' sums less their share of all. Of words
+    the constant, which H is without there, still takes its part of the prior's scores.
     """
     num_labels = prior.shape[-1]
     masked = items.mask[:, None] * items.basis
@@ -135,8 +136,9 @@ def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Ten
     sums = tf.math.unsorted_segment_sum(items.mask[:, None] * masked, items.targets, num_labels)
     centred = sums - tf.reduce_sum(sums, axis=0, keepdims=True) / num_labels
     prior = tf.squeeze(strengths.alpha) * prior
-    mixed = tf.matmul(masked, items.mask[:, None] * items.H, transpose_a=True)
-    right = tf.transpose(centred) - tf.matmul(mixed, prior)
+    constant = items.mask[:, None] * (items.H - items.basis)[:, -1:]
+    of_prior = tf.matmul(gram, prior) + tf.matmul(masked, constant, transpose_a=True) * prior[-1:]
+    right = tf.transpose(centred) - of_prior
     return prior + solve_shifted(gram, right, tf.squeeze(strengths.ridge))
 
 

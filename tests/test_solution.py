@@ -1,6 +1,7 @@
 """The solution is what the solver gives, in use: one ridge regression, however many labels there are."""
 
 import resource
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -37,6 +38,25 @@ def test_it_is_what_the_solver_gives(solver, per_label):
     )
     expected = mapping.compute_mapping(items, mapping.prior(vectors))
     solved = solve(mapping, names, np.zeros(7, bool), support)
+    np.testing.assert_allclose(solved.weights, expected, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
+def test_of_words_it_is_what_the_solver_gives_too(per_label):
+    mapping, names, support = task(7, per_label)
+    mapping.prior_bias.assign(np.linspace(-0.5, 0.5, DIM))
+    support = replace(support, features=support.features[:, :DIM].copy(), num_views=1)
+    is_outside, count = np.arange(7) == 0, len(support.targets)
+    vectors = mapping.label_vectors(tf.constant(names), tf.constant(is_outside, tf.float32), tf.ones(7))
+    items = SupportSet(
+        tf.constant(support.features),
+        tf.constant(support.targets),
+        tf.ones(count),
+        tf.ones(7),
+        is_independent=False,
+    )
+    expected = mapping.compute_mapping(items, mapping.prior(vectors))
+    solved = solve(mapping, names, is_outside, support)
     np.testing.assert_allclose(solved.weights, expected, rtol=1e-3, atol=1e-5)
 
 

@@ -39,7 +39,9 @@ class SupportSet:
 
         Nearly all words are outside, which the constant would learn to say of every word.
         """
-        return self.H if self.is_independent else tf.concat([self.features, 0.0 * self.H[..., -1:]], axis=-1)
+        if self.is_independent:
+            return self.H
+        return tf.concat([self.features, tf.zeros_like(self.features[..., :1])], axis=-1)
 
     @property
     def is_empty(self) -> tf.Tensor:
