@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import resume_parents
 from tasks.evaluate import evaluate
 
@@ -18,6 +18,7 @@ from tasks.evaluate import evaluate
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
     on_completion=[resume_parents],
 )
 def evaluate_round(

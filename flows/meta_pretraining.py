@@ -13,7 +13,7 @@ from flows.evaluate_round import evaluate_round
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
 from flows.select_sources import select_sources
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import run_stage
 from flows.train_round import train_round
 from metamapping.config import RunConfig
@@ -26,6 +26,7 @@ from tasks.train import open_training_run
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
 )
 def meta_pretraining(config: RunConfig) -> str:
     """Prepare the corpus, select sources, train rounds until the verdict is final, publish the best one.

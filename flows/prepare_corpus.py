@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow
 from prefect.futures import PrefectFuture
 
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import resume_parents
 from metamapping.config import RunConfig
 from metamapping.config_file import read_config
@@ -35,6 +35,7 @@ from tasks.tokenize_sources import tokenize_sources
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
     on_completion=[resume_parents],
 )
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import flow
 
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import resume_parents
 from tasks.publish import publish_best
 
@@ -15,6 +15,7 @@ from tasks.publish import publish_best
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
     on_completion=[resume_parents],
 )
 def publish(run_id: str, home: str = ".metamapping") -> str:

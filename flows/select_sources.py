@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import flow
 
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import resume_parents
 from tasks.select import select
 
@@ -17,6 +17,7 @@ from tasks.select import select
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
     on_completion=[resume_parents],
 )
 def select_sources(run_id: str, home: str = ".metamapping") -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after
+from flows.sign_of_life import look_after, stay_cancelled
 from flows.stage_runs import resume_parents
 from tasks.train import train
 
@@ -18,6 +18,7 @@ from tasks.train import train
     persist_result=True,
     result_serializer="json",
     on_running=[look_after],
+    on_crashed=[stay_cancelled],
     on_completion=[resume_parents],
 )
 def train_round(

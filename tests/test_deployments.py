@@ -18,14 +18,14 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Running
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 from prefect.utilities.callables import parameter_schema
 
 from deployments.deploy import NIGHTLY, notification_block
 from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
-from flows.sign_of_life import TAKEN_FOR_DEAD, is_left_to_end, is_taken_for_dead
+from flows.sign_of_life import TAKEN_FOR_DEAD, is_left_to_end, is_taken_for_dead, state_before_marks
 from flows.stage_runs import is_resumable, parents_of, stage_outcome
 
 ROOT = Path(__file__).parents[1]
@@ -188,6 +188,18 @@ def test_only_a_run_that_was_taken_for_dead_says_that_it_lives(state: Any, is_me
 )
 def test_a_cancelled_run_that_nobody_ends_ends_itself(state: Any, age: timedelta, ends: bool) -> None:
     assert is_left_to_end(state, age) is ends
+
+
+MARK = Crashed(message=f"{TAKEN_FOR_DEAD} for 90 seconds.")
+
+
+@pytest.mark.parametrize("last", [Running(), Cancelling(), Crashed(message="its process was killed")])
+def test_marks_do_not_hide_what_a_run_was_in(last: Any) -> None:
+    assert state_before_marks([Pending(), last, MARK, MARK]) is last
+
+
+def test_a_run_of_marks_alone_was_in_nothing() -> None:
+    assert state_before_marks([MARK]) is None
 
 
 def test_docker_compose_takes_the_file() -> None:

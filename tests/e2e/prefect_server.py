@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx
 
+from flows.sign_of_life import TAKEN_FOR_DEAD
+
 PASSWORD = "admin:of-these-tests"
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -132,8 +134,16 @@ class PrefectServer:
         }
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:
-        wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
+        try:
+            wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; it went {self.history(run_id)}") from None
         return self.run(run_id)
+
+    def history(self, run_id: str) -> list[str]:
+        """The states that a run was in, the oldest first, each with its time and message."""
+        states = self.http.get("/flow_run_states/", params={"flow_run_id": run_id}).raise_for_status().json()
+        return [f"{each['timestamp']} {each['name']} ({each['message']})" for each in states]
 
     def wait_for_stage(self, parent_id: str, stage: str, *states: str) -> dict[str, Any]:
         def is_there() -> bool:
@@ -152,6 +162,11 @@ class PrefectServer:
         """What the button does."""
         state = {"type": "CANCELLING", "name": "Cancelling"}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state})
+
+    def take_for_dead(self, run_id: str) -> None:
+        """What the server's automation does with a run whose heartbeats it did not hear."""
+        state = {"type": "CRASHED", "name": "Crashed", "message": f"{TAKEN_FOR_DEAD} for 90 seconds."}
+        self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
 
 def wait_for(is_done: Callable[[], bool], seconds: float, what: str) -> None:

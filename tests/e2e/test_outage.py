@@ -42,11 +42,13 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
         server.wait_for_state(run_id, "RUNNING", seconds=60)
     process = server.process_of(train)
     server.cancel(train)
+    server.take_for_dead(train)  # as the server itself may do just then
     server.wait_for_state(train, "CANCELLED", seconds=60)
     wait_for(lambda: not Path(f"/proc/{process}").exists(), 60, "the end of the training's process")
+    assert server.run(train)["state_type"] == "CANCELLED", server.history(train)
 
     server.retry(train)
-    run = server.wait_for_state(parent, "COMPLETED", seconds=900)
+    run = server.wait_for_state(parent, "COMPLETED", seconds=1_500)
     assert run["state_type"] == "COMPLETED", run["state"]["message"]
     counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
     # Once at first and once by Retry; a mark that was taken back counts as one more.
