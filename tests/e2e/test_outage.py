@@ -24,7 +24,7 @@ SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServer) -> None:
     home = server.folder / "outage"
     config = server.deployment("meta-pretraining")["parameters"]["config"]
-    config["training"] = {**config["training"], "meta_steps": 12_000}
+    config["training"] = {**config["training"], "meta_steps": 9_000}
     parent = server.start_run(home=str(home), training=config["training"])
     wait_for(lambda: bool(partial_steps(home)), 400, "a partial checkpoint")
 
