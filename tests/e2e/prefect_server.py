@@ -16,8 +16,6 @@ from typing import Any
 
 import httpx
 
-from flows.sign_of_life import TAKEN_FOR_DEAD
-
 PASSWORD = "admin:of-these-tests"
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -165,7 +163,7 @@ class PrefectServer:
 
     def take_for_dead(self, run_id: str) -> None:
         """What the server's automation does with a run whose heartbeats it did not hear."""
-        state = {"type": "CRASHED", "name": "Crashed", "message": f"{TAKEN_FOR_DEAD} for 90 seconds."}
+        state = {"type": "CRASHED", "name": "Crashed", "message": "No sign of life for 90 seconds."}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
 
