@@ -17,7 +17,7 @@ import time
 from collections.abc import Sequence
 from contextvars import copy_context
 from datetime import timedelta
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from prefect import Flow, State, get_client
@@ -88,14 +88,15 @@ def _look(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapte
         before = state_before_marks(client.read_flow_run_states(flow_run_id))
         if before is not None and before.is_cancelling():
             _end(client, flow_run_id, logger)
-        alive = Running(message="Taken for dead while the server heard nothing of it; it went on.")
-        client.set_flow_run_state(flow_run_id, alive, force=True)
-        logger.warning("the server took this run for dead: it was told that the run goes on")
+        else:
+            alive = Running(message="Taken for dead while the server heard nothing of it; it went on.")
+            client.set_flow_run_state(flow_run_id, alive, force=True)
+            logger.warning("the server took this run for dead: it was told that the run goes on")
     elif state is not None and is_left_to_end(state, now("UTC") - state.timestamp):
         _end(client, flow_run_id, logger)
 
 
-def _end(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> NoReturn:
+def _end(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
     """End this process as its worker would have ended it."""
     client.set_flow_run_state(flow_run_id, Cancelled(message=CANCELLED), force=True)
     _ends_itself.set()
@@ -103,4 +104,3 @@ def _end(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(END_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)
-    raise AssertionError("a process outlived SIGKILL")

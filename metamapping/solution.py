@@ -131,12 +131,13 @@ def _primal(items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Ten
     the constant, which H is without there, still takes its part of the prior's scores.
     """
     num_labels = prior.shape[-1]
-    masked = items.mask[:, None] * items.basis
+    basis = items.basis
+    masked = items.mask[:, None] * basis
     gram = tf.matmul(masked, masked, transpose_a=True)
     sums = tf.math.unsorted_segment_sum(items.mask[:, None] * masked, items.targets, num_labels)
     centred = sums - tf.reduce_sum(sums, axis=0, keepdims=True) / num_labels
     prior = tf.squeeze(strengths.alpha) * prior
-    constant = items.mask[:, None] * (items.H - items.basis)[:, -1:]
+    constant = items.mask[:, None] * (items.H[:, -1:] - basis[:, -1:])
     of_prior = tf.matmul(gram, prior) + tf.matmul(masked, constant, transpose_a=True) * prior[-1:]
     right = tf.transpose(centred) - of_prior
     return prior + solve_shifted(gram, right, tf.squeeze(strengths.ridge))
