@@ -75,10 +75,14 @@ class KeyWriter:
         if self._spec.near:
             permutations = self._spec.num_permutations
             signatures, keys["is_signed"] = sign(rows["text"], permutations, salts=pairs)
-            signatures.tofile(self._file["signatures"])
+            self._write("signatures", signatures)
             for band, values in enumerate(band_keys(signatures, self._bands)):
-                values.tofile(self._file[_band_name(band)])
-        keys.tofile(self._file["rows"])
+                self._write(_band_name(band), values)
+        self._write("rows", keys)
+
+    def _write(self, name: str, values: np.ndarray) -> None:
+        # Not ``values.tofile``: on a full disk that loses the last kilobytes without an error.
+        self._file[name].write(values.tobytes())
 
     def __enter__(self) -> KeyWriter:
         return self

@@ -1,10 +1,15 @@
 """Duplicates within a source: equal, in conflict, nearly alike."""
 
+import resource
+
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from metamapping.config import DuplicateSpec
 from metamapping.corpus import deduplication
+from metamapping.corpus.shards import EXAMPLES
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 LONG = "please tell me as soon as you can when the new card that i ordered will be delivered to me"
@@ -101,9 +106,6 @@ def test_bands_find_19_of_20_pairs_at_the_threshold(threshold):
 
 
 def test_signatures_estimate_the_share_of_common_pieces():
-    import numpy as np
-    import pyarrow as pa
-
     from metamapping.corpus.signatures import sign, similarity
 
     left, right = LONG, LONG.replace("new card", "new phone")
@@ -113,3 +115,15 @@ def test_signatures_estimate_the_share_of_common_pieces():
     assert is_signed.tolist() == [True, True, False]
     estimate = similarity(signatures, signatures, np.array([[0, 1]]))[0]
     assert estimate == pytest.approx(exact, abs=3 * 0.5 / 1024**0.5)
+
+
+def test_a_key_that_finds_no_room_is_an_error_however_few_there_are(tmp_path):
+    writer = deduplication.KeyWriter(tmp_path / "keys", RULES.duplicates)
+    rows = [{"row": row, "text": text, "label": "x"} for row, text in enumerate((LONG, "other text"))]
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"), writer:
+            writer.add(np.arange(2), pa.Table.from_pylist(rows, EXAMPLES))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
