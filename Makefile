@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 CONFIG ?= configs/demo.yaml
 KILLS ?= 30
+TEST_PROCESSES ?= 2
 
 export PYTHONUNBUFFERED = 1
 export TF_CPP_MIN_LOG_LEVEL = 3
@@ -22,7 +23,7 @@ demo: $(VENV)/.run  ## the main job on the bundled sample sources
 
 test: $(VENV)/.dev  ## lint, types and the fast tests
 	$(MAKE) --no-print-directory check
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
 
 check: $(VENV)/.dev  ## lint and types alone
 	$(BIN)/ruff check .
