@@ -140,7 +140,7 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
 ) -> None:
     home = server.folder / "killed"
     deployment = server.deployment("meta-pretraining")
-    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 6_000}
+    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 3_000}
     convergence = {**deployment["parameters"]["config"]["convergence"], "min_rounds": 2, "max_rounds": 2}
     parent = server.start_run(home=str(home), training=training, convergence=convergence)
     server.wait_for_stage(parent, "train", "RUNNING")

@@ -1,8 +1,8 @@
 """Server trouble: the API, its services and the database gone for minutes in the middle of training.
 
 That is longer than the 90 seconds after which the server takes a run for dead, and than its worker waits
-for news of a cancellation. A worker's death is in ``test_orchestration.py``; that a training which was
-ended goes on to the same bits is in ``test_kill.py``.
+for news of a cancellation. A worker's death, and a cancelled training that goes on to the end of its run,
+are in ``test_orchestration.py``; that it goes on to the same bits is in ``test_kill.py``.
 """
 
 from __future__ import annotations
@@ -47,13 +47,16 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
     wait_for(lambda: not Path(f"/proc/{process}").exists(), 60, "the end of the training's process")
     assert server.run(train)["state_type"] == "CANCELLED", server.history(train)
 
+    saved = partial_steps(home)[-1]
     server.retry(train)
-    run = server.wait_for_state(parent, "COMPLETED", seconds=1_500)
-    assert run["state_type"] == "COMPLETED", run["state"]["message"]
+    server.wait_for_state(train, "RUNNING", seconds=120)
+    wait_for(lambda: partial_steps(home)[-1] > saved, 120, "more steps saved")
     counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
     # Once at first and once by Retry; a mark that was taken back counts as one more.
     assert counts.pop("train") in (2, 3)
-    assert counts == {"prepare": 1, "evaluate": 1, "adjust": 1, "publish": 1}
+    assert counts == {"prepare": 1}
+    server.cancel(train)
+    server.wait_for_state(train, "CANCELLED", seconds=120)
 
 
 def partial_steps(home: Path) -> list[str]:
