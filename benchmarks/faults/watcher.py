@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from metamapping.checkpoints import STATE
@@ -60,7 +61,8 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._ended.is_set():
-            self.look()
+            with suppress(FileNotFoundError):  # a folder was removed while it was listed: look again
+                self.look()
             time.sleep(self._seconds_between)
 
     def _check(self, place: Path, mark: Path, *, again: bool) -> None:
