@@ -34,6 +34,8 @@ NUM_VIEWS = 3
 # Of the transformer's layers, counted from the first; and how many states are a text's beginning.
 _LOWER_LAYER, _BEGINNING = 2 / 3, 2
 
+_STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
+
 # Fewer texts than this are one group: matrix products of a few rows keep no core busy.
 NUM_GROUPS, LEAST_TEXTS = 4, 16
 
@@ -164,8 +166,8 @@ def build_backbone(
     keras.config.set_dtype_policy(precision)
     try:
         if spec.scratch is not None:
-            keras.utils.set_random_seed(seed)
             backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
+            _draw_weights(backbone, seed)
         else:
             backbone = _pretrained(str(spec.preset), precision)
             _check_length(backbone, spec)
@@ -209,6 +211,19 @@ def num_frozen_layers(backbone: keras.Model) -> int:
 
 def _transformer_layers(backbone: keras.Model) -> list[Any]:
     return [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
+
+
+def _draw_weights(backbone: keras.Model, seed: int) -> None:
+    """BERT's first weights, from ``seed`` alone.
+
+    Keras draws its own from Python's global generator, which any other thread of the process moves on.
+    """
+    rng = np.random.default_rng(seed)
+    for weight in backbone.weights:
+        if weight.name in ("kernel", "embeddings"):
+            seed_of_weight = int(rng.integers(2**31))
+            values = keras.random.truncated_normal(weight.shape, stddev=_STDDEV, seed=seed_of_weight)
+            weight.assign(values)
 
 
 def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
