@@ -5,6 +5,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from metamapping import MetaMapper
+from metamapping.serving.limits import Limits
 from tests.serving.server import ORDERS
 
 NEW = ["where is the order", "my money"]
@@ -13,7 +14,8 @@ ENTITIES = {
     "examples": [
         {"text": ["anna", "lives", "in", "paris"], "label": ["B-PER", "O", "O", "B-LOC"]},
         {"text": ["bob", "works", "in", "rome"], "label": ["B-PER", "O", "O", "B-LOC"]},
-    ],
+    ]
+    * 3,
 }
 PAIRS = [
     {"text": "anna lives in paris", "text_pair": "anna lives in paris", "label": "yes"},
@@ -51,12 +53,13 @@ def test_putting_a_task_again_replaces_it(client):
     }
 
 
-def test_examples_are_added_with_new_labels(client):
+def test_examples_are_added_with_new_labels(serve):
+    client = serve(limits=Limits())
     client.put("/tasks/orders", json=ORDERS)
     hello = {"text": "hello", "label": "greeting"}
-    answer = client.post("/tasks/orders/examples", json={"examples": [hello]})
+    answer = client.post("/tasks/orders/examples", json={"examples": [hello] * 3})
     assert answer.json()["labels"] == ["delivery", "refund", "greeting"]
-    assert answer.json()["num_examples"] == 5
+    assert answer.json()["num_examples"] == 7
     answer = client.post("/tasks/orders/predict", json={"texts": ["hello"]})
     assert answer.json()["predictions"] == ["greeting"]
 
@@ -67,7 +70,8 @@ def test_pairs_are_read_together(client):
     assert client.post("/tasks/same/predict", json=asked).json()["predictions"] == ["yes", "no"]
 
 
-def test_ner_answers_a_tag_and_a_row_of_probabilities_a_word(client):
+def test_ner_answers_a_tag_and_a_row_of_probabilities_a_word(serve):
+    client = serve(limits=Limits())
     client.put("/tasks/places", json=ENTITIES)
     asked = {"texts": [["anna", "works", "in", "rome"], []], "probabilities": True}
     answer = client.post("/tasks/places/predict", json=asked).json()

@@ -20,7 +20,7 @@ i want my money back,refund
 please refund the order,refund
 """
 NEW = 'id,text\n7,"the parcel, again"\n8,refund my money\n'
-SENTENCES = "anna PER\nlives O\nin O\nparis LOC\n\nbob PER\nworks O\nin O\nrome LOC\n"
+SENTENCES = "anna PER\nlives O\nin O\nparis LOC\n\nbob PER\nworks O\nin O\nrome LOC\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shell")
     (folder / "examples.csv").write_text(EXAMPLES)
     (folder / "new.csv").write_text(NEW)
-    (folder / "sentences.conll").write_text(SENTENCES)
+    (folder / "sentences.conll").write_text(SENTENCES * 3)
     return folder
 
 
@@ -159,7 +159,7 @@ def test_evaluating_understands_tags_of_any_scheme(folder, ner_task, capsys):
     assert shell("evaluate", ner_task, folder / "sentences.conll", "--json") == 0
     measured = json.loads(capsys.readouterr().out)
     assert measured["scores"]["entity F1"]["mean"] == 1
-    assert [(each["label"], each["count"]) for each in measured["labels"]] == [("LOC", 2), ("PER", 2)]
+    assert [(each["label"], each["count"]) for each in measured["labels"]] == [("LOC", 6), ("PER", 6)]
 
 
 def test_labels_that_the_task_does_not_know_are_named(folder, task, capsys):
