@@ -44,6 +44,7 @@ NAMES = {
     "DocumentReference": "document reference",
     "MilitaryPlatform": "military platform",
     "creative-work": "creative work",
+    "timeRange": "time range",
 }
 TESTS = {"wnut": "wnut17", "gum": "gum"}
 
@@ -85,6 +86,11 @@ def entities_config(home: str) -> RunConfig:
         "broad-twitter": [folder / "btc" / f"{part}.conll" for part in "befgh"],
         "wikigold": [folder / "wikigold.conll"],
         "re3d": sorted((folder / "re3d").iterdir()),
+        "snips-slots": [folder / "snips_slots.conll"],
+        "sec": sorted((folder / "sec").iterdir()),
+        "anem": sorted((folder / "anem").iterdir()),
+        "bc5cdr": sorted((folder / "bc5cdr").iterdir()),
+        "bionlp13cg": sorted((folder / "bionlp13cg").iterdir()),
         "crossner-music": sorted((folder / "crossner_music").iterdir()),
         "wnut": [folder / "wnut17" / "test.conll"],
         "gum": [folder / "gum" / "test.conll"],
@@ -112,9 +118,9 @@ def entities_config(home: str) -> RunConfig:
         "sources": sources,
         "encoder": {"preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder()},
         "episodes": {"max_ner_words": 384},
-        "training": {"meta_steps": 200, "learning_rate": 5e-5, "checkpoint_every_steps": 100},
+        "training": {"meta_steps": 400, "learning_rate": 5e-5, "checkpoint_every_steps": 100},
         "evaluation": {"shots": [0, 1, 5], "num_queries": 10, "num_episodes": 20},
-        "convergence": {"max_rounds": 2, "min_rounds": 2},
+        "convergence": {"max_rounds": 4, "min_rounds": 4},
         "adjustment": {"moves": []},
     }
     return parse_config(settings)

@@ -24,6 +24,8 @@ from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episod
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet, score
+from metamapping.solution import solve
+from metamapping.support import Support
 
 # Products between items of all episodes that are solved at once; times twenty points of a grid, 160 MB.
 _PRODUCTS_AT_ONCE = 2_000_000
@@ -134,7 +136,7 @@ def _score_some(
     assert space.label_of is not None
     label_of, slots = space.label_of, np.stack([e.labels for e in episodes])
     mask = tf.ones(slots.shape, tf.float32)
-    G = tf.stack([_label_vectors(mapping, features, row, outside=False) for row in slots])
+    G = tf.stack([_label_vectors(mapping, features, row) for row in slots])
 
     def gather(rows: list[np.ndarray]) -> tuple[tf.Tensor, np.ndarray]:
         stacked = np.stack(rows).astype(np.int64)
@@ -163,24 +165,26 @@ def _score_sentences(mapping: MetaMapping, space: LabelSpace, features: _Feature
     assert features.words is not None
     slot_of = np.zeros(len(space.labels) + 1, np.int32)
     slot_of[episode.labels + 1] = 1 + np.arange(len(episode.labels))
-    G = _label_vectors(mapping, features, episode.labels, outside=True)
-    items, targets = [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
-    for row in episode.support:
-        items.append(features.words[features.index[row]])
-        targets.append(slot_of[space.word_labels[row]])
-    support_targets = tf.constant(np.concatenate(targets))
-    everything = tf.ones(support_targets.shape, tf.float32)
-    support_items = tf.constant(features.items[np.concatenate(items)])
-    label_mask = tf.ones(len(episode.labels) + 1)
-    support_set = SupportSet(support_items, support_targets, everything, label_mask, is_independent=False)
-    weights = mapping.compute_mapping(support_set, mapping.prior(G)).numpy()
+    numbers = [features.words[features.index[row]] for row in episode.support]
+    support = Support(
+        texts=(None,) * len(numbers),
+        text_pairs=None,
+        features=features.items[np.concatenate([np.zeros(0, np.int64), *numbers])],
+        targets=np.concatenate(
+            [np.zeros(0, np.int32), *(slot_of[space.word_labels[row]] for row in episode.support)]
+        ),
+        offsets=np.cumsum([0, *map(len, numbers)]),
+    )
+    names = tf.gather(features.names, [0, *episode.labels]).numpy()
+    names[0] = 0.0  # "outside" has no name
+    solution = solve(mapping, names, np.arange(len(names)) == 0, support)
     wanted = {space.labels[c] for c in episode.labels}
     types = [OUTSIDE, *(space.labels[c] for c in episode.labels)]
     gold: set[Span] = set()
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
         x = features.items[features.words[features.index[row]]]
-        slots = decode_words(x @ weights[:-1] + weights[-1])
+        slots = decode_words(solution.scores(x))
         tags = [types[slot] if slot == 0 else f"I-{types[slot]}" for slot in slots]
         predicted |= entity_spans(sentence, tags)
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in wanted}
@@ -206,13 +210,8 @@ def entity_f1(gold: set[Span], predicted: set[Span]) -> float:
     return 2 * len(gold & predicted) / total if total else 1.0
 
 
-def _label_vectors(
-    mapping: MetaMapping, features: _Features, labels: np.ndarray, *, outside: bool
-) -> tf.Tensor:
-    """G of an episode's labels; with ``outside`` in front for ``ner``: ``(C, dim)``."""
-    names = tf.gather(features.names, labels)
-    is_outside = np.zeros(len(labels) + outside, np.float32)
-    if outside:
-        names = tf.concat([tf.zeros_like(names[:1]), names], axis=0)
-        is_outside[0] = 1.0
-    return mapping.label_vectors(names, tf.constant(is_outside), tf.ones(len(is_outside)))
+def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray) -> tf.Tensor:
+    """G of an episode's labels: ``(C, dim)``."""
+    return mapping.label_vectors(
+        tf.gather(features.names, labels), tf.zeros(len(labels)), tf.ones(len(labels))
+    )

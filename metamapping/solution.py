@@ -16,6 +16,7 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import regress, solve_shifted
 from metamapping.models.solvers.ridge import MOST_ITEMS, fit_strengths
+from metamapping.models.solvers.sentences import fit_to_sentences
 from metamapping.models.solvers.support_set import Strengths, of_words
 from metamapping.models.solvers.views import folded, view_roots, widened
 from metamapping.support import Support
@@ -82,6 +83,8 @@ def solve(
         return Solution(weights.numpy(), wide.numpy(), None, _views(items, strengths))
     if is_ner:
         items, strengths = of_words(items, strengths)
+        if mapping.solver == "ridge":
+            strengths = _fit_words(support, items, prior, strengths)
     elif mapping.solver == "ridge":
         some, labels = _some(support, num_labels)
         fitted = _fit(
@@ -96,6 +99,14 @@ def solve(
         weights = folded(regress(items, items.Y, wide, strengths), roots)
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
     return Solution(weights.numpy(), alpha * wide.numpy(), ridge, _views(items, strengths))
+
+
+def _fit_words(support: Support, items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
+    learned = {name: float(getattr(strengths, name)) for name in ("alpha", "alpha_spread", "ridge", "scale")}
+    alpha, ridge = fit_to_sentences(
+        support.features, support.targets, support.offsets, items.mask.numpy(), prior.numpy(), **learned
+    )
+    return replace(strengths, alpha=tf.constant(alpha, tf.float32), ridge=tf.constant(ridge, tf.float32))
 
 
 _SCALAR = tf.TensorSpec((), tf.float32)

@@ -11,6 +11,7 @@ from metamapping import solution
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
+from metamapping.models.solvers.sentences import fit_to_sentences
 from metamapping.solution import solve
 from metamapping.support import Examples, empty_support
 
@@ -42,8 +43,8 @@ def test_it_is_what_the_solver_gives(solver, per_label):
 
 
 @pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])
-def test_of_words_it_is_what_the_solver_gives_too(per_label):
-    mapping, names, support = task(7, per_label)
+def test_of_words_it_is_what_the_plain_solver_gives_too(per_label):
+    mapping, names, support = task(7, per_label, "plain-ridge")
     mapping.prior_bias.assign(np.linspace(-0.5, 0.5, DIM))
     support = replace(support, features=support.features[:, :DIM].copy(), num_views=1)
     is_outside, count = np.arange(7) == 0, len(support.targets)
@@ -58,6 +59,32 @@ def test_of_words_it_is_what_the_solver_gives_too(per_label):
     expected = mapping.compute_mapping(items, mapping.prior(vectors))
     solved = solve(mapping, names, is_outside, support)
     np.testing.assert_allclose(solved.weights, expected, rtol=1e-3, atol=1e-5)
+
+
+def test_of_words_prior_and_examples_count_as_fits_the_task():
+    mapping, names, support = task(7, 5)
+    support = replace(support, features=support.features[:, :DIM].copy(), num_views=1)
+    solved = solve(mapping, names, np.arange(7) == 0, support)
+    plain = solve(task(7, 5, "plain-ridge")[0], names, np.arange(7) == 0, support)
+    alpha, ridge = fit_to_sentences(
+        support.features,
+        support.targets,
+        support.offsets,
+        np.ones(len(support.targets)),  # every label has five words
+        plain.prior / float(mapping.strengths.alpha),
+        alpha=float(mapping.strengths.alpha),
+        alpha_spread=float(mapping.strengths.alpha_spread),
+        ridge=float(mapping.strengths.word_ridge),
+        scale=float(mapping.strengths.scale),
+    )
+    assert solved.ridge == pytest.approx(ridge)
+    assert solved.ridge != pytest.approx(plain.ridge, rel=0.1)
+    np.testing.assert_allclose(solved.prior, plain.prior * alpha / mapping.strengths.alpha, rtol=1e-4)
+    X, fit = support.features, solved.weights - solved.prior
+    residual = np.eye(7)[support.targets] - 1 / 7 - (X @ solved.prior[:-1] + solved.prior[-1])
+    np.testing.assert_allclose(
+        (X.T @ X + ridge * np.eye(DIM)) @ fit[:-1], X.T @ residual, rtol=1e-3, atol=1e-4
+    )
 
 
 @pytest.mark.parametrize("per_label", [1, 5], ids=["dual", "primal"])

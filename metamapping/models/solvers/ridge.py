@@ -32,7 +32,7 @@ MOST_ITEMS = 512
 
 def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """Plain ridge with the α, λ and views that fit the task: ``(..., num_views * d + 1, C)``."""
-    if not support.is_independent:  # leaving one word out leaves its sentence in
+    if not support.is_independent:  # a word's sentence has to be left out with it: sentences.py
         return plain_ridge(support, prior, strengths)
     return plain_ridge(support, prior, fit_strengths(support, prior, strengths))
 
