@@ -47,8 +47,11 @@ def fit_to_sentences(
     tells = _stands_in_two(targets, sentence_of, prior.shape[1])
     if not tells.any():
         return alpha, ridge
-    scores = leave_sentences_out(features, targets, sentence_of, roots, prior, ridge)
-    weights = _log_likelihood(scale * scores, targets, sentence_of, tells)
+    by_labels, by_prior = leave_sentences_out(features, targets, sentence_of, roots, prior, ridge)
+    weights = np.empty((len(RIDGE_FACTORS), len(ALPHAS)))
+    for a, of_prior in enumerate(ALPHAS):  # one after another: of many types the scores are large
+        logits = scale * (by_labels + of_prior * by_prior)
+        weights[:, a] = _log_likelihood(logits, targets, sentence_of, tells)
     weights -= 0.5 * ((np.asarray(ALPHAS) - alpha) / alpha_spread) ** 2
     mixture = np.exp(weights - weights.max())
     mixture /= mixture.sum()
@@ -63,8 +66,11 @@ def leave_sentences_out(
     roots: np.ndarray,
     prior: np.ndarray,
     ridge: float,
-) -> np.ndarray:
-    """Scores of each word by the mapping of all other sentences, for each λ and α: ``(R, A, N, C)``."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scores of each word by the mapping of all other sentences, for each λ: twice ``(R, N, C)``.
+
+    They are linear in α: the first, and α times the second.
+    """
     num_labels = prior.shape[1]
     roots = roots[:, None].astype(np.float64)
     weighted = roots * features
@@ -75,17 +81,16 @@ def leave_sentences_out(
     values, vectors = np.linalg.eigh(weighted @ weighted.T)
     turned = vectors.T @ right
     words_of = [np.flatnonzero(sentence_of == sentence) for sentence in np.unique(sentence_of)]
-    scores = np.empty((len(RIDGE_FACTORS), len(ALPHAS), *centred.shape))
-    for of_ridge, factor in zip(scores, RIDGE_FACTORS, strict=True):
+    by_labels, by_prior = np.empty((2, len(RIDGE_FACTORS), *centred.shape))
+    for r, factor in enumerate(RIDGE_FACTORS):
         shrunk = 1.0 / (np.maximum(values, 0.0) + factor * ridge)
         duals = vectors @ (shrunk[:, None] * turned)
         for words in words_of:
             own = vectors[words]
-            left_out = np.linalg.solve((own * shrunk) @ own.T, duals[words]) / roots[words]
-            of_labels, of_prior = left_out[:, :num_labels], left_out[:, num_labels:]
-            for of_alpha, alpha in zip(of_ridge, ALPHAS, strict=True):
-                of_alpha[words] = centred[words] - of_labels + alpha * of_prior
-    return scores
+            residuals = np.linalg.solve((own * shrunk) @ own.T, duals[words]) / roots[words]
+            by_labels[r, words] = centred[words] - residuals[:, :num_labels]
+            by_prior[r, words] = residuals[:, num_labels:]
+    return by_labels, by_prior
 
 
 def _some(sentence_of: np.ndarray) -> np.ndarray:
@@ -106,10 +111,10 @@ def _stands_in_two(targets: np.ndarray, sentence_of: np.ndarray, num_labels: int
 def _log_likelihood(
     logits: np.ndarray, targets: np.ndarray, sentence_of: np.ndarray, tells: np.ndarray
 ) -> np.ndarray:
-    """The sum over sentences of the mean over their words that tell: ``(R, A)``."""
-    logits = logits[:, :, tells]
+    """The sum over sentences of the mean over their words that tell: ``(R,)`` of logits ``(R, N, C)``."""
+    logits = logits[:, tells]
     logits = logits - logits.max(axis=-1, keepdims=True)
-    right = np.take_along_axis(logits, targets[tells][None, None, :, None], axis=-1)[..., 0]
+    right = np.take_along_axis(logits, targets[tells][None, :, None], axis=-1)[..., 0]
     likelihood = right - np.log(np.exp(logits).sum(axis=-1))
     words = np.bincount(sentence_of[tells])[sentence_of[tells]]
     total: np.ndarray = (likelihood / words).sum(axis=-1)
