@@ -239,7 +239,7 @@ def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_rep
         reports.append(train_stage(run, round))
         adjust_stage(run, round)
     kept = {int(path.parent.name[6:]) for path in run.checkpoints.glob("round-*/weights.safetensors")}
-    assert kept == needed_rounds(run.read_history()) >= {0, 5, 6, 7}
+    assert kept == needed_rounds(run.read_history()) >= {0, 7}
     assert len(kept) <= 6
     assert [train_stage(run, round) for round in range(1, 8)] == reports
     assert run.read_history()[-1].verdict.best_round in kept

@@ -75,6 +75,8 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_API_AUTH_STRING": PASSWORD,
         "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
+        # A schedule made through the API waits for the scheduler's next look: a minute, unless told.
+        "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         "METAMAPPING_HOME": str(workplace / "undisturbed"),
     }
     server = PrefectServer(port, workplace, env)

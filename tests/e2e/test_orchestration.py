@@ -26,15 +26,19 @@ pytestmark = pytest.mark.slow
 def undisturbed(server: PrefectServer) -> dict[str, Any]:
     """A completed run that the schedule started."""
     deployment = server.deployment("meta-pretraining")
-    soon = datetime.now(UTC) + timedelta(seconds=15)
+    soon = datetime.now(UTC) + timedelta(seconds=30)
     every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
     schedule = {"schedule": every_day, "active": True, "max_scheduled_runs": 1}
     path = f"/deployments/{deployment['id']}/schedules"
     server.http.post(path, json=[schedule]).raise_for_status()
-    mine = {"flow_runs": {"deployment_id": {"any_": [deployment["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
-    wait_for(lambda: server.post("/flow_runs/filter", mine), 120, "a scheduled run")
-    run = server.post("/flow_runs/filter", mine)[0]
-    assert run["auto_scheduled"]
+    before = {"before_": (soon + timedelta(hours=1)).isoformat()}
+    mine = {"deployment_id": {"any_": [deployment["id"]]}, "expected_start_time": before}
+
+    def scheduled() -> list[dict[str, Any]]:
+        return [run for run in server.post("/flow_runs/filter", {"flow_runs": mine}) if run["auto_scheduled"]]
+
+    wait_for(lambda: bool(scheduled()), 120, f"a run scheduled for {soon}")
+    (run,) = scheduled()
     return server.wait_for_state(run["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
 
 
