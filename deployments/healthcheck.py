@@ -1,6 +1,6 @@
 """Exit code 0 when the API beside it answers and shows the UI: the health check of the container `api`.
 
-python deployments/healthcheck.py [http://127.0.0.1:4200]
+Run as `python deployments/healthcheck.py [http://127.0.0.1:4200]`.
 """
 
 import os
