@@ -17,6 +17,7 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from benchmarks.ablations import WAYS, Encoded, markdown, read_learner, solve_ways
+from benchmarks.fingerprints import fingerprint_of_tests
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.config import RunConfig
 from metamapping.config_file import parse_config
@@ -45,7 +46,8 @@ def main() -> None:
     history = run.read_history()
     seconds = sum(judged.report.training.seconds for judged in history)
     best = history[-1].verdict.best_round
-    print(f"run {run.run_id}, round {best} of {len(history)}, {seconds / 60:.0f} minutes of meta-training\n")
+    print(f"run {run.run_id}, round {best} of {len(history)}, {seconds / 60:.0f} minutes of meta-training")
+    print(f"data {fingerprint_of_tests(run)}\n")
     rows = {
         way: [f"{100 * np.mean([each[way][measure] for each in results.values()]):.1f}" for measure in (0, 1)]
         for way in (*WAYS, "the more frequent label")
@@ -95,11 +97,11 @@ def arsc_config(home: str, seed: int) -> RunConfig:
         "sources": sources,
         "encoder": {
             "preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder(),
-            "max_length_tokens": 128,
+            "max_length_tokens": 256,
         },
         "duplicates": {"near": False},
         "episodes": {"query_weights": "natural", "num_texts": 48},
-        "training": {"meta_steps": 100, "learning_rate": 5e-5, "checkpoint_every_steps": 50},
+        "training": {"meta_steps": 300, "learning_rate": 5e-5, "checkpoint_every_steps": 50},
         "evaluation": {"ways": 2, "shots": [0, 5], "num_queries": 10, "num_episodes": 60, "max_texts": 600},
         "convergence": {"max_rounds": 3, "min_rounds": 3},
         "adjustment": {"moves": []},

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.ablations import markdown, read_learner
+from benchmarks.fingerprints import data_fingerprint
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping import MetaMapper
 from metamapping.config import RunConfig
@@ -76,7 +77,14 @@ def main() -> None:
         columns = list(scores)
         rows[way] = [f"{100 * np.mean(each):.1f} ± {100 * np.std(each):.1f}" for each in scores.values()]
     print(markdown(rows, columns))
-    print("\n± is the standard deviation over the ten support sets.")
+    print(f"\n± is the standard deviation over the ten support sets. Data {data_fingerprint(evaluated())}.")
+
+
+def evaluated() -> list[Path]:
+    """The support sets and the test files."""
+    folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
+    sets = [path for test in TESTS for path in (folder / "support-sets").glob(f"{test}-*/*.txt")]
+    return [*sets, *(folder / name / "test.conll" for name in TESTS.values())]
 
 
 def entities_config(home: str) -> RunConfig:

@@ -14,6 +14,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+from benchmarks.fingerprints import fingerprint_of_tests
 from metamapping.config import RunConfig
 from metamapping.config_file import read_config
 from metamapping.intervals import mean_with_interval
@@ -52,8 +53,8 @@ def tables(config: RunConfig, run: RunFolder) -> str:
     best = history[-1].verdict.best_round
     seconds = sum(judged.report.training.seconds for judged in history)
     parts = [
-        f"Run `{run.run_id}`: {len(history)} rounds, {seconds / 60:.0f} minutes of meta-training. "
-        f"{history[-1].verdict.state}: {history[-1].verdict.sentence}",
+        f"Run `{run.run_id}`: {len(history)} rounds, {seconds / 60:.0f} minutes of meta-training; test data "
+        f"{fingerprint_of_tests(run)}. {history[-1].verdict.state}: {history[-1].verdict.sentence}",
         rounds_markdown(history),
     ]
     for role in ("validation", "test"):

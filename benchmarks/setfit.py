@@ -24,6 +24,7 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.ablations import markdown
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
+from metamapping.manifest import fingerprint
 
 SHOTS, NUM_QUERIES = 8, 500
 TREC = {
@@ -50,6 +51,7 @@ def main() -> None:
     results: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for source in options.sources:
         support_rows, query_rows = read_source(source)
+        print(f"{source}: data {fingerprint([support_rows, query_rows])}", flush=True)
         for seed in options.seeds:
             support, queries = draw(support_rows, query_rows, seed)
             for name, adapt in (
