@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.comparison import Comparison, compare_runs
-from metamapping.config import RunConfig
+from metamapping.config import Role, RunConfig
 from metamapping.config_file import read_config
 from metamapping.reports import markdown_table, rounds_markdown
 from metamapping.runs import RunFolder
@@ -112,20 +112,20 @@ def changed(config: RunConfig, **sections: Any) -> RunConfig:
     return RunConfig.model_validate({**config.model_dump(), **sections})
 
 
-def scores(others: dict[str, RunFolder], run: RunFolder, name: str) -> str:
-    """On the test sources: ``run`` and how far it is above each of the others."""
+def scores(others: dict[str, RunFolder], run: RunFolder, name: str, role: Role = "test") -> str:
+    """On the held-out sources of a role: ``run`` and how far it is above each of the others."""
     comparisons = {other: compare_runs(folder, run) for other, folder in others.items()}
     rows = []
     for row in next(iter(comparisons.values())).measured:
-        if row.role == "test":
-            found = [_row(comparison, row.what) for comparison in comparisons.values()]
+        if row.role == role:
+            found = [_row(comparison, role, row.what) for comparison in comparisons.values()]
             rows.append([row.what, f"{row.second:.3f}", *(cell for cells in found for cell in cells)])
     columns = [column for other in others for column in (other, f"{name} less that")]
-    return markdown_table(["test sources", name, *columns], rows)
+    return markdown_table([f"{role} sources", name, *columns], rows)
 
 
-def _row(comparison: Comparison, what: str) -> tuple[str, str]:
-    row = next(each for each in comparison.measured if (each.role, each.what) == ("test", what))
+def _row(comparison: Comparison, role: Role, what: str) -> tuple[str, str]:
+    row = next(each for each in comparison.measured if (each.role, each.what) == (role, what))
     low, high = row.difference.low, row.difference.high
     return f"{row.first:.3f}", f"{row.difference.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
 

@@ -5,7 +5,7 @@
 Eight train sources of ``benchmarks/real_run.yaml`` and two targets, one after the other: reviews of
 a domain, and offensive tweets. For each target a run on all sources and one on the four most
 related, of the same number of meta-steps. Printed, as Markdown, are the choice and the scores on
-test sources like the target and unlike it, with paired 95 % intervals.
+the target and on other sources like it and unlike it, with paired 95 % intervals.
 """
 
 from __future__ import annotations
@@ -53,7 +53,10 @@ def compared(options: argparse.Namespace, seed: int, target: str) -> str:
     selection = {"mode": "related", "targets": [target], "num_sources": NUM_SOURCES}
     related = run_flow(changed(everything, selection=selection))
     table = selection_markdown(select_stage(related))
-    return f"{table}\n\n{scores({'all sources': run_flow(everything)}, related, 'related')}"
+    others = {"all sources": run_flow(everything)}
+    return "\n\n".join(
+        [table, *(scores(others, related, "related", role) for role in ("validation", "test"))]
+    )
 
 
 if __name__ == "__main__":
