@@ -69,13 +69,14 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return predicted
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Float32 ``(num_texts, num_classes)``, columns as ``classes_``."""
+        """Float32 ``(num_texts, num_classes)``, columns as ``classes_``; alike in any order of texts."""
         check_is_fitted(self)
-        texts, text_pairs = _columns(X)
+        texts, text_pairs, rows = _in_order(*_columns(X))
         place = {label: i for i, label in enumerate(self.mapping_.labels)}
         order = [place[str(label_text(label))] for label in self.classes_.tolist()]
         probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
-        return probabilities
+        in_given_order: np.ndarray = probabilities[rows]
+        return in_given_order
 
     def _names(self, labels: list[str]) -> dict[str, str]:
         given = dict(self.label_names or {})
@@ -106,3 +107,17 @@ def _columns(X: Any) -> tuple[Any, Any]:
     if values.ndim != 2 or values.shape[1] not in (1, 2):
         raise ValueError(f"X has the shape {values.shape}: expected one column of texts, or two for pairs")
     return values[:, 0], values[:, 1] if values.shape[1] == 2 else None
+
+
+def _in_order(texts: Any, text_pairs: Any) -> tuple[Any, Any, Any]:
+    """Each text once, sorted, with its pair; and for every text that was given its row among them.
+
+    The last digits of a float32 may depend on where in a batch a text stands; so texts that are given in
+    another order are computed in the same one. What is no string is left for the mapping to refuse.
+    """
+    given = [*zip(texts, texts if text_pairs is None else text_pairs, strict=True)]
+    if not given or not all(isinstance(text, str) for pair in given for text in pair):
+        return texts, text_pairs, slice(None)
+    firsts, seconds = zip(*sorted(set(given)), strict=True)
+    row_of = {pair: row for row, pair in enumerate(zip(firsts, seconds, strict=True))}
+    return list(firsts), None if text_pairs is None else list(seconds), [row_of[pair] for pair in given]

@@ -57,9 +57,22 @@ def test_two_columns_are_pairs(mapper):
     classifier = MetaMappingClassifier(mapper).fit(frame, LABELS)
     same = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1])
     expected = same.predict_proba(TEXTS, text_pairs=TEXTS[::-1])
-    np.testing.assert_allclose(classifier.predict_proba(frame), expected)
+    np.testing.assert_allclose(classifier.predict_proba(frame), expected, rtol=1e-5)  # in another order
     one = MetaMappingClassifier(mapper).fit(frame[["premise"]], LABELS)
     assert one.predict(TEXTS).tolist() == LABELS
+
+
+def test_the_order_of_texts_changes_no_digit(mapper):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    texts = [*TEXTS, *TEXTS[:5], "something else"]
+    backwards = classifier.predict_proba(texts[::-1])[::-1]
+    np.testing.assert_array_equal(classifier.predict_proba(texts), backwards)
+
+
+def test_what_is_no_text_is_refused_by_its_place(mapper):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    with pytest.raises((TypeError, ValueError), match="text"):
+        classifier.predict_proba([TEXTS[0], ["not", "a", "text"]])
 
 
 def test_clones_share_the_encoder_and_nothing_that_was_learned(mapper, published):
