@@ -232,14 +232,15 @@ def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
 @pytest.mark.slow
 def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_reports(tmp_path):
     spec = {"min_rounds": 7, "max_rounds": 7}
-    run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training={"meta_steps": 1})
+    still = {"meta_steps": 1, "learning_rate": 1e-9}  # so no round diverges, on any processor
+    run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training=still)
     initialise_stage(run)
     reports = []
     for round in range(1, 8):
         reports.append(train_stage(run, round))
         adjust_stage(run, round)
     kept = {int(path.parent.name[6:]) for path in run.checkpoints.glob("round-*/weights.safetensors")}
-    assert kept == needed_rounds(run.read_history()) >= {0, 7}
+    assert kept == needed_rounds(run.read_history()) >= {0, 5, 6, 7}
     assert len(kept) <= 6
     assert [train_stage(run, round) for round in range(1, 8)] == reports
     assert run.read_history()[-1].verdict.best_round in kept

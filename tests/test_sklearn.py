@@ -56,8 +56,12 @@ def test_two_columns_are_pairs(mapper):
     frame = pd.DataFrame({"premise": TEXTS, "hypothesis": TEXTS[::-1]})
     classifier = MetaMappingClassifier(mapper).fit(frame, LABELS)
     same = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1])
-    expected = same.predict_proba(TEXTS, text_pairs=TEXTS[::-1])
-    np.testing.assert_allclose(classifier.predict_proba(frame), expected, rtol=1e-5)  # in another order
+    pairs = [*zip(TEXTS, TEXTS[::-1], strict=True)]
+    once = sorted(set(pairs))  # the order in which they are computed, and so in the same digits
+    expected = same.predict_proba([text for text, _ in once], text_pairs=[pair for _, pair in once])
+    np.testing.assert_allclose(
+        classifier.predict_proba(frame), expected[[once.index(each) for each in pairs]]
+    )
     one = MetaMappingClassifier(mapper).fit(frame[["premise"]], LABELS)
     assert one.predict(TEXTS).tolist() == LABELS
 
@@ -71,7 +75,7 @@ def test_the_order_of_texts_changes_no_digit(mapper):
 
 def test_what_is_no_text_is_refused_by_its_place(mapper):
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
-    with pytest.raises((TypeError, ValueError), match="text"):
+    with pytest.raises(ValueError, match=r"text 1 is .*: expected a string"):
         classifier.predict_proba([TEXTS[0], ["not", "a", "text"]])
 
 
