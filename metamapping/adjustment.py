@@ -31,6 +31,7 @@ from metamapping.moves import (
     Value,
     loss_change,
     propose,
+    shares_of,
     trained_rounds,
 )
 from metamapping.reports import RoundReport
@@ -184,12 +185,12 @@ def start_round(history: Sequence[Round]) -> int:
     return history[-1].report.round
 
 
-def averaged_rounds(history: Sequence[Round]) -> list[int]:
-    """The rounds whose mean the next one is; empty where the next one is trained."""
+def mean_of_rounds(history: Sequence[Round]) -> dict[int, float]:
+    """The rounds whose mean the next one is, with their shares; empty where the next one is trained."""
     for adjustment in history[-1].adjustments if history else []:
         if adjustment.field == AVERAGE:
-            return [int(number) for number in str(adjustment.new).split(",")]
-    return []
+            return shares_of(str(adjustment.new))
+    return {}
 
 
 def needed_rounds(history: Sequence[Round]) -> set[int]:
@@ -200,7 +201,7 @@ def needed_rounds(history: Sequence[Round]) -> set[int]:
     """
     last = history[-1]
     trained = [report.round for report in trained_rounds(history)]
-    named = {0, last.report.round, start_round(history), *averaged_rounds(history)}
+    named = {0, last.report.round, start_round(history), *mean_of_rounds(history)}
     return named | {last.verdict.best_round, last.verdict.leading_round} | set(trained[-NUM_AVERAGED:])
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,16 +97,18 @@ def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
     return _state_of(folder)
 
 
-def load_mean(folders: Sequence[Path], learner: Learner) -> None:
-    """Set encoder and mapping to the mean of these checkpoints' weights, leaving the optimizers."""
-    for folder in folders:
+def load_mean(shares: Mapping[Path, float], learner: Learner) -> None:
+    """Set encoder and mapping to a mean of checkpoints' weights, leaving the optimizers.
+
+    ``shares``: of each checkpoint's folder in the mean; they sum to 1, and may be negative.
+    """
+    first = next(iter(shares))
+    means: dict[str, np.ndarray] = {}
+    for folder, share in shares.items():
         _open(folder)
-    first, *others = (read_safetensors(folder / WEIGHTS) for folder in folders)
-    means = {
-        name: np.asarray(np.mean([value, *(other[name] for other in others)], axis=0, dtype=np.float64))
-        for name, value in first.items()
-    }
-    assign_variables(model_variables(learner.encoder, learner.mapping), means, folders[0] / WEIGHTS)
+        for name, value in read_safetensors(folder / WEIGHTS).items():
+            means[name] = means.get(name, 0.0) + share * value.astype(np.float64)
+    assign_variables(model_variables(learner.encoder, learner.mapping), means, first / WEIGHTS)
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:

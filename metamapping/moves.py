@@ -7,6 +7,7 @@ Pure functions of the rounds so far. A ``Move`` names new values of single setti
 move           condition                                                   effect
 =============  ==========================================================  ===========================
 ``average``    two good rounds since the last clear gain, or with it       their weights' mean, measured
+``scale``      a trained round leads                                       its change × 1.5 or 0.5, measured
 ``regularise`` training losses fall, the validation does not               weight decay × 10
 ``settle``     learning rate above its bound, or a source lags             lower rate, more of the source
 ``without``    two sources and half of all keep their weight               next to nothing of one source
@@ -50,6 +51,8 @@ FALLING, STALLED = 0.95, 0.98
 AT_ODDS = -0.1
 # More checkpoints reach further back, to worse ones.
 NUM_AVERAGED = 3
+# Half as far again as training went from the untrained weights, and half as far.
+SCALES = (1.5, 0.5)
 # AdamW takes off `rate · decay` of a weight in a step: at a rate of 3e-5 anything below a tenfold
 # change is lost in rounding.
 WEIGHT_DECAY_FACTOR, LEAST_WEIGHT_DECAY = 10.0, 0.01
@@ -109,6 +112,8 @@ def propose(evidence: Evidence) -> Iterator[Move]:
             continue
         elif name == "average":
             yield from _average(evidence)
+        elif name == "scale":
+            yield from _scale(evidence)
         elif name == "regularise":
             yield from _regularise(evidence)
         elif name == "without":
@@ -136,6 +141,33 @@ def _average(evidence: Evidence) -> Iterator[Move]:
     numbers = ", ".join(str(report.round) for report in since[-NUM_AVERAGED:])
     why = f"{evidence.why}: do the last good rounds, taken together, do better?"
     yield Move("average", {AVERAGE: numbers}, {AVERAGE: why})
+
+
+def _scale(evidence: Evidence) -> Iterator[Move]:
+    """What training has changed in the leading round's weights, by half more or by half less; just measured.
+
+    More goes on where training was going; less gives back what training forgot, and comes first where
+    later training has led nowhere. Ilharco et al. 2023, "Editing models with task arithmetic"; Wortsman
+    et al. 2022, "Robust fine-tuning of zero-shot models".
+    """
+    leading = evidence.last.verdict.leading_round
+    trained = [report.round for report in evidence.trained]
+    if leading not in trained:
+        return
+    measured = [judged.report.training for judged in evidence.rounds]
+    for scale in SCALES if leading == trained[-1] else reversed(SCALES):
+        shares = [1 - scale, scale]
+        if any(each.averaged == [0, leading] and each.shares == shares for each in measured):
+            continue
+        why = f"{evidence.why}: does {scale:.0%} of what training has changed do better?"
+        value = f"0 × {shares[0]:g}, {leading} × {shares[1]:g}"
+        yield Move(f"scale to {scale:.0%}", {AVERAGE: value}, {AVERAGE: why})
+
+
+def shares_of(text: str) -> dict[int, float]:
+    """A mean's rounds and their shares: ``"6, 7, 8"``, a third each, or ``"0 × -0.5, 8 × 1.5"``."""
+    parts = [part.split("×") for part in text.split(",")]
+    return {int(number): float(share[0]) if share else 1 / len(parts) for number, *share in parts}
 
 
 def _regularise(evidence: Evidence) -> Iterator[Move]:

@@ -57,8 +57,8 @@ class Cell(BaseModel):
 class TrainingReport(BaseModel):
     """What the meta-steps of a round looked like.
 
-    A round that is the mean of others has no steps, no losses of its sources, and as its loss the
-    mean of theirs. ``agreements``: of each source's gradient with those of the others, a cosine.
+    A round that is a mean of others has no steps, no losses of its sources, and as its loss the mean
+    of theirs. ``agreements``: of each source's gradient with those of the others, a cosine.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -70,6 +70,7 @@ class TrainingReport(BaseModel):
     source_losses: dict[str, float]  # mean query loss of each source over the round
     source_weights: dict[str, float]
     averaged: list[int] = []  # the rounds whose mean it is
+    shares: list[float] = []  # of each of them in the mean
     agreements: dict[str, float] = {}
     frozen_layers: int = 0  # of the encoder, which another round could train
     bad_batch: str = ""  # folder beside the checkpoints with the batch whose loss was not finite
@@ -96,16 +97,20 @@ class RoundReport(BaseModel):
         return self.model_copy(update={"round": 0, "cells": cells})
 
 
-def training_of_mean(reports: Sequence[RoundReport]) -> TrainingReport:
-    """What the training report says of a round that is the mean of these rounds' weights."""
-    losses = [report.training.loss for report in reports]
-    return reports[-1].training.model_copy(
+def training_of_mean(reports: Sequence[RoundReport], shares: Mapping[int, float]) -> TrainingReport:
+    """What the training report says of a round that is a mean of rounds' weights.
+
+    ``reports``: of all rounds from 1 on. ``shares``: of the rounds in the mean, 0 the untrained encoder.
+    """
+    averaged = [reports[number - 1].training for number in shares if number > 0]
+    return averaged[-1].model_copy(
         update={
             "meta_steps": 0,
             "seconds": 0.0,
-            "loss": float(np.mean(losses)),
+            "loss": float(np.mean([training.loss for training in averaged])),
             "source_losses": {},
-            "averaged": [report.round for report in reports],
+            "averaged": list(shares),
+            "shares": list(shares.values()),
             "agreements": {},
         }
     )

@@ -23,7 +23,7 @@ from metamapping.adjustment import (
     Round,
     Settings,
     adjust,
-    averaged_rounds,
+    mean_of_rounds,
     needed_rounds,
     settings_of,
     start_round,
@@ -127,7 +127,7 @@ def _train(run: RunFolder, round: int, on_step: StepCallback | None) -> Training
             f"run {run.run_id} has {len(history)} judged rounds, so round {len(history) + 1} is the "
             f"next to train, not {round}"
         )
-    if run.config.training.devices == "multi-worker" and not averaged_rounds(history):
+    if run.config.training.devices == "multi-worker" and not mean_of_rounds(history):
         select_stage(run)
         train_together(run, round, on_step)
         return train_stage(run, round)
@@ -142,10 +142,10 @@ def train_here(
     settings = settings_of(Settings.of(run.config), history)
     learner = training_learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
-    averaged = averaged_rounds(history)
-    if averaged:
-        checkpoints.load_mean([run.checkpoint(number) for number in averaged], learner)
-        report = training_of_mean([history[number - 1].report for number in averaged])
+    shares = mean_of_rounds(history)
+    if shares:
+        checkpoints.load_mean({run.checkpoint(number): share for number, share in shares.items()}, learner)
+        report = training_of_mean([judged.report for judged in history], shares)
     else:
         report = train_learner(
             run,

@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from metamapping.adjustment import averaged_rounds
+from metamapping.adjustment import mean_of_rounds
 from metamapping.config import ConfigError, RunConfig
 from metamapping.runs import RunFolder, deciding_settings
 
@@ -75,7 +75,7 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda words: No
         if history and history[-1].verdict.is_final:
             return
         round = len(history) + 1
-        if averaged_rounds(history) or _is_trained(run, round):
+        if mean_of_rounds(history) or _is_trained(run, round):
             time.sleep(POLL_SECONDS)
             continue
         on_round(f"round {round}")

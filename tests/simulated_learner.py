@@ -17,7 +17,7 @@ from metamapping.adjustment import (
     Round,
     Settings,
     adjust,
-    averaged_rounds,
+    mean_of_rounds,
     settings_of,
     start_round,
 )
@@ -127,10 +127,10 @@ def simulate(
     checkpoints, history = [np.zeros(DIM)], []
     while not history or not history[-1].verdict.is_final:
         now = settings_of(configured, history).training
-        number, averaged = len(history) + 1, averaged_rounds(history)
-        if averaged:
-            theta = np.mean([checkpoints[n] for n in averaged], axis=0)
-            trained = training_of_mean([history[n - 1].report for n in averaged])
+        number, shares = len(history) + 1, mean_of_rounds(history)
+        if shares:
+            theta = np.sum([share * checkpoints[n] for n, share in shares.items()], axis=0)
+            trained = training_of_mean([r.report for r in history], shares)
         else:
             theta, trained = learner.train(checkpoints[start_round(history)], now, number)
         report = RoundReport(

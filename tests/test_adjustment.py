@@ -14,7 +14,7 @@ from metamapping.adjustment import (
     Settings,
     adjust,
     apply_adjustments,
-    averaged_rounds,
+    mean_of_rounds,
     needed_rounds,
     settings_of,
     start_round,
@@ -273,6 +273,6 @@ def test_no_checkpoint_is_given_up_that_a_later_round_or_publishing_reads(accura
     for report in toy_history(accuracies, noise=0.05):
         history = judged_and_adjusted(history, report, spec=SPEC)
         kept = (kept | {report.round}) & needed_rounds(history)
-        read = {start_round(history), history[-1].verdict.best_round, *averaged_rounds(history)}
+        read = {start_round(history), history[-1].verdict.best_round, *mean_of_rounds(history)}
         assert read <= kept
         assert len(kept) <= 7

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metamapping.adjustment import Round, Settings, adjust, averaged_rounds, settings_of, start_round
+from metamapping.adjustment import Round, Settings, adjust, mean_of_rounds, settings_of, start_round
 from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
 from metamapping.convergence import judge
 from metamapping.moves import MAX_SHOTS, MAX_WAYS, SOURCE_WEIGHT, weakest_shots, weakest_ways
@@ -25,8 +25,8 @@ def run_loop(reports: list[RoundReport], spec: AdjustmentSpec, convergence=CONVE
     for report in reports:
         if history and history[-1].verdict.is_final:
             break
-        if averaged := averaged_rounds(history):
-            mean = training_of_mean([history[number - 1].report for number in averaged])
+        if shares := mean_of_rounds(history):
+            mean = training_of_mean([judged.report for judged in history], shares)
             report = report.model_copy(update={"training": mean})
         verdict = judge([*(judged.report for judged in history), report], convergence)
         changes = adjust(history, report, verdict, CONFIGURED, spec)
@@ -56,9 +56,36 @@ def falling(*levels: float) -> list[RoundReport]:
 def test_two_good_rounds_are_averaged_and_nothing_is_averaged_twice_in_a_row():
     history = run_loop(toy_history([0.6] * 4), only("average"))
     assert moves(history) == ["", "average", "", "average"]
-    assert averaged_rounds(history[:2]) == [1, 2]
-    assert averaged_rounds(history) == [1, 2, 4]
+    assert mean_of_rounds(history[:2]) == {1: 1 / 2, 2: 1 / 2}
+    assert mean_of_rounds(history) == {1: 1 / 3, 2: 1 / 3, 4: 1 / 3}
     assert start_round(history[:2]) == 1
+
+
+def leading_more_and_more(num_rounds: int) -> list[RoundReport]:
+    """Each round leads, by what one source gains and the other loses: no gain is probable."""
+    return toy_history([{"hotel": 0.6 + 0.05 * i, "bank": 0.6 - 0.045 * i} for i in range(num_rounds)])
+
+
+def test_where_later_training_led_nowhere_the_leaders_change_is_scaled_down_then_up_and_each_once():
+    history = run_loop(toy_history([0.6] * 6), only("scale"))
+    assert moves(history) == ["", "scale to 50%", "scale to 150%", "", "", ""]
+    assert mean_of_rounds(history[:2]) == {0: 0.5, 1: 0.5}
+    assert mean_of_rounds(history[:3]) == {0: -0.5, 1: 1.5}
+    assert [judged.report.training.shares for judged in history[2:4]] == [[0.5, 0.5], [-0.5, 1.5]]
+    assert "does 50% of what training has changed do better?" in history[1].adjustments[-1].why
+
+
+def test_where_the_last_training_leads_its_change_is_scaled_up_first():
+    history = run_loop(leading_more_and_more(2), only("scale"))
+    assert history[1].verdict.leading_round == 2
+    assert moves(history) == ["", "scale to 150%"]
+    assert mean_of_rounds(history) == {0: -0.5, 2: 1.5}
+
+
+def test_a_leader_that_is_a_mean_itself_is_not_scaled():
+    history = run_loop(leading_more_and_more(3), only("scale"))
+    assert history[2].verdict.leading_round == 3
+    assert moves(history) == ["", "scale to 150%", ""]
 
 
 def test_rounds_that_diverged_and_those_before_the_last_gain_are_not_averaged():
@@ -66,7 +93,7 @@ def test_rounds_that_diverged_and_those_before_the_last_gain_are_not_averaged():
     reports[2] = with_training(reports[2], loss=math.nan)
     history = run_loop([*reports, toy_report(4, 0.6)], only("average"))
     assert moves(history)[2] == ""
-    assert averaged_rounds(history) == [2, 4]
+    assert list(mean_of_rounds(history)) == [2, 4]
 
 
 def test_a_mean_of_rounds_uses_up_no_patience():
@@ -222,6 +249,9 @@ def test_with_all_moves_every_run_ends_within_its_bounds_and_says_the_same_again
         for name, weight in values.items():
             if name.startswith(SOURCE_WEIGHT):
                 assert spec.min_source_weight <= weight <= spec.max_source_weight
-        for number in averaged_rounds(history[:n]):
-            assert 1 <= number <= n
-            assert not history[number - 1].verdict.diverged
+        shares = mean_of_rounds(history[:n])
+        assert sum(shares.values()) == pytest.approx(1.0 if shares else 0.0)
+        for number, share in shares.items():
+            assert 0 <= number <= n
+            assert number == 0 or not history[number - 1].verdict.diverged
+            assert -0.5 <= share <= 1.5

@@ -131,6 +131,16 @@ def test_an_averaged_round_is_the_mean_of_the_checkpoints_and_trains_nothing(run
     assert train_stage(run, 4).meta_steps == 4
 
 
+def test_a_scaled_round_has_gone_that_far_from_the_untrained_weights(run):
+    train_stage(run, 1)
+    after_round(run, 1, (AVERAGE, None, "0 × -0.5, 1 × 1.5"))
+    report = train_stage(run, 2)
+    assert (report.averaged, report.shares, report.meta_steps) == ([0, 1], [-0.5, 1.5], 0)
+    untrained, one, scaled = (weights(run, round) for round in (0, 1, 2))
+    for name, value in scaled.items():
+        np.testing.assert_allclose(value, untrained[name] + 1.5 * (one[name] - untrained[name]), atol=1e-6)
+
+
 @pytest.mark.slow
 def test_more_weight_decay_takes_effect_from_the_very_round(tmp_path):
     decayed = []
