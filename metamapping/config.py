@@ -378,20 +378,20 @@ class ConvergenceSpec(_Part):
         return self
 
 
-MoveName = Literal["average", "scale", "without", "settle", "regularise", "shots", "ways", "unfreeze"]
+MoveName = Literal["average", "without", "settle", "regularise", "shots", "ways", "unfreeze", "scale"]
 
 
 class AdjustmentSpec(_Part):
     """What the loop may change about the training, and how far."""
 
     moves: list[MoveName] = Field(
-        default=["average", "scale", "without", "settle", "regularise", "shots", "ways", "unfreeze"],
+        default=["average", "without", "settle", "regularise", "shots", "ways", "unfreeze", "scale"],
         description="What is tried after a round without a gain, in this order, one move a round, each "
         "where its condition holds: `average` measures the mean of the last good rounds' weights; "
-        "`scale` measures half more and half less of what training has changed in the leading round's; "
         "`without` trains without one source; `settle` lowers the learning rate and gives sources "
         "that lag more weight; `regularise` raises the weight decay; `shots` trains with more or fewer "
-        "shots, `ways` with more or fewer labels at once; `unfreeze` trains one more layer. Empty: nothing "
+        "shots, `ways` with more or fewer labels at once; `unfreeze` trains one more layer; `scale` measures "
+        "half more and half less of what training has changed in the leading round's weights. Empty: nothing "
         "is ever changed.",
     )
     learning_rate_factor: float = Field(0.5, gt=0, lt=1, description="On a plateau or divergence.")

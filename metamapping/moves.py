@@ -7,13 +7,13 @@ Pure functions of the rounds so far. A ``Move`` names new values of single setti
 move           condition                                                   effect
 =============  ==========================================================  ===========================
 ``average``    two good rounds since the last clear gain, or with it       their weights' mean, measured
-``scale``      a trained round leads                                       its change × 1.5 or 0.5, measured
 ``regularise`` training losses fall, the validation does not               weight decay × 10
 ``settle``     learning rate above its bound, or a source lags             lower rate, more of the source
 ``without``    two sources and half of all keep their weight               next to nothing of one source
 ``shots``      the least or the most shots validate clearly worst          half or twice ``max_shots``
 ``ways``       sources of few or of many labels validate clearly worst     half or twice ``max_ways``
 ``unfreeze``   training losses have stalled, layers are frozen             one more layer is trained
+``scale``      a trained round leads                                       its change × 1.5 or 0.5, measured
 =============  ==========================================================  ===========================
 """
 
