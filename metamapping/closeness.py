@@ -56,7 +56,7 @@ def profile_of(encoder: Encoder, space: LabelSpace, rng: np.random.Generator) ->
         assert space.label_of is not None
         items, labels = texts, space.label_of[rows]
     else:
-        items = encoder.encode(tokens, segments, space.word_starts.take(rows))
+        items = encoder.encode(tokens, segments, space.word_starts.take(rows))[:, : encoder.dim]
         labels = space.word_labels.take(rows).values
     return Profile(space.source, texts, label_scatter(items, labels))
 

@@ -2,7 +2,7 @@
 
     featurizer = Featurizer(read_published(folder))
     x = featurizer.texts(["where is my parcel?"])            # float32 (1, text_dim)
-    x, offsets = featurizer.words([["Ada", "wrote"]])        # float32 (2, dim) and [0, 2]
+    x, offsets = featurizer.words([["Ada", "wrote"]])        # float32 (2, word_dim) and [0, 2]
 
 Texts are taken a few thousand at a time, each part in order of length: memory stays bounded and
 little is spent on padding. The encoder is never changed, so any number of threads may call.
@@ -50,13 +50,18 @@ class Featurizer:
 
     @property
     def dim(self) -> int:
-        """Width of a feature of a word or a name."""
+        """Width of a view: of a name's feature."""
         return self.model.encoder.dim
 
     @property
     def text_dim(self) -> int:
         """Width of a text's features, several views (``models.encoder``) side by side."""
         return self.model.encoder.text_dim
+
+    @property
+    def word_dim(self) -> int:
+        """Width of a word's features, two views side by side."""
+        return self.model.encoder.word_dim
 
     @cached_property
     def fingerprint(self) -> str:
@@ -77,13 +82,13 @@ class Featurizer:
         return features
 
     def words(self, texts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
-        """Float32 ``(num_words, dim)`` of all words in order, and the texts' offsets among them.
+        """Float32 ``(num_words, word_dim)`` of all words in order, and the texts' offsets among them.
 
         Texts that are longer than the encoder reads are encoded in several pieces. A word without
         any token of its own has zeros.
         """
         offsets = np.concatenate([[0], np.cumsum([len(words) for words in texts])]).astype(np.int64)
-        features = np.zeros((int(offsets[-1]), self.dim), np.float32)
+        features = np.zeros((int(offsets[-1]), self.word_dim), np.float32)
         with self._bar(len(texts)) as advance:
             for part in parts_of(len(texts)):
                 of_part = offsets[part.start : part.stop + 1]

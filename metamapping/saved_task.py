@@ -27,14 +27,14 @@ from metamapping.config import TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
 from metamapping.json_file import MAX_TASK_BYTES
-from metamapping.models.encoder import NUM_VIEWS
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.sentences import one_line
 from metamapping.solution import Solution
 from metamapping.store import MANIFEST, Stage, StoreError, check_files, write_json, write_manifest
 from metamapping.support import Support
 from metamapping.task_state import TaskState
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 TASK, ARRAYS = "task.json", "mapping.safetensors"
 _ARRAYS = {
     "name_features": ("float32", 2),
@@ -182,7 +182,7 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
     texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
     is_ner = task.task_type == "ner"
-    num_views = 1 if is_ner else NUM_VIEWS
+    num_views = NUM_WORD_VIEWS if is_ner else NUM_VIEWS
     support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views)
     solution = Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views))
     num_items, width = support.features.shape
@@ -190,7 +190,7 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         "names": len(task.names) == num_labels == len(set(task.labels)),
         "name_features": arrays["name_features"].shape == (num_labels, width // num_views)
         and width % num_views == 0,
-        "views": len(task.views) == num_views - 1,
+        "views": len(task.views) == (0 if is_ner else num_views - 1),  # words' have weights of their own
         "labels": num_labels >= 2 and (not is_ner or task.labels[0] == OUTSIDE),
         "texts": len(texts) == count
         and (pairs is None or (len(pairs) == count and not is_ner))

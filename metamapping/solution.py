@@ -29,9 +29,10 @@ _SCORES_AT_ONCE, _LABELS_AT_ONCE = 128_000, 500
 class Solution:
     """What predicts. Weights are of scores: a text with features x has the scores ``[x, 1] V``.
 
-    ``weights``: V, float32 ``(width + 1, num_labels)``, where texts have several views and words one.
+    ``weights``: V, float32 ``(width + 1, num_labels)``, of all views side by side.
     ``prior``: the part of V that the label names alone give, α P. ``ridge``: λ; ``None`` for a solver that
-    is no ridge regression. ``views``: the weights of the views after the first, in the kernel.
+    is no ridge regression. ``views``: the weights of a text's views after the first, in the kernel; a word's
+    stand in its features.
     """
 
     weights: np.ndarray
@@ -84,7 +85,7 @@ def solve(
     if is_ner:
         items, strengths = of_words(items, strengths)
         if mapping.solver == "ridge":
-            strengths = _fit_words(support, items, prior, strengths)
+            strengths = _fit_words(support, items, wide, strengths)
     elif mapping.solver == "ridge":
         some, labels = _some(support, num_labels)
         fitted = _fit(

@@ -19,7 +19,7 @@ from metamapping.calibration import Calibration, calibrate, nearness
 from metamapping.config import TaskType, readable_label
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.featurizer import Featurizer
-from metamapping.models.encoder import NUM_VIEWS
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.solution import Solution, solve
 from metamapping.support import Examples, Support, empty_support
 
@@ -63,7 +63,7 @@ class TaskState:
 
 def blank_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
     """A task of which nothing is known."""
-    dim, num_views = featurizer.dim, 1 if task_type == "ner" else NUM_VIEWS
+    dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
     nothing = np.zeros((num_views * dim + 1, 0), np.float32)
     return TaskState(
         task_type=task_type,

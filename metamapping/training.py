@@ -269,7 +269,10 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
     encoder, mapping = learner.encoder, learner.mapping
     is_ner = "word_positions" in batch
-    x = mapping.shaped(encoder.words(batch), batch["word_shapes"]) if is_ner else encoder.texts(batch)
+    if is_ner:  # of words the first view alone: the others stay what they were before
+        x = mapping.shaped(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
+    else:
+        x = encoder.texts(batch)
     label_mask, query = batch["label_mask"], batch["query"]
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
     support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)

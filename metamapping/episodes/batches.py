@@ -10,7 +10,8 @@ token_ids           (B, L)      int32, padded with 0
 segment_ids         (B, L)      int32
 padding_mask        (B, L)      int32, 1 at tokens
 pool                (B, L)      float32, texts alone: the tokens whose states are averaged
-word_positions      (N,)        int32, ner alone: flat positions in (B * L) of first pieces
+word_of             (B, L)      int32, ner alone: the item that a token is a piece of; −1 for none
+piece_counts        (N,)        float32, ner alone: pieces of each word; 0 where there is none
 word_shapes         (N, 3)      int32, ner alone: shapes of the word before, the word, the word after
 targets             (N,)        int32, label slot of each item
 label_token_ids     (C, 16)     int32, the labels' names; label_padding_mask likewise
@@ -137,22 +138,37 @@ def _words(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> tuple[Batch, np.
     assert space.word_labels is not None
     assert space.word_shapes is not None
     batch = pad_tokens(space.token_ids, space.segment_ids, draw.rows, ner_sentences(spec))
-    length = batch["token_ids"].shape[1]
     slot_of = np.zeros(len(space.labels) + 1, np.int32)  # types outside the draw are "outside"
     slot_of[draw.labels + 1] = 1 + np.arange(len(draw.labels))
-    positions, items, targets = [], [], []
+    items, targets = [], []
     for i, row in enumerate(draw.rows):
-        starts = space.word_starts[row]
-        positions.append(i * length + starts)
-        items.append(np.full(len(starts), i))
+        items.append(np.full(len(space.word_starts[row]), i))
         targets.append(slot_of[space.word_labels[row]])
     most = spec.max_ner_words
-    batch["word_positions"] = _fill(np.concatenate(positions)[:most], (most,), np.int32)
+    batch |= word_arrays(batch["padding_mask"], [space.word_starts[row] for row in draw.rows], most)
     shapes = np.concatenate([space.word_shapes[row] for row in draw.rows])[:most]
     shapes = without_case(shapes) if draw.is_uncased else shapes
     batch["word_shapes"] = _fill(shapes, (most, WINDOW), np.int32)
     del batch["pool"]
     return batch, np.concatenate(items)[:most], np.concatenate(targets)[:most]
+
+
+def word_arrays(padding_mask: np.ndarray, starts: Sequence[np.ndarray], num_words: int) -> Batch:
+    """``word_of`` and ``piece_counts`` of texts whose words have these first pieces, ``num_words`` at most.
+
+    A word's pieces reach to the next word's first one. Behind the last word as many special tokens are
+    taken to stand as before the first (BERT one, GPT none).
+    """
+    word_of, first = np.full(padding_mask.shape, -1, np.int32), 0
+    for row, (mask, of_words) in enumerate(zip(padding_mask, starts, strict=False)):
+        if len(of_words):
+            end = max(int(of_words[-1]) + 1, int(mask.sum()) - int(of_words[0]))
+            tokens = np.arange(of_words[0], end)
+            numbers = first + np.searchsorted(of_words, tokens, side="right") - 1
+            word_of[row, tokens] = np.where(numbers < num_words, numbers, -1)
+            first += len(of_words)
+    counts = np.bincount(word_of[word_of >= 0], minlength=num_words)
+    return {"word_of": word_of, "piece_counts": counts.astype(np.float32)}
 
 
 def _fill(values: np.ndarray, shape: tuple[int, ...], dtype: Any) -> np.ndarray:

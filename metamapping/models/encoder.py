@@ -6,8 +6,10 @@ x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of o
 
 A text has ``NUM_VIEWS`` features side by side, each ``dim`` wide and of unit length, its *views*: the mean
 of the last layer's states, that of a lower layer's, and the mean of that layer's first two states, where
-questions and commands say what they are. Label names and words have the last layer's alone. How much the
-other views count is fitted to each task (``solvers.ridge``); figures: docs/decisions/views.md.
+questions and commands say what they are. How much the other views count is fitted to each task
+(``solvers.ridge``); figures: docs/decisions/views.md. A word has ``NUM_WORD_VIEWS``: the means of its pieces'
+states in the last layer and in the lower one (docs/decisions/words.md). Label names have the last layer's
+alone.
 """
 
 from __future__ import annotations
@@ -24,15 +26,17 @@ import tensorflow as tf
 
 from metamapping.config import ConfigError, EncoderSpec, PrecisionName, ScratchEncoder
 from metamapping.doors import hugging_face
-from metamapping.episodes.batches import pad_tokens
+from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.label_space import Ragged
 from metamapping.sentences import one_line
 
 Tensors = dict[str, tf.Tensor]
 
-NUM_VIEWS = 3
+NUM_VIEWS, NUM_WORD_VIEWS = 3, 2
 # Of the transformer's layers, counted from the first; and how many states are a text's beginning.
 _LOWER_LAYER, _BEGINNING = 2 / 3, 2
+# Of a word's lower view in the kernel, beside 1 of its first.
+_LOWER_WEIGHT = 2.0
 
 _STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
 
@@ -46,15 +50,15 @@ class Encoder:
     def __init__(self, backbone: keras.Model) -> None:
         self.backbone = backbone
         self.dim = int(_output(backbone.output).shape[-1])
-        self.text_dim = NUM_VIEWS * self.dim
+        self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
         self._layers = keras.Model(backbone.input, [_output(backbone.output), _lower_output(backbone)])
         spec = tf.TensorSpec((None, None), tf.int32)
         tokens = {"token_ids": spec, "segment_ids": spec, "padding_mask": spec}
         pool = {"pool": tf.TensorSpec((None, None), tf.float32)}
-        positions = {"word_positions": tf.TensorSpec((None,), tf.int32)}
+        pieces = {"word_of": spec, "piece_counts": tf.TensorSpec((None,), tf.float32)}
         # One trace for every shape: the number of texts and their length are left open.
         self._texts = tf.function(self.texts, input_signature=[tokens | pool])
-        self._words = tf.function(self.words, input_signature=[tokens | positions])
+        self._words = tf.function(self.words, input_signature=[tokens | pieces])
 
     def texts(self, batch: Tensors) -> tf.Tensor:
         """The views of texts, pooled where ``pool`` is 1: float32 ``(B, text_dim)``."""
@@ -67,14 +71,20 @@ class Encoder:
         return tf.ensure_shape(tf.concat(features, axis=0), (pools.shape[0], self.text_dim))
 
     def words(self, batch: Tensors) -> tf.Tensor:
-        """The last layer's states at ``word_positions``, at unit length: float32 ``(N, dim)``."""
-        length = tf.shape(batch["padding_mask"])[1]
-        states = [
-            tf.pad(last, [[0, 0], [0, length - tf.shape(last)[1]], [0, 0]])
-            for _, last, _ in self._states(batch)
-        ]
-        flat = tf.reshape(tf.concat(states, axis=0), (-1, self.dim))
-        return tf.math.l2_normalize(tf.gather(flat, batch["word_positions"]), axis=-1)
+        """The views of words, side by side: float32 ``(N, word_dim)``.
+
+        The first has unit length, the other's square is its weight in the kernel.
+        """
+        counts = batch["piece_counts"]
+        sums = tf.zeros((tf.shape(counts)[0], self.word_dim))
+        for rows, last, lower in self._states(batch):
+            both = tf.concat([last, lower], axis=-1)
+            word_of = batch["word_of"][rows, : tf.shape(last)[1]]
+            sums += tf.math.unsorted_segment_sum(both, word_of, tf.shape(counts)[0])
+        means = tf.split(sums / tf.maximum(counts, 1.0)[:, None], NUM_WORD_VIEWS, axis=-1)
+        last, lower = (tf.math.l2_normalize(mean, axis=-1) for mean in means)
+        views = tf.concat([last, tf.sqrt(_LOWER_WEIGHT) * lower], axis=-1)
+        return tf.ensure_shape(views, (counts.shape[0], self.word_dim))
 
     def names(self, batch: Tensors) -> tf.Tensor:
         """Features of a batch's label names, the first view of texts: float32 ``(C, dim)``."""
@@ -101,12 +111,12 @@ class Encoder:
         """Features of texts, float32 ``(num_texts, text_dim)``, or of all their words in order.
 
         Texts are encoded in order of length, so that little is spent on padding. With
-        ``word_starts`` the result is ``(word_starts.offsets[-1], dim)``.
+        ``word_starts`` the result is ``(word_starts.offsets[-1], word_dim)``.
         """
         if word_starts is None:
             features = np.zeros((len(token_ids), self.text_dim), np.float32)
         else:
-            features = np.zeros((int(word_starts.offsets[-1]), self.dim), np.float32)
+            features = np.zeros((int(word_starts.offsets[-1]), self.word_dim), np.float32)
         order = np.argsort(token_ids.lengths, kind="stable")
         for first in range(0, len(order), batch_size):
             rows = order[first : first + batch_size]
@@ -123,11 +133,9 @@ class Encoder:
         self, batch: dict[str, Any], rows: np.ndarray, word_starts: Ragged, features: np.ndarray
     ) -> None:
         """Fill in the words of ``rows``."""
-        length = batch["token_ids"].shape[1]
-        starts = [i * length + word_starts[row] for i, row in enumerate(rows)]
-        batch["word_positions"] = np.concatenate(starts).astype(np.int32)
+        starts, offsets = [word_starts[row] for row in rows], word_starts.offsets
+        batch |= word_arrays(batch["padding_mask"], starts, sum(map(len, starts)))
         del batch["pool"]
-        offsets = word_starts.offsets
         spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
         features[np.concatenate(spans)] = self._words(batch).numpy()
 

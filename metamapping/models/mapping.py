@@ -60,12 +60,15 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         return self.strengths.scale
 
     def shaped(self, words: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
-        """Features of words with what their shapes add, at unit length: ``(N, d)``.
+        """Features of words with what their shapes add to the first view, at unit length: as ``words``.
 
-        ``words``: ``(N, d)``. ``shapes``: int ``(N, 3)``, as ``corpus.word_shapes.windows_of`` gives them.
+        ``words``: ``(N, d)``, or views side by side. ``shapes``: int ``(N, 3)``, as
+        ``corpus.word_shapes.windows_of`` gives them.
         """
         added = tf.add_n([tf.gather(self.word_shapes[i], shapes[:, i]) for i in range(WINDOW)])
-        return tf.math.l2_normalize(words + added, axis=-1)
+        d = added.shape[-1]
+        first = tf.math.l2_normalize(words[:, :d] + added, axis=-1)
+        return tf.concat([first, words[:, d:]], axis=-1)
 
     def label_vectors(self, names: tf.Tensor, is_outside: tf.Tensor, label_mask: tf.Tensor) -> tf.Tensor:
         """g(c): the names' features mapped, centred over the task's labels, at unit length.

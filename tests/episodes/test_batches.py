@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping.episodes.batches import build_batch, pad_tokens
+from metamapping.episodes.batches import build_batch, pad_tokens, word_arrays
 from metamapping.episodes.sampler import sample_batch
 from tests.toys import EPISODES, ner_space, text_space
 
@@ -45,22 +45,45 @@ def test_targets_of_texts_are_slots_of_their_labels():
     assert batch["label_mask"].shape == (EPISODES.num_splits, EPISODES.max_ways)
 
 
-def test_ner_items_are_words_at_their_first_pieces_with_outside_in_slot_zero():
+def test_ner_items_are_words_with_their_pieces_and_outside_in_slot_zero():
     space = ner_space()
     draw = sample_batch(np.random.default_rng(1), [space], {}, EPISODES)
     batch = build_batch(space, draw, EPISODES)
-    flat = batch["token_ids"].reshape(-1)
     item = 0
-    for row in draw.rows[by_length(space, draw)]:
+    for i, row in enumerate(draw.rows[by_length(space, draw)]):
         for word, start in enumerate(space.word_starts[row]):
             if item == EPISODES.max_ner_words:
                 return
-            assert flat[batch["word_positions"][item]] == space.token_ids[row][start]
+            assert batch["word_of"][i, start] == item
+            assert batch["piece_counts"][item] == (batch["word_of"] == item).sum() >= 1
             label = space.word_labels[row][word]
             slot = batch["targets"][item]
             assert slot == 0 if label == 0 else draw.labels[slot - 1] + 1 == label
             item += 1
     assert batch["is_outside"].tolist() == [1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("num_tokens", "starts", "word_of"),
+    [
+        (7, [1, 2, 5], [-1, 0, 1, 1, 1, 2, -1, -1]),  # [CLS] a b ##b ##b c [SEP]
+        (4, [0, 2], [0, 0, 1, 1, -1, -1, -1, -1]),  # no special tokens
+        (2, [1], [-1, 0, -1, -1, -1, -1, -1, -1]),  # none behind, though one before
+        (3, [], [-1, -1, -1, -1, -1, -1, -1, -1]),
+    ],
+)
+def test_a_words_pieces_reach_to_the_next_word_or_to_the_special_tokens(num_tokens, starts, word_of):
+    mask = (np.arange(8) < num_tokens).astype(np.int32)[None]
+    arrays = word_arrays(mask, [np.asarray(starts, np.int64)], 4)
+    assert arrays["word_of"].tolist() == [word_of]
+    assert arrays["piece_counts"].tolist() == [word_of.count(item) for item in range(4)]
+
+
+def test_words_beyond_the_most_have_no_pieces():
+    mask = np.ones((2, 5), np.int32)
+    arrays = word_arrays(mask, [np.asarray([1, 2, 3]), np.asarray([1, 3])], 4)
+    assert arrays["word_of"].tolist() == [[-1, 0, 1, 2, -1], [-1, 3, 3, -1, -1]]
+    assert arrays["piece_counts"].tolist() == [1, 1, 1, 2]
 
 
 def test_capitals_are_hidden_in_some_batches_and_their_words_are_as_in_lower_case():

@@ -2,7 +2,7 @@
 
 The kernel of two texts is the weighted sum of their views' own, ``Σ_v w_v x_v·x'_v``. That is what the root
 of each weight before its view amounts to, and folded into the weights of scores nothing downstream knows.
-The prior reads the first view alone, which has the weight 1. Words have one view.
+The prior reads the first view alone, which has the weight 1. Words bring their views weighted.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def over_views(solver: Solver) -> Solver:
 
 
 def num_views(support: SupportSet, strengths: Strengths) -> int:
-    """How many views the features hold."""
+    """How many views are weighted here: of words none beside the first."""
     return 1 + int(strengths.views.shape[-1]) if support.is_independent else 1
 
 
