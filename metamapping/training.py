@@ -268,7 +268,7 @@ def apply_gradients(
 def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
     encoder, mapping = learner.encoder, learner.mapping
-    is_ner = "word_positions" in batch
+    is_ner = "word_of" in batch
     if is_ner:  # of words the first view alone: the others stay what they were before
         x = mapping.shaped(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
     else:

@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from metamapping.config import EncoderSpec, ScratchEncoder
-from metamapping.models.encoder import NUM_VIEWS, Encoder, build_backbone
+from metamapping.episodes.batches import word_arrays
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder, build_backbone
 
 LENGTH = 12
 SPEC = EncoderSpec(scratch=ScratchEncoder(num_layers=3, hidden_dim=16, num_heads=2, intermediate_dim=32))
@@ -43,6 +44,39 @@ def recorded(call, seen, *args, **kwargs):
     return seen[-1]
 
 
+def states_of(encoder, batch, row, monkeypatch):
+    """Of one text, those of the last layer and of the second of three."""
+    inputs = {k: batch[k][row : row + 1] for k in encoder.backbone.input}
+    last = encoder.backbone(inputs)["sequence_output"][0].numpy()
+    layer = encoder.backbone.get_layer("transformer_layer_1")
+    with monkeypatch.context() as patch:
+        seen, call = [], layer.call
+        patch.setattr(layer, "call", partial(recorded, call, seen))
+        encoder.backbone(inputs)
+    return last, seen[0][0].numpy()
+
+
+def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_one(encoder, monkeypatch):
+    lengths = sorted([12, 3, 9, 5] * 4)
+    starts = [np.arange(1, length - 1, 2) for length in lengths]  # words of two pieces, and some of one
+    batch = batch_of(lengths, [(0, 0)] * 16)
+    del batch["pool"]
+    batch |= word_arrays(batch["padding_mask"], starts, 60)
+    words = encoder.words({k: tf.constant(v) for k, v in batch.items()}).numpy()
+    assert words.shape == (60, NUM_WORD_VIEWS * encoder.dim) == (60, encoder.word_dim)
+
+    item = 0
+    for row, (length, of_words) in enumerate(zip(lengths, starts, strict=True)):
+        states = states_of(encoder, batch, row, monkeypatch)
+        for start in of_words:
+            stop = min(start + 2, length - 1)
+            last, lower = (unit(each[start:stop].mean(axis=0)) for each in states)
+            expected = np.concatenate([last, np.sqrt(2.0) * lower])
+            np.testing.assert_allclose(words[item], expected, atol=1e-4)
+            item += 1
+    assert not words[item:].any()
+
+
 def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encoder, monkeypatch):
     # A text, a short one, the second text of a pair; sixteen in all, which makes groups of four.
     lengths = [12, 3, 9, 5] * 4
@@ -52,15 +86,8 @@ def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encod
     views = encoder.texts({k: tf.constant(v) for k, v in batch.items()}).numpy()
     assert views.shape == (16, NUM_VIEWS * encoder.dim) == (16, encoder.text_dim)
 
-    layer = encoder.backbone.get_layer("transformer_layer_1")  # the second of three
     for row, (first, stop) in enumerate(pools[i] for i in order):
-        inputs = {k: batch[k][row : row + 1] for k in encoder.backbone.input}
-        last = encoder.backbone(inputs)["sequence_output"][0].numpy()
-        with monkeypatch.context() as patch:
-            seen, call = [], layer.call
-            patch.setattr(layer, "call", partial(recorded, call, seen))
-            encoder.backbone(inputs)
-        lower = seen[0][0].numpy()
+        last, lower = states_of(encoder, batch, row, monkeypatch)
         expected = [
             unit(last[first:stop].mean(axis=0)),
             unit(lower[first:stop].mean(axis=0)),
