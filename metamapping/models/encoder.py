@@ -36,7 +36,7 @@ NUM_VIEWS, NUM_WORD_VIEWS = 3, 2
 # Of the transformer's layers, counted from the first; and how many states are a text's beginning.
 _LOWER_LAYER, _BEGINNING = 2 / 3, 2
 # Of a word's lower view in the kernel, beside 1 of its first.
-_LOWER_WEIGHT = 2.0
+_LOWER_WEIGHT = 3.0
 
 _STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
 

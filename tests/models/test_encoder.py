@@ -71,7 +71,7 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
         for start in of_words:
             stop = min(start + 2, length - 1)
             last, lower = (unit(each[start:stop].mean(axis=0)) for each in states)
-            expected = np.concatenate([last, np.sqrt(2.0) * lower])
+            expected = np.concatenate([last, np.sqrt(3.0) * lower])
             np.testing.assert_allclose(words[item], expected, atol=1e-4)
             item += 1
     assert not words[item:].any()
