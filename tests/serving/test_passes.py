@@ -67,7 +67,7 @@ def test_a_text_that_breaks_the_encoder_breaks_for_its_caller_alone(passes):
 
 def test_no_texts_have_no_features(passes):
     assert passes.texts([]).shape == (0, passes.text_dim) == (0, 96)
-    assert passes.words([])[0].shape == (0, 32)
+    assert passes.words([])[0].shape == (0, passes.word_dim) == (0, 64)
     assert passes.words([[]])[1].tolist() == [0, 0]
 
 
