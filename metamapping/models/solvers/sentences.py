@@ -19,6 +19,9 @@ import numpy as np
 # The grid: multiples of the learned λ, and α from not at all to twice.
 RIDGE_FACTORS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0)
 ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
+# Of τ, which is learned where types are as in training: elsewhere left-out words are less sure than that, and
+# what a small λ learns would be taken for noise.
+SHARPNESS = 0.5
 # Of more words, those of some sentences, evenly, are enough to fit to.
 MOST_WORDS = 512
 
@@ -50,7 +53,7 @@ def fit_to_sentences(
     by_labels, by_prior = leave_sentences_out(features, targets, sentence_of, roots, prior, ridge)
     weights = np.empty((len(RIDGE_FACTORS), len(ALPHAS)))
     for a, of_prior in enumerate(ALPHAS):  # one after another: of many types the scores are large
-        logits = scale * (by_labels + of_prior * by_prior)
+        logits = SHARPNESS * scale * (by_labels + of_prior * by_prior)
         weights[:, a] = _log_likelihood(logits, targets, sentence_of, tells)
     weights -= 0.5 * ((np.asarray(ALPHAS) - alpha) / alpha_spread) ** 2
     mixture = np.exp(weights - weights.max())
