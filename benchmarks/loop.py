@@ -27,6 +27,7 @@ from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.comparison import Comparison, compare_runs
 from metamapping.config import Role, RunConfig, Source
 from metamapping.config_file import read_config
+from metamapping.config_yaml import expand
 from metamapping.corpus.sources import read_rows
 from metamapping.reports import markdown_table, rounds_markdown
 from metamapping.runs import RunFolder
@@ -41,17 +42,23 @@ HELD_OUT = (
 
 # Validation sources unlike all of these, as most test sources are: what a round costs there counts as well.
 UNLIKE: dict[str, dict[str, Any]] = {
-    "opinion-phrases": {"files": ["sentiment-analysis/mpqa.csv"]},
+    "opinion-phrases": {"files": ["${METAMAPPING_DATA}/sentiment-analysis/mpqa.csv"]},
     "tweets-stance-atheism": {
-        "files": ["text-classification/tweeteval/stance_atheism/train.csv"],
+        "files": ["${METAMAPPING_DATA}/text-classification/tweeteval/stance_atheism/train.csv"],
         "label_names": {"favor": "for atheism", "against": "against atheism", "none": "another topic"},
     },
     "question-pairs": {
-        "files": ["text-pair/qqp10k.csv"],
+        "files": ["${METAMAPPING_DATA}/text-pair/qqp10k.csv"],
         "columns": {"text": "question1", "text_pair": "question2"},
     },
-    "mentions-anatomy": {"files": ["ner/anem/*.conll"], "format": "conll"},
-    "mentions-genetics": {"files": ["ner/bionlp13cg/*.tsv"], "format": "conll"},
+    "mentions-anatomy": {
+        "files": ["${METAMAPPING_DATA}/ner/anem/test.conll", "${METAMAPPING_DATA}/ner/anem/train.conll"],
+        "format": "conll",
+    },
+    "mentions-genetics": {
+        "files": [f"${{METAMAPPING_DATA}}/ner/bionlp13cg/{part}.tsv" for part in ("devel", "test", "train")],
+        "format": "conll",
+    },
 }
 
 # What is trained, and its learning rate.
@@ -90,7 +97,9 @@ def compared(options: argparse.Namespace, seed: int) -> str:
     """The three runs of a seed: their rounds, and the loop against the other two."""
     sections = {"convergence": {"max_rounds": options.max_rounds}}
     config = configured("loop", TRAIN + HELD_OUT, options, seed=seed, **sections)
-    config = changed(config, sources=[*config.sources, *unlike()])
+    usual = {"task_type": "text-classification", "role": "validation"}
+    unlike = [{"name": name, **usual, **settings} for name, settings in expand(UNLIKE).items()]
+    config = changed(config, sources=[*config.sources, *unlike])
     if options.rows is not None:
         folder = Path(options.home) / f"{options.rows}-rows"
         config = changed(config, sources=[with_fewer_rows(s, options.rows, folder) for s in config.sources])
@@ -131,17 +140,6 @@ def configured(
         evaluation={"shots": [1, 4], "num_queries": 10, "num_episodes": 40, "max_texts": 400},
         **sections,
     )
-
-
-def unlike() -> list[dict[str, Any]]:
-    """The sources ``UNLIKE``, with their files."""
-    folder = Path(os.environ["METAMAPPING_DATA"])
-    sources = []
-    for name, settings in UNLIKE.items():
-        files = [str(path) for pattern in settings["files"] for path in sorted(folder.glob(pattern))]
-        usual = {"name": name, "task_type": "text-classification", "role": "validation"}
-        sources.append(usual | settings | {"files": files})
-    return sources
 
 
 def with_fewer_rows(source: Source, num_rows: int, folder: Path) -> dict[str, Any]:
