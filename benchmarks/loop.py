@@ -157,7 +157,8 @@ def with_fewer_rows(source: Source, num_rows: int, folder: Path) -> dict[str, An
             seen[row.label] += 1
             if row.label not in labels or seen[row.label] <= max(1, num_rows // len(labels)):
                 file.write(json.dumps({"text": row.text, "pair": row.text_pair, "label": row.label}) + "\n")
-    columns = {"text": "text", "label": "label"} | ({"text_pair": "pair"} if source.columns.text_pair else {})
+    is_pair = rows[0].text_pair is not None  # typed mentions are, without a column that says so
+    columns = {"text": "text", "label": "label"} | ({"text_pair": "pair"} if is_pair else {})
     return {**settings, "files": [str(path)], "format": "jsonl", "header": True, "columns": columns}
 
 
