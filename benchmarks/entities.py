@@ -11,9 +11,13 @@ from __future__ import annotations
 
 import argparse
 import os
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from benchmarks.ablations import markdown, read_learner
 from benchmarks.fingerprints import data_fingerprint
@@ -51,6 +55,15 @@ NAMES = {
 TESTS = {"wnut": "wnut17", "gum": "gum"}
 
 
+class Way(NamedTuple):
+    """A row of the table: the encoder of which round, whether it is told names and case, what predicts."""
+
+    round: int
+    named: bool = True
+    cased: bool = True
+    solver: str = "ridge"
+
+
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
@@ -62,21 +75,25 @@ def main() -> None:
     seconds = sum(judged.report.training.seconds for judged in history)
     print(f"run {run.run_id}, round {best} of {len(history)}, {seconds / 60:.0f} minutes of meta-training\n")
     rows, columns = {}, []
-    for way, round, named, cased in (
-        ("meta-trained", best, True, True),
-        ("… without label names", best, False, True),
-        ("… support and test files in lower case", best, True, False),
-        ("untrained encoder, same closed form", 0, True, True),
-    ):
-        mapper = mapper_of(run, round)
+    for name, way in {
+        "meta-trained": Way(best),
+        "… without label names": Way(best, named=False),
+        "… prototypes instead of ridge": Way(best, solver="prototypes"),
+        "… learned strengths, not fitted": Way(best, solver="plain-ridge"),
+        "… support and test files in lower case": Way(best, cased=False),
+        "untrained encoder, same closed form": Way(0),
+        "untrained encoder, logistic regression": Way(0, solver="logistic regression"),
+        "… of labels weighted alike": Way(0, solver="balanced logistic regression"),
+    }.items():
         scores = {
-            f"{test} {shots}-shot": support_set_scores(mapper, test, shots, named=named, cased=cased)
+            f"{test} {shots}-shot": support_set_scores(run, way, test, shots)
             for test in TESTS
             for shots in (1, 5)
         }
         columns = list(scores)
-        rows[way] = [f"{100 * np.mean(each):.1f} ± {100 * np.std(each):.1f}" for each in scores.values()]
-    print(markdown(rows, columns))
+        rows[name] = [f"{100 * np.mean(each):.1f} ± {100 * np.std(each):.1f}" for each in scores.values()]
+        print(name, *rows[name], flush=True)
+    print("\n" + markdown(rows, columns))
     print(f"\n± is the standard deviation over the ten support sets. Data {data_fingerprint(evaluated())}.")
 
 
@@ -134,6 +151,7 @@ def entities_config(home: str) -> RunConfig:
     return parse_config(settings)
 
 
+@cache
 def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     """What the run would publish at the end of a round; each test file is encoded once."""
     learner = read_learner(run, round)
@@ -157,28 +175,50 @@ def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     return mapper
 
 
-def support_set_scores(mapper: MetaMapper, test: str, shots: int, *, named: bool, cased: bool) -> list[float]:
+def support_set_scores(run: RunFolder, way: Way, test: str, shots: int) -> list[float]:
     """Entity micro-F1 over the test file, for each of the ten support sets."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
-    queries = read_sentences(folder / TESTS[test] / "test.conll", cased=cased)
+    mapper = mapper_of(run, way.round)
+    queries = read_sentences(folder / TESTS[test] / "test.conll", cased=way.cased)
     words = [row for row, _ in queries]
     gold = {span for i, (_, tags) in enumerate(queries) for span in entity_spans(i, tags)}
     scores = []
     for path in sorted((folder / "support-sets" / f"{test}-{shots}shot").iterdir()):
-        examples = read_sentences(path, cased=cased)
-        types = {tag[2:] for _, tags in examples for tag in tags if tag != "O"}
-        # Names that say nothing of their labels: letters.
-        names = NAMES if named else {label: chr(97 + i) for i, label in enumerate(sorted(types))}
-        mapping = mapper.adapt(
-            [row for row, _ in examples],
-            [tags for _, tags in examples],
-            task_type="ner",
-            label_names={label: name for label, name in names.items() if label in types},
-        )
-        predicted = mapping.predict(words)
+        examples = read_sentences(path, cased=way.cased)
+        if way.solver.endswith("regression"):
+            predicted = _regressed(mapper, examples, words, is_balanced=way.solver.startswith("balanced"))
+        else:
+            predicted = _mapped(mapper, examples, words, way)
         spans = {span for i, tags in enumerate(predicted) for span in entity_spans(i, tags)}
         scores.append(entity_f1(gold, spans))
     return scores
+
+
+def _mapped(mapper: MetaMapper, examples: Sentences, words: list[list[str]], way: Way) -> list[list[str]]:
+    types = {tag[2:] for _, tags in examples for tag in tags if tag != "O"}
+    # Names that say nothing of their labels: letters.
+    names = NAMES if way.named else {label: chr(97 + i) for i, label in enumerate(sorted(types))}
+    mapper.featurizer.model.mapping.solver = way.solver
+    mapping = mapper.adapt(
+        [row for row, _ in examples],
+        [tags for _, tags in examples],
+        task_type="ner",
+        label_names={label: name for label, name in names.items() if label in types},
+    )
+    return mapping.predict(words)
+
+
+def _regressed(
+    mapper: MetaMapper, examples: Sentences, words: list[list[str]], *, is_balanced: bool
+) -> list[list[str]]:
+    """Each word's type by logistic regression on the features that the mapping sees."""
+    features, _ = mapper.featurizer.words([row for row, _ in examples])
+    types = [tag[2:] or "O" for _, tags in examples for tag in tags]
+    fitted = LogisticRegression(max_iter=1_000, class_weight="balanced" if is_balanced else None)
+    features_of_words, offsets = mapper.featurizer.words(words)
+    predicted = fitted.fit(features, types).predict(features_of_words)
+    tags = ["O" if kind == "O" else f"I-{kind}" for kind in predicted]
+    return [tags[first:last] for first, last in pairwise(offsets)]
 
 
 def read_sentences(path: Path, *, cased: bool) -> Sentences:
