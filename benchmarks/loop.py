@@ -8,8 +8,8 @@ twentieth of the arithmetic); with ``--rows 200`` as teams have them who labelle
 source; with ``--rate-factor 20`` as somebody would meet it who left Keras' own learning rate for Adam,
 1e-3. For each seed three runs of one configuration: with all moves, without any, and one round of as many
 meta-steps as the first run took. Printed, as Markdown, are the held-out sources' scores of what each
-would publish, with paired 95 % intervals. No seed is begun once the minutes are over; the same command
-goes on where it stopped.
+would publish, with paired 95 % intervals; at the end their mean over the seeds, with an interval over
+sources and episodes. No seed is begun once the minutes are over; the same command goes on where it stopped.
 """
 
 from __future__ import annotations
@@ -23,14 +23,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.comparison import Comparison, compare_runs
+from metamapping.comparison import Comparison, best_round, compare_runs
 from metamapping.config import Role, RunConfig, Source
 from metamapping.config_file import read_config
 from metamapping.config_yaml import expand
 from metamapping.corpus.sources import read_rows
-from metamapping.reports import markdown_table, rounds_markdown
+from metamapping.intervals import bootstrap_mean
+from metamapping.reports import Cell, markdown_table, rounds_markdown
 from metamapping.runs import RunFolder
+
+LOOP = "loop"
 
 # Of each kind that is held out; BANKING77 has classes of each role.
 TRAIN = ("reviews-baby", "reviews-software", "banking77", "tweets-irony", "taxinli", "mentions-ai")
@@ -76,11 +81,15 @@ def main() -> None:
     parser.add_argument("--rows", type=int, help="of each train source, evenly of its labels")
     options = parser.parse_args()
     ends_at = time.monotonic() + 60 * options.minutes
+    of_seeds: list[dict[str, RunFolder]] = []
     for seed in options.seeds:
         if time.monotonic() > ends_at:
             print(f"\nThe {options.minutes:g} minutes are over: seeds from {seed} on are left out.")
-            return
-        print(f"\n## Seed {seed}\n\n{compared(options, seed)}", flush=True)
+            break
+        of_seeds.append(three_runs(options, seed))
+        print(f"\n## Seed {seed}\n\n{compared(of_seeds[-1])}", flush=True)
+    if len(of_seeds) > 1:
+        print(f"\n## The mean of {len(of_seeds)} seeds\n\n{over_seeds(of_seeds)}", flush=True)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -93,8 +102,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--rate-factor", type=float, default=1.0, help="times the usual learning rate")
 
 
-def compared(options: argparse.Namespace, seed: int) -> str:
-    """The three runs of a seed: their rounds, and the loop against the other two."""
+def three_runs(options: argparse.Namespace, seed: int) -> dict[str, RunFolder]:
+    """The runs of a seed: the loop, and the other two."""
     sections = {"convergence": {"max_rounds": options.max_rounds}}
     config = configured("loop", TRAIN + HELD_OUT, options, seed=seed, **sections)
     usual = {"task_type": "text-classification", "role": "validation"}
@@ -104,18 +113,54 @@ def compared(options: argparse.Namespace, seed: int) -> str:
         folder = Path(options.home) / f"{options.rows}-rows"
         config = changed(config, sources=[with_fewer_rows(s, options.rows, folder) for s in config.sources])
     loop = run_flow(config)
-    history = loop.read_history()
-    num_steps = sum(judged.report.training.meta_steps for judged in history)
     alone = run_flow(changed(config, adjustment={"moves": []}))
-    training = {**config.training.model_dump(), "meta_steps": num_steps}
+    training = {**config.training.model_dump(), "meta_steps": num_steps(loop)}
     once = run_flow(changed(config, training=training, convergence={"max_rounds": 1}))
+    return {LOOP: loop, "no adjustment": alone, "one training of equal steps": once}
+
+
+def compared(runs: dict[str, RunFolder]) -> str:
+    """The rounds of the loop of one seed, and its scores beside the other two."""
+    loop, history = runs[LOOP], runs[LOOP].read_history()
     parts = [
-        f"The loop took {len(history)} rounds of {num_steps} meta-steps in all and ended "
+        f"The loop took {len(history)} rounds of {num_steps(loop)} meta-steps in all and ended "
         f"{history[-1].verdict.state}.",
         rounds_markdown(history),
-        scores({"no adjustment": alone, f"one training of {num_steps} steps": once}, loop, "loop"),
+        scores({name: run for name, run in runs.items() if name != LOOP}, loop, LOOP),
     ]
     return "\n\n".join(parts)
+
+
+def num_steps(run: RunFolder) -> int:
+    """Meta-steps of all rounds of a run."""
+    return sum(judged.report.training.meta_steps for judged in run.read_history())
+
+
+def over_seeds(of_seeds: Sequence[dict[str, RunFolder]]) -> str:
+    """Test scores of what each run published, and how far the loop is above: the mean of the seeds.
+
+    Of every source each seed is one more cell; runs of one seed met the same episodes.
+    """
+    cells = [{name: test_scores(run) for name, run in runs.items()} for runs in of_seeds]
+    rows = []
+    for name in of_seeds[0]:
+        differences: dict[str, list[np.ndarray]] = {}
+        for seed in cells:
+            for (source, shots), found in seed[LOOP].items():
+                differences.setdefault(source, []).append(found - seed[name][source, shots])
+        mean = np.mean([np.mean(found) for seed in cells for found in seed[name].values()])
+        gain = bootstrap_mean(list(differences.values()))
+        less = "" if name == LOOP else f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
+        rows.append([name, f"{mean:.3f}", less])
+    return markdown_table(["run", "test accuracy", "the loop less that"], rows)
+
+
+def test_scores(run: RunFolder) -> dict[tuple[str, int], np.ndarray]:
+    """Scores of the episodes of what was published, by test source and shots."""
+    result = run.read_result(f"test-{best_round(run)}")
+    assert result is not None, f"{run.run_id} has published nothing"
+    cells = [Cell.model_validate(cell) for cell in result["cells"]]
+    return {(cell.source, cell.shots): np.asarray(cell.scores) for cell in cells}
 
 
 def configured(
