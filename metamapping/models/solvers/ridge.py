@@ -28,6 +28,9 @@ RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
 ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 # Of more items these many, evenly, are enough to fit to.
 MOST_ITEMS = 512
+# Of more labels than these all together tell as much as these. A left-out item leaves its label an example
+# less than all others have: of few examples and many labels that alone would speak for the names.
+TELLING_LABELS = 5.0
 
 
 def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
@@ -117,6 +120,8 @@ def _mixture(support: SupportSet, scores: tf.Tensor, strengths: Strengths) -> tf
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     tells = _has_another(support)[..., None, None, None, :]
     likelihood = -tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1)
+    num_labels = tf.reduce_sum(support.label_mask, axis=-1)[..., None, None, None]
+    likelihood *= tf.minimum(1.0, TELLING_LABELS / tf.maximum(num_labels, 1.0))
     ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
     alphas = tf.constant(ALPHAS, scores.dtype)
     distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2

@@ -119,6 +119,24 @@ def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
     )
 
 
+def test_ten_labels_together_tell_as_much_as_five():
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(10), 2)
+    x, prior = rng.normal(size=(20, D)), tf.constant(rng.normal(size=(D + 1, 10)))
+    ones = tf.ones(20, tf.float64), tf.ones(10, tf.float64)
+    support = SupportSet(tf.constant(x), tf.constant(labels, tf.int32), *ones)
+
+    logits = 3.0 * leave_one_out(support, prior, strengths()).numpy()[0]
+    likelihood = logits[..., np.arange(20), labels] - np.log(np.exp(logits).sum(axis=-1))
+    nearness = ((np.log(RIDGE_FACTORS) / 1.1) ** 2)[:, None] + ((np.array(ALPHAS) - 0.5) / 0.5) ** 2
+    weights = np.exp(0.5 * likelihood.sum(axis=-1) - 0.5 * nearness)
+    weights /= weights.sum()
+    fitted = fit_strengths(support, prior, strengths())
+    np.testing.assert_allclose(np.squeeze(fitted.alpha), weights.sum(axis=0) @ ALPHAS)
+    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
+    np.testing.assert_allclose(np.squeeze(fitted.ridge), ridge)
+
+
 def test_ridge_with_no_spread_is_nearly_the_plain_one(task):
     narrow = {"alpha_spread": 1e-3, "ridge_spread": 1e-3}
     np.testing.assert_allclose(task.solve("ridge", **narrow), normal_equations(task), atol=1e-6)
