@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.comparison import Comparison, best_round, compare_runs
+from metamapping.comparison import Comparison, cells_of, compare_runs
 from metamapping.config import Role, RunConfig, Source
 from metamapping.config_file import read_config
 from metamapping.config_yaml import expand
 from metamapping.corpus.sources import read_rows
 from metamapping.intervals import bootstrap_mean
-from metamapping.reports import Cell, markdown_table, rounds_markdown
+from metamapping.reports import markdown_table, rounds_markdown
 from metamapping.runs import RunFolder
 
 LOOP = "loop"
@@ -141,26 +141,19 @@ def over_seeds(of_seeds: Sequence[dict[str, RunFolder]]) -> str:
 
     Of every source each seed is one more cell; runs of one seed met the same episodes.
     """
-    cells = [{name: test_scores(run) for name, run in runs.items()} for runs in of_seeds]
     rows = []
     for name in of_seeds[0]:
+        scored: list[float] = []
         differences: dict[str, list[np.ndarray]] = {}
-        for seed in cells:
-            for (source, shots), found in seed[LOOP].items():
-                differences.setdefault(source, []).append(found - seed[name][source, shots])
-        mean = np.mean([np.mean(found) for seed in cells for found in seed[name].values()])
-        gain = bootstrap_mean(list(differences.values()))
-        less = "" if name == LOOP else f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
-        rows.append([name, f"{mean:.3f}", less])
+        for runs in of_seeds:
+            ours, theirs = cells_of(runs[LOOP], "test"), cells_of(runs[name], "test")
+            scored += [float(np.mean(cell.scores)) for cell in theirs.values()]
+            for key, cell in ours.items():
+                difference = np.subtract(cell.scores, theirs[key].scores)
+                differences.setdefault(cell.source, []).append(difference)
+        less = "" if name == LOOP else bootstrap_mean(list(differences.values())).signed
+        rows.append([name, f"{np.mean(scored):.3f}", less])
     return markdown_table(["run", "test accuracy", "the loop less that"], rows)
-
-
-def test_scores(run: RunFolder) -> dict[tuple[str, int], np.ndarray]:
-    """Scores of the episodes of what was published, by test source and shots."""
-    result = run.read_result(f"test-{best_round(run)}")
-    assert result is not None, f"{run.run_id} has published nothing"
-    cells = [Cell.model_validate(cell) for cell in result["cells"]]
-    return {(cell.source, cell.shots): np.asarray(cell.scores) for cell in cells}
 
 
 def configured(
@@ -226,8 +219,7 @@ def scores(others: dict[str, RunFolder], run: RunFolder, name: str, role: Role =
 
 def _row(comparison: Comparison, role: Role, what: str) -> tuple[str, str]:
     row = next(each for each in comparison.measured if (each.role, each.what) == (role, what))
-    low, high = row.difference.low, row.difference.high
-    return f"{row.first:.3f}", f"{row.difference.mean:+.3f} [{low:+.3f}, {high:+.3f}]"
+    return f"{row.first:.3f}", row.difference.signed
 
 
 if __name__ == "__main__":

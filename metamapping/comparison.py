@@ -69,7 +69,7 @@ class Comparison(BaseModel):
                 each.what,
                 f"{each.first:.3f}",
                 f"{each.second:.3f}",
-                _signed(each.difference),
+                each.difference.signed,
                 "the same" if each.is_paired else "others",
             ]
             for each in self.measured
@@ -109,7 +109,7 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Comparison:
 
 def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measured]:
     """The mean of all sources, then of each task type where there are several, then each source."""
-    old, new = _cells(first, role), _cells(second, role)
+    old, new = cells_of(first, role), cells_of(second, role)
     pairs = [(old[key], new[key]) for key in old if key in new]
     paired = {cell.source for cell, _ in pairs if _same_episodes(first, second, cell.source, role)}
     groups = {"all sources": pairs}
@@ -167,7 +167,7 @@ def _mean(cells: list[Cell]) -> float:
     return float(np.mean([np.mean(means) for means in by_source.values()]))
 
 
-def _cells(run: RunFolder, role: Role) -> dict[tuple[str, int], Cell]:
+def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], Cell]:
     """The scores of the run's best round, by source and shots; none where they were not measured."""
     name = f"{role}-{best_round(run)}"
     result = run.read_result(name)
@@ -259,13 +259,9 @@ def _sentence(first: RunFolder, second: RunFolder, measured: list[Measured]) -> 
     num_sources = len([e for e in measured if e.role == overall.role and not e.what.startswith("all ")])
     return (
         f"On the {num_sources} {overall.role} sources that both met, {verdict}: second less first is "
-        f"{_signed(difference)}, on {way}."
+        f"{difference.signed}, on {way}."
     )
 
 
 def _shown(value: Any) -> str:
     return "not set" if value is None else str(value)
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

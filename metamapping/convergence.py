@@ -153,7 +153,7 @@ def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Fin
         )
     below = paired_difference(report, report.untrained(), population=spec.population)
     if below.is_loss:
-        return Finding(gain, f"it is {_signed(below)} against the untrained encoder")
+        return Finding(gain, f"it is {below.signed} against the untrained encoder")
     trouble = _fallen_source(report, progress.to_beat, gain, spec)
     return Finding(gain, trouble, fallen=bool(trouble))
 
@@ -175,14 +175,14 @@ def _fallen_source(report: RoundReport, to_beat: RoundReport, gain: Estimate, sp
             continue
         change = paired_difference(report, to_beat, source=source, confidence=confidence)
         if is_too_deep or change.is_loss:
-            return f"source {source!r} is {_signed(fall)} against the untrained encoder"
+            return f"source {source!r} is {fall.signed} against the untrained encoder"
     return ""
 
 
 def _state(progress: Progress, finding: Finding, spec: ConvergenceSpec) -> tuple[State, str]:
     now = f"Round {progress.num_rounds}"
     gain = finding.gain
-    change = "" if gain is None else f" ({_signed(gain)})"
+    change = "" if gain is None else f" ({gain.signed})"
     if finding.trouble:
         found: tuple[State, str] = ("DIVERGED", f"{now} diverged: {finding.trouble}.")
     elif gain is not None and gain.is_gain:
@@ -231,7 +231,7 @@ def _best(progress: Progress, last: RoundReport) -> str:
     gain = paired_difference(best, best.untrained())
     which = "It" if best.round == last.round else f"Round {best.round}"
     accuracy = round_accuracy(best)
-    return f"{which} is the best: {accuracy}, {_signed(gain)} over the untrained encoder."
+    return f"{which} is the best: {accuracy}, {gain.signed} over the untrained encoder."
 
 
 def _highest_loss(progress: Progress, report: RoundReport) -> float:
@@ -249,7 +249,3 @@ def _check(history: Sequence[RoundReport]) -> None:
             f"the history holds rounds {rounds}, expected 1 to {len(history)} in order: "
             "judge all rounds of one run from the first on"
         )
-
-
-def _signed(estimate: Estimate) -> str:
-    return f"{estimate.mean:+.3f} [{estimate.low:+.3f}, {estimate.high:+.3f}]"

@@ -55,6 +55,11 @@ class Estimate(BaseModel):
         """Below zero beyond its noise."""
         return self.high < -ROUNDING
 
+    @property
+    def signed(self) -> str:
+        """As a difference is written: ``+0.033 [+0.009, +0.063]``."""
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
+
     def __str__(self) -> str:
         return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
 

@@ -258,7 +258,7 @@ def source_shots_markdown(report: RoundReport) -> str:
             "",
             f"{round_accuracy(report.untrained()).mean:.3f}",
             str(accuracy),
-            f"{gain.mean:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]",
+            gain.signed,
         ]
     )
     return markdown_table(["source", "shots", "untrained", "score", "difference"], rows)

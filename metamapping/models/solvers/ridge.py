@@ -121,7 +121,7 @@ def _mixture(support: SupportSet, scores: tf.Tensor, strengths: Strengths) -> tf
     tells = _has_another(support)[..., None, None, None, :]
     likelihood = -tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1)
     num_labels = tf.reduce_sum(support.label_mask, axis=-1)[..., None, None, None]
-    likelihood *= tf.minimum(1.0, TELLING_LABELS / tf.maximum(num_labels, 1.0))
+    likelihood *= TELLING_LABELS / tf.maximum(num_labels, TELLING_LABELS)
     ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
     alphas = tf.constant(ALPHAS, scores.dtype)
     distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2
