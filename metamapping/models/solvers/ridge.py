@@ -2,13 +2,13 @@
 
 A label's name may mislead, examples may be noisy, and a text's beginning may tell everything or nothing;
 which it is shows in how well the examples are predicted from one another. For each α and λ of a small
-grid, with each view there or not, the leave-one-out predictions of a ridge regression are known in closed
-form: the residual over one minus the leverage. The task's α, λ and weights of views are the grid's mean,
-weighted by the likelihood of those predictions and by how near they are to the learned ones, so that few
-examples change little.
+grid, with each view there or not, the predictions of left-out examples are known in closed form. One
+example of each label is left out at a time, since a label that alone lacks one is at a disadvantage. The
+task's α, λ and weights of views are the grid's mean, weighted by the likelihood of those predictions and by
+how near they are to the learned ones, so that few examples change little.
 
-Leave-one-out residuals: Allen, "The relationship between variable selection and data augmentation and
-a method for prediction" (PRESS), Technometrics 1974.
+Residuals of what is left out: Allen, "The relationship between variable selection and data augmentation and
+a method for prediction" (PRESS), Technometrics 1974. The figures: docs/decisions/strengths.md.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
 ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 # Of more items these many, evenly, are enough to fit to.
 MOST_ITEMS = 512
-# Of more labels than these all together tell as much as these. A left-out item leaves its label an example
-# less than all others have: of few examples and many labels that alone would speak for the names.
+# Of more labels than these all together tell as much as these.
 TELLING_LABELS = 5.0
+# Multiples of τ, equally likely: the more labels there are, the less sure is what is left out.
+SHARPNESSES = (1.0, 2.0, 4.0)
 
 
 def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
@@ -46,7 +47,7 @@ def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -
     The learned ones where no label has two examples, and nothing tells how well they are predicted.
     """
     support = _some(support)
-    mixture = _mixture(support, leave_one_out(support, prior, strengths), strengths)
+    mixture = _mixture(support, leave_one_of_each_out(support, prior, strengths), strengths)
     alphas = tf.constant(ALPHAS, mixture.dtype)
     logarithms = tf.constant([[math.log(factor)] for factor in RIDGE_FACTORS], mixture.dtype)
     subsets = tf.constant(_subsets(num_views(support, strengths)), mixture.dtype)
@@ -62,11 +63,12 @@ def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -
     )
 
 
-def leave_one_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Scores of each item by the mapping of all others, for each subset of views, λ and α.
+def leave_one_of_each_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
+    """Scores of each item by the mapping without it and those left out with it, for each views, λ and α.
 
-    ``(..., W, R, A, N, C)``: ``y_i − dual_i / C_ii`` with ``C = (H Hᵀ + λI)⁻¹``, where the dual
-    ``C (Y − α H P)`` is linear in α. One Cholesky factor for each subset and λ.
+    ``(..., W, R, A, N, C)``: ``Y_l − (C_ll)⁻¹ D_l`` of the items l that are left out together, with
+    ``C = (H Hᵀ + λI)⁻¹`` and the dual ``D = C (Y − α H P)``, which is linear in α. All of them at once:
+    C with zeros between items of other turns is their blocks.
     """
     mask, num_labels = support.mask[..., None], tf.shape(support.label_mask)[-1]
     count = num_views(support, strengths)
@@ -84,9 +86,26 @@ def leave_one_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -
     solved = solve_shifted(gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors)
     duals, inverse = solved[..., : 2 * num_labels], solved[..., 2 * num_labels :]
 
+    turns = _turns(support)
+    together = tf.cast(turns[..., None, :] == turns[..., :, None], gram.dtype)[..., None, None, :, :]
+    left_out = tf.linalg.cholesky_solve(tf.linalg.cholesky(inverse * together), duals)
+
     alphas = tf.constant(ALPHAS, gram.dtype)[:, None, None]
-    dual = duals[..., None, :, :num_labels] - alphas * duals[..., None, :, num_labels:]
-    return targets[..., None, None, None, :, :] - dual / tf.linalg.diag_part(inverse)[..., None, :, None]
+    residuals = left_out[..., None, :, :num_labels] - alphas * left_out[..., None, :, num_labels:]
+    return targets[..., None, None, None, :, :] - residuals
+
+
+def _turns(support: SupportSet) -> tf.Tensor:
+    """When each item is left out, with one of each other label: int ``(..., N)``.
+
+    A label's items take turns by their first feature, which says little and does not depend on the order in
+    which they were given. What is masked has a turn too, that of no item.
+    """
+    first, targets = support.features[..., 0], support.targets
+    is_there = support.mask > 0
+    is_before = (first[..., None, :] < first[..., :, None]) & (targets[..., None, :] == targets[..., :, None])
+    turns = tf.reduce_sum(tf.cast(is_before & is_there[..., None, :], tf.int32), axis=-1)
+    return tf.where(is_there, turns, -1)
 
 
 def _subsets(count: int) -> list[tuple[float, ...]]:
@@ -115,13 +134,16 @@ def _some(support: SupportSet) -> SupportSet:
 def _mixture(support: SupportSet, scores: tf.Tensor, strengths: Strengths) -> tf.Tensor:
     """The weight of each subset of views, λ and α, which sum to 1: ``(..., W, R, A)``."""
     label_mask = support.label_mask[..., None, None, None, :]
-    logits = masked_logits(scores, label_mask, strengths.scale)
-    targets = tf.broadcast_to(support.targets[..., None, None, None, :], tf.shape(logits)[:-1])
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    targets = tf.broadcast_to(support.targets[..., None, None, None, :], tf.shape(scores)[:-1])
     tells = _has_another(support)[..., None, None, None, :]
-    likelihood = -tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1)
+    likelihoods = []
+    for sharpness in SHARPNESSES:
+        logits = masked_logits(scores, label_mask, sharpness * strengths.scale)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        likelihoods.append(-tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1))
     num_labels = tf.reduce_sum(support.label_mask, axis=-1)[..., None, None, None]
-    likelihood *= TELLING_LABELS / tf.maximum(num_labels, TELLING_LABELS)
+    told = TELLING_LABELS / tf.maximum(num_labels, TELLING_LABELS)
+    likelihood = tf.reduce_logsumexp(told * tf.stack(likelihoods), axis=0)
     ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
     alphas = tf.constant(ALPHAS, scores.dtype)
     distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2

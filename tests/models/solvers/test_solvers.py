@@ -8,7 +8,13 @@ import tensorflow as tf
 
 from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
 from metamapping.models.solvers.gradient import NUM_STEPS
-from metamapping.models.solvers.ridge import ALPHAS, RIDGE_FACTORS, fit_strengths, leave_one_out
+from metamapping.models.solvers.ridge import (
+    ALPHAS,
+    RIDGE_FACTORS,
+    SHARPNESSES,
+    fit_strengths,
+    leave_one_of_each_out,
+)
 from metamapping.models.solvers.support_set import score
 
 D, C = 5, 3
@@ -90,28 +96,66 @@ def test_words_are_weighted_by_the_fourth_root_of_their_labels_count(solver, tas
     np.testing.assert_allclose(weights, expected, atol=1e-9)
 
 
-def test_leave_one_out_is_what_leaving_each_item_out_gives(task):
-    scores = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+def turns(task):
+    """When each item is left out: its place among its label's by the first feature."""
+    same = task.labels[:, None] == task.labels
+    return (same & (task.x[:, 0] < task.x[:, :1])).sum(axis=1)
+
+
+def test_items_left_out_are_scored_by_those_of_other_turns(task):
+    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), strengths()).numpy()
+    turn = turns(task)
+    assert max(np.bincount(turn)) > 1
     for r, factor in enumerate(RIDGE_FACTORS):
         for a, alpha in enumerate(ALPHAS):
             for i in range(len(task.x)):
-                others = np.flatnonzero(np.arange(len(task.x)) != i)
+                others = np.flatnonzero(turn != turn[i])
                 weights = normal_equations(task, others, alpha=alpha, ridge=0.7 * factor)
                 np.testing.assert_allclose(scores[0, r, a, i], task.H[i] @ weights, atol=1e-8)
 
 
-def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
-    loo = leave_one_out(task.support(), tf.constant(task.prior), strengths()).numpy()[0]
-    is_alone = np.bincount(task.labels, minlength=C)[task.labels] == 1
-    log_weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
+def test_what_is_masked_changes_no_score_of_what_is_left_out(task):
+    mask = np.ones(len(task.x))
+    mask[[0, -1]] = 0
+    kept = np.flatnonzero(mask)
+    prior = tf.constant(task.prior)
+    masked = leave_one_of_each_out(task.support(mask), prior, strengths()).numpy()
+    task.x, task.labels = task.x[kept], task.labels[kept]
+    alone = leave_one_of_each_out(task.support(), prior, strengths()).numpy()
+    np.testing.assert_allclose(masked[..., kept, :], alone, atol=1e-8)
+
+
+def test_of_two_examples_a_label_the_one_left_out_is_told_by_the_other():
+    """Were its label alone an example short, nearly any other of the many would have higher scores."""
+    rng = np.random.default_rng(0)
+    labels = np.tile(np.arange(30), 2)
+    x = np.tile(rng.normal(size=(30, 20)), (2, 1)) + 0.6 * rng.normal(size=(60, 20))
+    ones = tf.ones(60, tf.float64), tf.ones(30, tf.float64)
+    support = SupportSet(tf.constant(x), tf.constant(labels, tf.int32), *ones)
+    prior = tf.zeros((21, 30), tf.float64)
+    scores = leave_one_of_each_out(support, prior, strengths(ridge=9.0)).numpy()[0, :, 0]
+    is_right = scores.argmax(axis=-1) == labels
+    assert np.all(is_right.mean(axis=-1) > 0.6)  # each λ
+
+
+def expected_mixture(scores, labels, *, told=1.0):
+    """The grid's weights ``(R, A)`` from left-out scores ``(R, A, N, C)``, written out."""
+    is_alone = np.bincount(labels)[labels] == 1
+    weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
     for r, factor in enumerate(RIDGE_FACTORS):
         for a, alpha in enumerate(ALPHAS):
-            logits = 3.0 * loo[r, a]
-            chosen = logits[np.arange(len(task.x)), task.labels]
-            likelihood = np.sum((chosen - np.log(np.exp(logits).sum(axis=1)))[~is_alone])
-            nearness = -((np.log(factor) / 1.1) ** 2) / 2 - ((alpha - 0.5) / 0.5) ** 2 / 2
-            log_weights[r, a] = likelihood + nearness
-    weights = np.exp(log_weights) / np.sum(np.exp(log_weights))
+            for sharpness in SHARPNESSES:
+                logits = 3.0 * sharpness * scores[r, a]
+                chosen = logits[np.arange(len(labels)), labels]
+                likelihood = np.sum((chosen - np.log(np.exp(logits).sum(axis=1)))[~is_alone])
+                weights[r, a] += np.exp(told * likelihood)
+            weights[r, a] *= np.exp(-((np.log(factor) / 1.1) ** 2) / 2 - ((alpha - 0.5) / 0.5) ** 2 / 2)
+    return weights / weights.sum()
+
+
+def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
+    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), strengths()).numpy()[0]
+    weights = expected_mixture(scores, task.labels)
     alpha = weights.sum(axis=0) @ ALPHAS
     ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
     np.testing.assert_allclose(
@@ -126,11 +170,8 @@ def test_ten_labels_together_tell_as_much_as_five():
     ones = tf.ones(20, tf.float64), tf.ones(10, tf.float64)
     support = SupportSet(tf.constant(x), tf.constant(labels, tf.int32), *ones)
 
-    logits = 3.0 * leave_one_out(support, prior, strengths()).numpy()[0]
-    likelihood = logits[..., np.arange(20), labels] - np.log(np.exp(logits).sum(axis=-1))
-    nearness = ((np.log(RIDGE_FACTORS) / 1.1) ** 2)[:, None] + ((np.array(ALPHAS) - 0.5) / 0.5) ** 2
-    weights = np.exp(0.5 * likelihood.sum(axis=-1) - 0.5 * nearness)
-    weights /= weights.sum()
+    scores = leave_one_of_each_out(support, prior, strengths()).numpy()[0]
+    weights = expected_mixture(scores, labels, told=0.5)
     fitted = fit_strengths(support, prior, strengths())
     np.testing.assert_allclose(np.squeeze(fitted.alpha), weights.sum(axis=0) @ ALPHAS)
     ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
@@ -183,13 +224,14 @@ def test_weights_of_views_are_weights_in_the_kernel(views, task):
     np.testing.assert_allclose(scores, H @ P + kernel @ dual, atol=1e-4)
 
 
-def test_leave_one_out_leaves_out_of_each_subset_of_views(task):
+def test_items_are_left_out_of_each_subset_of_views(task):
     support, others = viewed(task)
-    scores = leave_one_out(support, tf.constant(task.prior), strengths(views=[0.5, 0.5])).numpy()
+    turn = turns(task)
+    scores = leave_one_of_each_out(support, tf.constant(task.prior), strengths(views=[0.5, 0.5])).numpy()
     for subset, views in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         kernel = task.H @ task.H.T + sum(w * x @ x.T for w, x in zip(views, others, strict=True))
         for i in range(len(task.x)):
-            rest = np.flatnonzero(np.arange(len(task.x)) != i)
+            rest = np.flatnonzero(turn != turn[i])
             within = kernel[np.ix_(rest, rest)] + 0.7 * np.eye(len(rest))  # the third λ
             residual = task.Y[rest] - 1.5 * task.H[rest] @ task.prior  # the fifth α
             expected = 1.5 * task.H[i] @ task.prior + kernel[i, rest] @ np.linalg.solve(within, residual)
