@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import math
+import signal
 import sys
 import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
+from prefect import get_client
 from rich.console import Console
 from rich.table import Table
 
@@ -41,7 +44,11 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
             config = config.at_home(options.home)
         check_engine(config.engine)
         check_run(config)
-        published = run_flow(config)
+        with _server():
+            published = run_flow(config)
+    except KeyboardInterrupt:
+        print("interrupted: what is done is kept, and the same command goes on from there", file=sys.stderr)
+        return 128 + signal.SIGINT
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -50,6 +57,26 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
         return 2
     _print_result(published, started=started)
     return 0
+
+
+@contextmanager
+def _server() -> Iterator[None]:
+    """The embedded server, where no other is configured: it ends after the run, and with it.
+
+    A terminal's Ctrl-C goes to all processes of a command, and a server that ends first leaves the run
+    minutes of vain tries to report its end. What is blocked where a process starts stays blocked there. A
+    SIGTERM for the run alone would leave the server behind.
+    """
+    usual = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        try:
+            get_client(sync_client=True)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, usual)
 
 
 def _print_result(published: str, *, started: float) -> None:

@@ -1,6 +1,8 @@
-"""kill -9 in the middle of training, then the same command: the same published metrics."""
+"""Ended in the middle of training, by kill -9 or in order, then the same command: it goes on."""
 
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -34,3 +36,19 @@ def test_a_run_that_is_killed_in_training_resumes_to_the_same_result(tmp_path):
 
     for name in ("report.json", "model.safetensors", "tokenizer.json"):
         assert (published(killed) / name).read_bytes() == (published(undisturbed) / name).read_bytes(), name
+
+
+@pytest.mark.parametrize("way", ["Ctrl-C", "SIGTERM"])
+def test_a_run_that_is_told_to_end_ends_soon_with_its_server_and_goes_on_later(way, tmp_path):
+    process = start(tmp_path)
+    wait_for("runs/*/checkpoints/round-1-partial/partial-*/state.json", tmp_path, process)
+    if way == "Ctrl-C":  # goes to all processes of a terminal
+        os.killpg(process.pid, signal.SIGINT)
+    else:
+        process.terminate()
+    output, _ = process.communicate(timeout=60)  # only at the end of all that hold its pipe: the server, too
+    assert process.returncode == {"Ctrl-C": 130, "SIGTERM": 143}[way], output
+    assert ("interrupted: what is done is kept" in output) == (way == "Ctrl-C")
+    assert "Connection refused" not in output
+    finish(start(tmp_path))
+    assert published(tmp_path).is_dir()

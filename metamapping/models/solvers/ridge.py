@@ -30,7 +30,7 @@ ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
 MOST_ITEMS = 512
 # Of more labels than these all together tell as much as these.
 TELLING_LABELS = 5.0
-# Multiples of τ, equally likely: the more labels there are, the less sure is what is left out.
+# Multiples of τ, equally likely: the more labels there are, the sharper is what fits.
 SHARPNESSES = (1.0, 2.0, 4.0)
 
 
