@@ -64,19 +64,28 @@ def _server() -> Iterator[None]:
     """The embedded server, where no other is configured: it ends after the run, and with it.
 
     A terminal's Ctrl-C goes to all processes of a command, and a server that ends first leaves the run
-    minutes of vain tries to report its end. What is blocked where a process starts stays blocked there. A
-    SIGTERM for the run alone would leave the server behind.
+    minutes of vain tries to report its end. A SIGTERM for the run alone would leave the server behind.
     """
     usual = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        try:
+        with _deaf_to_interrupts():
             get_client(sync_client=True)
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         yield
     finally:
         signal.signal(signal.SIGTERM, usual)
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """What is started in here hears no Ctrl-C, unless on Windows: a blocked signal stays blocked there."""
+    if sys.platform == "win32":
+        yield
+        return
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _print_result(published: str, *, started: float) -> None:
