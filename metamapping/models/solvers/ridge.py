@@ -64,7 +64,7 @@ def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -
 
 
 def leave_one_of_each_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Scores of each item by the mapping without it and those left out with it, for each views, λ and α.
+    """Scores of each item by the mapping without its turn, for each subset of views, λ and α.
 
     ``(..., W, R, A, N, C)``: ``Y_l − (C_ll)⁻¹ D_l`` of the items l that are left out together, with
     ``C = (H Hᵀ + λI)⁻¹`` and the dual ``D = C (Y − α H P)``, which is linear in α. All of them at once:
