@@ -1,9 +1,10 @@
 """BANKING77 and CLINC150, the published class splits: 600 episodes, 5 ways, 1 and 5 shots, 5 queries a label.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.intents banking77 [--splits 1 2 3 4 5]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.intents banking77 [--splits 1 2 3 4 5] [--also OTHER]
 
-For each split the encoder is meta-trained on the classes under `train`, the round is chosen on those
-under `valid`, and the test classes are touched once. Prints the mean over the splits, as Markdown.
+For each split the encoder is meta-trained on the classes under `train`, and on all classes of the data set
+behind `--also`; the round is chosen on those under `valid`, and the test classes are touched once. Prints
+the mean over the splits, as Markdown.
 """
 
 from __future__ import annotations
@@ -24,19 +25,21 @@ from metamapping.runs import RunFolder
 from metamapping.spaces import read_spaces
 
 SHOTS = (1, 5)
+DATASETS = ("banking77", "clinc150")
 
 
 def main() -> None:
     """Run the benchmark and print its table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("dataset", choices=["banking77", "clinc150"])
+    parser.add_argument("dataset", choices=DATASETS)
+    parser.add_argument("--also", choices=DATASETS, help="another data set to train on, whole")
     parser.add_argument("--splits", nargs="+", type=int, default=[1, 2, 3, 4, 5])
     parser.add_argument("--home", default=".metamapping", help="folder of the store and the runs")
     options = parser.parse_args()
     results, fingerprints = [], []
     for split in options.splits:
         started = time.monotonic()
-        run = run_flow(split_config(options.dataset, split, options.home))
+        run = run_flow(split_config(options.dataset, split, options.home, also=options.also))
         results.append(accuracies(run))
         fingerprints.append(run.corpus.tokens[0].fingerprint)
         seconds = sum(judged.report.training.seconds for judged in run.read_history())
@@ -46,25 +49,26 @@ def main() -> None:
         cells = [np.asarray([result[way, shots] for result in results]) for shots in SHOTS]
         rows[way] = [f"{100 * cell.mean():.1f} ± {_half_interval(cell):.1f}" for cell in cells]
     data = ", ".join(sorted(set(fingerprints)))
-    print(f"\n{options.dataset}, mean accuracy of splits {options.splits}, data {data}\n")
+    also = f", trained on {options.also} as well" if options.also else ""
+    print(f"\n{options.dataset}{also}, mean accuracy of splits {options.splits}, data {data}\n")
     print(markdown(rows, [f"{shots} shots" for shots in SHOTS]))
 
 
-def split_config(dataset: str, split: int, home: str) -> RunConfig:
-    """Meta-training on one split of the classes."""
+def split_config(dataset: str, split: int, home: str, *, also: str | None = None) -> RunConfig:
+    """Meta-training on one split of the classes, and on all of another data set."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
     classes = folder / "class-splits" / dataset / str(split)
     roles = {"train": "train", "validation": "valid", "test": "test"}
-    source = {
-        "name": dataset,
-        "task_type": "text-classification",
-        "files": [str(folder / f"{dataset}.jsonl")],
-        "label_roles": {role: str(classes / f"{name}.txt") for role, name in roles.items()},
-    }
+    label_roles = {role: str(classes / f"{name}.txt") for role, name in roles.items()}
+    sources = [
+        {"name": name, "task_type": "text-classification", "files": [str(folder / f"{name}.jsonl")], **role}
+        for name, role in ((dataset, {"label_roles": label_roles}), (also, {"role": "train"}))
+        if name is not None
+    ]
     settings = {
         "name": f"{dataset}-{split}",
         "home": home,
-        "sources": [source],
+        "sources": sources,
         "encoder": {"preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder()},
         "episodes": {"max_ways": 16},
         "training": {"meta_steps": 60, "learning_rate": 3e-5, "checkpoint_every_steps": 60},
