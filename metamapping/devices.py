@@ -154,6 +154,8 @@ class _Replica:
     def __init__(self, learner: Learner, device: str, steps: Steps) -> None:
         self.learner = learner
         self._device = device
+        # XLA compiles anew for every shape: it gets all texts as they were padded, to one of a few lengths.
+        self._without = {"group_ends"} if steps.jit_compile else set()
 
         def apply(losses: tf.Tensor, *sums: tf.Tensor) -> tf.Tensor:
             count = tf.cast(tf.size(losses), tf.float32)
@@ -171,14 +173,14 @@ class _Replica:
         self._apply = compiled(apply)
 
     def update(self, batch: Mapping[str, np.ndarray]) -> float:
-        return float(self._update(_tensors(batch)))
+        return float(self._update(self._tensors(batch)))
 
     def sum(self, batches: Mapping[int, Mapping[str, np.ndarray]], num_batches: int) -> list[tf.Tensor]:
         """The losses ``(num_batches,)``, zero where others compute them, and the summed gradients."""
         losses, sums = np.zeros(num_batches, np.float32), None
         with tf.device(self._device):
             for i, batch in batches.items():
-                loss, gradients = self._differentiate(_tensors(batch))
+                loss, gradients = self._differentiate(self._tensors(batch))
                 sums = gradients if sums is None else self._add(sums, gradients)
                 losses[i] = float(loss)
             assert sums is not None
@@ -189,6 +191,5 @@ class _Replica:
         with tf.device(self._device):
             return float(self._apply(*sums))
 
-
-def _tensors(batch: Mapping[str, np.ndarray]) -> Tensors:
-    return {key: tf.constant(value) for key, value in batch.items()}
+    def _tensors(self, batch: Mapping[str, np.ndarray]) -> Tensors:
+        return {key: tf.constant(value) for key, value in batch.items() if key not in self._without}

@@ -9,6 +9,7 @@ key                 shape       holds
 token_ids           (B, L)      int32, padded with 0
 segment_ids         (B, L)      int32
 padding_mask        (B, L)      int32, 1 at tokens
+group_ends          (G,)        int32, where groups of texts end that go through the encoder together
 pool                (B, L)      float32, texts alone: the tokens whose states are averaged
 word_of             (B, L)      int32, ner alone: the item that a token is a piece of; −1 for none
 piece_counts        (N,)        float32, ner alone: pieces of each word; 0 where there is none
@@ -32,11 +33,15 @@ import numpy as np
 from metamapping.config import EpisodeSpec
 from metamapping.corpus.word_shapes import WINDOW, without_case
 from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.length_groups import group_ends
 from metamapping.episodes.sampler import Draw, ner_sentences
 
 Batch = dict[str, np.ndarray]
 
 LABEL_LENGTH = 16
+
+# Of a batch; and the texts of a group in the mean, as matrix products of a few rows keep no core busy.
+NUM_GROUPS, LEAST_TEXTS = 8, 4
 _LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
@@ -46,14 +51,23 @@ def length_bucket(longest: int) -> int:
 
 
 def pad_tokens(
-    token_ids: Ragged, segment_ids: Ragged, rows: Sequence[int] | np.ndarray, num_texts: int
+    token_ids: Ragged,
+    segment_ids: Ragged,
+    rows: Sequence[int] | np.ndarray,
+    num_texts: int,
+    *,
+    length: int | None = None,
 ) -> Batch:
     """Padded ``token_ids``, ``segment_ids``, ``padding_mask`` and ``pool``, each ``(B, L)``.
+
+    ``length``: ``L``; ``None`` takes one of the few that fit.
 
     The states of a pair are pooled over its second text, read in the context of the first. Rows
     beyond ``rows`` are padding; their first position stays visible, so that attention is defined.
     """
-    length = length_bucket(max((len(token_ids[row]) for row in rows), default=1))
+    if length is None:
+        length = length_bucket(max((len(token_ids[row]) for row in rows), default=1))
+    length = max(1, length)
     batch = {
         "token_ids": np.zeros((num_texts, length), np.int32),
         "segment_ids": np.zeros((num_texts, length), np.int32),
@@ -86,6 +100,8 @@ def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
         slots = draw.labels
         if spec.query_weights == "natural":
             draw = replace(draw, query=_natural(space, draw, targets))
+    lengths = batch["padding_mask"].sum(axis=1)
+    batch["group_ends"] = group_ends(lengths, min(NUM_GROUPS, max(1, len(lengths) // LEAST_TEXTS)))
     num_items = spec.max_ner_words if space.is_ner else spec.num_texts
     batch["targets"] = _fill(targets, (num_items,), np.int32)
     batch["support"] = _fill(draw.support[:, items], (len(draw.support), num_items), np.float32)

@@ -28,6 +28,7 @@ from metamapping.config import ConfigError, EncoderSpec, PrecisionName, ScratchE
 from metamapping.doors import hugging_face
 from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.label_space import Ragged
+from metamapping.episodes.length_groups import by_length
 from metamapping.sentences import one_line
 
 Tensors = dict[str, tf.Tensor]
@@ -40,8 +41,9 @@ _LOWER_WEIGHT = 3.0
 
 _STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
 
-# Fewer texts than this are one group: matrix products of a few rows keep no core busy.
-NUM_GROUPS, LEAST_TEXTS = 4, 16
+# Padding that is worth another pass through the backbone, in tokens: a pass costs as much as 20 to 30 of
+# them on two cores. A GPU has room for padding, and each pass costs it a launch of every kernel.
+_PADDING_OF_A_PASS = 32
 
 
 class Encoder:
@@ -89,15 +91,15 @@ class Encoder:
     def names(self, batch: Tensors) -> tf.Tensor:
         """Features of a batch's label names, the first view of texts: float32 ``(C, dim)``."""
         mask = batch["label_padding_mask"]
-        texts = self.texts(
-            {
-                "token_ids": batch["label_token_ids"],
-                "segment_ids": tf.zeros_like(mask),
-                "padding_mask": mask,
-                "pool": tf.cast(mask, tf.float32),
-            }
-        )
-        return texts[:, : self.dim]
+        texts = {
+            "token_ids": batch["label_token_ids"],
+            "segment_ids": tf.zeros_like(mask),
+            "padding_mask": mask,
+            "pool": tf.cast(mask, tf.float32),
+        }
+        if "group_ends" in batch:  # as long as the longest name
+            texts["group_ends"] = tf.shape(mask)[:1]
+        return self.texts(texts)[:, : self.dim]
 
     def encode(
         self,
@@ -117,10 +119,10 @@ class Encoder:
             features = np.zeros((len(token_ids), self.text_dim), np.float32)
         else:
             features = np.zeros((int(word_starts.offsets[-1]), self.word_dim), np.float32)
-        order = np.argsort(token_ids.lengths, kind="stable")
-        for first in range(0, len(order), batch_size):
-            rows = order[first : first + batch_size]
-            batch = pad_tokens(token_ids, segment_ids, rows, len(rows))
+        padding = None if tf.config.list_physical_devices("GPU") else _PADDING_OF_A_PASS
+        for rows in by_length(token_ids.lengths, most=batch_size, padding=padding):
+            longest = int(token_ids.lengths[rows[-1]])
+            batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
             if word_starts is None:
                 features[rows] = self._texts(batch).numpy()
             else:
@@ -142,25 +144,22 @@ class Encoder:
     def _states(self, batch: Tensors) -> Iterator[tuple[slice, tf.Tensor, tf.Tensor]]:
         """Groups of texts with their states of the last and the lower layer: float32 ``(rows, L', dim)``.
 
-        Callers bring texts in order of length, so that a group of neighbours has little padding; ``L'`` is
-        a group's longest text.
+        ``L'`` is a group's longest text. Without ``group_ends`` all texts are one group, padded as they come.
         """
-        mask = batch["padding_mask"]
-        for rows in _groups(mask):
-            longest = tf.reduce_max(tf.reduce_sum(mask[rows], axis=1))
-            # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
-            inputs = {name: batch[name][rows, :longest] for name in self.backbone.input}
-            last, lower = self._layers(inputs, training=False)
-            yield rows, tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
+        inputs = {name: batch[name] for name in self.backbone.input}
+        if "group_ends" not in batch:
+            yield slice(None), *self._of_layers(inputs)
+            return
+        lengths, first = tf.reduce_sum(batch["padding_mask"], axis=1), 0
+        for end in tf.unstack(batch["group_ends"]):
+            rows, first = slice(first, end), end
+            longest = tf.reduce_max(lengths[rows])
+            yield rows, *self._of_layers({name: each[rows, :longest] for name, each in inputs.items()})
 
-
-def _groups(mask: tf.Tensor) -> list[slice]:
-    """Rows that go through the backbone together: a quarter of a training batch, which has a fixed size."""
-    num_texts = mask.shape[0]
-    if num_texts is None or num_texts % NUM_GROUPS or num_texts < LEAST_TEXTS:
-        return [slice(None)]
-    size = num_texts // NUM_GROUPS
-    return [slice(first, first + size) for first in range(0, num_texts, size)]
+    def _of_layers(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
+        last, lower = self._layers(inputs, training=False)
+        return tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
 
 
 def build_backbone(

@@ -61,7 +61,9 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
     starts = [np.arange(1, length - 1, 2) for length in lengths]  # words of two pieces, and some of one
     batch = batch_of(lengths, [(0, 0)] * 16)
     del batch["pool"]
-    batch |= word_arrays(batch["padding_mask"], starts, 60)
+    batch |= word_arrays(batch["padding_mask"], starts, 60) | {
+        "group_ends": np.asarray([3, 4, 11, 16], np.int32)
+    }
     words = encoder.words({k: tf.constant(v) for k, v in batch.items()}).numpy()
     assert words.shape == (60, NUM_WORD_VIEWS * encoder.dim) == (60, encoder.word_dim)
 
@@ -78,11 +80,12 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
 
 
 def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encoder, monkeypatch):
-    # A text, a short one, the second text of a pair; sixteen in all, which makes groups of four.
+    # A text, a short one, the second text of a pair; in groups that need not be of like size.
     lengths = [12, 3, 9, 5] * 4
     pools = [(0, 12), (0, 3), (4, 9), (0, 5)] * 4
     order = np.argsort(lengths, kind="stable")
     batch = {k: v[order] for k, v in batch_of(lengths, pools).items()}
+    batch["group_ends"] = np.asarray([3, 4, 11, 16], np.int32)
     views = encoder.texts({k: tf.constant(v) for k, v in batch.items()}).numpy()
     assert views.shape == (16, NUM_VIEWS * encoder.dim) == (16, encoder.text_dim)
 
