@@ -6,8 +6,10 @@ import sys
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from metamapping.config import ConfigError
+from metamapping.devices import Replicas, Steps, strategy_of
 from metamapping.training import apply_gradients, differentiate, replicas_of
 from tests.test_training import draw_batch, new_learner, weights
 from tests.toys import TRAINING
@@ -68,6 +70,20 @@ def test_a_step_of_several_batches_goes_along_their_mean_gradient():
     losses = replicas_of(together, TRAINING).update(arrays, 2)
     np.testing.assert_allclose(losses, [one, two], rtol=1e-5)
     assert_close(weights(by_hand), weights(together))
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_xla_is_given_no_shapes_that_hang_on_the_batch(jit_compile):
+    seen = []
+
+    def update(learner, batch):
+        seen.append(batch.keys())
+        return tf.reduce_mean(batch["support"])
+
+    steps = Steps(update=update, differentiate=differentiate, apply=apply_gradients, jit_compile=jit_compile)
+    batch = {key: value.numpy() for key, value in draw_batch(0).items()}
+    Replicas(new_learner(), strategy_of("one"), steps).update({0: batch}, 1)
+    assert batch.keys() - seen[0] == ({"group_ends"} if jit_compile else set())
 
 
 def test_fewer_batches_than_devices_are_refused(tmp_path):

@@ -53,6 +53,14 @@ def learner():
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
+def test_groups_of_like_length_change_nothing_but_rounding(learner, space):
+    batch = draw_batch(0, [space])
+    together = {key: value for key, value in batch.items() if key != "group_ends"}
+    assert len(batch["group_ends"]) > 1
+    assert float(query_loss(learner, batch)) == pytest.approx(float(query_loss(learner, together)), rel=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
 def test_training_lowers_the_query_loss_of_every_kind_of_source(learner, space):
     batch = draw_batch(0, [space])
     before = float(query_loss(learner, batch))

@@ -40,8 +40,8 @@ Batch = dict[str, np.ndarray]
 
 LABEL_LENGTH = 16
 
-# Of a batch; and the texts of a group in the mean, as matrix products of a few rows keep no core busy.
-NUM_GROUPS, LEAST_TEXTS = 8, 4
+# Of a batch; and the texts of a group in the mean: each group costs a pass through the encoder and back.
+NUM_GROUPS, LEAST_TEXTS = 8, 2
 _LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
