@@ -18,6 +18,7 @@ from metamapping.episodes.label_space import LabelSpace
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.support_set import score
+from metamapping.publishing import PublishedModel
 from metamapping.runs import RunFolder
 from metamapping.training import Learner, build_learner
 
@@ -46,7 +47,7 @@ def read_learner(run: RunFolder, round: int) -> Learner:
 class Encoded:
     """A source's texts and label names, as one learner sees them."""
 
-    learner: Learner
+    learner: Learner | PublishedModel
     items: np.ndarray  # (num_rows, text_dim)
     names: tf.Tensor  # (num_labels, d)
 

@@ -1,10 +1,11 @@
 """SetFit beside MetaMapper: the same encoder, the same 8 examples a label, sources that neither has seen.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2] [--ablations]
 
 PUBLISHED: what `python -m benchmarks.real_run` published; its training has seen none of these sources.
 Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs
 with its own defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
+`--ablations`: instead of all that, what each part of the learner is worth on the same draws.
 """
 
 from __future__ import annotations
@@ -15,16 +16,22 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablations import markdown
+from benchmarks.ablations import Encoded, markdown, solve_ways
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
+from metamapping.config import EncoderSpec, TrainingSpec, readable_label
+from metamapping.featurizer import Featurizer
 from metamapping.manifest import fingerprint
+from metamapping.publishing import PublishedModel
+from metamapping.training import build_learner
 
 SHOTS, NUM_QUERIES = 8, 500
 TREC = {
@@ -45,8 +52,12 @@ def main() -> None:
     parser.add_argument("published")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--sources", nargs="+", default=["banking77", "tweets-emotion", "trec6", "snips"])
+    parser.add_argument("--ablations", action="store_true")
     options = parser.parse_args()
     mapper = MetaMapper.from_pretrained(options.published, progress=False)
+    if options.ablations:
+        print(ablations(mapper.featurizer.model, options.sources, options.seeds))
+        return
     frozen = _frozen_features()
     results: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for source in options.sources:
@@ -73,6 +84,38 @@ def main() -> None:
     names = list(dict.fromkeys(name for _, name in results))
     print("\nAccuracy, seconds to adapt; 8 examples a label\n")
     print(markdown(rows, names))
+
+
+def ablations(published: PublishedModel, sources: list[str], seeds: list[int]) -> str:
+    """A row a way, a column a source: mean accuracy over the draws of ``seeds``, as Markdown."""
+    spec = EncoderSpec(preset=packaged_encoder(), max_length_tokens=published.max_length_tokens)
+    learner = build_learner(spec, TrainingSpec(), vocabulary_size=0, seed=0)
+    untrained = replace(published, encoder=learner.encoder, mapping=learner.mapping)
+    rows: dict[str, list[str]] = {}
+    for source in sources:
+        hits: dict[str, list[float]] = {}
+        for seed in seeds:
+            support, queries = draw(*read_source(source), seed)
+            texts, given = zip(*support, *queries, strict=True)
+            labels, slots = np.unique(given, return_inverse=True)
+            solved = solve_ways(
+                *(_encoded(model, list(texts), list(labels)) for model in (untrained, published)),
+                labels=np.arange(len(labels)),
+                support=np.arange(len(support)),
+                targets=slots[: len(support)],
+                queries=np.arange(len(support), len(texts)),
+            )
+            for way, predicted in solved.items():
+                hits.setdefault(way, []).append(float(np.mean(predicted == slots[len(support) :])))
+        for way, accuracies in hits.items():
+            rows.setdefault(way, []).append(f"{100 * np.mean(accuracies):.1f}")
+    return markdown(rows, sources)
+
+
+def _encoded(model: PublishedModel, texts: list[str], labels: list[str]) -> Encoded:
+    featurizer = Featurizer(model, progress=False)
+    names = featurizer.names([readable_label(label, {}) for label in labels])
+    return Encoded(model, featurizer.texts(texts), tf.constant(names))
 
 
 def read_source(name: str) -> tuple[Rows, Rows]:
