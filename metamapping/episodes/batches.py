@@ -40,8 +40,8 @@ Batch = dict[str, np.ndarray]
 
 LABEL_LENGTH = 16
 
-# Of a batch; and the texts of a group in the mean: each group costs a pass through the encoder and back.
-NUM_GROUPS, LEAST_TEXTS = 8, 2
+# Of a batch; and the texts of a group in the mean. More groups pad less, and take longer to compile.
+NUM_GROUPS, LEAST_TEXTS = 4, 2
 _LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
