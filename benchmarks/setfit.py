@@ -93,9 +93,10 @@ def ablations(published: PublishedModel, sources: list[str], seeds: list[int]) -
     untrained = replace(published, encoder=learner.encoder, mapping=learner.mapping)
     rows: dict[str, list[str]] = {}
     for source in sources:
+        support_rows, query_rows = read_source(source)
         hits: dict[str, list[float]] = {}
         for seed in seeds:
-            support, queries = draw(*read_source(source), seed)
+            support, queries = draw(support_rows, query_rows, seed)
             texts, given = zip(*support, *queries, strict=True)
             labels, slots = np.unique(given, return_inverse=True)
             solved = solve_ways(

@@ -61,9 +61,8 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
     starts = [np.arange(1, length - 1, 2) for length in lengths]  # words of two pieces, and some of one
     batch = batch_of(lengths, [(0, 0)] * 16)
     del batch["pool"]
-    batch |= word_arrays(batch["padding_mask"], starts, 60) | {
-        "group_ends": np.asarray([3, 4, 11, 16], np.int32)
-    }
+    batch |= word_arrays(batch["padding_mask"], starts, 60)
+    batch["group_ends"] = np.asarray([3, 4, 11, 16], np.int32)
     words = encoder.words({k: tf.constant(v) for k, v in batch.items()}).numpy()
     assert words.shape == (60, NUM_WORD_VIEWS * encoder.dim) == (60, encoder.word_dim)
 
