@@ -16,6 +16,7 @@ from metamapping.checkpoints import load_weights
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.models.encoder import NUM_VIEWS
+from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.support_set import score
 from metamapping.publishing import PublishedModel
@@ -69,15 +70,39 @@ class Encoded:
         num_views: int = NUM_VIEWS,
     ) -> np.ndarray:
         """Label slots of the queries, ``(num_queries,)``."""
-        mapping, count = self.learner.mapping, len(labels)
-        vectors = mapping.label_vectors(tf.gather(self.names, labels), tf.zeros(count), tf.ones(count))
-        prior = mapping.prior(vectors) * float(named)
         width = num_views * self.learner.encoder.dim
         support = replace(support, features=support.features[:, :width])
-        strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
-        weights = SOLVERS[solver](support, prior, strengths)
-        slots: np.ndarray = score(tf.constant(queries[:, :width]), weights).numpy().argmax(axis=-1)
+        scores = _scores(
+            self.learner.mapping,
+            tf.gather(self.names, labels),
+            *(support.features, support.targets, tf.constant(queries[:, :width])),
+            solver=solver,
+            named=named,
+            num_views=num_views,
+        )
+        slots: np.ndarray = scores.numpy().argmax(axis=-1)
         return slots
+
+
+@tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
+def _scores(
+    mapping: MetaMapping,
+    names: tf.Tensor,
+    features: tf.Tensor,
+    targets: tf.Tensor,
+    queries: tf.Tensor,
+    *,
+    solver: str,
+    named: bool,
+    num_views: int,
+) -> tf.Tensor:
+    """Scores of the queries, ``(num_queries, C)``; compiled, since thousands of tasks have one shape."""
+    count = names.shape[0]
+    vectors = mapping.label_vectors(names, tf.zeros(count), tf.ones(count))
+    prior = mapping.prior(vectors) * float(named)
+    strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
+    support = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones(count))
+    return score(queries, SOLVERS[solver](support, prior, strengths))
 
 
 def solve_ways(

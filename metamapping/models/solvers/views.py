@@ -53,8 +53,8 @@ def widened(prior: tf.Tensor, support: SupportSet) -> tf.Tensor:
     missing = support.features.shape[-1] + 1 - prior.shape[-2]
     if not missing:
         return prior
-    zeros = tf.repeat(tf.zeros_like(prior[..., :1, :]), missing, axis=-2)
-    return tf.concat([prior[..., :-1, :], zeros, prior[..., -1:, :]], axis=-2)
+    zeros = [[0, 0]] * (prior.shape.rank - 2) + [[0, missing], [0, 0]]
+    return tf.concat([tf.pad(prior[..., :-1, :], zeros), prior[..., -1:, :]], axis=-2)
 
 
 def folded(weights: tf.Tensor, roots: tf.Tensor) -> tf.Tensor:
