@@ -5,8 +5,9 @@ rows = solve_ways(untrained, trained, task)     # {"trained": predictions, "logi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import tensorflow as tf
@@ -72,37 +73,26 @@ class Encoded:
         """Label slots of the queries, ``(num_queries,)``."""
         width = num_views * self.learner.encoder.dim
         support = replace(support, features=support.features[:, :width])
-        scores = _scores(
-            self.learner.mapping,
-            tf.gather(self.names, labels),
-            *(support.features, support.targets, tf.constant(queries[:, :width])),
-            solver=solver,
-            named=named,
-            num_views=num_views,
-        )
-        slots: np.ndarray = scores.numpy().argmax(axis=-1)
+        compute = _solver(self.learner.mapping, solver, named, num_views)
+        weights = compute(tf.gather(self.names, labels), support.features, support.targets)
+        slots: np.ndarray = score(tf.constant(queries[:, :width]), weights).numpy().argmax(axis=-1)
         return slots
 
 
-@tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-def _scores(
-    mapping: MetaMapping,
-    names: tf.Tensor,
-    features: tf.Tensor,
-    targets: tf.Tensor,
-    queries: tf.Tensor,
-    *,
-    solver: str,
-    named: bool,
-    num_views: int,
-) -> tf.Tensor:
-    """Scores of the queries, ``(num_queries, C)``; compiled, since thousands of tasks have one shape."""
-    count = names.shape[0]
-    vectors = mapping.label_vectors(names, tf.zeros(count), tf.ones(count))
-    prior = mapping.prior(vectors) * float(named)
-    strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
-    support = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones(count))
-    return score(queries, SOLVERS[solver](support, prior, strengths))
+@cache
+def _solver(mapping: MetaMapping, solver: str, named: bool, num_views: int) -> Callable[..., tf.Tensor]:
+    """Weights of scores from names, features and targets; compiled: thousands of tasks have one shape."""
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    def compute(names: tf.Tensor, features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        count = names.shape[0]
+        vectors = mapping.label_vectors(names, tf.zeros(count), tf.ones(count))
+        prior = mapping.prior(vectors) * float(named)
+        strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
+        support = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones(count))
+        return SOLVERS[solver](support, prior, strengths)
+
+    return compute
 
 
 def solve_ways(
