@@ -63,18 +63,20 @@ class Encoded:
     def predict(
         self,
         labels: np.ndarray,
-        support: SupportSet,
+        support: np.ndarray,
+        targets: np.ndarray,
         queries: np.ndarray,
         *,
         solver: str,
         named: bool = True,
         num_views: int = NUM_VIEWS,
     ) -> np.ndarray:
-        """Label slots of the queries, ``(num_queries,)``."""
+        """Label slots of the queries, ``(num_queries,)``. ``targets``: those of the support."""
         width = num_views * self.learner.encoder.dim
-        support = replace(support, features=support.features[:, :width])
         compute = _solver(self.learner.mapping, solver, named, num_views)
-        weights = compute(tf.gather(self.names, labels), support.features, support.targets)
+        weights = compute(
+            tf.gather(self.names, labels), tf.constant(support[:, :width]), tf.constant(targets, tf.int32)
+        )
         slots: np.ndarray = score(tf.constant(queries[:, :width]), weights).numpy().argmax(axis=-1)
         return slots
 
@@ -112,16 +114,16 @@ def solve_ways(
     """
     features = [each.items[support] for each in (untrained, trained)]
     asked = query_items or (untrained.items[queries], trained.items[queries])
-    sets = [_support_set(x, targets, len(labels)) for x in features]
+    untrained_task, trained_task = ((labels, x, targets, y) for x, y in zip(features, asked, strict=True))
     dim = untrained.learner.encoder.dim
     regression = LogisticRegression(max_iter=1_000).fit(features[0][:, :dim], targets)
     solved = [
-        trained.predict(labels, sets[1], asked[1], solver="ridge"),
-        trained.predict(labels, sets[1], asked[1], solver="ridge", named=False),
-        trained.predict(labels, sets[1], asked[1], solver="ridge", num_views=1),
-        trained.predict(labels, sets[1], asked[1], solver="prototypes"),
-        trained.predict(labels, sets[1], asked[1], solver="plain-ridge"),
-        untrained.predict(labels, sets[0], asked[0], solver="ridge"),
+        trained.predict(*trained_task, solver="ridge"),
+        trained.predict(*trained_task, solver="ridge", named=False),
+        trained.predict(*trained_task, solver="ridge", num_views=1),
+        trained.predict(*trained_task, solver="prototypes"),
+        trained.predict(*trained_task, solver="plain-ridge"),
+        untrained.predict(*untrained_task, solver="ridge"),
         regression.predict(asked[0][:, :dim]),
     ]
     return dict(zip(WAYS, solved, strict=True))
@@ -131,12 +133,3 @@ def markdown(rows: dict[str, Sequence[str]], columns: Sequence[str]) -> str:
     """A table with a row a way."""
     lines = ["| way | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
     return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])
-
-
-def _support_set(features: np.ndarray, targets: np.ndarray, num_labels: int) -> SupportSet:
-    return SupportSet(
-        tf.constant(features),
-        tf.constant(targets, tf.int32),
-        tf.ones(len(targets)),
-        tf.ones(num_labels),
-    )

@@ -26,6 +26,8 @@ from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.batches import Batch, build_batch
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.sampler import sample_batch
+from metamapping.models.encoder import Encoder
+from metamapping.models.mapping import MetaMapping
 from metamapping.publishing import PublishedModel
 from metamapping.training import Learner, build_learner, replicas_of
 
@@ -74,7 +76,7 @@ def main() -> None:
         f"Tokens in a batch {tokens:.0f}, padded to its longest text {padded:.0f}, in groups {grouped:.0f}: "
         f"{1 - tokens / grouped:.0%} padding.\n"
     )
-    _print_adapting(spec, encoder)
+    _print_adapting(learner.encoder, encoder)
 
 
 def _intents(encoder: str) -> LabelSpace:
@@ -191,10 +193,10 @@ def _flops_of_tokens(learner: Learner, tokens: float) -> float:
     return sum(layer.count_params() * tokens * (6 if layer.trainable else 2) for layer in blocks)
 
 
-def _print_adapting(spec: EncoderSpec, encoder: str) -> None:
+def _print_adapting(encoder: Encoder, folder: str) -> None:
     """Adapting to 5 labels of 5 examples and one prediction, beside encoding those 26 texts alone."""
-    learner = build_learner(spec, TrainingSpec(), vocabulary_size=30_522, seed=0)
-    model = PublishedModel(learner.encoder, learner.mapping, Path(encoder), MAX_TOKENS, CleaningSpec())
+    mapping = MetaMapping(encoder.dim)  # with the default solver
+    model = PublishedModel(encoder, mapping, Path(folder), MAX_TOKENS, CleaningSpec())
     mapper = MetaMapper(model, progress=False)
     texts = [f"where is the parcel number {i} that i ordered last week" for i in range(26)]
     labels = [f"label {i % 5}" for i in range(25)]

@@ -48,9 +48,8 @@ class Solution:
 
     def weighted(self, features: np.ndarray) -> np.ndarray:
         """Features whose products are the kernel: each view times the root of its weight."""
-        parts = np.split(features, 1 + len(self.views), axis=-1)
-        roots = np.sqrt(np.asarray([1.0, *self.views], np.float32))
-        return np.concatenate([part * root for part, root in zip(parts, roots, strict=True)], axis=-1)
+        weighted: np.ndarray = features * _roots(self.views, features.shape[-1])
+        return weighted
 
     def dual(self, support: Support, label: int) -> np.ndarray:
         """``(Y − H V) / λ`` of one label, float32 ``(num_items,)``: an item's scores are its prior's and
@@ -133,20 +132,20 @@ def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
 
 
 def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[float, ...]) -> np.ndarray:
-    """``plain_ridge.regress`` of one task in NumPy, which takes many small steps in a third of the time.
+    """``plain_ridge.regress`` of one task in NumPy: TensorFlow's many small steps take longer one by one.
 
     ``prior``: α P, ``(width + 1, C)``, zero for all views but the first. Where items outnumber features their
     labels are not written out, but summed: items × labels would be many. Of words the constant, which they do
     not learn from, still takes its part of the prior's scores.
     """
     targets, mask, width, num_labels = items.targets.numpy(), items.mask.numpy(), *prior.shape
-    weights = np.repeat(np.maximum([1.0, *views], 1e-6), (width - 1) // (1 + len(views)))
-    roots = np.sqrt(np.append(weights, 1.0)).astype(np.float32)
+    roots = np.append(_roots(views, width - 1), np.float32(1.0))
     basis = mask[:, None] * items.basis.numpy()
     basis *= roots
     constant = np.zeros_like(mask) if items.is_independent else mask
     if len(basis) < width:
-        centred = np.eye(num_labels, dtype=np.float32)[targets] - np.float32(1 / num_labels)
+        one_hot = (targets[:, None] == np.arange(num_labels)).astype(np.float32)
+        centred = one_hot - np.float32(1 / num_labels)
         residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
         moved = basis.T @ _solve(basis @ basis.T, residual, ridge)
     else:
@@ -156,6 +155,12 @@ def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[fl
         moved = _solve(gram, sums - sums.mean(axis=1, keepdims=True) - of_prior, ridge)
     regressed: np.ndarray = prior + roots[:, None] * moved
     return regressed
+
+
+def _roots(views: tuple[float, ...], width: int) -> np.ndarray:
+    """The root of each feature's weight in the kernel, float32 ``(width,)``."""
+    roots = np.sqrt(np.asarray([1.0, *views], np.float32))
+    return np.repeat(roots, width // len(roots))
 
 
 def _solve(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
