@@ -19,6 +19,7 @@ from prefect.workers.process import ProcessWorker
 from prefect_docker.worker import DockerWorker
 from prefect_kubernetes.worker import KubernetesWorker
 
+from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS, TYPES, create_pools, work_pool
 
 DEPLOYMENTS = Path(__file__).parents[1] / "deployments"
@@ -78,6 +79,16 @@ def test_a_worker_starts_prefect_once_for_a_run() -> None:
     started = job("cpu", "process")
     assert started.command == "python -m prefect.engine"
     assert started._command_configured  # else the worker prepares the folder in a process of its own
+
+
+@each_pool
+def test_a_run_waits_longer_for_the_server_than_its_worker_does(
+    name: str, pool_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    setting = "PREFECT_CLIENT_MAX_RETRIES"
+    of_worker = read_env_file(DEPLOYMENTS / "worker.env")[setting]
+    monkeypatch.setenv(setting, of_worker)  # which a run would otherwise have from its worker
+    assert int(job(name, pool_type).env[setting]) > int(of_worker)
 
 
 def container(name: str, **job_variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -44,7 +44,7 @@ class PrefectServer:
 
     def stop(self) -> None:
         """End everything, the workers before the server."""
-        for process in reversed(self.processes):
+        for process in sorted(self.processes, key=lambda each: "deployments.local_server" in each.args):
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 with contextlib.suppress(subprocess.TimeoutExpired):
