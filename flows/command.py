@@ -15,6 +15,7 @@ from prefect import get_client
 from rich.console import Console
 from rich.table import Table
 
+from flows.interruption import deaf_to_interrupts, ends_when_told
 from metamapping.config import ConfigError, RunConfig
 from metamapping.config_file import describe_settings, read_config
 from metamapping.reports import rounds_table
@@ -66,26 +67,10 @@ def _server() -> Iterator[None]:
     A terminal's Ctrl-C goes to all processes of a command, and a server that ends first leaves the run
     minutes of vain tries to report its end. A SIGTERM for the run alone would leave the server behind.
     """
-    usual = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    try:
-        with _deaf_to_interrupts():
+    with ends_when_told():
+        with deaf_to_interrupts():
             get_client(sync_client=True)
         yield
-    finally:
-        signal.signal(signal.SIGTERM, usual)
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """What is started in here hears no Ctrl-C, unless on Windows: a blocked signal stays blocked there."""
-    if sys.platform == "win32":
-        yield
-        return
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _print_result(published: str, *, started: float) -> None:

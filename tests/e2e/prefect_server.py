@@ -44,9 +44,15 @@ class PrefectServer:
 
     def stop(self) -> None:
         """End everything, the workers before the server."""
-        for process in sorted(self.processes, key=lambda each: "deployments.local_server" in each.args):
-            if process.poll() is None:
+        for are_servers in (False, True):
+            going_on = [
+                process
+                for process in self.processes
+                if process.poll() is None and ("deployments.local_server" in process.args) == are_servers
+            ]
+            for process in going_on:
                 process.send_signal(signal.SIGTERM)
+            for process in going_on:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(90)
                 kill([process.pid, *descendants(process.pid)])
