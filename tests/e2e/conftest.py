@@ -17,6 +17,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,9 +93,16 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
         server.stop()
 
 
-@pytest.fixture(scope="session")
-def page(server: PrefectServer) -> Iterator[object]:
+@pytest.fixture
+def page(logged_in: Any) -> Iterator[Any]:
     """A page of headless Chromium that has logged in."""
+    yield logged_in
+    logged_in.goto("about:blank")  # what moves on a page that is left open takes a core from later tests
+
+
+@pytest.fixture(scope="session")
+def logged_in(server: PrefectServer) -> Iterator[Any]:
+    """The one page of the one browser."""
     playwright = pytest.importorskip("playwright.sync_api", reason="missing: playwright")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"missing: {CHROMIUM}")
