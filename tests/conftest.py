@@ -1,6 +1,10 @@
-"""What several tests share: a small published encoder."""
+"""What several tests share: a small published encoder. No test has a deadline: machines are shared."""
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -235,7 +235,7 @@ def test_a_round_survives_json_with_a_loss_of_nan():
     assert training_of(TRAINING, again) == training_of(TRAINING, history)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.floats(0.3, 0.8), st.one_of(st.floats(0.1, 3), st.just(math.nan))),
@@ -266,7 +266,7 @@ def test_no_adjustment_ever_goes_past_its_bound(rounds, spec):
 
 
 @given(accuracies=st.lists(st.floats(0.2, 0.95), min_size=2, max_size=12))
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_no_checkpoint_is_given_up_that_a_later_round_or_publishing_reads(accuracies):
     history: list[Round] = []
     kept = {0}

@@ -230,7 +230,7 @@ SPECS = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HISTORIES, SPECS)
 def test_the_same_history_gives_the_same_verdict_also_after_json(history, spec):
     verdict = judge(history, spec)
@@ -239,7 +239,7 @@ def test_the_same_history_gives_the_same_verdict_also_after_json(history, spec):
     assert Verdict.model_validate_json(verdict.model_dump_json()) == verdict
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HISTORIES, SPECS)
 def test_a_run_ends_at_max_rounds_and_never_past_its_seconds(history, spec):
     seconds = 0.0
@@ -253,7 +253,7 @@ def test_a_run_ends_at_max_rounds_and_never_past_its_seconds(history, spec):
             assert n >= spec.min_rounds
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(HISTORIES, HISTORIES, SPECS)
 def test_no_verdict_depends_on_the_future(history, future, spec):
     """What leads or is to beat changes to the round just judged alone, whatever comes later."""

@@ -118,7 +118,7 @@ NAMES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150, derandomize=True)
 @given(st.dictionaries(NAMES | st.text(max_size=12), PLAIN, max_size=6))
 def test_any_plain_values_are_a_configuration_or_refused(values):
     try:

@@ -220,7 +220,7 @@ ROUNDS = st.lists(
 )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ROUNDS, st.integers(1, 9), st.integers(1, 3))
 def test_with_all_moves_every_run_ends_within_its_bounds_and_says_the_same_again(rounds, most, patience):
     reports = [

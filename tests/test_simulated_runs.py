@@ -112,7 +112,7 @@ def test_a_clear_gain_without_the_planted_source_keeps_it_out():
     assert weights == [1.0] * trial + [AdjustmentSpec().min_source_weight] * (len(weights) - trial)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     st.builds(
         SimulatedLearner,

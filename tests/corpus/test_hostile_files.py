@@ -96,7 +96,7 @@ LINES = st.lists(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(LINES, st.integers(-4, 4), st.integers(-4, 4))
 def test_any_lines_are_sentences_of_as_many_words_as_tags(tmp_path_factory, lines, word, tag):
     path = tmp_path_factory.getbasetemp() / "any.conll"
@@ -105,7 +105,7 @@ def test_any_lines_are_sentences_of_as_many_words_as_tags(tmp_path_factory, line
         assert row.fault is not None or len(row.text) == len(row.label) > 0
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(st.sampled_from(["csv", "tsv", "jsonl", "conll", "parquet"]), st.binary(max_size=200))
 def test_any_bytes_are_rows_or_refused(tmp_path_factory, kind, content):
     path = tmp_path_factory.getbasetemp() / f"any.{kind}"

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
@@ -50,7 +50,6 @@ def lists(ragged):
     return ragged.to_arrow(np.int32).to_pylist()
 
 
-@settings(deadline=None)
 @given(TEXTS)
 def test_wordwise_texts_are_those_of_the_tokenizer(tokenizer, wordwise, texts):
     tokens, expected = wordwise.encode_texts(pa.array(texts)), encode_texts(tokenizer, texts)
@@ -59,7 +58,6 @@ def test_wordwise_texts_are_those_of_the_tokenizer(tokenizer, wordwise, texts):
     assert not tokens.segment_ids.values.any()
 
 
-@settings(deadline=None)
 @given(TEXTS, st.randoms())
 def test_wordwise_pairs_are_those_of_the_tokenizer(tokenizer, wordwise, texts, random):
     pairs = random.sample(texts, len(texts))
@@ -71,7 +69,6 @@ def test_wordwise_pairs_are_those_of_the_tokenizer(tokenizer, wordwise, texts, r
     assert lists(tokens.segment_ids) == expected.segment_ids
 
 
-@settings(deadline=None)
 @given(st.lists(st.lists(WORDS, max_size=14), min_size=1, max_size=5))
 def test_wordwise_words_are_those_of_the_tokenizer(tokenizer, wordwise, rows):
     tokens, expected = (
