@@ -34,14 +34,14 @@ def start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[by
     return subprocess.Popen(list(command), env=dict(env), start_new_session=True)
 
 
-def stop(*processes: subprocess.Popen[bytes]) -> None:
+def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
     """Ask all of them to end, wait, and insist."""
     going_on = [process for process in processes if process.poll() is None]
     for process in going_on:
         process.send_signal(signal.SIGTERM)
     for process in going_on:
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -15,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
+from deployments.processes import stop
 
 PASSWORD = "admin:of-these-tests"
 ROOT = Path(__file__).parents[2]
@@ -44,18 +45,12 @@ class PrefectServer:
 
     def stop(self) -> None:
         """End everything, the workers before the server."""
-        for are_servers in (False, True):
-            going_on = [
-                process
-                for process in self.processes
-                if process.poll() is None and ("deployments.local_server" in process.args) == are_servers
-            ]
-            for process in going_on:
-                process.send_signal(signal.SIGTERM)
-            for process in going_on:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(90)
-                kill([process.pid, *descendants(process.pid)])
+        servers = [process for process in self.processes if "deployments.local_server" in process.args]
+        workers = [process for process in self.processes if process not in servers]
+        for processes in (workers, servers):
+            below = [pid for process in processes for pid in descendants(process.pid)]
+            stop(*processes, seconds=90)  # they give theirs up to 60
+            kill(below)
 
     def wait_until_ready(self) -> None:
         def is_ready() -> bool:
