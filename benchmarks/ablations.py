@@ -13,16 +13,16 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from metamapping.checkpoints import load_weights
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.support_set import score
-from metamapping.publishing import PublishedModel
-from metamapping.runs import RunFolder
-from metamapping.training import Learner, build_learner
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.runs.folder import RunFolder
+from metamapping.training.checkpoints import load_weights
+from metamapping.training.learner import Learner, build_learner
 
 WAYS = (
     "meta-trained",

@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from metamapping.config import RunConfig
-from metamapping.config_file import parse_config
+from metamapping.config.loading import parse_config
+from metamapping.config.schema import RunConfig
 
 TWEETS = {"train": "train", "val": "validation", "test": "test"}
 SPLITS = {"train": "train", "dev": "validation", "devel": "validation", "test": "test"}

@@ -19,10 +19,10 @@ from sklearn.metrics import f1_score
 from benchmarks.ablations import WAYS, Encoded, markdown, read_learner, solve_ways
 from benchmarks.fingerprints import fingerprint_of_tests
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.config import RunConfig
-from metamapping.config_file import parse_config
-from metamapping.runs import RunFolder
-from metamapping.spaces import read_spaces
+from metamapping.config.loading import parse_config
+from metamapping.config.schema import RunConfig
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.label_spaces import read_spaces
 
 HELD_OUT = ("books", "dvd", "electronics", "kitchen_housewares")
 VALIDATION = ("jewelry_watches", "outdoor_living")

@@ -5,7 +5,7 @@
 In: nothing; the rows are made up. Out: a table with a line for each engine: how long it takes until the
 first task of every worker has come back, what each further task costs (an empty one, as our tasks are
 declared), and from how much data on the four tasks of a parcel of sources cost less than 2 % of its own work
-(``metamapping.corpus.parcels`` packs them so); and how that work is parted among reading, cleaning and
+(``metamapping.corpus.source_groups`` packs them so); and how that work is parted among reading, cleaning and
 tokenizing.
 """
 
@@ -23,9 +23,16 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.testing.utilities import prefect_test_harness
 
-from metamapping.config import CleaningSpec, DuplicateSpec, EncoderSpec, EngineSpec, FilterSpec, Source
+from metamapping.config.schema import (
+    CleaningSpec,
+    DuplicateSpec,
+    EncoderSpec,
+    EngineSpec,
+    FilterSpec,
+    Source,
+)
 from metamapping.corpus.examples import Rules, write_examples
-from metamapping.corpus.sources import write_records
+from metamapping.corpus.records import write_records
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
 from tasks.engine import run_on_engine

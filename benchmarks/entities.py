@@ -23,11 +23,11 @@ from benchmarks.ablations import markdown, read_learner
 from benchmarks.fingerprints import data_fingerprint
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping import MetaMapper
-from metamapping.config import RunConfig
-from metamapping.config_file import parse_config
-from metamapping.evaluation import entity_f1, entity_spans
-from metamapping.publishing import PublishedModel
-from metamapping.runs import RunFolder
+from metamapping.adaptation.evaluation import entity_f1, entity_spans
+from metamapping.config.loading import parse_config
+from metamapping.config.schema import RunConfig
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.runs.folder import RunFolder
 
 Sentences = list[tuple[list[str], list[str]]]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from metamapping.manifest import fingerprint, fingerprint_file
-from metamapping.runs import RunFolder
+from metamapping.runs.folder import RunFolder
+from metamapping.storage.manifest import fingerprint, fingerprint_file
 
 
 def data_fingerprint(paths: Iterable[str | Path]) -> str:

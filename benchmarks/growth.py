@@ -30,7 +30,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.corpus import RUN, watch_memory, write_rows
-from metamapping.manifest import check_files, write_manifest
+from metamapping.storage.manifest import check_files, write_manifest
 
 ROWS_A_WORKER, ROWS_A_SOURCE = 100_000, 40
 Costs = dict[str, float]  # seconds by what took them
@@ -111,10 +111,10 @@ def _sources(size: int, folder: Path) -> Costs:
 
     without_prefect.install()
     from flows.prepare_corpus import prepare_corpus
-    from metamapping.config_file import parse_config
-    from metamapping.runs import Corpus
-    from metamapping.spaces import check_run
-    from metamapping.stages import initialise_stage, open_run, train_stage
+    from metamapping.config.loading import parse_config
+    from metamapping.corpus.prepared import Corpus
+    from metamapping.runs.label_spaces import check_run
+    from metamapping.runs.stages import initialise_stage, open_run, train_stage
 
     values = _configuration(size, folder)
     costs: Costs = {}
@@ -178,10 +178,10 @@ def _configuration(size: int, folder: Path) -> dict[str, object]:
 
 def _labels(size: int, folder: Path) -> Costs:
     from metamapping import MetaMapper
-    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.config.schema import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import PublishedModel
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import PublishedModel
+    from metamapping.training.learner import build_learner
 
     scratch = ScratchEncoder(num_layers=1, num_heads=2, hidden_dim=384, intermediate_dim=384)
     spec = EncoderSpec(scratch=scratch, max_length_tokens=16)

@@ -18,11 +18,11 @@ import numpy as np
 
 from benchmarks.ablations import WAYS, Encoded, markdown, read_learner, solve_ways
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.config import RunConfig
-from metamapping.config_file import parse_config
-from metamapping.evaluation import draw_episodes
-from metamapping.runs import RunFolder
-from metamapping.spaces import read_spaces
+from metamapping.adaptation.evaluation import draw_episodes
+from metamapping.config.loading import parse_config
+from metamapping.config.schema import RunConfig
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.label_spaces import read_spaces
 
 SHOTS = (1, 5)
 DATASETS = ("banking77", "clinc150")

@@ -21,15 +21,16 @@ import tensorflow as tf
 
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
-from metamapping.config import CleaningSpec, EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.config.schema import CleaningSpec, EncoderSpec, EpisodeSpec, TrainingSpec
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.batches import Batch, build_batch
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.sampler import sample_batch
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
-from metamapping.publishing import PublishedModel
-from metamapping.training import Learner, build_learner, replicas_of
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.training.learner import Learner, build_learner
+from metamapping.training.replicas import replicas_of
 
 EPISODES = EpisodeSpec()
 MAX_TOKENS = 64

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from benchmarks.without_prefect import install
 
 if TYPE_CHECKING:
-    from metamapping.devices import Replicas
+    from metamapping.training.replicas import Replicas
 
 EVERY_STEPS = 25
 PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 1e6
@@ -37,7 +37,7 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         memory, rows = measure(home, num_rounds=options.rounds, meta_steps=options.meta_steps)
-    from metamapping.reports import markdown_table
+    from metamapping.rounds.tables import markdown_table
 
     columns = [
         "round",
@@ -59,11 +59,12 @@ def measure(
     """Memory at meta-steps, and a row of the table for each round."""
     install()
     from flows.prepare_corpus import prepare_corpus
-    from metamapping import learners, stages, training
-    from metamapping.adjustment import Settings
-    from metamapping.config import RunConfig
-    from metamapping.config_file import read_config
-    from metamapping.runs import Corpus
+    from metamapping.config.loading import read_config
+    from metamapping.config.schema import RunConfig
+    from metamapping.corpus.prepared import Corpus
+    from metamapping.rounds.adjustment import Settings
+    from metamapping.runs import round_training, stages
+    from metamapping.training.replicas import replicas_of
 
     config = read_config("tests/e2e/tiny.yaml").at_home(home)
     changed = {
@@ -85,8 +86,8 @@ def measure(
         stages.train_stage(run, round, on_step=on_step)
         stages.evaluate_stage(run, round)
         stages.adjust_stage(run, round)
-        learner = learners.training_learner_of(run, Settings.of(config))
-        replicas = training.replicas_of(learner, config.training)
+        learner = round_training.training_learner_of(run, Settings.of(config))
+        replicas = replicas_of(learner, config.training)
         rows.append(
             [
                 str(round),

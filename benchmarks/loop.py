@@ -26,13 +26,13 @@ from typing import Any
 import numpy as np
 
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.comparison import Comparison, cells_of, compare_runs
-from metamapping.config import Role, RunConfig, Source
-from metamapping.config_file import read_config
-from metamapping.corpus.sources import read_rows
-from metamapping.intervals import bootstrap_mean
-from metamapping.reports import markdown_table, rounds_markdown
-from metamapping.runs import RunFolder
+from metamapping.config.loading import read_config
+from metamapping.config.schema import Role, RunConfig, Source
+from metamapping.corpus.records import read_rows
+from metamapping.rounds.intervals import bootstrap_mean
+from metamapping.rounds.tables import markdown_table, rounds_markdown
+from metamapping.runs.comparison import Comparison, cells_of, compare_runs
+from metamapping.runs.folder import RunFolder
 
 LOOP = "loop"
 

@@ -28,7 +28,7 @@ import yaml
 
 from deployments.deploy import MAIN
 from deployments.processes import running
-from metamapping.config_file import read_config
+from metamapping.config.loading import read_config
 
 HALF_AN_HOUR = 1_800.0
 TINY = "tests/e2e/tiny.yaml"

@@ -15,11 +15,12 @@ import os
 from pathlib import Path
 
 from benchmarks.fingerprints import fingerprint_of_tests
-from metamapping.config import RunConfig
-from metamapping.config_file import read_config
-from metamapping.intervals import mean_with_interval
-from metamapping.reports import Cell, rounds_markdown
-from metamapping.runs import RunFolder
+from metamapping.config.loading import read_config
+from metamapping.config.schema import RunConfig
+from metamapping.rounds.intervals import mean_with_interval
+from metamapping.rounds.records import Cell
+from metamapping.rounds.tables import rounds_markdown
+from metamapping.runs.folder import RunFolder
 
 
 def main() -> None:

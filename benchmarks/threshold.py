@@ -17,12 +17,12 @@ from typing import NamedTuple
 import numpy as np
 
 from metamapping import MetaMapper
-from metamapping.calibration import Calibration, calibrate, nearness
-from metamapping.config import readable_label
-from metamapping.featurizer import Featurizer
+from metamapping.adaptation.calibration import Calibration, calibrate, nearness
+from metamapping.adaptation.closed_form import solve
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.support import Examples, empty_support
+from metamapping.config.schema import readable_label
 from metamapping.models.encoder import NUM_VIEWS
-from metamapping.solution import solve
-from metamapping.support import Examples, empty_support
 
 SOURCES = ("banking77", "clinc150", "snips")
 TASKS = [("banking77", 5, 4), ("banking77", 50, 4), ("clinc150", 20, 4), ("banking77", 20, 1)]

@@ -27,8 +27,8 @@ from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.types import SecretDict
 
 from deployments.work_pools import create_pools
-from metamapping.config import ConfigError
-from metamapping.config_file import read_config
+from metamapping.config.loading import read_config
+from metamapping.errors import ConfigError
 
 FOLDER = Path(__file__).parent
 MAIN = "meta-pretraining/meta-pretraining"

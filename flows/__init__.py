@@ -13,6 +13,6 @@ os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from flows.refusals import drop_tracebacks
+from flows.log_filter import drop_tracebacks
 
 drop_tracebacks()

@@ -13,10 +13,10 @@ from flows.evaluate_round import evaluate_round
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
 from flows.select_sources import select_sources
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import run_stage
+from flows.state_watchdog import look_after, stay_cancelled
+from flows.subflows import run_stage
 from flows.train_round import train_round
-from metamapping.config import RunConfig
+from metamapping.config.schema import RunConfig
 from tasks.train import open_training_run
 
 
@@ -48,6 +48,6 @@ def meta_pretraining(config: RunConfig) -> str:
 
 
 if __name__ == "__main__":
-    from flows.command import main
+    from flows.cli import main
 
     raise SystemExit(main(meta_pretraining))

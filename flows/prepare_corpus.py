@@ -9,15 +9,15 @@ from typing import Any
 from prefect import flow
 from prefect.futures import PrefectFuture
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
-from metamapping.config import RunConfig
-from metamapping.config_file import read_config
+from flows.state_watchdog import look_after, stay_cancelled
+from flows.subflows import resume_parents
+from metamapping.config.loading import read_config
+from metamapping.config.schema import RunConfig
 from metamapping.corpus.examples import Rules
-from metamapping.corpus.parcels import pack
 from metamapping.corpus.report import Prepared
+from metamapping.corpus.source_groups import pack
 from metamapping.corpus.tokens import TokenLimits
-from metamapping.store import Reference
+from metamapping.storage.artifacts import Reference
 from tasks.check_sources import check_sources
 from tasks.clean_sources import clean_sources
 from tasks.engine import run_on_engine

@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import flow
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.state_watchdog import look_after, stay_cancelled
+from flows.subflows import resume_parents
 from tasks.select import select
 
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.state_watchdog import look_after, stay_cancelled
+from flows.subflows import resume_parents
 from tasks.train import train
 
 

@@ -7,8 +7,8 @@ imported lazily, because TensorFlow takes many seconds to import and the corpus 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
-    from metamapping.task_mapping import Mapping
+    from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.adaptation.task_mapping import Mapping
 
 __all__ = ["Mapping", "MetaMapper"]
 __version__ = "0.1.0"
@@ -16,7 +16,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name in __all__:
-        from metamapping import mapper
+        from metamapping.adaptation import mapper
 
         return getattr(mapper, name)
     raise AttributeError(f"module 'metamapping' has no attribute {name!r}")

@@ -2,6 +2,6 @@
 
 import sys
 
-from metamapping.shell import main
+from metamapping.cli import main
 
 sys.exit(main())

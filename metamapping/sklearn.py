@@ -21,9 +21,9 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from metamapping.config import readable_label
-from metamapping.corpus.sources import label_text
-from metamapping.mapper import MetaMapper
+from metamapping.adaptation.mapper import MetaMapper
+from metamapping.config.schema import readable_label
+from metamapping.corpus.records import label_text
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]

@@ -10,10 +10,10 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from metamapping.pictures import learning_curve_png
-from metamapping.reports import rounds_markdown
-from metamapping.runs import RunFolder
-from metamapping.stages import adjust_stage
+from metamapping.rounds.tables import rounds_markdown
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.plots import learning_curve_png
+from metamapping.runs.stages import adjust_stage
 
 
 @task(task_run_name="judge round {round}", cache_policy=NO_CACHE)

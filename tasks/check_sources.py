@@ -3,8 +3,8 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
-from metamapping.corpus import sources as library
+from metamapping.config.schema import Source
+from metamapping.corpus import records as library
 
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)

@@ -3,10 +3,10 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
+from metamapping.config.schema import Source
 from metamapping.corpus.examples import Rules, examples_stage, write_examples
-from metamapping.corpus.parcels import Parcel
-from metamapping.store import Reference, Store
+from metamapping.corpus.source_groups import Parcel
+from metamapping.storage.artifacts import Reference, Store
 from tasks.row_progress import show_rows
 
 

@@ -8,9 +8,9 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.comparison import compare_runs
-from metamapping.pictures import comparison_png
-from metamapping.runs import RunFolder
+from metamapping.runs.comparison import compare_runs
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.plots import comparison_png
 
 
 @task(task_run_name="compare {first} and {second}", cache_policy=NO_CACHE, tags=["compare"])

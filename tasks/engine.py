@@ -22,7 +22,8 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from metamapping.config import ConfigError, EngineSpec
+from metamapping.config.schema import EngineSpec
+from metamapping.errors import ConfigError
 
 Result = TypeVar("Result")
 

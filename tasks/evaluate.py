@@ -8,9 +8,9 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.reports import source_shots_markdown
-from metamapping.runs import RunFolder
-from metamapping.stages import evaluate_stage
+from metamapping.rounds.tables import source_shots_markdown
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.stages import evaluate_stage
 from tasks.progress import show_progress
 
 

@@ -3,9 +3,9 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import DuplicateSpec, LeakageSpec, Source
+from metamapping.config.schema import DuplicateSpec, LeakageSpec, Source
 from metamapping.corpus.leakage import leaks_stage, write_leaks
-from metamapping.store import Reference, Store
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="find leaks", cache_policy=NO_CACHE, persist_result=False)

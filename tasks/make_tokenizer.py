@@ -3,9 +3,9 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import EncoderSpec, Source
+from metamapping.config.schema import EncoderSpec, Source
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
-from metamapping.store import Reference, Store
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="make tokenizer", cache_policy=NO_CACHE, persist_result=False)

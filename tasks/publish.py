@@ -6,9 +6,9 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.addresses import place_of
-from metamapping.runs import RunFolder
-from metamapping.stages import publish_stage
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.stages import publish_stage
+from metamapping.storage.remote import place_of
 from tasks.progress import show_progress
 
 

@@ -3,10 +3,10 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
-from metamapping.corpus.parcels import Parcel
-from metamapping.corpus.sources import records_stage, write_records
-from metamapping.store import Reference, Store
+from metamapping.config.schema import Source
+from metamapping.corpus.records import records_stage, write_records
+from metamapping.corpus.source_groups import Parcel
+from metamapping.storage.artifacts import Reference, Store
 from tasks.row_progress import show_rows
 
 

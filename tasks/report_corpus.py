@@ -7,7 +7,7 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact, c
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.corpus.report import Prepared, describe_corpus, read_sources, report_stage, write_report
-from metamapping.store import Reference, Store
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="report corpus", cache_policy=NO_CACHE, persist_result=False)

@@ -3,11 +3,11 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
+from metamapping.config.schema import Source
 from metamapping.corpus.leakage import read_leaks
-from metamapping.corpus.parcels import Parcel
 from metamapping.corpus.screening import screened_stage, write_screened
-from metamapping.store import Reference, Store
+from metamapping.corpus.source_groups import Parcel
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="screen {parcel.name}", cache_policy=NO_CACHE, persist_result=False)

@@ -9,10 +9,10 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.pictures import closeness_png
-from metamapping.runs import RunFolder
-from metamapping.selection import selection_markdown
-from metamapping.stages import select_stage
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.plots import closeness_png
+from metamapping.runs.stages import select_stage
+from metamapping.training.source_selection import selection_markdown
 from tasks.progress import show_progress
 
 

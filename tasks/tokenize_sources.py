@@ -4,10 +4,10 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from tokenizers import Tokenizer
 
-from metamapping.config import EncoderSpec
-from metamapping.corpus.parcels import Parcel
+from metamapping.config.schema import EncoderSpec
+from metamapping.corpus.source_groups import Parcel
 from metamapping.corpus.tokens import TokenLimits, load_tokenizer, tokens_stage, write_tokens
-from metamapping.store import Reference, Stage, Store
+from metamapping.storage.artifacts import Reference, Stage, Store
 from tasks.row_progress import show_rows
 
 

@@ -8,9 +8,10 @@ from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import RunConfig
-from metamapping.runs import Corpus, RunFolder
-from metamapping.stages import initialise_stage, open_run, train_stage
+from metamapping.config.schema import RunConfig
+from metamapping.corpus.prepared import Corpus
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.stages import initialise_stage, open_run, train_stage
 from tasks.progress import show_progress
 
 

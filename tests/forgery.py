@@ -2,7 +2,7 @@
 
 import json
 
-from metamapping.manifest import MANIFEST, sealed, unsealed
+from metamapping.storage.manifest import MANIFEST, sealed, unsealed
 
 
 def read_manifest(folder):

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from metamapping.checkpoints import model_variables
-from metamapping.devices import strategy_of
-from metamapping.training import RoundPlan, build_learner, replicas_of, train_round
+from metamapping.models.variables import model_variables
+from metamapping.training.learner import build_learner
+from metamapping.training.loop import RoundPlan, train_round
+from metamapping.training.replicas import replicas_of, strategy_of
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, ner_space, text_space
 
 NUM_BATCHES = 4

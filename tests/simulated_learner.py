@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metamapping.adjustment import (
-    Round,
+from metamapping.config.schema import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
+from metamapping.rounds.adjustment import (
     Settings,
     adjust,
     mean_of_rounds,
     settings_of,
     start_round,
 )
-from metamapping.agreement import agreements_of
-from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
-from metamapping.convergence import judge
-from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
+from metamapping.rounds.records import Cell, Round, RoundReport, TrainingReport, training_of_mean
+from metamapping.rounds.verdict import judge
+from metamapping.training.gradient_agreement import agreements_of
 
 DIM = 10
 NUM_EPISODES = 30

@@ -14,11 +14,11 @@ SENTENCES = [
 
 def publish_toy(making: Path, folder: Path) -> None:
     """Publish a little BERT as ``folder``; ``making`` is scratch."""
-    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.config.schema import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import Provenance, PublishedModel, write_published
-    from metamapping.store import Stage
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
+    from metamapping.storage.artifacts import Stage
+    from metamapping.training.learner import build_learner
 
     spec = EncoderSpec(
         scratch=ScratchEncoder(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from metamapping.reports import Cell, RoundReport, TrainingReport
+from metamapping.rounds.records import Cell, RoundReport, TrainingReport
 
 NUM_EPISODES = 20
 

@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config import EncoderSpec, EpisodeSpec, ScratchEncoder, Source, TrainingSpec
+from metamapping.config.schema import (
+    EncoderSpec,
+    EpisodeSpec,
+    ScratchEncoder,
+    Source,
+    TrainingSpec,
+)
 from metamapping.corpus.shards import TOKENS
 from metamapping.episodes.label_space import LabelSpace, build_label_space
 

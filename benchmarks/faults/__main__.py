@@ -18,7 +18,7 @@ from benchmarks.faults.disks import clock_set_back, full_disk, read_only
 from benchmarks.faults.kills import kill_runs
 from benchmarks.faults.pipeline import Commands, Forks
 from benchmarks.faults.races import two_runs, two_starts
-from metamapping.reports import markdown_table
+from metamapping.rounds.tables import markdown_table
 
 DISTURBANCES: tuple[Disturbance, ...] = (
     full_disk,

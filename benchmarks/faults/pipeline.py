@@ -180,10 +180,10 @@ def _serve() -> None:
     import tensorflow as tf
 
     import flows.meta_pretraining  # noqa: F401
-    import metamapping.doors.families
-    import metamapping.evaluation
-    import metamapping.publishing
-    import metamapping.training  # noqa: F401
+    import metamapping.adaptation.evaluation
+    import metamapping.interop.families
+    import metamapping.publishing.published_model
+    import metamapping.training.loop  # noqa: F401
 
     tf.config.run_functions_eagerly(True)
     children: dict[int, str] = {}
@@ -224,7 +224,7 @@ def _attempt(order: dict[str, Any]) -> None:
         os.dup2(source, target)
     code = 1
     try:
-        from flows.command import main
+        from flows.cli import main
         from flows.meta_pretraining import meta_pretraining
 
         code = main(meta_pretraining, [order["config"], "--home", order["home"]])

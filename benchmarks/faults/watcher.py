@@ -16,8 +16,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from metamapping.checkpoints import STATE
-from metamapping.store import MANIFEST, StoreError, check_files
+from metamapping.errors import StoreError
+from metamapping.storage.manifest import MANIFEST, check_files
+from metamapping.training.checkpoints import STATE
 
 PATTERNS = (
     "data/[!.]*",

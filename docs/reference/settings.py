@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from metamapping.config_file import describe_settings
+from metamapping.config.loading import describe_settings
 
 PLACE = "{{ settings }}"
 

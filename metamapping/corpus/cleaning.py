@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleanerName
+from metamapping.config.schema import CleanerName
 
 
 class Cleaner(NamedTuple):

@@ -14,10 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.schema import Source
 from metamapping.corpus.mentions import mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines
+from metamapping.errors import ConfigError
 
 _COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a mere `#` is a word
 

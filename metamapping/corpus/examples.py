@@ -20,10 +20,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleaningSpec, ConfigError, DuplicateSpec, FilterSpec, Source
+from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
+from metamapping.corpus.records import Progress
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
@@ -33,9 +34,9 @@ from metamapping.corpus.shards import (
     iterate_shards,
 )
 from metamapping.corpus.signatures import algorithm
-from metamapping.corpus.sources import Progress
 from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, find_scheme, to_bio
-from metamapping.store import Stage
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
 
 _VERSION = 1
 

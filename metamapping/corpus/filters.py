@@ -15,8 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import ConfigError, FilterSpec, Source
+from metamapping.config.schema import FilterSpec, Source
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
+from metamapping.errors import ConfigError
 
 
 class Filter(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.schema import Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import (
@@ -30,7 +30,7 @@ from metamapping.corpus.text_files import (
     numbered_lines,
     open_text,
 )
-from metamapping.sentences import listed, one_line
+from metamapping.errors import ConfigError, listed, one_line
 
 SUFFIXES = {
     ".csv": "csv",

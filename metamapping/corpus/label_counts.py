@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from metamapping.config import Source
-from metamapping.corpus.sources import label_text, read_rows
+from metamapping.config.schema import Source
+from metamapping.corpus.records import label_text, read_rows
 from metamapping.corpus.tags import OUTSIDE, entity_type
 
 MOST_ROWS = 100_000

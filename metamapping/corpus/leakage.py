@@ -22,10 +22,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config import ROLES, ConfigError, DuplicateSpec, LeakageSpec, Role, Source
+from metamapping.config.schema import (
+    ROLES,
+    DuplicateSpec,
+    LeakageSpec,
+    Role,
+    Source,
+)
 from metamapping.corpus.shards import ParquetFile
 from metamapping.corpus.signatures import band_keys, num_bands, similarity
-from metamapping.store import Stage
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
 
 LEAKS = pa.schema(
     [

@@ -19,10 +19,10 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config import Source
+from metamapping.config.schema import Source
 from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
-from metamapping.store import Reference, Stage
+from metamapping.storage.artifacts import Reference, Stage
 
 _VERSION = 1
 _PERCENTILES = (50, 95, 100)

@@ -13,9 +13,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import Source
+from metamapping.config.schema import Source
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
-from metamapping.store import Stage, fingerprint
+from metamapping.storage.artifacts import Stage
+from metamapping.storage.manifest import fingerprint
 
 _VERSION = 1
 

@@ -17,10 +17,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import ConfigError, EncoderSpec, Source
+from metamapping.config.schema import EncoderSpec, Source
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.shards import iterate_shards
-from metamapping.store import Stage, fingerprint, fingerprint_file
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
+from metamapping.storage.manifest import fingerprint, fingerprint_file
 
 _VERSION = 2
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")

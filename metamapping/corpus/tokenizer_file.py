@@ -15,9 +15,8 @@ from typing import Any, TypeVar
 
 from tokenizers import Tokenizer
 
-from metamapping.json_file import read_json
-from metamapping.sentences import one_line
-from metamapping.store import StoreError
+from metamapping.errors import StoreError, one_line
+from metamapping.storage.bounded_json import read_json
 
 _MAX_BYTES = 64_000_000  # those of the largest vocabularies have 35 million
 _MOST_GROWTH = 64

@@ -20,13 +20,13 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from metamapping.config import Source
+from metamapping.config.schema import Source
+from metamapping.corpus.records import Progress
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
-from metamapping.corpus.sources import Progress
 from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer
 from metamapping.corpus.word_shapes import shapes_of
 from metamapping.corpus.wordwise import Ragged, Tokens, Wordwise
-from metamapping.store import Stage
+from metamapping.storage.artifacts import Stage
 
 _VERSION = 2
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from metamapping.config import TaskType
+from metamapping.config.schema import TaskType
 
 Words = list[str]
 Label = Annotated[str, Field(min_length=1)]

@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.featurizer import Featurizer, Words
-from metamapping.publishing import PublishedModel
+from metamapping.adaptation.featurizer import Featurizer, Words
+from metamapping.publishing.published_model import PublishedModel
 
 MOST_TEXTS = 64  # of a pass: as many as the encoder takes at once
 

@@ -21,11 +21,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from metamapping.store import MANIFEST, StoreError
+from metamapping.errors import StoreError
+from metamapping.storage.manifest import MANIFEST
 
 if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
-    from metamapping.task_mapping import Mapping
+    from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.adaptation.task_mapping import Mapping
 
 # A name is a folder's: no separator, and no leading dot, where drafts are.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"

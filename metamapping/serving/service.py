@@ -18,7 +18,7 @@ from metamapping.serving.metrics import Metrics
 from metamapping.serving.registry import TaskRegistry
 
 if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
+    from metamapping.adaptation.mapper import MetaMapper
     from metamapping.serving.passes import SharedPasses
 
 
@@ -59,8 +59,8 @@ class Service:
 
         Raises ``FileNotFoundError`` where there is no encoder, ``StoreError`` where it is damaged.
         """
-        from metamapping.mapper import MetaMapper
-        from metamapping.publishing import read_published
+        from metamapping.adaptation.mapper import MetaMapper
+        from metamapping.publishing.published_model import read_published
         from metamapping.serving.passes import SharedPasses
 
         model = read_published(self._model)

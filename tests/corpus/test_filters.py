@@ -2,8 +2,9 @@
 
 import pytest
 
-from metamapping.config import ConfigError, FilterSpec
+from metamapping.config.schema import FilterSpec
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
+from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 PROSE = (

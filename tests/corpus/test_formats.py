@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config import ConfigError
-from metamapping.corpus.sources import check_source, check_sources
+from metamapping.corpus.records import check_source, check_sources
+from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
 
 
@@ -199,7 +199,7 @@ def test_several_files_are_one_source_with_rows_numbered_through(tmp_path):
 def test_a_hub_data_set_names_its_numbered_classes(tmp_path, monkeypatch):
     import datasets
 
-    from metamapping.config import Source
+    from metamapping.config.schema import Source
 
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metamapping.config import Columns, ConfigError
+from metamapping.config.schema import Columns
 from metamapping.corpus.formats import nested
-from metamapping.corpus.sources import read_rows
+from metamapping.corpus.records import read_rows
+from metamapping.errors import ConfigError
 from tests.corpus.toys import toy_source
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from metamapping.config import ConfigError, DuplicateSpec, LeakageSpec
+from metamapping.config.schema import DuplicateSpec, LeakageSpec
 from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
+from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 LONG = "please tell me as soon as you can when the new card that i ordered will be delivered to me"

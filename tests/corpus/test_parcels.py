@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metamapping.corpus.parcels import SHOWN_ALONE, WORTH_TASKS, pack
+from metamapping.corpus.source_groups import SHOWN_ALONE, WORTH_TASKS, pack
 from tests.corpus.toys import toy_source
 
 RUNNERS = list(WORTH_TASKS)

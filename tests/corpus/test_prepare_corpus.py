@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import ConfigError
-from metamapping.config_file import parse_config
-from metamapping.corpus.sources import check_source
+from metamapping.config.loading import parse_config
+from metamapping.corpus.records import check_source
+from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, write_jsonl
 
 pytestmark = pytest.mark.slow
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
 
 
 def tokenizer_folder(folder):
-    from metamapping.config import EncoderSpec, ScratchEncoder
+    from metamapping.config.schema import EncoderSpec, ScratchEncoder
     from metamapping.corpus.tokenizer import write_tokenizer
 
     if not (folder / "tokenizer").is_dir():

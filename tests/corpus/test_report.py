@@ -3,14 +3,14 @@
 import pandas as pd
 import pytest
 
-from metamapping.config import EncoderSpec, LeakageSpec, ScratchEncoder
+from metamapping.config.schema import EncoderSpec, LeakageSpec, ScratchEncoder
 from metamapping.corpus.leakage import read_leaks, write_leaks
 from metamapping.corpus.report import Prepared, describe_corpus, markdown_table, read_sources, write_report
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
-from metamapping.manifest import write_manifest
-from metamapping.store import Reference
+from metamapping.storage.artifacts import Reference
+from metamapping.storage.manifest import write_manifest
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 

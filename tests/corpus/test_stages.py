@@ -1,11 +1,11 @@
 """Stages: what a change of the configuration makes to be done again, and what not."""
 
-from metamapping.config import CleaningSpec, FilterSpec
+from metamapping.config.schema import CleaningSpec, FilterSpec
 from metamapping.corpus.examples import examples_stage
 from metamapping.corpus.leakage import read_leaks
+from metamapping.corpus.records import records_stage
 from metamapping.corpus.screening import screened_stage, write_screened
 from metamapping.corpus.shards import read_shards
-from metamapping.corpus.sources import records_stage
 from metamapping.corpus.tokens import NO_LIMITS, tokens_stage
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from metamapping.config import CleaningSpec, DuplicateSpec, FilterSpec, Source
+from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, Source
 from metamapping.corpus.examples import Rules, write_examples
+from metamapping.corpus.records import read_records, write_records
 from metamapping.corpus.shards import read_shards
-from metamapping.corpus.sources import read_records, write_records
 
 RULES = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec())
 

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("s3fs", reason="missing: the extra s3")
 pytest.importorskip("moto", reason="missing: moto")
 
-from metamapping import addresses
+from metamapping.storage import remote
 from tests.e2e.command import finish, kill, published, start
 from tests.s3_server import make_bucket, objects, s3_server
 
@@ -59,4 +59,4 @@ def published_at(home, machine, monkeypatch):
     """What was published there, as a machine that has nothing fetches it."""
     monkeypatch.setenv("METAMAPPING_CACHE", str(machine))
     runs = {each.split("/")[1] for each in objects(home) if each.startswith("runs/")}
-    return [addresses.open_folder(f"{home}/runs/{run}/published") for run in runs]
+    return [remote.open_folder(f"{home}/runs/{run}/published") for run in runs]

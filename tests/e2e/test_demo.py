@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metamapping import MetaMapper
-from metamapping.runs import RunFolder
+from metamapping.runs.folder import RunFolder
 from tests.e2e.command import finish, published, start
 
 pytestmark = pytest.mark.slow

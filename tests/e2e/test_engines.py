@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import ConfigError, EngineSpec
-from metamapping.config_file import parse_config
+from metamapping.config.loading import parse_config
+from metamapping.config.schema import EngineSpec
+from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, write_jsonl
 
 pytestmark = pytest.mark.slow

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.schema import Source
 from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
+from metamapping.errors import ConfigError
 from tests.toys import _table, ner_space, text_space, tokenize_names
 
 

@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metamapping.config import ConfigError
-from metamapping.manifest import StoreError
+from metamapping.errors import ConfigError, StoreError
 
 SECONDS = 10.0
 MOST_CHARACTERS, MOST_LINES = 20_000, 22

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config import Columns, Source
+from metamapping.config.schema import Columns, Source
 from tests.fuzz.mutations import mutate
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -68,7 +68,7 @@ class SourceFile(Target):
         ]
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.corpus.sources import check_source, read_records
+        from metamapping.corpus.records import check_source, read_records
 
         compressed = rng.random() < 0.05
         path = self.folder / f"a.{self.suffix}{'.gz' if compressed else ''}"
@@ -139,7 +139,7 @@ class Config(Target):
         self.seeds.append((b"a: &a [x, x]\nb: &b [*a, *a]\nc: {<<: {d: *b}}\nname: 2026-01-01\n", "yaml"))
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.config_file import read_config
+        from metamapping.config.loading import read_config
 
         (self.folder / "c.yaml").write_bytes(data)
         read_config(self.folder / "c.yaml")
@@ -155,9 +155,9 @@ class Records(Target):
         self.seeds.append((b"anna\nlives\n\nrome\n", "conll"))
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.shell.fields import Fields
-        from metamapping.shell.records import open_records
-        from metamapping.shell.writing import write_records
+        from metamapping.cli.fields import Fields
+        from metamapping.cli.records import open_records
+        from metamapping.cli.writing import write_records
 
         kind, kind_out = (str(rng.choice(list(self.kinds))) for _ in range(2))
         path = self.folder / f"in.{kind}"
@@ -223,7 +223,7 @@ def _is_own(folder: Path, name: str) -> bool:
 
 
 def _sign(folder: Path) -> None:
-    from metamapping.manifest import fingerprint, fingerprint_file
+    from metamapping.storage.manifest import fingerprint, fingerprint_file
 
     for path in folder.glob("*.json"):
         if path.is_symlink():
@@ -250,9 +250,9 @@ class Published(Folder):
         publish_toy(self.whole.parent / "making", self.whole)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.cli.folders import describe_folder
         from metamapping.corpus.tokens import encode_texts, load_tokenizer
-        from metamapping.published_folder import check_published, read_settings
-        from metamapping.shell.folders import describe_folder
+        from metamapping.publishing.layout import check_published, read_settings
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
@@ -289,7 +289,7 @@ class Task(Folder):
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping import Mapping
-        from metamapping.shell.folders import describe_folder
+        from metamapping.cli.folders import describe_folder
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
@@ -310,7 +310,7 @@ class Run(Folder):
     """A run's folder, described, and compared with the whole one."""
 
     def build(self) -> None:
-        from tests.test_comparison import make_run
+        from tests.runs.test_comparison import make_run
 
         home = self.folder / "home"
         shutil.rmtree(home, ignore_errors=True)
@@ -318,9 +318,9 @@ class Run(Folder):
         shutil.copytree(make_run(home, "toy", test=True).path, self.whole)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.comparison import compare_runs
-        from metamapping.runs import RunFolder
-        from metamapping.shell.folders import describe_folder
+        from metamapping.cli.folders import describe_folder
+        from metamapping.runs.comparison import compare_runs
+        from metamapping.runs.folder import RunFolder
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
@@ -343,7 +343,7 @@ class Shell(Task):
         self.records = Records(folder / "records")
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.shell import main
+        from metamapping.cli import main
 
         kind = str(rng.choice(["csv", "tsv", "jsonl", "conll", "parquet"]))
         seeds = [seed for seed, each in self.records.seeds if each == kind]

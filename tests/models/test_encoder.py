@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.config import EncoderSpec, ScratchEncoder
+from metamapping.config.schema import EncoderSpec, ScratchEncoder
 from metamapping.episodes.batches import word_arrays
-from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder, build_backbone
+from metamapping.models.backbones import build_backbone
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder
 
 LENGTH = 12
 SPEC = EncoderSpec(scratch=ScratchEncoder(num_layers=3, hidden_dim=16, num_heads=2, intermediate_dim=32))

@@ -8,8 +8,9 @@ import marshal
 
 import pytest
 
-from metamapping.config import ConfigError, EncoderSpec
-from metamapping.models.encoder import build_backbone
+from metamapping.config.schema import EncoderSpec
+from metamapping.errors import ConfigError
+from metamapping.models.backbones import build_backbone
 
 BERT = {"model_type": "bert", "architectures": ["BertModel"]}
 

@@ -4,7 +4,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from metamapping.models.loss_scale import GROWTH_STEPS, INITIAL, LossScale
+from metamapping.training.loss_scale import GROWTH_STEPS, INITIAL, LossScale
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from metamapping.serving.access import check_host
-from tests.shell.command import shell
+from tests.cli.command import shell
 
 KEY = "a key of these tests"
 

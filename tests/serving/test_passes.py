@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from metamapping.featurizer import Featurizer
-from metamapping.publishing import read_published
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.publishing.published_model import read_published
 from metamapping.serving.passes import SharedPasses
 
 

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from tests.project.test_readme import ROOT, blocks
 from tests.serving.server import ORDERS
-from tests.test_readme import ROOT, blocks
 
 CLIENTS = 50
 REQUESTS_OF_EACH = 10

@@ -6,10 +6,10 @@ All take the same tensors and give the same: weights of scores V, so that a new 
     weights = SOLVERS["ridge"](support_set, prior, strengths)
 """
 
+from metamapping.models.solvers.fitted_ridge import ridge
 from metamapping.models.solvers.gradient import gradient
 from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.prototypes import prototypes
-from metamapping.models.solvers.ridge import ridge
 from metamapping.models.solvers.support_set import Strengths, SupportSet
 
 SOLVERS = {

@@ -7,14 +7,14 @@ import pytest
 import tensorflow as tf
 
 from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
-from metamapping.models.solvers.gradient import NUM_STEPS
-from metamapping.models.solvers.ridge import (
+from metamapping.models.solvers.fitted_ridge import (
     ALPHAS,
     RIDGE_FACTORS,
     SHARPNESSES,
     fit_strengths,
     leave_one_of_each_out,
 )
+from metamapping.models.solvers.gradient import NUM_STEPS
 from metamapping.models.solvers.support_set import score
 
 D, C = 5, 3

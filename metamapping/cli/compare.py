@@ -1,0 +1,32 @@
+"""`metamapping compare`: two runs side by side. Reads what they measured: no TensorFlow, no model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its folder or its address.")],
+    second: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
+    home: Annotated[str, typer.Option(help="Folder or address of the store and the runs.")] = ".metamapping",
+    picture: Annotated[Path | None, typer.Option(help="Write a picture of it to this PNG file.")] = None,
+) -> None:
+    """Say what differed between two runs, and which is better on what.
+
+    `metamapping compare demo-1f0c3a77b2d94e61 demo-77a0c3b2d94e611f`
+    """
+    from metamapping.runs.comparison import compare_runs
+    from metamapping.runs.folder import RunFolder
+    from metamapping.runs.plots import comparison_png
+
+    runs = [
+        RunFolder.at(name) if "://" in name or Path(name).is_dir() else RunFolder(home, name)
+        for name in (first, second)
+    ]
+    comparison = compare_runs(*runs)
+    print(comparison.markdown())
+    if picture is not None:
+        picture.write_bytes(comparison_png(comparison))

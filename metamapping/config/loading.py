@@ -1,0 +1,163 @@
+"""The configuration of a run, from a YAML file: strict, with sentences for what it refuses.
+
+Anything that is not understood is refused with a sentence that names the field, the value and the
+mend. Relative paths are relative to the file, and ``${NAME}`` comes from the environment.
+
+    config = read_config("configs/demo.yaml")
+"""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from metamapping.config.schema import RunConfig, Source
+from metamapping.config.yaml_reader import expand, read_yaml
+from metamapping.errors import ConfigError, one_line
+
+_MAX_LABELS_BYTES = 10_000_000
+_MOST_SENTENCES = 20
+
+
+def read_config(path: str | Path) -> RunConfig:
+    """Read a YAML configuration; relative paths in it are relative to its own folder.
+
+    ``${NAME}`` in any text is replaced from the environment. Raises ``ConfigError``.
+    """
+    path = Path(path)
+    return parse_config(read_yaml(path), folder=path.parent)
+
+
+def parse_config(data: dict[str, Any], *, folder: Path = Path()) -> RunConfig:
+    """Make a ``RunConfig`` of plain values, with paths relative to ``folder``."""
+    expanded = expand(data)
+    try:
+        config = RunConfig.model_validate(expanded)
+    except ValidationError as error:
+        found = error.errors(include_url=False)
+        sentences = [_sentence(each, expanded) for each in found[:_MOST_SENTENCES]]
+        more = [f"… and {len(found) - len(sentences)} more"] if len(found) > len(sentences) else []
+        raise ConfigError("\n".join([*sentences, *more])) from error
+    try:
+        return _resolve(config, folder.resolve())
+    except OSError as error:  # such as a name that is too long, or a folder that may not be read
+        raise ConfigError(f"the configuration names what cannot be read: {one_line(error)}") from error
+
+
+def describe_settings() -> str:
+    """Every setting with its default and description, a line each."""
+    return "\n".join(_describe(RunConfig, ""))
+
+
+def _describe(model: type[BaseModel], prefix: str) -> list[str]:
+    lines = []
+    for name, info in model.model_fields.items():
+        inner = _model_in(info.annotation)
+        place = f"{prefix}{name}{'[]' if inner is Source else ''}"
+        required = info.is_required() or info.default is None or inner is not None
+        default = "" if required else f" (default {info.get_default(call_default_factory=True)})"
+        lines.append(f"  {place}{default}{': ' + info.description if info.description else ''}")
+        if inner is not None:
+            lines += _describe(inner, f"{place}.")
+    return lines
+
+
+def _resolve(config: RunConfig, folder: Path) -> RunConfig:
+    """Absolute paths, labels of label files, and the checks that need the disk."""
+    preset = config.encoder.preset
+    if preset is not None and "://" not in preset and (folder / preset).is_dir():
+        preset = str(folder / preset)
+    encoder = config.encoder.model_copy(update={"preset": preset})
+    sources = [_resolve_source(source, folder) for source in config.sources]
+    return config.model_copy(update={"sources": sources, "encoder": encoder}).at_home(config.home)
+
+
+def _resolve_source(source: Source, folder: Path) -> Source:
+    files = None
+    if source.files is not None:
+        files = [str(folder / file) for file in source.files]
+        for file in files:
+            if not Path(file).is_file():
+                raise ConfigError(f"source {source.name!r}: no file at {file}: mend `files`")
+    label_roles = None
+    if source.label_roles:
+        label_roles = {
+            role: _read_labels(source.name, folder / labels) if isinstance(labels, str) else labels
+            for role, labels in source.label_roles.items()
+        }
+        seen: dict[str, str] = {}
+        for role, labels in label_roles.items():
+            for label in labels:
+                if seen.setdefault(label, role) != role:
+                    raise ConfigError(
+                        f"source {source.name!r}: label {label!r} stands under {seen[label]} and "
+                        f"{role}: a label has one role"
+                    )
+    return source.model_copy(update={"files": files, "label_roles": label_roles})
+
+
+def _read_labels(name: str, path: Path) -> list[str]:
+    if not path.is_file():
+        raise ConfigError(f"source {name!r}: no label file at {path}: mend `label_roles`")
+    with path.open("rb") as file:
+        content = file.read(_MAX_LABELS_BYTES + 1)
+    if len(content) > _MAX_LABELS_BYTES:
+        raise ConfigError(
+            f"source {name!r}: {path} has more than {_MAX_LABELS_BYTES} bytes: mend `label_roles`"
+        )
+    try:
+        lines = content.decode().splitlines()
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"source {name!r}: the label file {path} is not UTF-8 ({error.reason}): convert it"
+        ) from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _sentence(error: Any, data: Any) -> str:
+    """One sentence for one of pydantic's errors, with a guess for a misspelt key."""
+    place = ".".join(f"{part!s:.80}" for part in error["loc"]) or "configuration"
+    source = _source_name(error["loc"], data)
+    where = f"{place} (source {source!r})" if source else place
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "extra_forbidden":
+        known = _fields_at(error["loc"][:-1])
+        guess = difflib.get_close_matches(f"{error['loc'][-1]!s:.80}", known, n=1)
+        hint = f"did you mean {guess[0]!r}?" if guess else f"known here: {', '.join(sorted(known))}"
+        return f"{where}: there is no such setting; {hint}"
+    value = error.get("input")
+    is_told = isinstance(value, (str, int, float, bool)) and error["loc"][:1] != ("home",)  # may be secret
+    shown = f", got {value!r:.80}" if is_told else ""
+    return f"{where}: {message}{shown}"
+
+
+def _source_name(loc: tuple[Any, ...], data: Any) -> str | None:
+    if len(loc) >= 2 and loc[0] == "sources" and isinstance(loc[1], int):
+        source = data["sources"][loc[1]]
+        if isinstance(source, dict) and "name" in source:
+            return str(source["name"])
+    return None
+
+
+def _fields_at(loc: tuple[Any, ...]) -> list[str]:
+    model: type[BaseModel] = RunConfig
+    for part in loc:
+        if isinstance(part, str) and part in model.model_fields:
+            found = _model_in(model.model_fields[part].annotation)
+            if found is None:
+                return []
+            model = found
+    return list(model.model_fields)
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for argument in getattr(annotation, "__args__", ()):
+        found = _model_in(argument)
+        if found is not None:
+            return found
+    return None

@@ -1,0 +1,237 @@
+"""Sources: a labelled corpus as a user has it, read into ``records``.
+
+In goes a ``Source``, out come record batches in the source's own order, with nothing changed in a
+text. Every row of the source is a record: one that cannot be read carries its fault. What a source
+is, for fingerprints, is its bytes and how they are read; never its role, readable names or licence.
+
+    check_sources(home, [source])              # refuses before anything runs
+    counts = write_records(source, folder)
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from metamapping.config.schema import Source
+from metamapping.corpus.formats import column_names, read_file, rows_of_batch
+from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage, Store
+from metamapping.storage.manifest import fingerprint_file
+
+ROWS_PER_BATCH = 5_000
+_CHECKED_ROWS = 100
+_VERSION = 1
+
+Progress = Callable[[int], None]
+
+
+def records_stage(source: Source) -> Stage:
+    """The identity of a source's records: its files' bytes or hub address, and how to read them."""
+    how = source.model_dump(
+        include={"task_type", "format", "encoding", "header", "quotes", "columns"}, mode="json"
+    )
+    if source.hub is not None:
+        origin: Any = source.hub.model_dump(mode="json")
+    else:
+        files = [Path(file) for file in source.files or []]
+        origin = [[file.name, fingerprint_file(file)] for file in files]
+    return Stage("records", source.name, _VERSION, {**how, "origin": origin})
+
+
+def write_records(
+    source: Source, folder: Path, *, on_progress: Progress = lambda rows: None
+) -> dict[str, int]:
+    """Write the source's records as shards into ``folder``; returns the counts."""
+    with ShardWriter(folder, RECORDS) as shards:
+        for batch in read_records(source):
+            shards.write(batch)
+            on_progress(shards.num_rows)
+    if not shards.num_rows:
+        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+    return {"rows_out": shards.num_rows}
+
+
+def check_sources(home: str, sources: Sequence[Source]) -> None:
+    """Check each source that the store does not hold yet.
+
+    Raises ``ConfigError`` with one sentence for each that cannot be read.
+    """
+    store = Store(home)
+    refusals = []
+    for source in sources:
+        try:
+            if store.find(records_stage(source)) is None:
+                check_source(source)
+        except ConfigError as error:
+            refusals.append(str(error))
+    if refusals:
+        raise ConfigError("\n".join(refusals))
+
+
+def check_source(source: Source) -> None:
+    """Refuse a source that cannot be read: opens it and looks at its columns and first rows.
+
+    Raises ``ConfigError`` with the source's name, what was found and how to mend it.
+    """
+    rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
+    if not rows:
+        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+    good = [row for row in rows if row.fault is None]
+    if not good:
+        raise ConfigError(
+            f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
+            f"{str(rows[0].text)[:80]!r}): check `format`, `quotes` and `encoding`"
+        )
+    text, text_pair, label = column_names(source)
+    for name, values in (
+        (text, [row.text for row in good]),
+        (text_pair, [row.text_pair for row in good]),
+        (label, [row.label for row in good]),
+    ):
+        if name is not None and all(value is None for value in values):
+            raise ConfigError(
+                f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
+                f"{len(good)} rows: mend `columns`"
+            )
+
+
+def read_records(source: Source) -> Iterator[pa.RecordBatch]:
+    """The source's records in order, ``ROWS_PER_BATCH`` at a time."""
+    rows = enumerate(_rows(source))
+    is_ner = source.task_type == "ner"
+    while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):
+        yield _batch(batch, is_ner=is_ner)
+
+
+def read_rows(source: Source) -> Iterator[Row]:
+    """The rows of all files or of the hub's data set, as they are read."""
+    return (row for _, row in _rows(source))
+
+
+def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
+    """The rows of all files, each with its file's name; or those of the hub's data set."""
+    if source.hub is not None:
+        for row in _read_hub(source):
+            yield None, row
+    for file in source.files or []:
+        path = Path(file)
+        name = path.name
+        for row in read_file(path, source):
+            yield name, row
+
+
+def _batch(rows: list[tuple[int, tuple[str | None, Row]]], *, is_ner: bool) -> pa.RecordBatch:
+    texts: list[str | None] = []
+    pairs: list[str | None] = []
+    labels: list[str | None] = []
+    words: list[list[str] | None] = []
+    tags: list[list[str] | None] = []
+    faults: list[str | None] = []
+    for _, (_, row) in rows:
+        faulty = row.fault is not None
+        is_listed = is_ner and not faulty
+        text = None if is_listed else _text(row.text)
+        unreadable = not is_listed and text is None and row.text is not None
+        texts.append(str(row.text) if unreadable else text)
+        pairs.append(None if is_ner else _text(row.text_pair))
+        labels.append(None if is_ner else label_text(row.label))
+        words.append(_list(row.text) if is_listed else None)
+        tags.append(_list(row.label) if is_listed else None)
+        faults.append(MALFORMED if unreadable else row.fault)
+    return pa.record_batch(
+        [
+            pa.array([number for number, _ in rows], pa.int64()),
+            pa.array([row.line for _, (_, row) in rows], pa.int64()),
+            pa.array([file for _, (file, _) in rows], pa.string()),
+            _strings(texts),
+            _strings(pairs),
+            _strings(labels),
+            _lists(words),
+            _lists(tags),
+            pa.array(faults, pa.string()),
+        ],
+        schema=RECORDS,
+    )
+
+
+def _text(value: Any) -> str | None:
+    """A text, or ``None`` where there is none; numbers are written out, other things are no text."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and value == value else None
+
+
+def label_text(value: Any) -> str | None:
+    """A label as text: `True` is `true`, and `3.0` is `3` (what a missing value makes of integers)."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None if value != value else value
+    return None if value is None else str(value).strip() or None
+
+
+def _list(value: Any) -> list[str] | None:
+    if isinstance(value, str):
+        return value.split()
+    if isinstance(value, list | tuple):
+        return ["" if item is None else str(item) for item in value]
+    return None
+
+
+def _strings(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # JSON may spell half a character (\ud83d alone)
+        return pa.array([None if value is None else whole_text(value) for value in values], pa.string())
+
+
+def _lists(values: list[list[str] | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.list_(pa.string()))
+    except UnicodeEncodeError:
+        whole = [None if value is None else [whole_text(item) for item in value] for value in values]
+        return pa.array(whole, pa.list_(pa.string()))
+
+
+def whole_text(text: str) -> str:
+    """The same text with halves of characters joined, or replaced where they stand alone."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _read_hub(source: Source) -> Iterator[Row]:
+    import datasets
+
+    assert source.hub is not None
+    hub = source.hub
+    try:
+        data = datasets.load_dataset(hub.path, hub.config, split=hub.split, revision=hub.revision)
+    except Exception as error:  # whatever the hub, the network or a loader raises
+        raise ConfigError(
+            f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
+            f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
+        ) from error
+    names = class_names(data.features.get(str(column_names(source)[2])))
+    for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
+        for part in batch.to_batches():
+            for row in rows_of_batch(part, source, hub.path):
+                yield row if names is None else row._replace(label=named(row.label, names))
+
+
+def class_names(feature: Any) -> list[str] | None:
+    """Names of a ``datasets`` column of numbered classes, of one label or of a list of tags."""
+    feature = getattr(feature, "feature", feature)
+    return getattr(feature, "names", None)
+
+
+def named(value: Any, names: list[str]) -> Any:
+    """The name of a numbered class, or a list of them; ``None`` for a number without a name."""
+    if isinstance(value, list):
+        return [named(item, names) for item in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -1,0 +1,49 @@
+"""The tokenizer's files as each door wants them, made from the one ``tokenizer.json``.
+
+``tokenizers`` and ``transformers`` read ``tokenizer.json``; KerasHub reads ``vocab.txt`` (WordPiece) or
+``vocab.json`` and ``merges.txt`` (byte-level BPE), and asks ``tokenizer_config.json`` for the case.
+
+    complete_tokenizer(folder, max_length_tokens=64)
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from metamapping.storage.manifest import write_json
+
+TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
+
+
+def complete_tokenizer(folder: Path, *, max_length_tokens: int) -> None:
+    """Write what is missing beside ``tokenizer.json``, and the length that texts are cut to.
+
+    Without a token for padding (GPT-2) the last one of a text stands for it: padding is masked.
+    """
+    tokenizer = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
+    config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    model = tokenizer["model"]
+    config["model_max_length"] = max_length_tokens
+    if config.get("pad_token") is None and config.get("eos_token") is not None:
+        config["pad_token"] = config["eos_token"]
+    if model["type"] == "WordPiece":
+        config["do_lower_case"] = bool((tokenizer["normalizer"] or {}).get("lowercase", False))
+        _write_lines(folder / "vocab.txt", _in_order(tokenizer))
+    elif model["type"] == "BPE":
+        write_json(folder / "vocab.json", {token: i for i, token in enumerate(_in_order(tokenizer))})
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+        _write_lines(folder / "merges.txt", ["#version: 0.2", *merges])
+    write_json(folder / CONFIG, config)
+
+
+def _in_order(tokenizer: dict[str, Any]) -> list[str]:
+    """All tokens by their numbers, those added later among them."""
+    numbers: dict[str, int] = dict(tokenizer["model"]["vocab"])
+    numbers |= {added["content"]: added["id"] for added in tokenizer["added_tokens"]}
+    return sorted(numbers, key=numbers.__getitem__)
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

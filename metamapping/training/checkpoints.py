@@ -1,0 +1,190 @@
+"""Checkpoints: weights, optimizers and progress, as safetensors and JSON; never pickle.
+
+A checkpoint is a folder with ``weights.safetensors``, ``optimizer.safetensors`` and ``state.json``,
+written under a temporary name, with its manifest, and renamed. Partial checkpoints of a round are named
+``partial-000050`` after their step; the latest two are kept. What is loaded is first held against the
+manifest's checksums.
+
+    save_checkpoint(folder / "round-1", learner, {"round": 1})
+    state = load_checkpoint(folder / "round-1", learner)
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metamapping.errors import StoreError
+from metamapping.models.variables import model_variables, named_variables
+from metamapping.storage import remote
+from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.manifest import check_files, write_json
+from metamapping.storage.tensors import assign_variables, read_safetensors, write_variables
+
+if TYPE_CHECKING:
+    import keras
+
+    from metamapping.training.learner import Learner
+
+WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+_VERSION = 1
+_NUM_PARTIALS = 2
+
+
+def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+    """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
+    with _replacing(folder, state) as draft:
+        write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
+        write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
+
+
+def drop_weights(folder: Path) -> None:
+    """Leave of a checkpoint in a folder its state alone, with the round's report; it stays whole.
+
+    At an address nothing is dropped: there the first manifest of a name stands.
+    """
+    state = read_state(folder)
+    if state is not None and (folder / WEIGHTS).is_file() and "://" not in remote.place_of(folder):
+        with _replacing(folder, state):
+            pass
+
+
+@contextmanager
+def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
+    """A draft to fill, which takes the folder's place when the block ends without an error."""
+    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
+    draft.mkdir(parents=True)
+    remote.remove_old_drafts(folder.parent)
+    try:
+        yield draft
+        write_json(draft / STATE, state)
+        write_manifest(draft, Stage("checkpoint", folder.name, _VERSION, {"step": state["step"]}), {})
+        remote.push_folder(draft, folder)
+        remote.replace_folder(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
+    """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
+    load_weights(folder, learner)
+    assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
+    return _state_of(folder)
+
+
+def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
+    """As ``load_checkpoint``, for a round that may train other layers than the checkpoint's round.
+
+    Then the encoder's optimizer begins anew: moments of zero beside a count of thousands of steps
+    would make the first steps of the new layers several times too large.
+    """
+    load_weights(folder, learner)
+    moments, path = read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER
+    variables = _optimizer_variables(learner)
+    if set(variables) != set(moments):
+        mapping = {name: v for name, v in variables.items() if name.startswith("mapping/")}
+        assign_variables(mapping, {name: moments[name] for name in mapping if name in moments}, path)
+        for name in set(variables) - set(mapping):
+            variables[name].assign(np.zeros(variables[name].shape))
+    else:
+        assign_variables(variables, moments, path)
+    return _state_of(folder)
+
+
+def load_mean(shares: Mapping[Path, float], learner: Learner) -> None:
+    """Set encoder and mapping to a mean of checkpoints' weights, leaving the optimizers.
+
+    ``shares``: of each checkpoint's folder in the mean; they sum to 1, and may be negative.
+    """
+    first = next(iter(shares))
+    means: dict[str, np.ndarray] = {}
+    for folder, share in shares.items():
+        _open(folder)
+        for name, value in read_safetensors(folder / WEIGHTS).items():
+            means[name] = means.get(name, 0.0) + share * value.astype(np.float64)
+    assign_variables(model_variables(learner.encoder, learner.mapping), means, first / WEIGHTS)
+
+
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """The state of a finished checkpoint, or ``None`` where there is none."""
+    data = remote.read_member(folder, STATE)
+    if data is None:
+        return None
+    state: dict[str, Any] = json.loads(data)
+    return state
+
+
+def load_weights(folder: Path, learner: Learner) -> None:
+    """Set encoder and mapping alone, leaving the optimizers as they are."""
+    _open(folder)
+    assign_variables(
+        model_variables(learner.encoder, learner.mapping),
+        read_safetensors(folder / WEIGHTS),
+        folder / WEIGHTS,
+    )
+
+
+def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+    """Write a partial checkpoint after ``state["step"]`` steps, then drop the oldest."""
+    new = folder / f"partial-{state['step']:06d}"
+    save_checkpoint(new, learner, state)
+    for old in _partials(folder)[:-_NUM_PARTIALS]:
+        remote.remove_folder(old)
+
+
+def latest_partial(folder: Path) -> Path | None:
+    """The partial checkpoint with most steps, if there is one; one that is damaged is passed over."""
+    for partial in reversed(_partials(folder)):
+        try:
+            _open(partial)
+            return partial
+        except StoreError as error:
+            if "://" in remote.place_of(partial):
+                raise
+            remote.set_aside(partial, error)
+    return None
+
+
+def remove_partials(folder: Path) -> None:
+    """Drop the folder of a round's partial checkpoints, once the round's own is written."""
+    remote.remove_folder(folder)
+
+
+def _state_of(folder: Path) -> dict[str, Any]:
+    state = read_state(folder)
+    if state is None:
+        raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
+    return state
+
+
+def _optimizer_variables(learner: Learner) -> dict[str, keras.Variable]:
+    kept = learner.optimizer_variables
+    return named_variables("encoder", kept["encoder"]) | named_variables("mapping", kept["mapping"])
+
+
+def _partials(folder: Path) -> list[Path]:
+    return sorted(path for path in remote.list_folders(folder) if path.name.startswith("partial-"))
+
+
+def _open(folder: Path) -> None:
+    """Bring a checkpoint here, with every file as it was written. Raises ``StoreError``."""
+    remote.pull_folder(folder)
+    try:
+        check_files(folder, [STATE])
+    except StoreError as error:
+        raise StoreError(
+            f"{error}. Or remove the folder of that checkpoint and start the run again: the round is trained "
+            "again, to the same weights on the same machine"
+        ) from error
+    if not (folder / WEIGHTS).is_file():
+        raise StoreError(
+            f"{folder} has no weights any more: `training.keep_checkpoints` dropped them. Set it to `all` to "
+            "keep those of every round, or remove the folder and train the round again"
+        )

@@ -1,0 +1,38 @@
+"""What stands in a run's log when it is refused, and when it fails."""
+
+import logging
+
+import pytest
+from prefect.logging.loggers import get_logger
+
+import flows  # noqa: F401  (adds the filters)
+from flows.log_filter import LOGGERS
+from metamapping.errors import ConfigError, StoreError
+
+
+def logged(name, error, caplog):
+    """The record that Prefect's engine makes of an exception."""
+    logger = get_logger(name)
+    logger.addHandler(caplog.handler)
+    try:
+        raise error
+    except type(error) as exc:
+        logger.exception("Encountered exception during execution: %r", exc)
+    finally:
+        logger.removeHandler(caplog.handler)
+    return logging.Formatter().format(caplog.records[-1])
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+@pytest.mark.parametrize("kind", [ConfigError, StoreError])
+def test_a_refusal_is_its_sentence_alone(name, kind, caplog):
+    assert (
+        logged(name, kind("100 % of 'a' is refused: mend it"), caplog) == "100 % of 'a' is refused: mend it"
+    )
+
+
+@pytest.mark.parametrize("name", LOGGERS)
+def test_any_other_error_keeps_its_traceback(name, caplog):
+    text = logged(name, ZeroDivisionError("by nothing"), caplog)
+    assert text.startswith("Encountered exception during execution: ZeroDivisionError('by nothing')")
+    assert "Traceback (most recent call last)" in text

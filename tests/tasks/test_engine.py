@@ -1,0 +1,45 @@
+"""The engine is refused before anything runs, and decides nothing about the result."""
+
+import sys
+
+import pytest
+
+from metamapping.config.schema import EngineSpec, RunConfig
+from metamapping.errors import ConfigError
+from metamapping.runs.folder import run_id
+from tasks.engine import check_engine
+
+
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_a_runner_without_its_extra_is_refused_with_what_to_install(runner, monkeypatch):
+    monkeypatch.setitem(sys.modules, f"prefect_{runner}", None)
+    with pytest.raises(ConfigError, match=rf"pip install 'metamapping\[app,{runner}\]'"):
+        check_engine(EngineSpec(runner=runner))
+    check_engine(EngineSpec(runner="processes"))
+
+
+@pytest.mark.parametrize(
+    ("engine", "message"),
+    [
+        ({"runner": "processes", "address": "tcp://a:1"}, "the runner 'processes' has none"),
+        ({"runner": "dask", "address": "tcp://a:1", "num_workers": 2}, "drop one of them"),
+        ({"runner": "dask", "address": "tcp://me:secret@a:1"}, "holds credentials"),
+    ],
+)
+def test_an_engine_that_contradicts_itself_is_refused(engine, message):
+    with pytest.raises(ValueError, match=message):
+        EngineSpec.model_validate(engine)
+
+
+def test_the_engine_is_not_in_the_id_of_a_run():
+    config = {
+        "name": "toy",
+        "encoder": {"scratch": {}},
+        "sources": [
+            {"name": role, "role": role, "task_type": "text-classification", "files": [f"{role}.csv"]}
+            for role in ("train", "validation", "test")
+        ],
+    }
+    plain = RunConfig.model_validate(config)
+    elsewhere = RunConfig.model_validate({**config, "engine": {"runner": "ray", "num_workers": 4}})
+    assert run_id(plain, ["a"]) == run_id(elsewhere, ["a"])
