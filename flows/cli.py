@@ -1,4 +1,8 @@
-"""The command line of ``python -m flows.meta_pretraining``."""
+"""The command line of ``python -m flows.meta_pretraining``.
+
+In: the path of a configuration. Out: a table of the rounds, the verdict and the folder of the published
+encoder on standard output, and the exit code: 0, 2 for an input that has to be fixed, 130 for Ctrl-C.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from prefect import get_client
 from rich.console import Console
 from rich.table import Table
 
-from flows.signals import deaf_to_interrupts, ends_when_told
+from flows.signals import block_interrupts, exit_on_signals
 from metamapping.config.loading import describe_settings, read_config
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError, StoreError
@@ -26,18 +30,16 @@ from tasks.engine import check_engine
 
 
 def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None = None) -> int:
-    """Run the flow on the configuration that the command line names; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog="python -m flows.meta_pretraining",
-        description="Meta-mapping pre-training: prepare the sources, train rounds until the "
-        "metrics converge, publish the best encoder. The same command goes on where the last one "
-        "stopped, and does nothing twice.",
-        epilog="What a configuration can set:\n" + describe_settings(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("config", metavar="CONFIG.yaml", help="the configuration of the run")
-    parser.add_argument("--home", help="folder of the store and the runs, instead of the file's")
-    options = parser.parse_args(arguments)
+    """Run a flow on the configuration that the command line names.
+
+    Args:
+        run_flow: Takes the configuration and returns the folder or address of the published encoder.
+        arguments: The arguments of the command; default: those of this process.
+
+    Returns:
+        The exit code.
+    """
+    options = _parser().parse_args(arguments)
     started = time.time()
     try:
         config = read_config(options.config)
@@ -45,36 +47,51 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
             config = config.at_home(options.home)
         check_engine(config.engine)
         check_run(config)
-        with _server():
+        with _embedded_server():
             published = run_flow(config)
     except KeyboardInterrupt:
-        print("interrupted: what is done is kept, and the same command goes on from there", file=sys.stderr)
+        print("interrupted: finished work is kept, and the same command resumes from there", file=sys.stderr)
         return 128 + signal.SIGINT
     except (ConfigError, StoreError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"error: {error}: mend that and start the same command again", file=sys.stderr)
+        print(f"error: {error}: fix that and start the same command again", file=sys.stderr)
         return 2
     _print_result(published, started=started)
     return 0
 
 
-@contextmanager
-def _server() -> Iterator[None]:
-    """The embedded server, where no other is configured: it ends after the run, and with it.
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m flows.meta_pretraining",
+        description="Meta-mapping pre-training: prepare the sources, train rounds until the metrics "
+        "converge, publish the best encoder. The same command again resumes where the last one stopped, "
+        "and repeats no finished work.",
+        epilog="What a configuration can set:\n" + describe_settings(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("config", metavar="CONFIG.yaml", help="the configuration of the run")
+    parser.add_argument("--home", help="folder of the store and the runs; default: the configuration's")
+    return parser
 
-    A terminal's Ctrl-C goes to all processes of a command, and a server that ends first leaves the run
-    minutes of vain tries to report its end. A SIGTERM for the run alone would leave the server behind.
+
+@contextmanager
+def _embedded_server() -> Iterator[None]:
+    """Start the embedded server, unless another one is configured; it ends after the run.
+
+    Ctrl-C in a terminal reaches all processes of a command. If the server ended first, the run would try
+    for minutes to report its own end to it; so the server is started with interrupts blocked. SIGTERM for
+    the run alone would leave the server behind; so it raises ``SystemExit``, and the run cleans up.
     """
-    with ends_when_told():
-        with deaf_to_interrupts():
+    with exit_on_signals():
+        with block_interrupts():
             get_client(sync_client=True)
         yield
 
 
 def _print_result(published: str, *, started: float) -> None:
-    """The table of the rounds, the verdict, and where the result is."""
+    """Print the table of the rounds, the verdict, and the place of the published encoder."""
     run, console = RunFolder.of_published(published), Console()
     history = run.read_history()
     console.print(f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals", soft_wrap=True)
@@ -97,7 +114,7 @@ def _print_result(published: str, *, started: float) -> None:
     console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}", soft_wrap=True)
     console.print(f"Published: {published}", soft_wrap=True)
     if run.published_at < started:
-        console.print("Everything was done already; nothing was done again.")
+        console.print("The run was finished already; no work was repeated.")
 
 
 def _interval(row: Mapping[Hashable, Any], name: str) -> str:

@@ -1,8 +1,12 @@
-"""Ctrl-C and SIGTERM end a run, wherever they find it.
+"""Ctrl-C and SIGTERM end a run, wherever in the code they arrive.
 
-Python raises an exception where a signal finds the main thread. In the middle of a library in C it may be
-lost, or become another error: TensorFlow that traces a function goes on as if nothing had been, or raises
-``SystemError``. So a run is told again until it ends.
+Python raises an exception in the main thread when a signal arrives. If the main thread is inside a C
+library at that moment, the exception may get lost or turn into another error: TensorFlow, while it traces
+a function, continues as if nothing had happened or raises ``SystemError``. Therefore the signal is sent
+again until the run ends.
+
+    with exit_on_signals():
+        meta_pretraining(config)
 """
 
 from __future__ import annotations
@@ -15,61 +19,58 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-AGAIN_SECONDS = 2.0
+RESEND_SECONDS = 2.0
 
 
 @contextmanager
-def ends_when_told() -> Iterator[None]:
-    """In the main thread: Ctrl-C raises ``KeyboardInterrupt``, SIGTERM ``SystemExit`` of its exit code.
+def exit_on_signals() -> Iterator[None]:
+    """Within the block, Ctrl-C raises ``KeyboardInterrupt`` and SIGTERM raises ``SystemExit(143)``.
 
-    An error that comes out of here after either was told counts as it. What is on its way out is not
-    disturbed again, unless by another signal.
+    Use it in the main thread. After a signal, any other error that leaves the block is replaced by the
+    signal's exception. While that exception is propagating, signals that are sent again are ignored, so
+    that cleanup code runs undisturbed; only a new signal interrupts it.
+
+    Raises:
+        KeyboardInterrupt: On SIGINT.
+        SystemExit: On SIGTERM, with the exit code 128 + 15.
     """
-    told: list[int] = []
-    is_repeated, is_over = threading.Event(), threading.Event()
+    received: list[int] = []
+    is_resent, is_over = threading.Event(), threading.Event()
 
-    def tell_again() -> None:
-        while not is_over.wait(AGAIN_SECONDS):
-            is_repeated.set()
-            _thread.interrupt_main(told[0])
+    def resend(number: signal.Signals) -> None:
+        while not is_over.wait(RESEND_SECONDS):
+            is_resent.set()
+            _thread.interrupt_main(number)
 
-    def end(number: int, _: FrameType | None) -> None:
-        if is_repeated.is_set():
-            is_repeated.clear()
-            if _is_ending(sys.exception()):
+    def handle(number: int, _: FrameType | None) -> None:
+        if is_resent.is_set():
+            is_resent.clear()
+            if _is_exiting(sys.exception()):
                 return
-        told.append(number)
-        if len(told) == 1:
-            threading.Thread(target=tell_again, daemon=True).start()
-        raise _ending(number)
+        received.append(number)
+        if len(received) == 1:
+            threading.Thread(target=resend, args=(signal.Signals(number),), daemon=True).start()
+        raise _exception_of(number)
 
-    usual = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     except Exception as error:
-        if told:
-            raise _ending(told[0]) from error
+        if received:
+            raise _exception_of(received[0]) from error
         raise
     finally:
         is_over.set()
-        for number, handler in usual.items():
+        for number, handler in previous.items():
             signal.signal(number, handler)
 
 
-def _ending(number: int) -> BaseException:
-    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
-
-
-def _is_ending(error: BaseException | None) -> bool:
-    """Whether the exception that is being handled, or one that it came from, ends the run."""
-    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
-        error = error.__cause__ or error.__context__
-    return error is not None
-
-
 @contextmanager
-def deaf_to_interrupts() -> Iterator[None]:
-    """What is started in here hears no Ctrl-C, unless on Windows: a blocked signal stays blocked there."""
+def block_interrupts() -> Iterator[None]:
+    """Processes that are started within the block never receive Ctrl-C: they inherit the signal mask.
+
+    On Windows, which has no signal masks, the block does nothing.
+    """
     if sys.platform == "win32":
         yield
         return
@@ -78,3 +79,14 @@ def deaf_to_interrupts() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _exception_of(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _is_exiting(error: BaseException | None) -> bool:
+    """Whether the exception being handled, or one in its chain of causes, is ending the run."""
+    while error is not None and not isinstance(error, KeyboardInterrupt | SystemExit):
+        error = error.__cause__ or error.__context__
+    return error is not None

@@ -1,11 +1,15 @@
-"""A run of a deployment looks after its own state, for the time that server or worker cannot.
+"""A watchdog in every flow run of a deployment: it repairs the state that server or worker got wrong.
 
-Where a server hears no heartbeat for 90 seconds, an automation marks the run as crashed
-(deployments/automations.yaml): the worker's machine may be gone. A server that was itself gone for
-so long marks every run that went on meanwhile, and a worker that the server did not answer no longer
-hears that a run is to be cancelled. So each run looks at its state now and then: it takes back that
-it was taken for dead, and ends where it was cancelled and nobody has ended it. A mark may also fall on
-a run that is being cancelled; that one ends.
+When the server receives no heartbeat for 90 seconds, an automation marks the run as crashed
+(deployments/automations.yaml), because its worker or machine may have died. After an outage of the server
+itself, that mark is wrong: the run continued. A worker, too, can miss a request to cancel during an
+outage. The watchdog is a thread that polls the state of its own run and
+
+- sets the run back to Running if it was marked for missed heartbeats,
+- ends the process if the run was cancelled and the worker has not ended it within 20 seconds,
+- also ends it if the mark hides a cancellation.
+
+The mark is recognised by the name of its state, ``MISSED_HEARTBEATS``, which the automation sets.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextvars import copy_context
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -27,80 +31,96 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import PrefectLogAdapter, flow_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Running
-from prefect.types._datetime import now
 
-TAKEN_FOR_DEAD = "No sign of life"  # how the automation's message begins
-LOOK_EVERY_SECONDS = 5.0  # less than `stage_runs.CRASH_SETTLES_AFTER`, which a parent waits
+MISSED_HEARTBEATS = "MissedHeartbeats"  # `name` of the action in deployments/automations.yaml
+# Automations created by release 0.1 set no name of their own; their message begins like this.
+MISSED_HEARTBEATS_MESSAGE = "No sign of life"
+POLL_SECONDS = 5.0  # shorter than `subflows.CRASH_SETTLES_AFTER`, for which a parent waits
 WORKER_CANCELS_WITHIN = timedelta(seconds=20)
-END_SECONDS = 30.0  # what a process has to end after SIGTERM, as a worker gives it
-CANCELLED = "Its worker did not hear of it; the run ended itself."
+EXIT_SECONDS = 30.0  # between SIGTERM and SIGKILL, as a worker grants it
+CANCELLED = "Its worker missed the cancellation, so the run ended itself."
 
-_ends_itself = threading.Event()
+_is_ending_itself = threading.Event()
 
 
-def look_after(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """An ``on_running`` hook: a thread looks at the run's state as long as its process lives."""
+def watch_state(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """An ``on_running`` hook: start the watchdog thread, which lives as long as the process."""
     if flow_run.deployment_id is None:
         return
     logger = flow_run_logger(flow_run, flow)
-    look = copy_context()  # the settings that say where the server is
-    threading.Thread(target=look.run, args=(_keep_looking, flow_run.id, logger), daemon=True).start()
+    context = copy_context()  # holds the settings with the server's address
+    threading.Thread(target=context.run, args=(_poll, flow_run.id, logger), daemon=True).start()
 
 
-def stay_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """An ``on_crashed`` hook: Prefect calls every end by SIGTERM a crash, but this one was asked for."""
-    if _ends_itself.is_set():
+def keep_cancelled(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """An ``on_crashed`` hook: the run stays Cancelled if the watchdog ended it.
+
+    Prefect reports every process that ends by SIGTERM as crashed.
+    """
+    if _is_ending_itself.is_set():
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(flow_run.id, Cancelled(message=CANCELLED), force=True)
 
 
-def is_taken_for_dead(state: State | None) -> bool:
-    """Whether the server has marked a run as crashed because it heard nothing of it."""
-    return state is not None and state.is_crashed() and (state.message or "").startswith(TAKEN_FOR_DEAD)
+def has_missed_heartbeats(state: State | None) -> bool:
+    """Whether the server marked a run as crashed because it received no heartbeats."""
+    if state is None or not state.is_crashed():
+        return False
+    return state.name == MISSED_HEARTBEATS or (state.message or "").startswith(MISSED_HEARTBEATS_MESSAGE)
 
 
-def is_left_to_end(state: State | None, age: timedelta) -> bool:
-    """Whether a run was cancelled, and its worker has had the time to end it."""
+def is_cancellation_overdue(state: State | None, age: timedelta) -> bool:
+    """Whether a run was cancelled and its worker has had enough time to end it.
+
+    Args:
+        state: The current state of the run.
+        age: Time since the run entered that state.
+    """
     return state is not None and state.is_cancelling() and age > WORKER_CANCELS_WITHIN
 
 
-def state_before_marks(states: Sequence[State]) -> State | None:
-    """What a run was in before it was taken for dead, of all its states in the order of time."""
-    return next((state for state in reversed(states) if not is_taken_for_dead(state)), None)
+def state_before_missed_heartbeats(states: Sequence[State]) -> State | None:
+    """The newest state that is not a mark for missed heartbeats.
+
+    Args:
+        states: All states of a run, oldest first.
+    """
+    return next((state for state in reversed(states) if not has_missed_heartbeats(state)), None)
 
 
-def _keep_looking(flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
-    at_once = {PREFECT_CLIENT_MAX_RETRIES: 0}  # else the waits between tries outgrow the 20 seconds
-    with temporary_settings(at_once), get_client(sync_client=True) as client:
+def _poll(flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
+    # With the client's own retries, one request could wait longer than WORKER_CANCELS_WITHIN.
+    no_retries = {PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(no_retries), get_client(sync_client=True) as client:
         while True:
-            time.sleep(LOOK_EVERY_SECONDS)
+            time.sleep(POLL_SECONDS)
             try:
-                _look(client, flow_run_id, logger)
-            except ObjectNotFound:  # somebody has removed it
+                _check(client, flow_run_id, logger)
+            except ObjectNotFound:  # the flow run was deleted
                 return
-            except Exception:  # the server is gone, or has not all its parts yet: look again
-                logger.debug("the state of this run cannot be read now", exc_info=True)
+            except Exception:  # the server is down, or has not fully started yet: try again
+                logger.debug("the state of this run cannot be read at the moment", exc_info=True)
 
 
-def _look(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
+def _check(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
     state = client.read_flow_run(flow_run_id).state
-    if is_taken_for_dead(state):
-        before = state_before_marks(client.read_flow_run_states(flow_run_id))
+    if has_missed_heartbeats(state):
+        before = state_before_missed_heartbeats(client.read_flow_run_states(flow_run_id))
         if before is not None and before.is_cancelling():
-            _end(client, flow_run_id, logger)
+            _end_process(client, flow_run_id, logger)
         else:
-            alive = Running(message="Taken for dead while the server heard nothing of it; it went on.")
-            client.set_flow_run_state(flow_run_id, alive, force=True)
-            logger.warning("the server took this run for dead: it was told that the run goes on")
-    elif state is not None and is_left_to_end(state, now("UTC") - state.timestamp):
-        _end(client, flow_run_id, logger)
+            running: State = Running(message="The server missed its heartbeats, but the run continued.")
+            client.set_flow_run_state(flow_run_id, running, force=True)
+            logger.warning("marked as crashed for missed heartbeats; set back to Running, as it continues")
+    elif state is not None and is_cancellation_overdue(state, datetime.now(UTC) - state.timestamp):
+        _end_process(client, flow_run_id, logger)
 
 
-def _end(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
-    """End this process as its worker would have ended it."""
+def _end_process(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
+    """End this process in the way its worker would have done it."""
     client.set_flow_run_state(flow_run_id, Cancelled(message=CANCELLED), force=True)
-    _ends_itself.set()
-    logger.warning("this run was cancelled, and its worker did not hear of it: it ends itself")
+    _is_ending_itself.set()
+    logger.warning("this run was cancelled and its worker missed that: the process ends itself")
     os.kill(os.getpid(), signal.SIGTERM)
-    time.sleep(END_SECONDS)
+    time.sleep(EXIT_SECONDS)
     os.kill(os.getpid(), signal.SIGKILL)

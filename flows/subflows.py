@@ -1,9 +1,9 @@
-"""How a stage of a run is started: as a subflow, or as a run of its own deployment.
+"""How a stage of a run is started: as a subflow in this process, or as a run of its own deployment.
 
-A parent that was itself started from a deployment starts its stages that way too, each in a process
-of its own. Such a parent can be stopped anywhere and run again: a stage's idempotency key leads it
-to the run it started before, whose result it takes if it is completed, and which it sets going
-again if it failed. Any other parent (``make demo``) calls the stage as a subflow.
+A parent that was itself started from a deployment starts its stages as deployments too, each in its own
+process. Such a parent can be stopped at any point and retried: by the idempotency key, each stage leads to
+the flow run that was created for it before. If that one completed, its result is used; if it failed, it is
+rescheduled. Any other parent (``make demo``) calls the stage as a subflow.
 
     verdict = run_stage(adjust_round, "adjust round 2", run_id=run_id, round=2, home=config.home)
 """
@@ -11,8 +11,8 @@ again if it failed. Any other parent (``make demo``) calls the stage as a subflo
 from __future__ import annotations
 
 import time
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
 from uuid import UUID
 
 from prefect import Flow, State, get_client, runtime
@@ -22,29 +22,34 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry
-from prefect.types._datetime import now
 from pydantic import BaseModel
 
 POLL_SECONDS = 0.5
-# A worker may report a crash a second time, seconds after the run was set going again.
+# A worker may report the same crash a second time, seconds after the run was rescheduled.
 CRASH_SETTLES_AFTER = timedelta(seconds=20)
 
 
 def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
-    """The result of ``stage(**parameters)``; ``key`` tells the stages of one parent apart.
+    """Run a stage, or find the run that did it before, and return its result.
 
-    Raises ``RuntimeError`` where the stage's run failed, crashed or was cancelled.
+    Args:
+        stage: The flow of the stage.
+        key: Name of the stage, unique within the parent, such as ``train round 2``.
+        **parameters: Parameters of the flow; pydantic models are passed to a deployment as JSON.
+
+    Raises:
+        RuntimeError: The stage's flow run failed, crashed or was cancelled.
     """
     if runtime.deployment.id is None:
         return stage(**parameters)
-    plain = {name: _plain(value) for name, value in parameters.items()}
+    json_parameters = {name: _as_json(value) for name, value in parameters.items()}
     with get_client(sync_client=True) as client:
-        stage_run = _start(client, stage, key, plain)
-        return _wait(client, stage_run.id, key).result()
+        flow_run_id = _start(client, stage, key, json_parameters)
+        return _wait(client, flow_run_id, key).result()
 
 
 def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
-    """A stage's ``on_completion`` hook: parents that failed or crashed for want of it go on."""
+    """A stage's ``on_completion`` hook: reschedule the parents that failed because of this stage."""
     if flow_run.deployment_id is None:
         return
     with get_client(sync_client=True) as client:
@@ -54,32 +59,42 @@ def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> Non
 
 
 def parents_of(client: SyncPrefectClient, stage_run: FlowRun) -> list[FlowRun]:
-    """The parent of a stage's run; for a stage that a person started, those of the same ``run_id``."""
+    """The flow run that started a stage.
+
+    A stage that a person started has no parent; then these are the parents of all stages with the same
+    ``run_id``.
+    """
     siblings = [stage_run]
     if stage_run.parent_task_run_id is None and "run_id" in stage_run.parameters:
         same_run = {"tags": {"all_": [f"run:{stage_run.parameters['run_id']}"]}}
         siblings = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(same_run))
-    links = {run.parent_task_run_id for run in siblings} - {None}
+    # A subflow run is linked to its parent through a task run of the parent.
+    links = {run.parent_task_run_id for run in siblings if run.parent_task_run_id is not None}
     parent_ids = {client.read_task_run(link).flow_run_id for link in links}
-    return [client.read_flow_run(parent_id) for parent_id in parent_ids]
+    return [client.read_flow_run(parent_id) for parent_id in parent_ids if parent_id is not None]
 
 
 def is_resumable(state: State | None) -> bool:
-    """Whether a parent in this state waits for a stage; one that a person cancelled does not."""
+    """Whether a parent in this state waits for a stage; a parent that a person cancelled does not."""
     return state is not None and (state.is_failed() or state.is_crashed())
 
 
-def stage_outcome(state: State, age: timedelta) -> str:
-    """What a parent makes of a stage's state: ``completed``, ``stopped`` or ``going on``."""
+def stage_outcome(state: State, age: timedelta) -> Literal["running", "completed", "stopped"]:
+    """What the state of a stage's flow run means for its parent.
+
+    Args:
+        state: The current state of the flow run.
+        age: Time since the flow run entered that state.
+    """
     if state.is_completed():
         return "completed"
     if state.is_crashed() and age < CRASH_SETTLES_AFTER:
-        return "going on"
-    return "stopped" if state.is_final() else "going on"
+        return "running"
+    return "stopped" if state.is_final() else "running"
 
 
-def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameters: dict[str, Any]) -> FlowRun:
-    """The stage's run: a new one, or the one this parent started before, set going again."""
+def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameters: dict[str, Any]) -> UUID:
+    """The id of the stage's flow run: a new one, or the one from before, rescheduled if it had failed."""
     stage_run = run_deployment(
         f"{stage.name}/{stage.name}",
         parameters=parameters,
@@ -88,26 +103,28 @@ def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameter
         idempotency_key=f"{runtime.flow_run.id}:{key}",
         timeout=0,
     )
+    assert isinstance(stage_run, FlowRun), "run_deployment is only asynchronous within an event loop"
     state = client.read_flow_run(stage_run.id).state
     if state is not None and state.is_final() and not state.is_completed():
-        get_run_logger().info("%s was %s: it is started again", key, state.name)
+        get_run_logger().info("%s was %s: it is rescheduled", key, state.name)
         client.set_flow_run_state(stage_run.id, AwaitingRetry(), force=True)
-    return stage_run
+    return stage_run.id
 
 
-def _wait(client: SyncPrefectClient, stage_run_id: UUID, key: str) -> State:
+def _wait(client: SyncPrefectClient, flow_run_id: UUID, key: str) -> State:
     while True:
-        state = client.read_flow_run(stage_run_id).state
-        outcome = stage_outcome(state, now("UTC") - state.timestamp)
+        state = client.read_flow_run(flow_run_id).state
+        assert state is not None, "every flow run of a deployment is created with a state"
+        outcome = stage_outcome(state, datetime.now(UTC) - state.timestamp)
         if outcome == "completed":
             return state
         if outcome == "stopped":
             raise RuntimeError(
-                f"{key}: {state.name}. {state.message or ''}\nMend the cause and press Retry on that "
-                "run, or on this one: what was done before is not done again."
+                f"{key}: {state.name}. {state.message or ''}\nFix the cause and press Retry on that run, or "
+                "on this one: completed work is not repeated."
             )
         time.sleep(POLL_SECONDS)
 
 
-def _plain(value: Any) -> Any:
+def _as_json(value: Any) -> Any:
     return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -1,17 +1,17 @@
-"""What stands in a run's log when it is refused, and when it fails."""
+"""What a run's log contains after a validation error, and after any other error."""
 
 import logging
 
 import pytest
 from prefect.logging.loggers import get_logger
 
-import flows  # noqa: F401  (adds the filters)
+import flows  # noqa: F401  (installs the filters)
 from flows.log_filter import LOGGERS
 from metamapping.errors import ConfigError, StoreError
 
 
 def logged(name, error, caplog):
-    """The record that Prefect's engine makes of an exception."""
+    """The text that is logged when Prefect's engine reports an exception."""
     logger = get_logger(name)
     logger.addHandler(caplog.handler)
     try:
@@ -25,10 +25,8 @@ def logged(name, error, caplog):
 
 @pytest.mark.parametrize("name", LOGGERS)
 @pytest.mark.parametrize("kind", [ConfigError, StoreError])
-def test_a_refusal_is_its_sentence_alone(name, kind, caplog):
-    assert (
-        logged(name, kind("100 % of 'a' is refused: mend it"), caplog) == "100 % of 'a' is refused: mend it"
-    )
+def test_a_validation_error_is_logged_as_its_message_alone(name, kind, caplog):
+    assert logged(name, kind("100 % of 'a' is invalid: fix it"), caplog) == "100 % of 'a' is invalid: fix it"
 
 
 @pytest.mark.parametrize("name", LOGGERS)

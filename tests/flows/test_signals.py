@@ -1,41 +1,61 @@
-"""A run that is told to end does so, also where the first exception is lost on its way."""
+"""A run ends on SIGINT and SIGTERM, even when the first exception is lost on its way."""
 
 from __future__ import annotations
 
+import _thread
 import signal
+import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 
 from flows import signals
-from flows.signals import ends_when_told
+from flows.signals import exit_on_signals
 
-AGAIN_SECONDS = 0.05
-LONG_SECONDS = 10 * AGAIN_SECONDS
+NEVER_SECONDS = 3_600.0
+SOON_SECONDS = 0.05
+DEADLINE_SECONDS = 60.0
 each_signal = pytest.mark.parametrize(
     ("number", "ending"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, SystemExit)]
 )
 
 
 @pytest.fixture(autouse=True)
-def soon_again(monkeypatch):
-    monkeypatch.setattr(signals, "AGAIN_SECONDS", AGAIN_SECONDS)
+def never_resent(monkeypatch):
+    """No signal is sent again while a test runs, however slow the machine, unless the test asks for it."""
+    monkeypatch.setattr(signals, "RESEND_SECONDS", NEVER_SECONDS)
 
 
-def work(seconds):
-    """Steps of Python, as between a library's calls."""
-    ends_at = time.monotonic() + seconds
-    while time.monotonic() < ends_at:
+@pytest.fixture
+def resent(monkeypatch):
+    """The signals that were sent again, soon and as often as it takes."""
+    sent = []
+
+    def interrupt_main(number):
+        sent.append(number)
+        _thread.interrupt_main(number)
+
+    monkeypatch.setattr(signals, "RESEND_SECONDS", SOON_SECONDS)
+    monkeypatch.setattr(signals, "_thread", SimpleNamespace(interrupt_main=interrupt_main))
+    return sent
+
+
+def work_until(is_done):
+    """Small steps of Python, as between two calls into a library."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while not is_done():
+        assert time.monotonic() < deadline, f"not within {DEADLINE_SECONDS:.0f} seconds"
         time.sleep(0.001)
 
 
 @each_signal
-def test_a_signal_ends_what_runs_at_once(number, ending):
-    @ends_when_told()
+def test_a_signal_ends_the_run_at_once(number, ending):
+    @exit_on_signals()
     def run():
         signal.raise_signal(number)
-        pytest.fail("it went on")
+        pytest.fail("the run continued")
 
     with pytest.raises(ending) as raised:
         run()
@@ -44,21 +64,21 @@ def test_a_signal_ends_what_runs_at_once(number, ending):
 
 
 @each_signal
-def test_a_signal_whose_exception_was_lost_is_told_again(number, ending):
-    @ends_when_told()
+def test_a_signal_whose_exception_was_lost_is_sent_again(number, ending, resent):
+    @exit_on_signals()
     def run():
         with suppress(ending):
             signal.raise_signal(number)
-        work(60)
-        pytest.fail("it went on")
+        work_until(lambda: False)
 
     with pytest.raises(ending):
         run()
+    assert set(resent) == {number}
 
 
 @each_signal
-def test_a_signal_that_became_an_error_is_still_one(number, ending):
-    @ends_when_told()
+def test_an_error_caused_by_a_signal_is_replaced_by_the_signals_exception(number, ending):
+    @exit_on_signals()
     def run():
         with suppress(ending):
             signal.raise_signal(number)
@@ -69,19 +89,19 @@ def test_a_signal_that_became_an_error_is_still_one(number, ending):
     assert isinstance(raised.value.__cause__, SystemError)
 
 
-def test_what_is_on_its_way_out_is_not_disturbed():
+def test_cleanup_is_not_interrupted_by_signals_sent_again(resent):
     cleaned = []
 
-    @ends_when_told()
+    @exit_on_signals()
     def run():
         try:
             signal.raise_signal(signal.SIGINT)
         finally:
             try:
-                int("no number")  # another error that is handled meanwhile
+                int("not a number")  # an unrelated error that is handled during cleanup
             except ValueError:
-                work(LONG_SECONDS)
-            work(LONG_SECONDS)
+                work_until(lambda: len(resent) >= 3)
+            work_until(lambda: len(resent) >= 6)
             cleaned.append(True)
 
     with pytest.raises(KeyboardInterrupt):
@@ -89,29 +109,32 @@ def test_what_is_on_its_way_out_is_not_disturbed():
     assert cleaned
 
 
-def test_somebody_who_insists_ends_the_way_out_too():
-    @ends_when_told()
+def test_a_second_ctrl_c_interrupts_cleanup():
+    @exit_on_signals()
     def run():
         try:
             signal.raise_signal(signal.SIGINT)
         finally:
             signal.raise_signal(signal.SIGINT)
-            pytest.fail("it went on")
+            pytest.fail("the run continued")
 
     with pytest.raises(KeyboardInterrupt):
         run()
 
 
-def test_nothing_is_told_again_once_it_has_ended():
-    usual = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
-    with suppress(KeyboardInterrupt), ends_when_told():
+def test_no_signal_is_sent_again_after_the_run_has_ended():
+    previous = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    before = set(threading.enumerate())
+    with suppress(KeyboardInterrupt), exit_on_signals():
         signal.raise_signal(signal.SIGINT)
-    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == usual
-    work(LONG_SECONDS)
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == previous
+    for thread in set(threading.enumerate()) - before:  # it would send the signal again in an hour
+        thread.join(DEADLINE_SECONDS)
+        assert not thread.is_alive()
 
 
-def test_an_error_of_a_run_that_was_not_told_stays_that_error():
-    @ends_when_told()
+def test_without_a_signal_errors_pass_unchanged():
+    @exit_on_signals()
     def run():
         raise OSError("no space left on disk")
 
