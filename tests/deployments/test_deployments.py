@@ -1,4 +1,4 @@
-"""What is registered on a server, and how a parent deals with its stages; without a server."""
+"""What is registered on a server, and how parents and stages react to states; no server is started."""
 
 from __future__ import annotations
 
@@ -21,11 +21,17 @@ from prefect.flows import load_flow_from_entrypoint
 from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
 from prefect.utilities.callables import parameter_schema
 
-from deployments.deploy import NIGHTLY, notification_block
+from deployments.deploy import FORMER_NAMES, NIGHTLY, create_automations, notification_block
 from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
-from flows.state_watchdog import TAKEN_FOR_DEAD, is_left_to_end, is_taken_for_dead, state_before_marks
+from flows.state_watchdog import (
+    MISSED_HEARTBEATS,
+    MISSED_HEARTBEATS_MESSAGE,
+    has_missed_heartbeats,
+    is_cancellation_overdue,
+    state_before_missed_heartbeats,
+)
 from flows.subflows import is_resumable, parents_of, stage_outcome
 
 ROOT = Path(__file__).parents[2]
@@ -37,8 +43,8 @@ def registered() -> list[dict[str, Any]]:
     return yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
 
 
-def test_deployments_with_their_forms_are_as_agreed() -> None:
-    """METAMAPPING_SNAPSHOT=write makes the snapshot anew."""
+def test_deployments_and_their_forms_match_the_snapshot() -> None:
+    """METAMAPPING_SNAPSHOT=write writes the snapshot again."""
     seen = {
         each["name"]: {
             "pool": each["work_pool"]["name"],
@@ -51,12 +57,12 @@ def test_deployments_with_their_forms_are_as_agreed() -> None:
     if os.environ.get("METAMAPPING_SNAPSHOT") == "write":
         SNAPSHOT.write_text(json.dumps(seen, indent=1) + "\n")
     assert seen == json.loads(SNAPSHOT.read_text()), (
-        "meant? METAMAPPING_SNAPSHOT=write, then look at the diff"
+        "if the change is intended, run with METAMAPPING_SNAPSHOT=write and review the diff"
     )
 
 
 def form(entrypoint: str) -> dict[str, Any]:
-    """Each parameter with its type and bounds; of the configuration, its parts."""
+    """Each parameter with its type and bounds; a configuration is replaced by its sections."""
     schema = parameter_schema(load_flow_from_entrypoint(entrypoint)).model_dump()
     properties = dict(schema["properties"])
     if "config" in properties:
@@ -69,7 +75,7 @@ def form(entrypoint: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("deployment", registered(), ids=lambda each: each["name"])
-def test_a_deployment_is_found_by_the_name_under_which_its_parent_starts_it(
+def test_a_deployment_has_the_name_under_which_its_parent_starts_it(
     deployment: dict[str, Any],
 ) -> None:
     assert load_flow_from_entrypoint(deployment["entrypoint"]).name == deployment["name"]
@@ -82,11 +88,11 @@ def test_no_parent_waits_in_a_pool_with_a_limit() -> None:
     assert LIMITS[pools["train-round"]] == 1
 
 
-def test_redeploying_leaves_schedules_to_the_people() -> None:
+def test_redeploying_leaves_schedules_and_parameters_unchanged() -> None:
     assert not any("schedules" in each or "parameters" in each for each in registered())
 
 
-def test_automations_are_ones_the_server_takes() -> None:
+def test_automations_are_valid_for_the_server() -> None:
     automations = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
     for automation in automations:
         for action in automation["actions"]:
@@ -95,14 +101,36 @@ def test_automations_are_ones_the_server_takes() -> None:
         AutomationCore.model_validate(automation)
 
 
-def test_a_run_counts_as_dead_after_three_missed_heartbeats() -> None:
-    beat = int(read_env_file(ROOT / "deployments/worker.env")["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
-    (zombies, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
-    assert zombies["trigger"]["within"] >= 3 * beat
-    assert zombies["actions"][0]["message"].startswith(TAKEN_FOR_DEAD)  # which a living run takes back
+def test_an_automation_that_exists_under_its_former_name_is_updated() -> None:
+    ((name, former),) = FORMER_NAMES.items()
+    existing = SimpleNamespace(id=uuid4(), enabled=False)
+    updated: list[tuple[UUID, AutomationCore]] = []
+    client = SimpleNamespace(
+        read_automations_by_name=lambda each: [existing] if each == former else [],
+        update_automation=lambda automation_id, automation: updated.append((automation_id, automation)),
+    )
+    create_automations(client, notify_url=None)
+    ((automation_id, automation),) = updated
+    assert (automation_id, automation.name, automation.enabled) == (existing.id, name, False)
 
 
-def test_nothing_is_reported_to_anyone() -> None:
+def test_a_run_is_marked_as_crashed_after_three_missed_heartbeats() -> None:
+    interval = int(read_env_file(ROOT / "deployments/worker.env")["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    (marking, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert marking["trigger"]["within"] >= 3 * interval
+
+
+def test_the_watchdog_knows_the_name_of_the_state_that_the_automation_sets() -> None:
+    (marking, failing, _) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert marking["actions"][0]["name"] == MISSED_HEARTBEATS
+    # Events are named after states: whoever waits for a crash waits for this name too.
+    for automation in (marking, failing):
+        assert {"prefect.flow-run.Crashed", f"prefect.flow-run.{MISSED_HEARTBEATS}"} <= set(
+            automation["trigger"]["expect"]
+        )
+
+
+def test_the_server_sends_no_telemetry() -> None:
     env = server_env(4200, "password")
     assert env["DO_NOT_TRACK"] == "1"
     assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
@@ -112,19 +140,19 @@ def test_nothing_is_reported_to_anyone() -> None:
     ("state", "age", "outcome"),
     [
         (Completed(), JUST_NOW, "completed"),
-        (Running(), LONG_AGO, "going on"),
-        (AwaitingRetry(), LONG_AGO, "going on"),
+        (Running(), LONG_AGO, "running"),
+        (AwaitingRetry(), LONG_AGO, "running"),
         (Failed(), JUST_NOW, "stopped"),
         (Cancelled(), JUST_NOW, "stopped"),
-        (Crashed(), JUST_NOW, "going on"),
+        (Crashed(), JUST_NOW, "running"),
         (Crashed(), LONG_AGO, "stopped"),
     ],
 )
-def test_a_parent_believes_a_crash_only_when_it_has_settled(state: Any, age: timedelta, outcome: str) -> None:
+def test_a_parent_waits_before_it_acts_on_a_crash(state: Any, age: timedelta, outcome: str) -> None:
     assert stage_outcome(state, age) == outcome
 
 
-def test_a_stage_resumes_failed_and_crashed_parents_and_no_others() -> None:
+def test_a_stage_resumes_only_parents_that_failed_or_crashed() -> None:
     assert is_resumable(Failed())
     assert is_resumable(Crashed())
     assert not any(
@@ -133,7 +161,7 @@ def test_a_stage_resumes_failed_and_crashed_parents_and_no_others() -> None:
 
 
 class ToyClient:
-    """One parent, with two stage runs of the run `tiny-1`."""
+    """A client that knows one parent with two stage runs of the run `tiny-1`."""
 
     parent, links = uuid4(), [uuid4(), uuid4()]
 
@@ -157,52 +185,54 @@ def test_a_stage_resumes_the_parent_that_started_it() -> None:
     assert parents_of(ToyClient(), stage_run(parent_task_run_id=ToyClient.links[0])) == [ToyClient.parent]
 
 
-def test_a_stage_started_by_hand_resumes_the_parent_of_its_run_once() -> None:
+def test_a_stage_started_by_a_person_resumes_the_parent_of_its_run_once() -> None:
     assert parents_of(ToyClient(), stage_run(parameters={"run_id": "tiny-1"})) == [ToyClient.parent]
     assert parents_of(ToyClient(), stage_run(parameters={"run_id": "another-1"})) == []
     assert parents_of(ToyClient(), stage_run(parameters={})) == []
 
 
 @pytest.mark.parametrize(
-    ("state", "is_mended"),
+    ("state", "is_marked"),
     [
-        (Crashed(message=f"{TAKEN_FOR_DEAD} for 90 seconds."), True),
+        (Crashed(name=MISSED_HEARTBEATS, message="No heartbeat for 90 seconds."), True),
+        (Crashed(message=f"{MISSED_HEARTBEATS_MESSAGE} for 90 seconds."), True),  # an older automation
         (Crashed(message="Flow run infrastructure exited with non-zero status code -9."), False),
-        (Cancelled(message=TAKEN_FOR_DEAD), False),
+        (Cancelled(name=MISSED_HEARTBEATS), False),
+        (Cancelled(message=MISSED_HEARTBEATS_MESSAGE), False),
         (None, False),
     ],
 )
-def test_only_a_run_that_was_taken_for_dead_says_that_it_lives(state: Any, is_mended: bool) -> None:
-    assert is_taken_for_dead(state) is is_mended
+def test_the_watchdog_takes_back_only_marks_for_missed_heartbeats(state: Any, is_marked: bool) -> None:
+    assert has_missed_heartbeats(state) is is_marked
 
 
 @pytest.mark.parametrize(
     ("state", "age", "ends"),
     [
         (Cancelling(), LONG_AGO, True),
-        (Cancelling(), JUST_NOW, False),  # its worker ends it
+        (Cancelling(), JUST_NOW, False),  # its worker may still end it
         (Cancelled(), LONG_AGO, False),
         (Running(), LONG_AGO, False),
         (None, LONG_AGO, False),
     ],
 )
-def test_a_cancelled_run_that_nobody_ends_ends_itself(state: Any, age: timedelta, ends: bool) -> None:
-    assert is_left_to_end(state, age) is ends
+def test_a_cancelled_run_ends_itself_if_its_worker_does_not(state: Any, age: timedelta, ends: bool) -> None:
+    assert is_cancellation_overdue(state, age) is ends
 
 
-MARK = Crashed(message=f"{TAKEN_FOR_DEAD} for 90 seconds.")
+MARK = Crashed(name=MISSED_HEARTBEATS)
 
 
 @pytest.mark.parametrize("last", [Running(), Cancelling(), Crashed(message="its process was killed")])
-def test_marks_do_not_hide_what_a_run_was_in(last: Any) -> None:
-    assert state_before_marks([Pending(), last, MARK, MARK]) is last
+def test_marks_do_not_hide_the_state_before_them(last: Any) -> None:
+    assert state_before_missed_heartbeats([Pending(), last, MARK, MARK]) is last
 
 
-def test_a_run_of_marks_alone_was_in_nothing() -> None:
-    assert state_before_marks([MARK]) is None
+def test_a_run_with_marks_only_has_no_state_before_them() -> None:
+    assert state_before_missed_heartbeats([MARK]) is None
 
 
-def test_docker_compose_takes_the_file() -> None:
+def test_docker_compose_accepts_the_file() -> None:
     command = compose_command()
     env = {"PATH": os.environ["PATH"], "POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "PREFECT_AUTH": "u:p"}
     shown = subprocess.run(
@@ -217,7 +247,7 @@ def test_docker_compose_takes_the_file() -> None:
     assert "127.0.0.1" in str(services["api"]["ports"])
 
 
-def test_docker_compose_asks_for_the_passwords() -> None:
+def test_docker_compose_requires_the_passwords() -> None:
     env = {"PATH": os.environ["PATH"]}
     shown = subprocess.run([*compose_command(), "config"], cwd=ROOT, env=env, capture_output=True, text=True)
     assert shown.returncode != 0
@@ -233,7 +263,7 @@ def compose_command() -> list[str]:
     pytest.skip("missing: docker compose")
 
 
-def test_the_address_of_the_webhook_is_a_secret_of_its_block() -> None:
+def test_the_url_of_the_webhook_is_a_secret_of_its_block() -> None:
     block = notification_block("https://hooks.example.org/services/hunter2")
     assert "hunter2" not in block.model_dump_json()
     assert "hunter2" not in repr(block)
@@ -242,7 +272,7 @@ def test_the_address_of_the_webhook_is_a_secret_of_its_block() -> None:
     assert asked["json"] == {"text": "subject\nbody"}
 
 
-def test_no_password_is_on_a_command_line_that_others_can_list(tmp_path: Path) -> None:
+def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
     if shutil.which("redis-server") is None:
         pytest.skip("missing: redis-server")
     command = redis_command(tmp_path, 14202, "hunter2")

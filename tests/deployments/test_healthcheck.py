@@ -1,4 +1,4 @@
-"""The health check of the container `api`, against a server of this test's."""
+"""The health check of the container `api`, against a server that these tests start."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 
 @pytest.fixture
 def server():
-    """A server whose ``statuses`` say what each path answers."""
+    """A server that answers each path with the status in ``statuses``."""
 
     class Pages(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -35,7 +35,7 @@ def server():
         ({"/api/ready": 503, "/": 200}, "/api/ready answers 503"),
     ],
 )
-def test_an_api_without_its_pages_is_not_healthy(server, statuses, says):
+def test_an_api_without_its_ui_is_not_healthy(server, statuses, says):
     server.statuses = statuses
     command = [sys.executable, "deployments/healthcheck.py", f"http://127.0.0.1:{server.server_port}"]
     env = {**os.environ, "PREFECT_SERVER_API_AUTH_STRING": "admin:secret"}

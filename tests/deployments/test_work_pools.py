@@ -1,4 +1,4 @@
-"""The templates of the work pools, held against the workers that will read them; nothing is started."""
+"""The templates of the work pools are valid for the workers that will read them; nothing is started."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ each_pool = pytest.mark.parametrize(
 
 
 def job(name: str, pool_type: str, **job_variables: Any) -> Any:
-    """What the worker would start for a flow run."""
+    """The job that a worker would start for a flow run."""
     template = work_pool(name, pool_type).base_job_template
 
     async def prepare() -> Any:
-        # Never asked: the templates refer to no block.
+        # No request is sent: the templates refer to no block.
         async with PrefectClient("http://127.0.0.1:9/api") as client:
             configuration = WORKERS[pool_type].job_configuration
             made = await configuration.from_template_and_values(template, job_variables, client=client)
@@ -44,12 +44,12 @@ def job(name: str, pool_type: str, **job_variables: Any) -> Any:
     return asyncio.run(prepare())
 
 
-def test_there_is_a_template_for_each_kind_of_worker() -> None:
+def test_every_kind_of_worker_has_a_template() -> None:
     assert set(TYPES) == set(WORKERS)
 
 
 @each_pool
-def test_a_template_is_one_that_its_worker_reads(name: str, pool_type: str) -> None:
+def test_a_template_has_only_keys_that_its_worker_knows(name: str, pool_type: str) -> None:
     template = work_pool(name, pool_type).base_job_template
     known = WORKERS[pool_type].job_configuration.model_json_schema()["properties"]
     assert set(template["job_configuration"]) <= set(known)
@@ -57,9 +57,7 @@ def test_a_template_is_one_that_its_worker_reads(name: str, pool_type: str) -> N
 
 
 @each_pool
-def test_the_variables_of_a_template_are_a_schema_that_its_own_defaults_fulfil(
-    name: str, pool_type: str
-) -> None:
+def test_the_defaults_of_a_template_match_the_schema_of_its_variables(name: str, pool_type: str) -> None:
     variables = work_pool(name, pool_type).base_job_template["variables"]
     jsonschema.Draft202012Validator.check_schema(variables)
     defaults = {key: about["default"] for key, about in variables["properties"].items() if "default" in about}
@@ -67,7 +65,7 @@ def test_the_variables_of_a_template_are_a_schema_that_its_own_defaults_fulfil(
 
 
 @each_pool
-def test_every_variable_of_a_template_is_used_and_explained(name: str, pool_type: str) -> None:
+def test_every_variable_of_a_template_is_used_and_has_a_title(name: str, pool_type: str) -> None:
     template = work_pool(name, pool_type).base_job_template
     used = str(template["job_configuration"])
     for variable, about in template["variables"]["properties"].items():
@@ -75,26 +73,26 @@ def test_every_variable_of_a_template_is_used_and_explained(name: str, pool_type
         assert about["title"]
 
 
-def test_a_worker_starts_prefect_once_for_a_run() -> None:
+def test_a_worker_starts_prefect_once_per_run() -> None:
     started = job("cpu", "process")
     assert started.command == "python -m prefect.engine"
-    assert started._command_configured  # else the worker prepares the folder in a process of its own
+    assert started._command_configured  # otherwise the worker prepares the folder in another process
 
 
 @each_pool
-def test_a_run_waits_longer_for_the_server_than_its_worker_does(
+def test_a_run_retries_requests_longer_than_its_worker(
     name: str, pool_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     setting = "PREFECT_CLIENT_MAX_RETRIES"
-    of_worker = read_env_file(DEPLOYMENTS / "worker.env")[setting]
-    monkeypatch.setenv(setting, of_worker)  # which a run would otherwise have from its worker
-    assert int(job(name, pool_type).env[setting]) > int(of_worker)
+    worker_retries = read_env_file(DEPLOYMENTS / "worker.env")[setting]
+    monkeypatch.setenv(setting, worker_retries)  # a run inherits it from its worker unless the pool sets it
+    assert int(job(name, pool_type).env[setting]) > int(worker_retries)
 
 
 def container(name: str, **job_variables: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The pod and its only container, every key of which Kubernetes' own client knows."""
+    """The pod and its only container; the client of Kubernetes knows all their keys."""
     manifest = job(name, "kubernetes", **job_variables).job_manifest
-    for misplaced in ("completions", "parallelism"):  # prefect_kubernetes insists on them
+    for misplaced in ("completions", "parallelism"):  # required by prefect_kubernetes
         del manifest["spec"]["template"]["spec"][misplaced]
     assert as_kubernetes_knows(manifest, "V1Job") == manifest
     pod = manifest["spec"]["template"]["spec"]
@@ -103,31 +101,31 @@ def container(name: str, **job_variables: Any) -> tuple[dict[str, Any], dict[str
 
 
 def as_kubernetes_knows(manifest: dict[str, Any], kind: str) -> Any:
-    """The manifest through the client's model, which drops the keys that it does not know."""
-    client = ApiClient.__new__(ApiClient)  # without a pool of connections, which would need a loop
+    """The manifest after a round trip through the client's model, which drops unknown keys."""
+    client = ApiClient.__new__(ApiClient)  # without a connection pool, which needs an event loop
     client.configuration = SimpleNamespace(client_side_validation=True)
     model = client._ApiClient__deserialize(manifest, kind)
     return client.sanitize_for_serialization(model)
 
 
-def test_training_asks_kubernetes_for_one_gpu_and_nothing_else_asks_for_any() -> None:
+def test_only_training_requests_a_gpu_from_kubernetes() -> None:
     assert container("gpu")[1]["resources"]["limits"]["nvidia.com/gpu"] == "1"
     assert container("cpu")[1]["resources"]["limits"]["nvidia.com/gpu"] == "0"
 
 
-def test_a_job_in_kubernetes_sees_the_volume_and_is_not_root() -> None:
+def test_a_kubernetes_job_mounts_the_volume_and_is_not_root() -> None:
     pod, only = container("cpu")
     assert [each["mountPath"] for each in only["volumeMounts"]] == ["/data"]
     assert pod["volumes"][0]["persistentVolumeClaim"]["claimName"] == "metamapping"
     assert pod["securityContext"]["runAsNonRoot"]
 
 
-def test_a_job_in_kubernetes_needs_no_volume_where_home_is_an_address() -> None:
+def test_a_kubernetes_job_needs_no_volume_if_home_is_an_address() -> None:
     pod, only = container("cpu", volumes=[], volume_mounts=[])
     assert pod["volumes"] == only["volumeMounts"] == []
 
 
-def test_secrets_come_from_kubernetes_and_stand_in_no_template() -> None:
+def test_secrets_come_from_kubernetes_and_are_in_no_template() -> None:
     _, only = container("cpu")
     assert only["envFrom"] == [{"secretRef": {"name": "metamapping", "optional": True}}]
     text = (DEPLOYMENTS / "pools/kubernetes.yaml").read_text() + (
@@ -136,13 +134,13 @@ def test_secrets_come_from_kubernetes_and_stand_in_no_template() -> None:
     assert not any(word in text for word in ("PREFECT_API_AUTH_STRING", "AWS_SECRET_ACCESS_KEY"))
 
 
-def test_training_asks_docker_for_one_gpu_and_nothing_else_asks_for_any() -> None:
+def test_only_training_requests_a_gpu_from_docker() -> None:
     (request,) = job("gpu", "docker").container_create_kwargs["device_requests"]
     assert (request["count"], request["capabilities"]) == (1, [["gpu"]])
     assert "device_requests" not in job("cpu", "docker").container_create_kwargs
 
 
-def test_containers_find_the_network_and_the_volume_of_docker_compose() -> None:
+def test_containers_use_the_network_and_the_volume_of_docker_compose() -> None:
     compose = yaml.safe_load((DEPLOYMENTS.parent / "docker-compose.yml").read_text())
     project = (DEPLOYMENTS / "example.env").read_text().splitlines()[0].partition("=")[2]
     made = job("cpu", "docker")
@@ -157,7 +155,7 @@ def test_containers_find_the_network_and_the_volume_of_docker_compose() -> None:
     assert {name: job(name, "docker").image for name in LIMITS} == images
 
 
-def test_the_workers_manifests_have_only_keys_that_kubernetes_knows() -> None:
+def test_the_manifests_of_the_workers_have_only_keys_that_kubernetes_knows() -> None:
     kinds = {"PersistentVolumeClaim", "ServiceAccount", "Role", "RoleBinding", "Deployment"}
     manifests = list(yaml.safe_load_all((DEPLOYMENTS / "kubernetes.yaml").read_text()))
     assert {manifest["kind"] for manifest in manifests} == kinds
@@ -165,7 +163,7 @@ def test_the_workers_manifests_have_only_keys_that_kubernetes_knows() -> None:
         assert as_kubernetes_knows(manifest, f"V1{manifest['kind']}") == manifest, manifest["kind"]
 
 
-def test_a_pool_of_another_type_is_refused() -> None:
+def test_an_existing_pool_of_another_type_is_an_error() -> None:
     class Client:
         def read_work_pool(self, name: str) -> Any:
             return SimpleNamespace(type="process")
@@ -174,7 +172,7 @@ def test_a_pool_of_another_type_is_refused() -> None:
         create_pools(Client(), "kubernetes")
 
 
-def test_pools_that_are_missing_are_created_with_their_limits() -> None:
+def test_missing_pools_are_created_with_their_limits() -> None:
     made = []
 
     class Client:
@@ -187,6 +185,6 @@ def test_pools_that_are_missing_are_created_with_their_limits() -> None:
     assert {pool.name: pool.concurrency_limit for pool in made} == {"cpu": None, "gpu": 1}
 
 
-def test_a_type_that_is_none_is_refused() -> None:
+def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(SystemExit, match="'slurm': expected one of docker, kubernetes, process"):
         work_pool("cpu", "slurm")

@@ -162,9 +162,9 @@ class PrefectServer:
         state = {"type": "CANCELLING", "name": "Cancelling"}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state})
 
-    def take_for_dead(self, run_id: str) -> None:
-        """What the server's automation does with a run whose heartbeats it did not hear."""
-        state = {"type": "CRASHED", "name": "Crashed", "message": "No sign of life for 90 seconds."}
+    def miss_heartbeats(self, run_id: str) -> None:
+        """What the server's automation does to a run whose heartbeats it has not received."""
+        state = {"type": "CRASHED", "name": "MissedHeartbeats", "message": "No heartbeat for 90 seconds."}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
 

@@ -48,7 +48,7 @@ def test_a_run_that_is_told_to_end_ends_soon_with_its_server_and_goes_on_later(w
         process.terminate()
     output, _ = process.communicate(timeout=60)  # only at the end of all that hold its pipe: the server, too
     assert process.returncode == {"Ctrl-C": 130, "SIGTERM": 143}[way], output
-    assert ("interrupted: what is done is kept" in output) == (way == "Ctrl-C")
+    assert ("interrupted: finished work is kept" in output) == (way == "Ctrl-C")
     assert "Connection refused" not in output
     finish(start(tmp_path))
     assert published(tmp_path).is_dir()

@@ -156,7 +156,7 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     server.gpu_worker.wait()
     server.gpu_worker = server.start(["deployments.workers", "gpu"])
     crashed = server.wait_for_stage(parent, "train", "CRASHED")
-    assert "No sign of life" in crashed["state"]["message"]
+    assert crashed["state"]["name"] == "MissedHeartbeats"
     server.wait_for_state(parent, "FAILED", seconds=120)
 
     server.retry(crashed["id"])

@@ -1,8 +1,9 @@
 """Server trouble: the API, its services and the database gone for minutes in the middle of training.
 
-That is longer than the 90 seconds after which the server takes a run for dead, and than its worker waits
-for news of a cancellation. A worker's death, and a cancelled training that goes on to the end of its run,
-are in ``test_orchestration.py``; that it goes on to the same bits is in ``test_kill.py``.
+That is longer than the 90 seconds after which the server marks a run for missed heartbeats, and longer than
+its worker waits for news of a cancellation. A worker's death, and a cancelled training that is resumed and
+finishes its run, are in ``test_orchestration.py``; that a resumed run ends with the same bits is in
+``test_kill.py``.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
         server.wait_for_state(run_id, "RUNNING", seconds=60)
     process = server.process_of(train)
     server.cancel(train)
-    server.take_for_dead(train)  # as the server itself may do just then
+    server.miss_heartbeats(train)  # as the automation may do at that moment
     server.wait_for_state(train, "CANCELLED", seconds=60)
     wait_for(lambda: not Path(f"/proc/{process}").exists(), 60, "the end of the training's process")
     assert server.run(train)["state_type"] == "CANCELLED", server.history(train)

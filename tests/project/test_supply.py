@@ -1,4 +1,4 @@
-"""What is installed and what is started: pinned with hashes, closed by default, owned by nobody special."""
+"""Supply chain and containers: versions pinned with hashes, no open ports, no default passwords, no root."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ PASSWORDS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "PREFECT_AUTH")
 
 
 def pins(path):
-    """The requirements of a file, their continued lines joined."""
+    """The requirements of a file, with continuation lines joined."""
     lines = [
         line.split(" #")[0] for line in path.read_text().splitlines() if not line.lstrip().startswith("#")
     ]
@@ -48,13 +48,13 @@ def compose():
     return yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 
 
-def test_compose_opens_one_port_and_to_this_machine_alone():
+def test_compose_opens_one_port_on_localhost_only():
     ports = {name: service["ports"] for name, service in compose()["services"].items() if "ports" in service}
     assert set(ports) == {"api"}
     assert all(str(port).startswith("127.0.0.1:") for port in ports["api"])
 
 
-def test_compose_has_no_password_of_its_own():
+def test_compose_has_no_default_password():
     text = (ROOT / "docker-compose.yml").read_text()
     for name in PASSWORDS:
         uses = re.findall(r"\$\{" + name + r"([^}]*)\}", text)
@@ -72,7 +72,7 @@ def test_no_service_has_more_power_than_its_image(power):
     assert "docker.sock" not in (ROOT / "docker-compose.yml").read_text()
 
 
-def test_the_images_end_as_a_user_and_install_nothing_without_a_hash():
+def test_images_run_as_a_user_and_install_nothing_without_a_hash():
     lines = (ROOT / "deployments/Dockerfile").read_text().splitlines()
     stages = "\n".join(lines).split("\nFROM ")[1:]
     assert stages
@@ -84,7 +84,7 @@ def test_the_images_end_as_a_user_and_install_nothing_without_a_hash():
     assert all("--require-hashes" in line and "--no-deps" in line for line in installs)
 
 
-def test_no_file_of_secrets_gets_into_an_image():
+def test_no_file_with_secrets_gets_into_an_image():
     patterns = (ROOT / ".dockerignore").read_text().split()
     assert patterns[0] == "*"
     assert not [pattern for pattern in patterns if pattern.startswith("!") and ".env" in pattern]
@@ -98,13 +98,18 @@ SKIPPED = '{"dependencies": [{"name": "a", "skip_reason": "not found"}], "fixes"
 @pytest.mark.parametrize(
     ("output", "errors", "code", "sentence"),
     [
-        (CLEAN, "", 0, "run.txt: no vulnerability is known of 1 packages"),
+        (CLEAN, "", 0, "run.txt: none of 1 packages has a known vulnerability"),
         (FOUND, "", 1, "a 1: PYSEC-1"),
-        (SKIPPED, "", 2, "was not audited to its end: the service does not know 1 of 1 packages"),
-        ("", "Traceback\nConnectionError: no route\n", 2, "was not audited, for the service .* no route"),
+        (SKIPPED, "", 2, "was audited only in part: the service does not know 1 of 1 packages"),
+        (
+            "",
+            "Traceback\nConnectionError: no route\n",
+            2,
+            "was not audited, because the vulnerability service .* no route",
+        ),
         ("", "", 2, "no reason was given"),
     ],
 )
-def test_an_audit_that_could_not_ask_is_none(output, errors, code, sentence):
+def test_an_incomplete_audit_is_no_success(output, errors, code, sentence):
     assert verdict("run.txt", output, errors)[0] == code
     assert re.search(sentence, verdict("run.txt", output, errors)[1])
