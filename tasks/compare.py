@@ -1,4 +1,4 @@
-"""Comparing two runs."""
+"""The task that compares two runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,13 @@ from metamapping.runs.plots import comparison_png
 
 @task(task_run_name="compare {first} and {second}", cache_policy=NO_CACHE, tags=["compare"])
 def compare(home: str, first: str, second: str) -> str:
-    """Compare two runs, show table and picture, and return the verdict's sentence."""
+    """Compare two runs, show tables and plot as artifacts, and return the conclusion as one sentence.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        first: ID of the run to compare with.
+        second: ID of the run that is compared with it.
+    """
     comparison = compare_runs(RunFolder(home, first), RunFolder(home, second))
     create_markdown_artifact(
         key="comparison",

@@ -34,7 +34,9 @@ def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int]
             return
         progress = min(100.0, 100.0 * rows / total)
         if artifact is None:
-            artifact = create_progress_artifact(progress=progress, description=f"{what}: {total:,} rows")
+            created = create_progress_artifact(progress=progress, description=f"{what}: {total:,} rows")
+            assert isinstance(created, UUID), "creating is only asynchronous within an event loop"
+            artifact = created
         else:
             update_progress_artifact(artifact, progress=progress)
 

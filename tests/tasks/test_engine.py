@@ -1,4 +1,4 @@
-"""The engine is refused before anything runs, and decides nothing about the result."""
+"""An invalid engine is rejected before anything runs, and the engine does not influence the result."""
 
 import sys
 
@@ -11,7 +11,7 @@ from tasks.engine import check_engine
 
 
 @pytest.mark.parametrize("runner", ["dask", "ray"])
-def test_a_runner_without_its_extra_is_refused_with_what_to_install(runner, monkeypatch):
+def test_a_runner_without_its_extra_is_rejected_with_what_to_install(runner, monkeypatch):
     monkeypatch.setitem(sys.modules, f"prefect_{runner}", None)
     with pytest.raises(ConfigError, match=rf"pip install 'metamapping\[app,{runner}\]'"):
         check_engine(EngineSpec(runner=runner))
@@ -26,12 +26,12 @@ def test_a_runner_without_its_extra_is_refused_with_what_to_install(runner, monk
         ({"runner": "dask", "address": "tcp://me:secret@a:1"}, "holds credentials"),
     ],
 )
-def test_an_engine_that_contradicts_itself_is_refused(engine, message):
+def test_a_contradictory_engine_is_rejected(engine, message):
     with pytest.raises(ValueError, match=message):
         EngineSpec.model_validate(engine)
 
 
-def test_the_engine_is_not_in_the_id_of_a_run():
+def test_the_id_of_a_run_does_not_depend_on_the_engine():
     config = {
         "name": "toy",
         "encoder": {"scratch": {}},
