@@ -37,7 +37,7 @@ def serve(
     `METAMAPPING_API_KEY=… metamapping serve published --host 0.0.0.0`
     """
     try:
-        from metamapping.serving.running import run_server
+        from metamapping.serving.server import run_server
     except ModuleNotFoundError as error:
         raise ValueError(
             f"{error.name} is not installed: install what serving needs with pip install 'metamapping[serve]'"
