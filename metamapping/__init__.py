@@ -1,12 +1,16 @@
 """metamapping: one encoder for many small language tasks, adapted in closed form.
 
-``from metamapping import MetaMapper`` is the way in for users of a published encoder. The name is
-imported lazily, because TensorFlow takes many seconds to import and the corpus stages never use it.
+    from metamapping import MetaMapper
+
+    mapper = MetaMapper.from_pretrained("published")
+
+``MetaMapper`` and ``Mapping`` are imported on first use, because TensorFlow takes many seconds to import and
+much of the package does not need it.
 """
 
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.mapper import MetaMapper
     from metamapping.adaptation.task_mapping import Mapping
 

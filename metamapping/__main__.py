@@ -1,4 +1,4 @@
-"""``python -m metamapping``: the same as the command `metamapping`."""
+"""``python -m metamapping`` is the same as the command `metamapping`."""
 
 import sys
 

@@ -1,11 +1,11 @@
-"""Shell: the command line, `metamapping` or `python -m metamapping`. One file a command.
+"""The command line, `metamapping` or `python -m metamapping`. Each command has a file of its own.
 
     metamapping adapt published examples.csv --out tasks/orders
     metamapping predict tasks/orders new.jsonl --out labelled.jsonl
 
-Data goes to standard output, all else to standard error. The exit code is 0, 2 where the input is
-refused (one sentence on standard error, no traceback), and 1 where something else broke. Commands
-import what they need when they run: TensorFlow takes many seconds, and `--help` should not.
+Data goes to standard output, everything else to standard error. The exit code is 0 for success, 2 for
+invalid input (one sentence on standard error, no traceback), and 1 for an unexpected error. Commands import
+what they need when they run, because importing TensorFlow takes many seconds and `--help` should not.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from metamapping.errors import StoreError
 
 app = typer.Typer(
     name="metamapping",
-    help="A published encoder and the tasks that it was adapted to.",
+    help="Use a published encoder, and the tasks that it was adapted to.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
@@ -38,7 +38,14 @@ for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command (nothing given: the process's own arguments); returns the exit code."""
+    """Run a command.
+
+    Args:
+        arguments: The arguments of the command line; default: those of this process.
+
+    Returns:
+        The exit code.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app(arguments)

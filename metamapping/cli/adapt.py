@@ -1,4 +1,4 @@
-"""`metamapping adapt`: a saved task from a file of examples."""
+"""`metamapping adapt`: adapt to a file of examples, and save the task."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ from metamapping.cli.options import (
 def adapt(
     model: Model,
     examples: Annotated[str, typer.Argument(help="Examples: a file, or - for standard input.")],
-    out: Annotated[Path, typer.Option("--out", help="Folder of the task; an older task there is replaced.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the task; a task in it is replaced.")],
     task_type: TaskTypeOption = "text-classification",
     text: TextColumn = None,
     label: LabelColumn = None,
     text_pair: PairColumn = None,
     label_name: Annotated[
         list[str] | None,
-        typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable words for a label; repeatable."),
+        typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable name of a label; repeatable."),
     ] = None,
     format: FormatOption = None,
 ) -> None:
     """Adapt a published encoder to the examples of a task, and save the task.
 
-    Closed-form algebra: no gradient, and a few examples a label are enough.
+    The solution is computed in closed form, without training. A few examples per label are enough.
 
     `metamapping adapt published examples.csv --out tasks/orders`
 
@@ -43,7 +43,7 @@ def adapt(
     `metamapping adapt published sentences.conll --out tasks/places --task-type ner`
     """
     from metamapping.cli.fields import Fields
-    from metamapping.cli.progress import say
+    from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import open_records
 
@@ -59,14 +59,16 @@ def adapt(
     mapper = MetaMapper.from_pretrained(model)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
     folder = mapping.save(out)
-    say(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
+    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
 
 
-def _label_names(given: list[str]) -> dict[str, str]:
+def _label_names(options: list[str]) -> dict[str, str]:
     names = {}
-    for each in given:
-        label, equals, words = each.partition("=")
+    for option in options:
+        label, equals, words = option.partition("=")
         if not (label and equals and words):
-            raise ValueError(f"--label-name {each!r} is no LABEL=WORDS: write it like --label-name 1=great")
+            raise ValueError(
+                f"--label-name {option!r} is not of the form LABEL=WORDS: write it like --label-name 1=great"
+            )
         names[label] = words
     return names

@@ -1,4 +1,4 @@
-"""`metamapping compare`: two runs side by side. Reads what they measured: no TensorFlow, no model."""
+"""`metamapping compare`: compare two runs. It reads their reports only, without TensorFlow or a model."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import typer
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, its folder or its address.")],
-    second: Annotated[str, typer.Argument(metavar="RUN", help="Another one.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="ID, folder or address of a run.")],
+    second: Annotated[
+        str, typer.Argument(metavar="RUN", help="ID, folder or address of the run that is compared with it.")
+    ],
     home: Annotated[str, typer.Option(help="Folder or address of the store and the runs.")] = ".metamapping",
-    picture: Annotated[Path | None, typer.Option(help="Write a picture of it to this PNG file.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="Write a plot of the comparison to this PNG file.")
+    ] = None,
 ) -> None:
-    """Say what differed between two runs, and which is better on what.
+    """Show how two runs differ, and which is better on which source.
 
     `metamapping compare demo-1f0c3a77b2d94e61 demo-77a0c3b2d94e611f`
     """

@@ -1,4 +1,4 @@
-"""`metamapping evaluate`: how good a saved task is on labelled rows."""
+"""`metamapping evaluate`: measure a saved task on labelled rows."""
 
 from __future__ import annotations
 
@@ -16,13 +16,15 @@ from metamapping.cli.options import (
     TextColumn,
 )
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it imports NumPy and SciPy
     from metamapping.cli.scores import Scores
 
 
 def evaluate(
     task: Task,
-    test: Annotated[str, typer.Argument(help="Rows with texts and their true labels: a file, or - .")],
+    test: Annotated[
+        str, typer.Argument(help="Rows with texts and their true labels: a file, or - for standard input.")
+    ],
     text: TextColumn = None,
     label: LabelColumn = None,
     text_pair: PairColumn = None,
@@ -30,10 +32,10 @@ def evaluate(
     format: FormatOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a saved task on labelled rows that it was not adapted from.
+    """Measure a saved task on labelled rows that it was not adapted to.
 
-    Accuracy and macro-F1, for ner micro-F1 of whole entities; 95 % intervals over the rows, by
-    bootstrap.
+    The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
+    intervals over the rows.
 
     `metamapping evaluate tasks/orders test.csv`
 
@@ -64,18 +66,18 @@ def evaluate(
 
 
 def _check_labels(gold: list[Any], labels: tuple[str, ...], *, is_ner: bool) -> None:
-    """Say which labels the task cannot predict; refuse rows of which it knows none."""
-    from metamapping.cli.progress import say
+    """Report labels that the task cannot predict. Raises ``ValueError`` if it knows none of the labels."""
+    from metamapping.cli.progress import print_note
 
     true = {tag[2:] for tags in gold for tag in tags if tag != "O"} if is_ner else set(gold)
     unknown = sorted(true - set(labels))
     if true and len(unknown) == len(true):
         raise ValueError(
             f"the task knows none of the rows' labels ({', '.join(unknown[:5])}), but "
-            f"{', '.join(labels[:5])}: check --label, and how labels are written"
+            f"{', '.join(labels[:5])}: check --label, and the spelling of the labels"
         )
     if unknown:
-        say(f"note: the task does not know {', '.join(unknown)}: rows with these count as wrong")
+        print_note(f"note: the task does not know {', '.join(unknown)}: their rows count as wrong")
 
 
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:

@@ -1,11 +1,11 @@
-"""Fields: what a task reads in a row, its texts and labels, found by the columns' names.
+"""Texts and labels of a task, read from the columns of rows.
 
     fields = Fields(task_type="ner")
-    fields.text(row, 1), fields.label(row, 1)           # words and tags of the first row
+    fields.texts(rows), fields.labels(rows)             # words and tags of all rows
 
-Nothing said, the text stands in `text`, for `ner` in `words`; the label in `label`, for `ner` in
-`tags`; a second text in `text_pair`, where the rows have one. A field that is not there, or that holds
-nothing a task can read, is refused with the row's number and the columns that the row has.
+By default the text is in the column `text`, the label in `label`, and a second text in `text_pair` if the
+rows have it. For `ner` the words are in `words` and the tags in `tags`. A missing or unusable value raises
+``ValueError`` with the row's number and columns.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ PAIR = "text_pair"
 
 @dataclass(frozen=True)
 class Fields:
-    """The columns of a task, as the command line names them; a dotted name looks into nested fields."""
+    """The columns of a task, as named on the command line.
+
+    Attributes:
+        task_type: The type of the task.
+        text_column: Name of the text's column. In all names a dot leads into nested fields.
+        pair_column: Name of the second text's column.
+        label_column: Name of the label's column.
+    """
 
     task_type: TaskType
     text_column: str | None = None
@@ -39,7 +46,18 @@ class Fields:
         return self.task_type == "ner"
 
     def texts(self, rows: Sequence[Row], *, first: int = 1) -> list[Any]:
-        """Strings, or for ``ner`` lists of words; words in one string are parted at spaces."""
+        """The texts of rows.
+
+        Args:
+            rows: The rows.
+            first: Number of the first row, for error messages.
+
+        Returns:
+            Strings, or for ``ner`` lists of words. A string of words is split at spaces.
+
+        Raises:
+            ValueError: A row has no text.
+        """
         column = self.text_column or (WORDS if self.is_ner else "text")
         values = _column(rows, column, "--text", first)
         if self.is_ner:
@@ -47,7 +65,18 @@ class Fields:
         return [_string(value, number, column) for number, value in enumerate(values, first)]
 
     def text_pairs(self, rows: Sequence[Row], *, first: int = 1) -> list[str] | None:
-        """The second texts, or ``None`` where no column is named and the rows have no `text_pair`."""
+        """The second texts of rows.
+
+        Args:
+            rows: The rows.
+            first: Number of the first row, for error messages.
+
+        Returns:
+            Strings, or ``None`` if no column is named and the rows have no `text_pair`.
+
+        Raises:
+            ValueError: A row has no second text, but others have one.
+        """
         column = self.pair_column
         if column is None:
             if self.is_ner or self.text_column is not None or not rows or PAIR not in rows[0]:
@@ -57,7 +86,14 @@ class Fields:
         return [_string(value, number, column) for number, value in enumerate(values, first)]
 
     def labels(self, rows: Sequence[Row]) -> list[Any]:
-        """Labels as strings, or for ``ner`` lists of BIO tags, whatever scheme the rows have them in."""
+        """The labels of rows.
+
+        Returns:
+            Strings, or for ``ner`` lists of BIO tags, converted from the scheme of the rows.
+
+        Raises:
+            ValueError: A row has no valid label.
+        """
         column = self.label_column or (TAGS if self.is_ner else "label")
         values = _column(rows, column, "--label", 1)
         if self.is_ner:
@@ -66,17 +102,21 @@ class Fields:
 
 
 def bio(tags: list[list[str]]) -> list[list[str]]:
-    """The same tags as BIO; those of IO, BIOES and BILOU are understood."""
+    """Convert tags of the schemes IO, BIO, BIOES or BILOU to BIO.
+
+    Raises:
+        ValueError: A tag belongs to none of these schemes.
+    """
     scheme = find_scheme({tag for row in tags for tag in row})
-    made = []
+    converted = []
     for number, row in enumerate(tags, 1):
         try:
-            made.append(to_bio(row, scheme, repair=True))
+            converted.append(to_bio(row, scheme, repair=True))
         except MalformedTagError as error:
             raise ValueError(
                 f"row {number} has the tag {str(error)!r}: tags are O, B-type or I-type"
             ) from error
-    return made
+    return converted
 
 
 def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:
@@ -84,11 +124,11 @@ def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any
     for number, row in enumerate(rows, first):
         value = nested(row, name)
         if value is None and name in row:
-            raise ValueError(f"row {number} has nothing in {name!r}: mend or drop the row")
+            raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
         if value is None:
             raise ValueError(
                 f"row {number} has no {name!r}, but {listed(row) or 'nothing'}: name its column with "
-                f"{option}, or mend the row"
+                f"{option}, or fix the row"
             )
         values.append(value)
     return values
@@ -112,6 +152,6 @@ def _label(value: Any, number: int, column: str) -> str:
     label = label_text(value) if isinstance(value, str | int | float) else None
     if not label:
         raise ValueError(
-            f"row {number} has {value!r:.60} in {column!r}: expected a label; mend or drop the row"
+            f"row {number} has {value!r:.60} in {column!r}: expected a label; fix or drop the row"
         )
     return label

@@ -1,9 +1,8 @@
-"""Folders: what a folder of ours is, told from its JSON alone.
+"""What a folder contains: a published encoder, a saved task, a run or a stage. Only JSON is read.
 
     describe_folder(Path("tasks/orders"))           # {"folder": …, "what": "saved task", "labels": […], …}
 
-A run has `run.json`; all else is written with a manifest last, which says what it is and holds
-checksums. Raises ``FileNotFoundError`` for other folders, ``StoreError`` for damaged ones.
+A run has `run.json`. All other folders have a manifest, which says what they contain, with checksums.
 """
 
 from __future__ import annotations
@@ -21,11 +20,22 @@ from metamapping.storage.bounded_json import MAX_JSON_BYTES, MAX_TASK_BYTES, rea
 from metamapping.storage.manifest import check_files
 from metamapping.storage.remote import place_of, pull_folder
 
-_MOST_LABELS = 20  # that are listed
+_MAX_LABELS = 20  # in a description
 
 
 def describe_folder(folder: Path) -> dict[str, Any]:
-    """Names and plain values, ready for a table or for JSON."""
+    """Describe a folder, for a table or for JSON.
+
+    Args:
+        folder: A local folder, or the local folder of an address.
+
+    Returns:
+        Names and plain values. `what` is the kind of the folder.
+
+    Raises:
+        FileNotFoundError: The folder is none of these kinds.
+        StoreError: The folder is damaged.
+    """
     folder = folder.absolute()
     run = RunFolder.at(folder)
     if run.is_open:
@@ -34,7 +44,7 @@ def describe_folder(folder: Path) -> dict[str, Any]:
     reference = read_reference(folder)
     if reference is None:
         raise FileNotFoundError(
-            f"{place_of(folder)} is no published encoder, saved task or run: give a folder that holds "
+            f"{place_of(folder)} is not a published encoder, saved task or run: give a folder with "
             "manifest.json or run.json"
         )
     check_files(folder, [])
@@ -43,7 +53,7 @@ def describe_folder(folder: Path) -> dict[str, Any]:
         return {"folder": place_of(folder), **about(folder, reference)}
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         raise StoreError(
-            f"{place_of(folder)} does not hold what its manifest says ({type(error).__name__}: "
+            f"{place_of(folder)} does not contain what its manifest says ({type(error).__name__}: "
             f"{one_line(error)}): copy or write it again"
         ) from error
 
@@ -88,14 +98,14 @@ def _published(folder: Path, reference: Reference) -> dict[str, Any]:
 def _task(folder: Path, reference: Reference) -> dict[str, Any]:
     task = _read_json(folder / "task.json", max_bytes=MAX_TASK_BYTES)
     labels = task["labels"]
-    more = [f"… and {len(labels) - _MOST_LABELS} more"] if len(labels) > _MOST_LABELS else []
+    more = [f"… and {len(labels) - _MAX_LABELS} more"] if len(labels) > _MAX_LABELS else []
     return {
         "what": "saved task",
         "task_type": task["task_type"],
         "examples": task["num_examples"],
         "texts": "pairs" if task["is_pair"] else "single",
         "texts_kept": task["texts"] is not None,
-        "labels": [*labels[:_MOST_LABELS], *more],
+        "labels": [*labels[:_MAX_LABELS], *more],
         "encoder": task["model_folder"],
         "encoder_fingerprint": task["model_fingerprint"],
         "megabytes": _megabytes(folder),
@@ -103,7 +113,7 @@ def _task(folder: Path, reference: Reference) -> dict[str, Any]:
 
 
 def _stage(folder: Path, reference: Reference) -> dict[str, Any]:
-    """A stage of the store, such as a source's shards."""
+    """A stage in the store, such as the shards of a source."""
     return {
         "what": f"stage {reference.stage}",
         "name": reference.name,
@@ -117,9 +127,9 @@ def _read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]
     try:
         value = read_json(path, max_bytes=max_bytes)
     except (OSError, ValueError) as error:
-        raise StoreError(f"{path} is no readable JSON ({error}): copy or write the folder again") from error
+        raise StoreError(f"{path} is not readable JSON ({error}): copy or write the folder again") from error
     if not isinstance(value, dict):
-        raise StoreError(f"{path} holds no object: copy or write the folder again")
+        raise StoreError(f"{path} is not a JSON object: copy or write the folder again")
     return value
 
 

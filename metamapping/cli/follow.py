@@ -1,4 +1,4 @@
-"""`metamapping follow`: a machine trains along with the chief of a run. TensorFlow starts with a round."""
+"""`metamapping follow`: a worker of a multi-worker run. TensorFlow is imported when a round starts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import typer
 
 
 def follow(
-    config: Annotated[Path, typer.Argument(help="The configuration that the chief runs.")],
-    run: Annotated[str | None, typer.Option(help="The run's id. Nothing said: awaited in `home`.")] = None,
-    home: Annotated[str | None, typer.Option(help="The chief's `--home`, if it has one.")] = None,
+    config: Annotated[Path, typer.Argument(help="The configuration that the chief worker runs.")],
+    run: Annotated[str | None, typer.Option(help="ID of the run; default: wait for it in `home`.")] = None,
+    home: Annotated[str | None, typer.Option(help="The `--home` of the chief worker, if it has one.")] = None,
 ) -> None:
-    """Train along with a run whose `training.devices` is `multi-worker`, until its verdict is final.
+    """Take part in the training of a run with `training.devices: multi-worker`, until its verdict is final.
 
     `TF_CONFIG=… metamapping follow configs/large.yaml`
     """
@@ -28,4 +28,4 @@ def follow(
     if home is not None:
         settings = settings.at_home(home)
     found = await_run(settings) if run is None else RunFolder(settings.home, run)
-    follow_run(found, on_round=lambda words: print(words, file=sys.stderr, flush=True))
+    follow_run(found, on_round=lambda sentence: print(sentence, file=sys.stderr, flush=True))

@@ -1,4 +1,4 @@
-"""`metamapping inspect`: what a folder is. Reads JSON alone: no TensorFlow, no model."""
+"""`metamapping inspect`: describe a folder. It reads JSON only, without TensorFlow or a model."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def inspect(
         typer.Argument(
             parser=folder_or_address,
             metavar="FOLDER",
-            help="A published encoder, a saved task, a run or a stage: its folder or address.",
+            help="Folder or address of a published encoder, a saved task, a run or a stage.",
         ),
     ],
     as_json: JsonOption = False,
 ) -> None:
-    """Say what a folder is: a published encoder, a saved task or a run.
+    """Describe a folder: a published encoder, a saved task, a run or a stage.
 
-    Files are held against their checksums; a damaged one is named.
+    Files are verified against their checksums; a damaged file is reported by its name.
 
     `metamapping inspect .metamapping/runs/demo-1f0c3a77b2d94e61`
 

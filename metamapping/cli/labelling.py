@@ -1,7 +1,7 @@
-"""Labelling: rows → the same rows with what a task says of them, part by part.
+"""Add predictions to rows, part by part, so that the rows need not fit into memory.
 
 labelling = Labelling(load_task(folder), Fields("text-classification"))
-for row in labelling.rows(records.rows):
+for row in labelling.rows(records.rows, on_progress=print):
     print(row["prediction"])
 """
 
@@ -18,19 +18,24 @@ from metamapping.cli.fields import Fields
 from metamapping.cli.quiet import quiet_import
 from metamapping.cli.records import ROWS_PER_PART, Row
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
 
 PREDICTION = "prediction"
-PROBABILITY = "probability"  # of the predicted label; for ner of each word's
-CONFIDENCE = "confidence"  # that it is right, and the text one of the task: what a threshold is held against
+PROBABILITY = "probability"  # of the predicted label; for ner, of the label of each word
+CONFIDENCE = "confidence"  # how likely the prediction is correct; compared with the threshold
 PROBABILITIES = "probabilities"  # of all labels
-_DIGITS = 6  # of a probability: float32 has no more
+_DIGITS = 6  # of a probability: float32 is not more precise
 
 
 def load_task(folder: Path, model: Path | None = None) -> Mapping:
-    """A saved task, with the encoder that it names or with ``model``."""
-    # TensorFlow is imported here and not with the module, so that what was misspelt is said at once.
+    """Load a saved task.
+
+    Args:
+        folder: Folder of the task.
+        model: Folder of the published encoder; default: the one that the task names.
+    """
+    # TensorFlow is imported here and not with the module, so that errors in the arguments appear at once.
     with quiet_import():
         from metamapping import Mapping, MetaMapper
 
@@ -38,9 +43,13 @@ def load_task(folder: Path, model: Path | None = None) -> Mapping:
 
 
 class Labelling:
-    """What is added to rows: the prediction, and probabilities when asked for.
+    """Adds the prediction to rows, and probabilities if requested.
 
-    ``threshold``: as in ``Mapping.predict``.
+    Args:
+        mapping: The task.
+        fields: The columns of the rows.
+        threshold: As in ``Mapping.predict``: a less confident prediction is ``None``.
+        probabilities: Whether to add probabilities and confidence.
     """
 
     def __init__(
@@ -51,7 +60,7 @@ class Labelling:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """Names of the columns that rows get."""
+        """Names of the columns that are added."""
         if not self._probabilities:
             return (PREDICTION,)
         if self._fields.is_ner:
@@ -59,12 +68,23 @@ class Labelling:
         return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
     def rows(self, rows: Iterator[Row], *, on_progress: Callable[[int], None]) -> Iterator[Row]:
-        """Each row with the new columns. Raises ``ValueError`` where it has one of them already."""
+        """Label rows.
+
+        Args:
+            rows: The rows; they are read in parts of ``ROWS_PER_PART``.
+            on_progress: Called with the number of rows of each finished part.
+
+        Yields:
+            Each row with the new columns.
+
+        Raises:
+            ValueError: A row already has one of the new columns, or has no text.
+        """
         first = 1
         while part := list(islice(rows, ROWS_PER_PART)):
             for number, row in enumerate(part, first):
                 if taken := [name for name in self.columns if name in row]:
-                    raise ValueError(f"row {number} has a column {taken[0]!r} already: rename or drop it")
+                    raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
             for row, added in zip(part, self._added(part, first), strict=True):
                 yield {**row, **dict(zip(self.columns, added, strict=True))}
             first += len(part)
@@ -85,5 +105,5 @@ class Labelling:
 
 
 def _rounded(probabilities: Any) -> Any:
-    """Plain numbers of float32: one, or a list."""
+    """Rounded Python numbers: one, or a list."""
     return np.round(np.asarray(probabilities, np.float64), _DIGITS).tolist()

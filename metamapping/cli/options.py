@@ -1,4 +1,4 @@
-"""Options that several commands have, said once."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -13,7 +13,11 @@ Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 
 
 def folder_or_address(text: str) -> Path:
-    """The folder of an argument; an address is fetched by what reads it."""
+    """The local folder of an argument, which may be an address.
+
+    An address is not downloaded here, but when its folder is read. Raises ``typer.BadParameter`` if there is
+    no such folder.
+    """
     from metamapping.storage.remote import local_folder
 
     if "://" not in text and not Path(text).is_dir():
@@ -30,23 +34,28 @@ Model = Annotated[
     ),
 ]
 Task = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of a saved task.")]
-TaskTypeOption = Annotated[TaskType, typer.Option("--task-type", help="What the labels are about.")]
+TaskTypeOption = Annotated[TaskType, typer.Option("--task-type", help="Type of the task.")]
 TextColumn = Annotated[
-    str | None, typer.Option("--text", metavar="COLUMN", help="Column of the text; `text`, for ner `words`.")
+    str | None,
+    typer.Option("--text", metavar="COLUMN", help="Column of the text; default: `text`, for ner `words`."),
 ]
 PairColumn = Annotated[
     str | None,
-    typer.Option("--text-pair", metavar="COLUMN", help="Column of the second text; `text_pair` if there."),
+    typer.Option(
+        "--text-pair",
+        metavar="COLUMN",
+        help="Column of the second text; default: `text_pair`, if there is one.",
+    ),
 ]
 LabelColumn = Annotated[
     str | None,
-    typer.Option("--label", metavar="COLUMN", help="Column of the label; `label`, for ner `tags`."),
+    typer.Option("--label", metavar="COLUMN", help="Column of the label; default: `label`, for ner `tags`."),
 ]
 FormatOption = Annotated[
     Format | None,
     typer.Option(
         "--format",
-        help="Format of standard input and output (else JSONL), and of files whose suffix does not say it.",
+        help="Format of standard input and output (default: JSONL), and of files without a known suffix.",
     ),
 ]
 ModelOption = Annotated[
@@ -55,7 +64,7 @@ ModelOption = Annotated[
         "--model",
         parser=folder_or_address,
         metavar="MODEL",
-        help="The published encoder, where it has moved since the task was adapted.",
+        help="The published encoder, if it was moved since the task was adapted.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -1,4 +1,4 @@
-"""Progress, on standard error and only where that is a terminal: data has standard output to itself."""
+"""Progress and notes on standard error: standard output is for data only."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 
 @contextmanager
-def counted(what: str) -> Iterator[Callable[[int], None]]:
-    """A function that is told how many more rows are done; how many will come is not known."""
+def count_progress(what: str) -> Iterator[Callable[[int], None]]:
+    """Count items whose total is not known. Nothing is shown if standard error is not a terminal.
+
+    Args:
+        what: Name of the items.
+
+    Yields:
+        A function that is called with the number of newly finished items.
+    """
     columns = (SpinnerColumn(), TextColumn("{task.completed:,} " + what), TimeElapsedColumn())
     shown = Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty())
     with shown as bar:
@@ -20,6 +27,6 @@ def counted(what: str) -> Iterator[Callable[[int], None]]:
         yield lambda count: bar.advance(task, count)
 
 
-def say(sentence: str) -> None:
-    """A sentence beside the data."""
+def print_note(sentence: str) -> None:
+    """Print a sentence to standard error."""
     print(sentence, file=sys.stderr)

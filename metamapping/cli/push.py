@@ -1,4 +1,4 @@
-"""`metamapping push`: a published folder to a hub."""
+"""`metamapping push`: upload a published encoder to a hub."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def push(
     private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
     revision: Annotated[str | None, typer.Option("--revision", help="Branch to push to.")] = None,
 ) -> None:
-    """Upload a published folder to the Hugging Face hub, after checking every file.
+    """Upload a published encoder to the Hugging Face hub, after verifying every file.
 
-    The token comes from `HF_TOKEN` or from `hf auth login`; `HF_ENDPOINT` names another hub.
+    The token is read from `HF_TOKEN` or from `hf auth login`; `HF_ENDPOINT` is the URL of another hub.
 
     `metamapping push .metamapping/runs/demo-1f0c3a77b2d94e61/published team/encoder --private`
     """

@@ -1,7 +1,7 @@
-"""Quiet: TensorFlow imported without the lines that its C++ part writes to standard error.
+"""Import TensorFlow without the messages that its C++ code writes to standard error.
 
-They come before any log level is heeded (tensorflow issue 100442), and would stand between a user and
-the one sentence that a command has to say.
+They are written before any log level takes effect (tensorflow issue 100442), and would hide the one
+sentence that a command prints.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from metamapping.models.keras_import import lean_keras
 
 @contextmanager
 def quiet_import() -> Iterator[None]:
-    """Hold back what is written to the standard error's descriptor; an import that fails shows it."""
+    """Within the block, output to file descriptor 2 is discarded; if an exception is raised, it is shown."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             with lean_keras():
                 yield
         except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
+            output.seek(0)
+            os.write(stderr, output.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr, 2)
+            os.close(stderr)

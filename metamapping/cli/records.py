@@ -1,8 +1,8 @@
-"""Records: the rows of a file or of standard input, as they stand there.
+"""Read the rows of a file or of standard input, unchanged.
 
-In goes a path, or `-`, out come rows as dictionaries, one after the other: a file may be larger than
-memory. A row that cannot be read is refused with its line, because what is written must have a row
-for each row that was read.
+In: a path, or `-`. Out: rows as dictionaries, one after the other, so that a file may be larger than
+memory. A row that cannot be read raises ``ValueError`` with its line and is not skipped, because the output
+of a command must have one row per row of its input.
 
     with open_records("reviews.csv.gz") as records:
         for row in records.rows:
@@ -36,17 +36,21 @@ Row = dict[str, Any]
 STANDARD = "-"
 WORDS, TAGS = "words", "tags"  # the columns of CoNLL
 ROWS_PER_PART = 2_000
-_MOST_LINES_BEFORE_WORDS = 10_000
+_MAX_LINES_BEFORE_WORDS = 10_000
 
-# What the corpus' readers ask of a source: UTF-8, with or without a byte order mark.
+# The readers of the corpus need a source: this one means UTF-8, with or without a byte order mark.
 _SOURCE = Source(name="input", task_type="ner", role="test", files=[STANDARD])
 
 
 @dataclass(frozen=True)
 class Records:
-    """An open file's rows.
+    """The rows of an open file.
 
-    ``columns`` are known beforehand, and ``schema`` of Parquet alone; a row of JSONL brings its own.
+    Attributes:
+        name: Name of the file for error messages.
+        rows: The rows; they can be read once.
+        columns: Names of the columns; empty for JSONL, where each row has its own.
+        schema: Types of the columns, for Parquet only.
     """
 
     name: str
@@ -56,7 +60,15 @@ class Records:
 
 
 def format_of(place: str, given: Format | None = None) -> Format:
-    """What a path's suffix says, or else what was given; JSONL for standard input and output."""
+    """The format of a file, by its suffix.
+
+    Args:
+        place: A path, or `-` for standard input or output, whose default format is JSONL.
+        given: The format for `-` and for files without a known suffix.
+
+    Raises:
+        ValueError: The suffix is unknown, and no format is given.
+    """
     if place == STANDARD:
         return given or "jsonl"
     try:
@@ -64,7 +76,7 @@ def format_of(place: str, given: Format | None = None) -> Format:
     except ConfigError as error:
         if given is None:
             raise ValueError(
-                f"the suffix of {place!r} does not say its format: give --format csv, tsv, jsonl, "
+                f"the format of {place!r} does not follow from its suffix: give --format csv, tsv, jsonl, "
                 "parquet or conll"
             ) from error
         return given
@@ -72,30 +84,42 @@ def format_of(place: str, given: Format | None = None) -> Format:
 
 @contextmanager
 def open_records(place: str, given_format: Format | None = None) -> Iterator[Records]:
-    """The rows of a file or of standard input. Raises ``ValueError`` where a row cannot be read."""
-    kind = format_of(place, given_format)
+    """Open a file or standard input.
+
+    Args:
+        place: A path, or `-` for standard input.
+        given_format: As in ``format_of``.
+
+    Yields:
+        The rows, which can be read within the block.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file or one of its rows cannot be read.
+    """
+    format = format_of(place, given_format)
     name = "standard input" if place == STANDARD else place
     if place != STANDARD and not Path(place).is_file():
         raise FileNotFoundError(f"there is no file {place}: check its path, or give - for standard input")
     try:
-        if kind == "parquet":
+        if format == "parquet":
             with _open_parquet(place, name) as file:
                 yield _parquet(file, name)
             return
         with _open_text(place) as text:
-            if kind == "jsonl":
+            if format == "jsonl":
                 records = Records(name, _jsonl(text, name))
-            elif kind == "conll":
+            elif format == "conll":
                 records = _conll(text, name)
             else:
-                records = _delimited(text, name, "\t" if kind == "tsv" else ",")
-            yield replace(records, rows=_named_errors(records.rows, name, kind))
+                records = _delimited(text, name, "\t" if format == "tsv" else ",")
+            yield replace(records, rows=_named_errors(records.rows, name, format))
     except UnicodeDecodeError as error:
         raise ValueError(
             f"{name} is not UTF-8 ({error.reason}): convert it first, such as `iconv -f latin1 -t utf-8`"
         ) from error
     except pa.ArrowException as error:
-        raise _unreadable(name, kind, error) from error
+        raise _unreadable(name, format, error) from error
 
 
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:
@@ -105,18 +129,18 @@ def _open_parquet(place: str, name: str) -> pq.ParquetFile:
         raise _unreadable(name, "parquet", error) from error
 
 
-def _named_errors(rows: Iterator[Row], name: str, kind: str) -> Iterator[Row]:
-    """The same rows; what a compressed file that is cut short raises says which one it is."""
+def _named_errors(rows: Iterator[Row], name: str, format: str) -> Iterator[Row]:
+    """The same rows. The error of a truncated compressed file gets the name of the file."""
     try:
         yield from rows
     except OSError as error:
-        raise _unreadable(name, kind, error) from error
+        raise _unreadable(name, format, error) from error
 
 
-def _unreadable(name: str, kind: str, error: Exception) -> ValueError:
+def _unreadable(name: str, format: str, error: Exception) -> ValueError:
     return ValueError(
-        f"{name} is not a readable {kind} file ({type(error).__name__}: {one_line(error)}): write it again, "
-        "or give --format"
+        f"{name} is not a readable {format} file ({type(error).__name__}: {one_line(error)}): write it "
+        "again, or give --format"
     )
 
 
@@ -136,7 +160,7 @@ def _stdin_bytes() -> pa.BufferReader:
 def _parquet(file: pq.ParquetFile, name: str) -> Records:
     schema = file.schema_arrow
     if len(set(schema.names)) != len(schema.names):
-        raise ValueError(f"{name} has two columns of one name ({listed(schema.names)}): rename one")
+        raise ValueError(f"{name} has two columns of the same name ({listed(schema.names)}): rename one")
     return Records(name, _parquet_rows(file, name), tuple(schema.names), schema)
 
 
@@ -145,7 +169,7 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
         for batch in file.iter_batches(batch_size=ROWS_PER_PART):
             yield from batch.to_pylist()
     except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
-        # Beside Arrow's own, what its values raise that Python has none for: the year 200,000.
+        # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error
 
 
@@ -157,15 +181,15 @@ def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
             row = json.loads(line)
         except (ValueError, RecursionError) as error:
             raise ValueError(
-                f"{name}: line {number} is no JSON ({error}): write one object a line"
+                f"{name}: line {number} is not valid JSON ({error}): write one object per line"
             ) from error
         if not isinstance(row, dict):
-            raise ValueError(f"{name}: line {number} is {line:.40}: write one JSON object a line")
+            raise ValueError(f"{name}: line {number} is {line:.40}: write one JSON object per line")
         yield row
 
 
 def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
-    """CSV with quotes, TSV without them; the first line names the columns."""
+    """CSV has quotes, TSV has none; the first line names the columns."""
     quoted = delimiter == ","
     lines = BoundedLines(text, _SOURCE, Path(name))
     reader = csv.reader(
@@ -178,7 +202,7 @@ def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
     try:
         columns = tuple(next(reader, []))
     except csv.Error as error:
-        raise ValueError(f"{name}: its first line cannot be read ({error}): mend its quotes") from error
+        raise ValueError(f"{name}: its first line cannot be read ({error}): fix its quotes") from error
     if len(set(columns)) != len(columns):
         raise ValueError(f"{name}: its first line names a column twice ({listed(columns)}): rename one")
     return Records(name, _fields(reader, lines, name, columns), columns)
@@ -191,35 +215,35 @@ def _fields(reader: Any, lines: BoundedLines, name: str, columns: tuple[str, ...
         try:
             fields = next(reader, None)
         except csv.Error as error:
-            raise ValueError(f"{name}: line {line} cannot be read ({error}): mend its quotes") from error
+            raise ValueError(f"{name}: line {line} cannot be read ({error}): fix its quotes") from error
         if fields is None:
             return
         if fields and len(fields) != len(columns):
             raise ValueError(
                 f"{name}: line {line} has {len(fields)} fields, but the first line names {len(columns)} "
-                f"columns ({listed(columns)}): mend the line, or quote the field with the comma in it"
+                f"columns ({listed(columns)}): fix the line, or quote the field that contains a comma"
             )
         if fields:
             yield dict(zip(columns, fields, strict=True))
 
 
 def _conll(text: TextIO, name: str) -> Records:
-    """Sentences with their words, and with tags where lines have more than one column."""
+    """Sentences with their words, and with tags if lines have more than one column."""
     head: list[str] = []
     fields: list[str] = []
     for _, line in numbered_lines(text, _SOURCE, Path(name)):
         head.append(f"{line}\n")
         fields = line.split()
-        if (fields and fields[0] not in ("-DOCSTART-", "#")) or len(head) == _MOST_LINES_BEFORE_WORDS:
+        if (fields and fields[0] not in ("-DOCSTART-", "#")) or len(head) == _MAX_LINES_BEFORE_WORDS:
             break
-    whole = cast(TextIO, _Replayed(head, text))
+    replayed = cast(TextIO, _Replayed(head, text))
     if len(fields) == 1:
-        return Records(name, _bare_words(whole, name), (WORDS,))
-    return Records(name, _tagged_words(whole, name), (WORDS, TAGS))
+        return Records(name, _bare_words(replayed, name), (WORDS,))
+    return Records(name, _tagged_words(replayed, name), (WORDS, TAGS))
 
 
 class _Replayed(io.TextIOBase):
-    """The lines that were looked at, and then the rest of the file."""
+    """The lines that were read ahead, followed by the rest of the file."""
 
     def __init__(self, head: list[str], rest: TextIO) -> None:
         self._head, self._rest = iter(head), rest
@@ -233,7 +257,7 @@ def _tagged_words(text: TextIO, name: str) -> Iterator[Row]:
         if sentence.fault is not None:
             raise ValueError(
                 f"{name}: the sentence in line {sentence.line} ({sentence.text:.40}) has a word without a "
-                "tag: write a word and its tag a line"
+                "tag: write one word and its tag per line"
             )
         yield {WORDS: sentence.text, TAGS: sentence.label}
 

@@ -1,4 +1,4 @@
-"""`metamapping serve`: tasks over HTTP."""
+"""`metamapping serve`: serve tasks over HTTP."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from metamapping.cli.options import Model
 def serve(
     model: Model,
     host: Annotated[
-        str, typer.Option(help="Address to listen on; one that others can ask needs METAMAPPING_API_KEY.")
+        str, typer.Option(help="Address to listen on; other machines need METAMAPPING_API_KEY.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8080,
-    tasks: Annotated[Path, typer.Option(file_okay=False, help="Where tasks are kept.")] = Path(
+    tasks: Annotated[Path, typer.Option(file_okay=False, help="Folder in which tasks are stored.")] = Path(
         ".metamapping/tasks"
     ),
-    max_tasks: Annotated[int, typer.Option(min=1, help="Tasks of the server.")] = 1_000,
-    max_examples: Annotated[int, typer.Option(min=2, help="Examples of a task.")] = 5_000,
-    max_texts: Annotated[int, typer.Option(min=1, help="Texts to label in a request.")] = 1_000,
+    max_tasks: Annotated[int, typer.Option(min=1, help="Limit of tasks on the server.")] = 1_000,
+    max_examples: Annotated[int, typer.Option(min=2, help="Limit of examples per task.")] = 5_000,
+    max_texts: Annotated[int, typer.Option(min=1, help="Limit of texts per request.")] = 1_000,
     max_characters: Annotated[
-        int, typer.Option(min=1, help="Characters of a request's texts; its body is limited by them too.")
+        int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
     ] = 500_000,
 ) -> None:
-    """Serve a published encoder: adapt to tasks, and ask them, over HTTP.
+    """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
 
-    Tasks are kept on disk, and found again after a restart. `/docs` shows the endpoints, `/health` and
-    `/metrics` are for whoever watches.
+    Tasks are stored on disk and survive a restart. `/docs` lists the endpoints; `/health` and `/metrics` are
+    for monitoring.
 
     `metamapping serve published --tasks tasks`
 
@@ -40,7 +40,7 @@ def serve(
         from metamapping.serving.server import run_server
     except ModuleNotFoundError as error:
         raise ValueError(
-            f"{error.name} is not installed: install what serving needs with pip install 'metamapping[serve]'"
+            f"{error.name} is not installed: install the extra `serve` with pip install 'metamapping[serve]'"
         ) from error
     from metamapping.publishing.layout import check_published
     from metamapping.serving.access import KEY_VARIABLE, check_host

@@ -1,4 +1,4 @@
-"""Tables and JSON on standard output: the one for people, the other for programs."""
+"""Tables (for people) and JSON (for programs) on standard output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,12 @@ from rich.table import Table
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table without lines; what is wider than a terminal is not cut where there is none."""
+    """Print a table without lines. Cells that are too wide are folded, not truncated.
+
+    Args:
+        columns: Headers of the columns; the header is omitted if all are empty.
+        rows: Cells of each row.
+    """
     console = Console()
     table = Table(box=None, pad_edge=False, show_header=any(columns))
     for column in columns:
@@ -22,5 +27,5 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_json(value: Any) -> None:
-    """One JSON value."""
+    """Print a JSON value."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -1,7 +1,7 @@
-"""Writing: rows into a file or to standard output, in any of the formats that are read.
+"""Write rows to a file or to standard output, in any format that ``metamapping.cli.records`` reads.
 
-A file appears when it is whole: rows go under a temporary name, which is then renamed. Parquet and
-CoNLL keep the columns' types and the words' order; CSV and TSV write what is no text as JSON.
+Writing a file is atomic: the rows are written to a temporary name, which is then renamed. Parquet keeps the
+types of columns, CoNLL the order of words; CSV and TSV contain values other than texts as JSON.
 
     write_records(rows, "labelled.csv", "csv", columns=("text", "prediction"))
 """
@@ -36,14 +36,21 @@ def write_records(
 ) -> None:
     """Write all rows.
 
-    ``columns``: the header of CSV and TSV; nothing given: those of the first row. ``schema``: types
-    of Parquet columns where they are known. Raises ``ValueError`` for what the format cannot hold.
+    Args:
+        rows: The rows.
+        place: A path, or `-` for standard output.
+        format: The format.
+        columns: Header of CSV and TSV; default: the columns of the first row.
+        schema: Types of Parquet columns, as far as they are known.
+
+    Raises:
+        ValueError: The format cannot represent a row.
     """
     with _sink(place) as sink:
         if format == "parquet":
             _write_parquet(rows, sink, schema)
             return
-        with _text(sink) as text, _held(format):
+        with _text(sink) as text, _csv_errors(format):
             if format == "jsonl":
                 for row in rows:
                     text.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
@@ -55,11 +62,12 @@ def write_records(
 
 
 @contextmanager
-def _held(format: Format) -> Iterator[None]:
+def _csv_errors(format: Format) -> Iterator[None]:
+    """Within the block, ``csv.Error`` becomes a ``ValueError`` that says how to proceed."""
     try:
         yield
-    except csv.Error as error:  # a column's name with a tab, or a row that is one empty field
-        raise ValueError(f"{format} cannot hold these rows ({error}): write CSV or JSONL") from error
+    except csv.Error as error:  # a column name with a tab, or a row with a single empty field
+        raise ValueError(f"{format} cannot represent these rows ({error}): write CSV or JSONL") from error
 
 
 @contextmanager
@@ -70,30 +78,30 @@ def _sink(place: str) -> Iterator[BinaryIO]:
         return
     path = Path(place)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
+    temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
-        with pa.output_stream(str(draft), compression="detect") as stream:
+        with pa.output_stream(str(temporary), compression="detect") as stream:
             yield stream
-        draft.replace(path)
+        temporary.replace(path)
     finally:
-        draft.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
 
 
 @contextmanager
 def _text(sink: BinaryIO) -> Iterator[TextIO]:
-    # Half a character has no UTF-8; with a backslash it is what JSON writes for it.
+    # Half of a surrogate pair has no UTF-8; it is written as an escape, as JSON does.
     text = io.TextIOWrapper(sink, "utf-8", errors="backslashreplace", newline="")
     try:
         yield text
     finally:
-        text.detach()  # flushes, and leaves standard output open
+        text.detach()  # flushes, without closing standard output
 
 
 def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None) -> None:
-    # All rows at once: only then are the types of the columns known.
+    # All rows at once, because the types of the columns depend on all of them.
     table = pa.Table.from_pylist(list(rows))
     for place, field in enumerate(table.schema):
-        if pa.types.is_null(field.type):  # such as predictions that are all below the threshold
+        if pa.types.is_null(field.type):  # such as predictions if all are below the threshold
             table = table.set_column(
                 place, field.with_type(pa.string()), table.column(place).cast(pa.string())
             )
@@ -120,18 +128,18 @@ def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], 
             writer.writerow(columns)
         if unknown := [name for name in row if name not in columns]:
             raise ValueError(
-                f"row {number} has {listed(unknown)}, which the rows before it have not: write JSONL"
+                f"row {number} has {listed(unknown)}, which the rows before it do not have: write JSONL"
             )
         fields = [_field(row.get(name)) for name in columns]
         if delimiter == "\t" and any(set(field) & set("\t\r\n") for field in fields):
             raise ValueError(
-                f"row {number} has a tab or a line end in a field, which TSV cannot hold: write CSV"
+                f"row {number} has a tab or a line break in a field, which TSV cannot represent: write CSV"
             )
         writer.writerow(fields)
 
 
 def _field(value: Any) -> str:
-    """Words and tags parted by spaces, as they are read; numbers and what is nested as JSON."""
+    """Words and tags are separated by spaces, as they are read; numbers and nested values are JSON."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -142,9 +150,9 @@ def _field(value: Any) -> str:
 
 
 def _sentence(row: Row, number: int) -> str:
-    """A word a line, its tag where there is one, and the prediction last, as conlleval reads it."""
+    """One word per line, its tag if there is one, and the prediction last, as conlleval reads it."""
     if WORDS not in row:
-        raise ValueError(f"row {number} has no {WORDS!r}, but {listed(row)}: CoNLL needs them; write JSONL")
+        raise ValueError(f"row {number} has no {WORDS!r}, but {listed(row)}: CoNLL needs words; write JSONL")
     columns = [row[name] for name in (WORDS, TAGS, "prediction") if row.get(name) is not None]
-    parted = [column.split() if isinstance(column, str) else column for column in columns]
-    return "".join("\t".join(fields) + "\n" for fields in zip(*parted, strict=True)) + "\n"
+    split = [column.split() if isinstance(column, str) else column for column in columns]
+    return "".join("\t".join(fields) + "\n" for fields in zip(*split, strict=True)) + "\n"

@@ -1,10 +1,10 @@
-"""The command line, run in this process."""
+"""Run commands of `metamapping` in this process."""
 
 from metamapping.cli import main
 
 
-def shell(*arguments):
-    """The exit code of `metamapping` with these arguments."""
+def run_cli(*arguments):
+    """Run `metamapping` with these arguments, and return the exit code."""
     try:
         return main([str(argument) for argument in arguments])
     except SystemExit as end:

@@ -1,4 +1,4 @@
-"""A folder is told for what it is, and a damaged one is refused."""
+"""Folders are described by what they contain, and damaged ones are rejected."""
 
 import shutil
 
@@ -19,13 +19,13 @@ from metamapping.rounds.records import Round
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
 from metamapping.storage.artifacts import Reference, Stage, Store
-from tests.cli.command import shell
+from tests.cli.command import run_cli
 from tests.toy_rounds import toy_history
 
 
 @pytest.fixture
 def run(tmp_path):
-    """A run of two judged rounds that has published nothing yet."""
+    """A run with two judged rounds that has published nothing yet."""
     sources = [
         Source(name=role, task_type="sentiment-analysis", role=role, files=[f"{role}.csv"])
         for role in ("train", "validation", "test")
@@ -40,13 +40,13 @@ def run(tmp_path):
     return run
 
 
-def test_a_published_folder_is_known_with_its_sizes(published):
+def test_a_published_encoder_is_described_with_its_sizes(published):
     described = describe_folder(published)
     assert described["what"] == "published encoder"
     assert (described["name"], described["feature_dim"], described["max_length_tokens"]) == ("toy", 32, 16)
 
 
-def test_a_saved_task_is_known_with_its_labels_and_encoder(published, tmp_path):
+def test_a_saved_task_is_described_with_its_labels_and_encoder(published, tmp_path):
     mapper = MetaMapper.from_pretrained(published)
     mapper.adapt(["a", "b"], ["x", "y"]).save(tmp_path / "task")
     described = describe_folder(tmp_path / "task")
@@ -56,22 +56,22 @@ def test_a_saved_task_is_known_with_its_labels_and_encoder(published, tmp_path):
     assert described["encoder"] == str(published)
 
 
-def test_many_labels_are_cut_short(published, tmp_path):
+def test_a_long_list_of_labels_is_truncated(published, tmp_path):
     mapper = MetaMapper.from_pretrained(published)
     mapper.zero_shot([f"label {i}" for i in range(30)]).save(tmp_path / "task")
     assert describe_folder(tmp_path / "task")["labels"][18:] == ["label 18", "label 19", "… and 10 more"]
 
 
-def test_a_run_is_known_with_its_rounds_and_verdict(run, capsys):
+def test_a_run_is_described_with_its_rounds_and_verdict(run, capsys):
     described = describe_folder(run.path)
     assert (described["what"], described["rounds"], described["best_round"]) == ("run", 2, 2)
     assert described["sources"][0] == "train (sentiment-analysis)"
     assert described["published"] == "not yet"
-    assert shell("inspect", run.path) == 0
+    assert run_cli("inspect", run.path) == 0
     assert described["verdict"] in capsys.readouterr().out
 
 
-def test_a_stage_of_the_store_is_known_with_its_counts(tmp_path):
+def test_a_stage_is_described_with_its_counts(tmp_path):
     store, stage = Store(tmp_path), Stage("clean", "bank", 1, {})
     with store.write(stage) as draft:
         draft.counts.update(rows_in=3, rows_out=2, rejects=1)
@@ -80,13 +80,13 @@ def test_a_stage_of_the_store_is_known_with_its_counts(tmp_path):
     assert described["counts"] == {"rows_in": 3, "rows_out": 2, "rejects": 1}
 
 
-def test_a_damaged_folder_is_refused_by_the_name_of_the_file(published, tmp_path):
+def test_the_error_of_a_damaged_folder_names_the_file(published, tmp_path):
     folder = shutil.copytree(published, tmp_path / "copy")
     (folder / "metamapping.json").write_text("{}")
     with pytest.raises(StoreError, match=r"metamapping.json is missing or not as it was written"):
         describe_folder(folder)
 
 
-def test_a_folder_of_something_else_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no published encoder, saved task or run"):
+def test_any_other_folder_is_rejected(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a published encoder, saved task or run"):
         describe_folder(tmp_path)

@@ -1,4 +1,4 @@
-"""Scores agree with scikit-learn's and conlleval's, and their intervals with the bootstrap's."""
+"""Scores agree with scikit-learn and conlleval, and their intervals with the bootstrap."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_scores_of_labels_are_those_of_scikit_learn():
     np.testing.assert_allclose(found, expected)
 
 
-def test_the_interval_of_accuracy_is_the_bootstraps():
+def test_the_interval_of_accuracy_is_that_of_the_bootstrap():
     right = np.array(GOLD) == np.array(PREDICTED)
     expected = bootstrap_mean([[right.astype(float)]])
     found = text_scores(GOLD, PREDICTED).scores["accuracy"]
@@ -43,14 +43,14 @@ def test_the_interval_of_macro_f1_is_that_of_resampled_rows():
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)
 
 
-def test_no_label_is_wrong_and_nobodys_false_alarm():
+def test_a_missing_prediction_is_wrong_but_no_false_positive():
     scores = text_scores(["a", "a", "b"], ["a", None, "b"])
     assert scores.scores["accuracy"].mean == pytest.approx(2 / 3)
     assert [each.precision for each in scores.labels] == [1, 1]
     assert [each.recall for each in scores.labels] == [0.5, 1]
 
 
-def test_entities_count_when_both_ends_and_the_type_are_right():
+def test_entities_are_correct_if_both_ends_and_the_type_are():
     gold = [["B-PER", "I-PER", "O", "B-LOC"], ["O", "B-LOC"], ["O"]]
     predicted = [["B-PER", "O", "O", "B-LOC"], ["O", "B-PER"], ["O"]]
     scores = entity_scores(gold, predicted)
@@ -62,10 +62,10 @@ def test_entities_count_when_both_ends_and_the_type_are_right():
     ]
 
 
-def test_rows_without_any_entity_are_all_right():
+def test_rows_without_entities_are_correct():
     assert entity_scores([["O"]], [["O"]]).scores["entity F1"].mean == 1
 
 
-def test_nothing_to_evaluate_is_refused():
+def test_an_empty_evaluation_is_an_error():
     with pytest.raises(ValueError, match="no rows to evaluate"):
         text_scores([], [])

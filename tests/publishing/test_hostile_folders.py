@@ -15,7 +15,7 @@ from metamapping.publishing.published_model import read_published
 from metamapping.runs.folder import RunFolder
 from metamapping.storage.artifacts import read_reference
 from metamapping.storage.manifest import check_files, fingerprint_file
-from tests.cli.command import shell
+from tests.cli.command import run_cli
 
 
 @pytest.fixture
@@ -297,4 +297,4 @@ def test_a_manifest_that_is_none_is_refused(task, value):
         Mapping.load(task)
     with pytest.raises(StoreError, match="is damaged"):
         read_reference(task)
-    assert shell("inspect", task) == 2
+    assert run_cli("inspect", task) == 2

@@ -3,7 +3,7 @@
 import pytest
 
 from metamapping.serving.access import check_host
-from tests.cli.command import shell
+from tests.cli.command import run_cli
 
 KEY = "a key for these tests"
 
@@ -62,9 +62,7 @@ def test_without_a_key_a_foreign_host_name_is_rejected(unloaded):
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org"])
 def test_a_server_for_other_machines_needs_a_key(host):
-    with pytest.raises(
-        ValueError, match="from other machines, but METAMAPPING_API_KEY is not set"
-    ):
+    with pytest.raises(ValueError, match="from other machines, but METAMAPPING_API_KEY is not set"):
         check_host(host, key=None)
     check_host(host, key=KEY)
 
@@ -76,7 +74,7 @@ def test_a_server_for_this_machine_needs_no_key(host):
 
 def test_the_command_checks_its_arguments_before_it_listens(published, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("METAMAPPING_API_KEY", "")
-    assert shell("serve", published, "--host", "0.0.0.0") == 2
+    assert run_cli("serve", published, "--host", "0.0.0.0") == 2
     assert "error: --host 0.0.0.0 is reachable from other machines" in capsys.readouterr().err
-    assert shell("serve", tmp_path) == 2
+    assert run_cli("serve", tmp_path) == 2
     assert "is no published encoder" in capsys.readouterr().err
