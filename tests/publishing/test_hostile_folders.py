@@ -151,7 +151,7 @@ def test_the_links_of_the_hubs_cache_are_followed(copy, tmp_path):
 
 @pytest.mark.parametrize("run_id", ["..", ".", "", "../../etc", "a/b", "/etc", "a\\b", "a\0b"])
 def test_a_run_is_named_by_a_name_and_by_no_path(tmp_path, run_id):
-    with pytest.raises(ConfigError, match="is no run's id"):
+    with pytest.raises(ConfigError, match="is not a valid run id"):
         RunFolder(tmp_path, run_id)
 
 
