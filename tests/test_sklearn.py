@@ -89,8 +89,8 @@ def test_clones_share_only_the_encoder(mapper, published):
 
 
 def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
-    uppercase = FunctionTransformer(lambda texts: [text.upper() for text in texts])
-    assert make_pipeline(uppercase, MetaMappingClassifier(mapper)).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1
+    upper = FunctionTransformer(lambda texts: [text.upper() for text in texts])
+    assert make_pipeline(upper, MetaMappingClassifier(mapper)).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1
     folds = StratifiedKFold(3)
     assert cross_val_score(MetaMappingClassifier(mapper), TEXTS, LABELS, cv=folds).tolist() == [1, 1, 1]
     names = [None, {"refund": "money back"}]

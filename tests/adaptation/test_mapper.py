@@ -138,9 +138,7 @@ def test_examples_that_cannot_be_learned_from_are_rejected(mapper, arguments, me
 def test_unknown_task_types_and_labels_are_rejected_by_name(mapper):
     with pytest.raises(ValueError, match="'nerr' is not one of ner, sentiment-analysis"):
         mapper.adapt(TEXTS, LABELS, task_type="nerr")
-    with pytest.raises(
-        ValueError, match="'refunds', which is not a label of the task; labels: deliver"
-    ):
+    with pytest.raises(ValueError, match="'refunds', which is not a label of the task; labels: deliver"):
         mapper.adapt(TEXTS, LABELS, label_names={"refunds": "money back"})
 
 

@@ -191,7 +191,7 @@ def test_labels_that_the_task_does_not_know_are_named(folder, task, capsys):
             ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}"),
             "is not a saved task: give another folder",
         ),
-        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is no published encoder"),
+        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is not a published encoder"),
         (
             ("adapt", "{published}", "{folder}/sentences.conll", "--out", "{folder}/x"),
             "row 1 has no 'text', but words, tags",
