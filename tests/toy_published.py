@@ -27,8 +27,8 @@ def publish_toy(making: Path, folder: Path) -> None:
         max_length_tokens=16,
     )
     counts = write_tokenizer(spec, SENTENCES * 5, making / "tokenizer")
-    # The features of an untrained encoder say little about a text. A ridge fitted to the task would notice
-    # and ignore them, and the tests could not tell one text from another.
+    # The features of an untrained encoder say little about a text; a ridge fitted to the task would notice
+    # that and rely on them less.
     training = TrainingSpec(solver="plain-ridge")
     learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
     model = PublishedModel(
