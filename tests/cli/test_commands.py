@@ -189,9 +189,9 @@ def test_labels_that_the_task_does_not_know_are_named(folder, task, capsys):
         ),
         (
             ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}"),
-            "is no saved task: give another folder",
+            "is not a saved task: give another folder",
         ),
-        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is no published encoder"),
+        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is not a published encoder"),
         (
             ("adapt", "{published}", "{folder}/sentences.conll", "--out", "{folder}/x"),
             "row 1 has no 'text', but words, tags",
@@ -204,7 +204,7 @@ def test_labels_that_the_task_does_not_know_are_named(folder, task, capsys):
         (("predict", "{task}", "{folder}/predicted.jsonl"), "row 1 has a column 'prediction' already"),
         (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 has 3 in 'text': expected a text"),
         (("predict", "{task}", "{folder}/empty.jsonl"), "row 1 has nothing in 'text': mend or drop the row"),
-        (("predict", "{folder}", "{folder}/new.csv"), "is no saved task"),
+        (("predict", "{folder}", "{folder}/new.csv"), "is not a saved task"),
         (("evaluate", "{task}", "{folder}/swapped.csv"), "the task knows none of the rows' labels"),
         (("evaluate", "{task}", "{folder}/unlabelled.csv"), "row 1 has '' in 'label': expected a label"),
         (("inspect", "{folder}"), "is no published encoder, saved task or run"),

@@ -77,4 +77,4 @@ def test_the_command_refuses_before_it_listens(published, tmp_path, monkeypatch,
     assert shell("serve", published, "--host", "0.0.0.0") == 2
     assert "error: --host 0.0.0.0 lets other machines in" in capsys.readouterr().err
     assert shell("serve", tmp_path) == 2
-    assert "is no published encoder" in capsys.readouterr().err
+    assert "is not a published encoder" in capsys.readouterr().err
