@@ -114,7 +114,8 @@ def _sources(size: int, folder: Path) -> Costs:
     from metamapping.config.loading import parse_config
     from metamapping.corpus.prepared import Corpus
     from metamapping.runs.label_spaces import check_run
-    from metamapping.runs.stages import initialise_stage, open_run, train_stage
+    from metamapping.runs.round_training import train_stage
+    from metamapping.runs.stages import initialise_stage, open_run
 
     values = _configuration(size, folder)
     costs: Costs = {}

@@ -30,7 +30,7 @@ from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.publishing.published_model import PublishedModel
 from metamapping.training.learner import Learner, build_learner
-from metamapping.training.replicas import replicas_of
+from metamapping.training.replicas import Replicas
 
 EPISODES = EpisodeSpec()
 MAX_TOKENS = 64
@@ -115,7 +115,7 @@ def _batch(space: LabelSpace, index: int) -> Batch:
 
 
 def _ours(learner: Learner, training: TrainingSpec) -> Callable[[Batch], float]:
-    replicas = replicas_of(learner, training)
+    replicas = Replicas(learner, training)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-5
     return lambda batch: float(replicas.update({0: batch}, 1)[0])
 

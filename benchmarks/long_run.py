@@ -63,8 +63,9 @@ def measure(
     from metamapping.config.schema import RunConfig
     from metamapping.corpus.prepared import Corpus
     from metamapping.rounds.adjustment import Settings
-    from metamapping.runs import round_training, stages
-    from metamapping.training.replicas import replicas_of
+    from metamapping.runs.round_training import train_stage
+    from metamapping.runs.session import session_of
+    from metamapping.runs.stages import adjust_stage, evaluate_stage, initialise_stage, open_run
 
     config = read_config("tests/e2e/tiny.yaml").at_home(home)
     changed = {
@@ -72,8 +73,8 @@ def measure(
         "convergence": {"min_rounds": num_rounds, "max_rounds": num_rounds},
     }
     config = RunConfig.model_validate({**config.model_dump(), **changed})
-    run = stages.open_run(config, Corpus.model_validate(prepare_corpus(config)))
-    stages.initialise_stage(run)
+    run = open_run(config, Corpus.model_validate(prepare_corpus(config)))
+    initialise_stage(run)
     memory: list[tuple[int, float]] = []
     rows = []
     for round in range(1, num_rounds + 1):
@@ -83,11 +84,10 @@ def measure(
             if step % EVERY_STEPS == 0:
                 memory.append((before + step, resident_megabytes()))
 
-        stages.train_stage(run, round, on_step=on_step)
-        stages.evaluate_stage(run, round)
-        stages.adjust_stage(run, round)
-        learner = round_training.training_learner_of(run, Settings.of(config))
-        replicas = replicas_of(learner, config.training)
+        train_stage(run, round, on_step=on_step)
+        evaluate_stage(run, round)
+        adjust_stage(run, round)
+        replicas = session_of(run).replicas(Settings.of(config))
         rows.append(
             [
                 str(round),

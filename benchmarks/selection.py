@@ -15,7 +15,7 @@ import time
 
 from benchmarks.loop import add_options, changed, configured, scores
 from benchmarks.real_run import run_flow
-from metamapping.runs.stages import select_stage
+from metamapping.runs.select_sources import select_stage
 from metamapping.training.source_selection import selection_markdown
 
 TRAIN = (

@@ -1,26 +1,27 @@
 """metamapping: one encoder for many small language tasks, adapted in closed form.
 
-    from metamapping import MetaMapper
-
-    mapper = MetaMapper.from_pretrained("published")
-
-``MetaMapper`` and ``Mapping`` are imported on first use, because TensorFlow takes many seconds to import and
-much of the package does not need it.
+``from metamapping import MetaMapper, Mapping`` is the entry point for users of a published encoder. Both
+names are imported lazily, because TensorFlow takes many seconds to import and preparing data never
+needs it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:  # these modules import TensorFlow
+if TYPE_CHECKING:  # for type checkers alone; at run time ``__getattr__`` imports the same names
     from metamapping.adaptation.mapper import MetaMapper
     from metamapping.adaptation.task_mapping import Mapping
 
 __all__ = ["Mapping", "MetaMapper"]
 __version__ = "0.2.0"
 
+_MODULES = {
+    "Mapping": "metamapping.adaptation.task_mapping",
+    "MetaMapper": "metamapping.adaptation.mapper",
+}
+
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from metamapping.adaptation import mapper
-
-        return getattr(mapper, name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'metamapping' has no attribute {name!r}")

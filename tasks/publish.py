@@ -7,7 +7,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.stages import publish_stage
+from metamapping.runs.publish_best import publish_stage
 from metamapping.storage.remote import place_of
 from tasks.progress import show_progress
 

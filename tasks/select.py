@@ -10,8 +10,8 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.plots import closeness_png
-from metamapping.runs.stages import select_stage
+from metamapping.runs.plots import similarity_png
+from metamapping.runs.select_sources import select_stage
 from metamapping.training.source_selection import selection_markdown
 from tasks.progress import show_progress
 
@@ -36,8 +36,8 @@ def select(home: str, run_id: str) -> dict[str, Any]:
         markdown=selection_markdown(selection),
         description=f"The train sources of {run_id}: {len(selection.chosen)} of {total} are selected",
     )
-    if selection.closeness:
-        png = base64.b64encode(closeness_png(selection)).decode()
+    if selection.similarity:
+        png = base64.b64encode(similarity_png(selection)).decode()
         create_image_artifact(
             image_url=f"data:image/png;base64,{png}",
             key="closeness",

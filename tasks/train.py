@@ -12,7 +12,8 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.stages import initialise_stage, open_run, train_stage
+from metamapping.runs.round_training import train_stage
+from metamapping.runs.stages import initialise_stage, open_run
 from tasks.progress import show_progress
 
 

@@ -1,4 +1,4 @@
-"""Manifests as a forger writes them: with checksums that fit."""
+"""Forged manifests: changed contents with matching checksums."""
 
 import json
 

@@ -23,7 +23,7 @@ from metamapping.rounds.adjustment import (
 )
 from metamapping.rounds.records import Cell, Round, RoundReport, TrainingReport, training_of_mean
 from metamapping.rounds.verdict import judge
-from metamapping.training.gradient_agreement import agreements_of
+from metamapping.training.gradient_agreement import gradient_cosines
 
 DIM = 10
 NUM_EPISODES = 30
@@ -80,7 +80,7 @@ class SimulatedLearner:
         """Of each source's gradient with those of the others, from two noisy gradients a source."""
         noise = self.gradient_noise / np.sqrt(2)
         gradients = {n: theta - o + rng.normal(size=DIM) * noise for n, o in self.optima.items()}
-        return agreements_of(gradients) if np.isfinite(theta).all() else {}
+        return gradient_cosines(gradients) if np.isfinite(theta).all() else {}
 
     def evaluate(self, theta: np.ndarray, round: int) -> list[Cell]:
         """Noisy scores of the fixed episodes."""

@@ -1,4 +1,4 @@
-"""A small encoder, untrained, and published as any other."""
+"""A small untrained encoder, published like any other."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SENTENCES = [
 
 
 def publish_toy(making: Path, folder: Path) -> None:
-    """Publish a little BERT as ``folder``; ``making`` is scratch."""
+    """Publish a small BERT as ``folder``; ``making`` is a scratch folder for the tokenizer."""
     from metamapping.config.schema import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
     from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
@@ -27,7 +27,8 @@ def publish_toy(making: Path, folder: Path) -> None:
         max_length_tokens=16,
     )
     counts = write_tokenizer(spec, SENTENCES * 5, making / "tokenizer")
-    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
+    # The features of an untrained encoder say little about a text; a ridge fitted to the task would notice
+    # that and rely on them less.
     training = TrainingSpec(solver="plain-ridge")
     learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
     model = PublishedModel(

@@ -1,7 +1,14 @@
-"""Solution: a task's mapping as plain arrays, computed in closed form from its support.
+"""Closed form: computes a task's mapping as plain arrays from its support.
 
-solution = solve(model.mapping, name_features, is_outside, support)
-scores = features @ solution.weights[:-1] + solution.weights[-1]
+The result is that of the model's solver (``models.solvers``). For ridge regression the last step is
+repeated here in NumPy and SciPy: for one task, TensorFlow's many small operations take longer than the
+computation itself, and NumPy can sum over labels without a dense one-hot matrix.
+
+    solution = solve(model.mapping, name_features, is_outside, support)
+    scores = features @ solution.weights[:-1] + solution.weights[-1]
+
+Notation: ``N`` items, ``C`` labels, ``d`` the width of one view, ``width`` that of all views; ``H`` the
+features with a constant 1 appended; α the weight of the prior, λ the ridge.
 """
 
 from __future__ import annotations
@@ -22,18 +29,21 @@ from metamapping.models.solvers.support_set import Strengths, of_words
 from metamapping.models.solvers.views import widened
 from metamapping.models.solvers.word_ridge import fit_to_sentences
 
-# What α, λ and views are fitted to at the most: 128,000 scores, times a grid of 120, are 60 MB.
-_SCORES_AT_ONCE, _LABELS_AT_ONCE = 128_000, 500
+# Limits on the items that α, λ and the views' weights are fitted to. A grid of 120 points times 128,000
+# scores in float32 is 60 MB.
+_MAX_FITTING_SCORES, _MAX_FITTING_LABELS = 128_000, 500
 
 
 @dataclass(frozen=True)
 class Solution:
-    """What predicts. Weights are of scores: a text with features x has the scores ``[x, 1] V``.
+    """A task's mapping as weights of scores: a text with features x has the scores ``[x, 1] V``.
 
-    ``weights``: V, float32 ``(width + 1, num_labels)``, of all views side by side.
-    ``prior``: the part of V that the label names alone give, α P. ``ridge``: λ; ``None`` for a solver that
-    is no ridge regression. ``views``: the weights of a text's views after the first, in the kernel; a word's
-    stand in its features.
+    Attributes:
+        weights: V, float32 ``(width + 1, num_labels)``, with the views side by side.
+        prior: The part of V that comes from the label names alone, ``α P``; the same shape.
+        ridge: λ; ``None`` if the solver is not a ridge regression.
+        views: The kernel weights of a text's views after the first. Empty for words, whose features
+            already contain the weights of their views.
     """
 
     weights: np.ndarray
@@ -42,23 +52,32 @@ class Solution:
     views: tuple[float, ...] = ()
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Float32 ``(num_items, num_labels)``."""
+        """Scores, float32 ``(num_items, num_labels)``, of features ``(num_items, width)``."""
         scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
         return scores
 
-    def weighted(self, features: np.ndarray) -> np.ndarray:
-        """Features whose products are the kernel: each view times the root of its weight."""
-        weighted: np.ndarray = features * _roots(self.views, features.shape[-1])
+    def weighted_features(self, features: np.ndarray) -> np.ndarray:
+        """Features whose inner products are the kernel: each view times the root of its weight."""
+        weighted: np.ndarray = features * _view_roots(self.views, features.shape[-1])
         return weighted
 
-    def dual(self, support: Support, label: int) -> np.ndarray:
-        """``(Y − H V) / λ`` of one label, float32 ``(num_items,)``: an item's scores are its prior's and
-        ``Σᵢ (kernel(x, xᵢ) + 1) dualᵢ``.
+    def dual_weights(self, support: Support, label: int) -> np.ndarray:
+        """The dual weights ``(Y − H V) / λ`` of one label.
 
-        Raises ``ValueError`` where the encoder was trained with a solver that is no ridge regression.
+        An item's score for the label is its prior score plus ``Σᵢ (kernel(x, xᵢ) + 1) dualᵢ``.
+
+        Args:
+            support: The examples that the mapping was computed from.
+            label: The label's slot.
+
+        Returns:
+            Float32 ``(num_items,)``.
+
+        Raises:
+            ValueError: The solver is not a ridge regression.
         """
         if self.ridge is None:
-            raise ValueError("what an example adds is known for the solvers `ridge` and `plain-ridge` alone")
+            raise ValueError("examples can only be weighed with the solvers `ridge` and `plain-ridge`")
         targets = (support.targets == label) - 1.0 / self.weights.shape[1]
         scores = support.features @ self.weights[:-1, label] + self.weights[-1, label]
         dual: np.ndarray = ((targets - scores) / self.ridge).astype(np.float32)
@@ -68,7 +87,14 @@ class Solution:
 def solve(
     mapping: MetaMapping, name_features: np.ndarray, is_outside: np.ndarray, support: Support
 ) -> Solution:
-    """The mapping of a task. ``name_features``: ``(C, d)``. ``is_outside``: bool ``(C,)``."""
+    """Compute the mapping of a task.
+
+    Args:
+        mapping: The meta-learned mapping.
+        name_features: Float32 ``(C, d)``, features of the label names.
+        is_outside: Bool ``(C,)``, true for the label "outside" of ``ner``.
+        support: The task's examples. Without any, the result is the prior (zero-shot).
+    """
     num_labels = len(name_features)
     outside = tf.constant(is_outside, tf.float32)
     vectors = mapping.label_vectors(tf.constant(name_features), outside, tf.ones(num_labels))
@@ -87,17 +113,18 @@ def solve(
         if mapping.solver == "ridge":
             strengths = _fit_words(support, items, wide, strengths)
     elif mapping.solver == "ridge":
-        some, labels = _some(support, num_labels)
+        subset, labels = _fitting_subset(support, num_labels)
         fitted = _fit(
-            some.features, some.targets, tf.gather(prior, labels, axis=1), *vars(strengths).values()
+            subset.features, subset.targets, tf.gather(prior, labels, axis=1), *vars(strengths).values()
         )
         strengths = Strengths(*fitted)
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
-    of_names, views = alpha * wide.numpy(), _views(items, strengths)
-    return Solution(_regress(items, of_names, ridge, views), of_names, ridge, views)
+    weighted_prior, views = alpha * wide.numpy(), _views(items, strengths)
+    return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
 
 
 def _fit_words(support: Support, items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
+    """The learned ``strengths`` with the α and λ that fit the sentences of a ``ner`` task."""
     learned = {name: float(getattr(strengths, name)) for name in ("alpha", "alpha_spread", "ridge", "scale")}
     alpha, ridge = fit_to_sentences(
         support.features, support.targets, support.offsets, items.mask.numpy(), prior.numpy(), **learned
@@ -108,7 +135,8 @@ def _fit_words(support: Support, items: SupportSet, prior: tf.Tensor, strengths:
 _SCALAR = tf.TensorSpec((), tf.float32)
 
 
-# Compiled once for every number of items, labels and features: its many small steps take longer one by one.
+# Compiled once for all numbers of items, labels and features: run eagerly, its many small operations take
+# longer.
 @tf.function(  # type: ignore[untyped-decorator]  # TensorFlow has no types
     input_signature=[
         tf.TensorSpec((None, None), tf.float32),
@@ -125,21 +153,21 @@ def _fit(features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, *strengths: 
 
 
 def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
-    """The weights of the views after the first; none for words."""
+    """The kernel weights of the views after the first; empty for words."""
     if not items.is_independent:
         return ()
     return tuple(float(weight) for weight in np.ravel(strengths.views.numpy()))
 
 
 def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[float, ...]) -> np.ndarray:
-    """``plain_ridge.regress`` of one task in NumPy: TensorFlow's many small steps take longer one by one.
+    """``plain_ridge.regress`` for a single task, in NumPy.
 
-    ``prior``: α P, ``(width + 1, C)``, zero for all views but the first. Where items outnumber features their
-    labels are not written out, but summed: items × labels would be many. Of words the constant, which they do
-    not learn from, still takes its part of the prior's scores.
+    ``prior``: α P, ``(width + 1, C)``, zero for all views but the first. In the primal form the labels are
+    summed instead of written as a one-hot matrix, since items × labels may be very many. The constant
+    feature of words is not learned, but it still contributes to the prior's scores.
     """
     targets, mask, width, num_labels = items.targets.numpy(), items.mask.numpy(), *prior.shape
-    roots = np.append(_roots(views, width - 1), np.float32(1.0))
+    roots = np.append(_view_roots(views, width - 1), np.float32(1.0))
     basis = mask[:, None] * items.basis.numpy()
     basis *= roots
     constant = np.zeros_like(mask) if items.is_independent else mask
@@ -147,24 +175,25 @@ def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[fl
         one_hot = (targets[:, None] == np.arange(num_labels)).astype(np.float32)
         centred = one_hot - np.float32(1 / num_labels)
         residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
-        moved = basis.T @ _solve(basis @ basis.T, residual, ridge)
+        change = basis.T @ _solve_shifted(basis @ basis.T, residual, ridge)
     else:
         labels = csr_array((mask, (targets, np.arange(len(targets)))), (num_labels, len(targets)))
-        sums, gram = (labels @ basis).T, basis.T @ basis
-        of_prior = gram @ prior + np.outer(basis.T @ constant, prior[-1])
-        moved = _solve(gram, sums - sums.mean(axis=1, keepdims=True) - of_prior, ridge)
-    regressed: np.ndarray = prior + roots[:, None] * moved
+        label_sums, gram = (labels @ basis).T, basis.T @ basis
+        prior_part = gram @ prior + np.outer(basis.T @ constant, prior[-1])
+        centred_sums = label_sums - label_sums.mean(axis=1, keepdims=True)
+        change = _solve_shifted(gram, centred_sums - prior_part, ridge)
+    regressed: np.ndarray = prior + roots[:, None] * change
     return regressed
 
 
-def _roots(views: tuple[float, ...], width: int) -> np.ndarray:
-    """The root of each feature's weight in the kernel, float32 ``(width,)``."""
+def _view_roots(views: tuple[float, ...], width: int) -> np.ndarray:
+    """The square root of each feature's weight in the kernel, float32 ``(width,)``."""
     roots = np.sqrt(np.asarray([1.0, *views], np.float32))
     return np.repeat(roots, width // len(roots))
 
 
-def _solve(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
-    """``(gram + λI)⁻¹ right``."""
+def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
+    """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
     solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
     return solved
 
@@ -179,15 +208,19 @@ def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
     )
 
 
-def _some(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
-    """Enough items to fit α, λ and views to, of each label alike, and of very many labels some."""
+def _fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
+    """The items that α, λ and the views' weights are fitted to, and the labels they are chosen from.
+
+    Items are chosen evenly over labels. If there are very many labels, an even selection of those that
+    have examples is used, and the targets are slots within that selection.
+    """
     labels = np.arange(num_labels)
-    if num_labels > _LABELS_AT_ONCE:
+    if num_labels > _MAX_FITTING_LABELS:
         present = np.unique(support.targets)
-        labels = present[np.linspace(0, len(present) - 1, _LABELS_AT_ONCE).astype(int)]
-    of_labels = np.flatnonzero(np.isin(support.targets, labels))
-    by_label = of_labels[np.argsort(support.targets[of_labels], kind="stable")]
-    count = min(len(by_label), MOST_ITEMS, _SCORES_AT_ONCE // len(labels))
+        labels = present[np.linspace(0, len(present) - 1, _MAX_FITTING_LABELS).astype(int)]
+    candidates = np.flatnonzero(np.isin(support.targets, labels))
+    by_label = candidates[np.argsort(support.targets[candidates], kind="stable")]
+    count = min(len(by_label), MOST_ITEMS, _MAX_FITTING_SCORES // len(labels))
     rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
     slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
     return replace(support, features=support.features[rows], targets=slots), labels

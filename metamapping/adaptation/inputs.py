@@ -1,8 +1,8 @@
-"""Inputs: the columns and tables that users hold, made into checked examples.
+"""Inputs: validates the columns and tables that users pass in, and converts them to examples.
 
-A column is a list, a tuple, a NumPy array, a pandas or Arrow column, or one of ``datasets``; a table
-is a ``pandas.DataFrame``, a ``datasets.Dataset`` or a ``pyarrow.Table``. What cannot be used is
-refused with the number of its row, and nothing is guessed: a missing text is no empty text.
+A column is a list, a tuple, a NumPy array, a pandas or Arrow column, or a column of ``datasets``; a table
+is a ``pandas.DataFrame``, a ``datasets.Dataset`` or a ``pyarrow.Table``. A value that cannot be used is
+rejected with the number of its row, and nothing is guessed: a missing text is not an empty text.
 
     examples = read_examples(["it never came", "thanks!"], ["complaint", "praise"])
     examples = read_examples(frame, columns=Columns(text="body", label="kind"))
@@ -10,7 +10,7 @@ refused with the number of its row, and nothing is guessed: a missing text is no
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Map
+from collections import abc
 from typing import Any, get_args
 
 import numpy as np
@@ -31,43 +31,66 @@ def read_examples(
     task_type: TaskType = "text-classification",
     columns: Columns | None = None,
 ) -> Examples:
-    """Examples of a task. Raises ``ValueError`` for what cannot be learned from."""
+    """Read the examples of a task from columns, or from a table.
+
+    Args:
+        texts: A column of texts (for ``ner`` of lists of words), or a table.
+        labels: A column of labels (for ``ner`` of lists of BIO tags); part of the table if one is given.
+        text_pairs: A column of second texts; part of the table if one is given.
+        task_type: The task type.
+        columns: The names of a table's columns.
+
+    Raises:
+        ValueError: The examples cannot be learned from.
+    """
     check_task_type(task_type)
     if _is_table(texts):
         if labels is not None or text_pairs is not None:
-            raise ValueError("a table brings its labels: give it alone, and name its columns with `columns`")
+            raise ValueError(
+                "a table contains its labels: give it alone, and name its columns with `columns`"
+            )
         texts, labels, text_pairs = _table_columns(texts, columns or Columns(), task_type)
     elif columns is not None:
         raise ValueError("columns are for tables: give a DataFrame, a Dataset or an Arrow table")
     if labels is None:
-        raise ValueError("no labels: give one a text, or use zero_shot(labels)")
+        raise ValueError("no labels: give one for each text, or use zero_shot(labels)")
     texts, labels = _values(texts, "texts"), _values(labels, "labels")
     if len(texts) != len(labels):
-        raise ValueError(f"{len(texts)} texts but {len(labels)} labels: give one label a text")
+        raise ValueError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text")
     if not texts:
         raise ValueError("no examples: give a few, or use zero_shot(labels)")
     if task_type == "ner":
         if text_pairs is not None:
-            raise ValueError("ner takes no text_pairs")
+            raise ValueError("ner does not support text_pairs: leave them out")
         words = read_word_lists(texts)
-        return Examples(words, _tags(words, labels), None)
+        return Examples(words, _read_tags(words, labels), None)
     texts, text_pairs = read_texts(texts, text_pairs)
     return Examples(texts, read_labels(labels), text_pairs)
 
 
 def read_texts(texts: Any, text_pairs: Any = None) -> tuple[list[str], list[str] | None]:
-    """Texts as strings, and the second texts where there are any."""
+    """Read a column of texts, and the column of second texts if there is one.
+
+    Raises:
+        ValueError: A value is missing or not a string, or the columns differ in length.
+    """
     firsts = _strings(texts, "text")
     if text_pairs is None:
         return firsts, None
     seconds = _strings(text_pairs, "text_pair")
     if len(seconds) != len(firsts):
-        raise ValueError(f"{len(firsts)} texts but {len(seconds)} text_pairs: give one a text")
+        raise ValueError(
+            f"{len(firsts)} texts but {len(seconds)} text_pairs: give one text_pair for each text"
+        )
     return firsts, seconds
 
 
 def read_word_lists(texts: Any) -> list[list[str]]:
-    """Texts of ``ner`` as lists of words."""
+    """Read a column of ``ner`` texts, each a list of words.
+
+    Raises:
+        ValueError: A value is not a list of strings.
+    """
     rows = _values(texts, "texts")
     for i, words in enumerate(rows):
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
@@ -76,33 +99,41 @@ def read_word_lists(texts: Any) -> list[list[str]]:
 
 
 def read_labels(labels: Any) -> list[str]:
-    """Labels as strings: whole numbers are written out."""
+    """Read a column of labels as strings; numbers are converted, ``3.0`` to ``"3"``.
+
+    Raises:
+        ValueError: A value is missing or blank, or strings and numbers are mixed.
+    """
     values = _values(labels, "labels")
-    numbered = isinstance(values[0], int | float) if values else False
+    is_numeric = isinstance(values[0], int | float) if values else False
     read = []
     for i, value in enumerate(values):
         if _is_missing(value):
-            raise ValueError(f"label {i} is missing ({value!r}): drop the row, or write its label")
+            raise ValueError(f"label {i} is missing ({value!r}): drop the row, or give it a label")
         label = label_text(value) if isinstance(value, str | int | float) else None
         if label is None:
-            raise ValueError(f"label {i} is {value!r}: expected a string or a number: mend or drop the row")
-        if isinstance(value, int | float) != numbered:
-            raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one kind of label")
+            raise ValueError(f"label {i} is {value!r}: expected a string or a number: fix or drop the row")
+        if isinstance(value, int | float) != is_numeric:
+            raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one type of label")
         read.append(_encodable(label))
     return read
 
 
-def read_label_names(label_names: Map[Any, str] | None) -> dict[str, str]:
-    """Readable words by label, the labels written out as ``read_labels`` does."""
+def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str]:
+    """Read the readable words of labels; the labels are converted as by ``read_labels``.
+
+    Raises:
+        ValueError: A name is not a string, or blank.
+    """
     names = {str(label_text(label)): name for label, name in (label_names or {}).items()}
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
-            raise ValueError(f"label_names has {name!r} for {label!r}: expected the words it is read as")
+            raise ValueError(f"label_names has {name!r} for {label!r}: expected its readable words")
     return {label: _encodable(name) for label, name in names.items()}
 
 
 def check_task_type(task_type: str) -> None:
-    """Refuse what is no task type."""
+    """Raise ``ValueError`` if ``task_type`` is not one of ``TaskType``."""
     if task_type not in get_args(TaskType):
         raise ValueError(f"task_type {task_type!r} is not one of {', '.join(get_args(TaskType))}")
 
@@ -111,17 +142,17 @@ def _strings(column: Any, what: str) -> list[str]:
     values = _values(column, f"{what}s")
     for i, value in enumerate(values):
         if _is_missing(value):
-            raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or write what it says")
+            raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or fill in its text")
         if not isinstance(value, str):
             raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
     return [_encodable(value) for value in values]
 
 
-def _tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
+def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
     for i, (words, tags) in enumerate(zip(texts, labels, strict=True)):
         if not isinstance(tags, list | tuple | np.ndarray) or len(words) != len(tags):
             raise ValueError(
-                f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag a word"
+                f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag for each word"
             )
         for tag in tags:
             if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
@@ -130,7 +161,7 @@ def _tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
 
 
 def _encodable(text: str) -> str:
-    """The same text; halves of characters, which JSON may spell (\\ud83d alone), joined or replaced."""
+    r"""The text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -143,7 +174,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _values(column: Any, what: str) -> list[Any]:
-    """A column's values as Python's own; numbered classes of ``datasets`` by their names."""
+    """A column's values as Python objects; class numbers of ``datasets`` become class names."""
     if isinstance(column, list):
         return [value.item() if isinstance(value, np.generic) else value for value in column]
     if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
@@ -165,8 +196,8 @@ def _is_table(value: Any) -> bool:
 
 
 def _column_names(value: Any) -> list[Any] | None:
-    """The columns of a table, ``None`` of anything else."""
-    # By what it can do, so that datasets need not be imported to ask.
+    """The names of a table's columns; ``None`` for anything that is not a table."""
+    # Tables are recognized by their attributes, so that datasets need not be imported.
     for attribute in ("column_names", "columns"):
         names = getattr(value, attribute, None)
         if isinstance(names, dict):
@@ -177,20 +208,18 @@ def _column_names(value: Any) -> list[Any] | None:
 
 
 def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
+    """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
     names = _column_names(table) or []
-    label = "tags" if task_type == "ner" else "label"
+    default_label = "tags" if task_type == "ner" else "label"
+    text = "text" if columns.text is None else columns.text
+    label = default_label if columns.label is None else columns.label
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
         pair = "text_pair"
-    wanted = [
-        "text" if columns.text is None else columns.text,
-        label if columns.label is None else columns.label,
-        *([] if pair is None else [pair]),
-    ]
-    for name in wanted:
+    for name in [text, label, *([] if pair is None else [pair])]:
         if name not in names:
             raise ValueError(
                 f"the table has no column {name!r}; it has {', '.join(map(str, names))}: name the right "
                 "one, as in columns=Columns(text=..., label=...)"
             )
-    return table[wanted[0]], table[wanted[1]], None if pair is None else table[wanted[2]]
+    return table[text], table[label], None if pair is None else table[pair]

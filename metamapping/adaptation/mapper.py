@@ -1,23 +1,23 @@
-"""MetaMapper: a published encoder in its users' hands.
+"""MetaMapper: a published encoder that can be adapted to tasks.
 
     mapper = MetaMapper.from_pretrained("path/to/published")
     mapping = mapper.adapt(["Where is my parcel?", "I want my money back"], ["delivery", "refund"])
     mapping.predict(["It never arrived"])                      # ["delivery"]
     mapper.zero_shot(["delivery", "refund"]).predict(["It never arrived"])
 
-Adapting is closed-form algebra on the features of a few examples: no gradient, and the encoder is
-not touched. Texts are cleaned and tokenized as in training.
+Adaptation is closed-form algebra on the features of a few examples: it computes no gradients and never
+changes the encoder. Texts are cleaned and tokenized as in training.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Map
+from collections import abc
 from pathlib import Path
 from typing import Any
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
-from metamapping.adaptation.state import blank_state, with_examples, with_labels
+from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.schema import Columns, TaskType
 from metamapping.publishing.published_model import PublishedModel, read_published
@@ -26,8 +26,10 @@ from metamapping.publishing.published_model import PublishedModel, read_publishe
 class MetaMapper:
     """A published encoder, its meta-learned mapping, and its tokenizer.
 
-    ``progress``: whether a bar on standard error shows how far encoding has come. ``None``: for more
-    than 2,000 texts, where standard error is a terminal.
+    Args:
+        model: The published encoder, as ``read_published`` returns it.
+        progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
+            texts, and only if standard error is a terminal.
     """
 
     def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
@@ -35,9 +37,15 @@ class MetaMapper:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
-        """Load a published folder, or what was published at an address (``s3://bucket/…/published``).
+        """Load a published encoder.
 
-        Raises ``FileNotFoundError`` where there is none, and ``StoreError`` where it is damaged.
+        Args:
+            folder: A published folder, or the address of one (``s3://bucket/…/published``).
+            progress: As for ``MetaMapper``.
+
+        Raises:
+            FileNotFoundError: The folder is not a published encoder.
+            StoreError: The folder is damaged.
         """
         return cls(read_published(folder), progress=progress)
 
@@ -47,39 +55,56 @@ class MetaMapper:
         labels: Any = None,
         *,
         text_pairs: Any = None,
-        label_names: Map[Any, str] | None = None,
+        label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
     ) -> Mapping:
-        """The mapping of a task from its examples, in closed form.
+        """Compute the mapping of a task from its examples, in closed form.
 
-        ``texts``, ``labels``, ``text_pairs`` (the second text of each example): lists, NumPy arrays,
-        or columns of pandas, Arrow or ``datasets``. Or ``texts`` is a whole ``DataFrame``,
-        ``Dataset`` or Arrow table, and ``columns`` names its columns (nothing said: ``text``,
-        ``label``, and ``text_pair`` where there is one; for ``ner`` ``text`` and ``tags``).
-        ``label_names``: readable words for labels, which tell the encoder what they mean; labels
-        without an entry are read as they stand. For ``task_type="ner"`` a text is a list of words
-        and a label a list of BIO tags. Raises ``ValueError`` for examples that cannot be learned from.
+        Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
+
+        Args:
+            texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
+                ``Dataset`` or Arrow table, which then also contains the labels.
+            labels: A column of labels; for ``ner`` a column of lists of BIO tags.
+            text_pairs: The second text of each example, for tasks about pairs.
+            label_names: Readable words by label, which tell the encoder what the label means. A label
+                without an entry is read as it is written.
+            task_type: The task type.
+            columns: The names of a table's columns. Default: ``text``, ``label`` (for ``ner`` ``tags``),
+                and ``text_pair`` if the table has it.
+
+        Raises:
+            ValueError: The examples cannot be learned from; the message names the row and the fix.
         """
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
-        blank = blank_state(self.featurizer, task_type)
-        return Mapping(
-            self.featurizer, with_examples(self.featurizer, blank, examples, read_label_names(label_names))
-        )
+        names = read_label_names(label_names)
+        state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
+        return Mapping(self.featurizer, state)
 
     def zero_shot(
         self,
         labels: Any,
         *,
-        label_names: Map[Any, str] | None = None,
+        label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
     ) -> Mapping:
-        """The mapping of a task of which only the labels are known (``ner``: the entity types)."""
+        """Compute the mapping of a task from its label names alone.
+
+        Args:
+            labels: A column of labels; for ``ner`` the entity types.
+            label_names: Readable words by label, as for ``adapt``.
+            task_type: The task type.
+
+        Raises:
+            ValueError: There are fewer than two labels, or one that cannot be read.
+        """
         check_task_type(task_type)
-        blank = blank_state(self.featurizer, task_type)
-        state = with_labels(self.featurizer, blank, read_labels(labels), read_label_names(label_names))
+        read, names = read_labels(labels), read_label_names(label_names)
+        state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
         return Mapping(self.featurizer, state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:
-        # It never changes: what copies its holder (scikit-learn's clone) need not copy an encoder.
+        # A mapper never changes, so that copies of an object that holds it (such as a clone made by
+        # scikit-learn) can share it instead of copying the encoder.
         return self

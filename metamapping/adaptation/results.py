@@ -1,4 +1,11 @@
-"""Results: what a mapping answers beside labels."""
+"""Results: what a mapping returns besides plain labels.
+
+``Mapping.explain`` returns an ``Explanation``, a list of ``Neighbour``; ``Mapping.answer`` returns
+``Answers``. All of them are plain values that hold no reference to the encoder.
+
+    explanation = mapping.explain("it has not arrived")
+    explanation[0].text, explanation[0].weight
+"""
 
 from __future__ import annotations
 
@@ -10,11 +17,15 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Neighbour:
-    """An example of the support beside a text.
+    """A support example that resembles the explained text.
 
-    ``similarity``: cosine of the two features. ``weight``: what the example adds to the score of the
-    label that is predicted for the text, or takes from it. ``index``: its number among the examples.
-    ``text`` is ``None`` where the task was saved without texts.
+    Attributes:
+        text: The example's text; ``None`` if the task was saved without texts.
+        label: The example's label.
+        similarity: Cosine similarity of the two texts' features.
+        weight: What the example contributes to the score of the predicted label; may be negative.
+        index: Position of the example in the task, counted from 0.
+        text_pair: The example's second text; ``None`` for single texts.
     """
 
     text: str | None
@@ -26,11 +37,15 @@ class Neighbour:
 
 
 class Explanation(list[Neighbour]):
-    """The examples most like a text, nearest first, and what its label's score is made of.
+    """The examples most similar to a text, and the parts that its label's score consists of.
 
     ``score`` = ``prior`` + the weights of *all* examples: ``x Hᵀ D``, where the dual weights
-    ``D = (Y − H V) / λ`` say how far each example still is from what the mapping says of it.
-    ``prior`` is what the labels' names alone say.
+    ``D = (Y − H V) / λ`` are proportional to the residual that the mapping leaves on each example.
+
+    Attributes:
+        label: The predicted label.
+        score: Its score.
+        prior: The part of the score that comes from the label names alone.
     """
 
     def __init__(self, neighbours: list[Neighbour], *, label: str, score: float, prior: float) -> None:
@@ -41,7 +56,7 @@ class Explanation(list[Neighbour]):
 
 
 class Answers(NamedTuple):
-    """What a mapping says of texts: ``labels`` as ``predict`` gives them, the rest as its namesakes."""
+    """The results of ``predict``, ``predict_proba`` and ``confidence`` for the same texts."""
 
     labels: list[str | None]
     probabilities: np.ndarray

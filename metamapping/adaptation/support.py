@@ -1,7 +1,8 @@
-"""Support: the examples that a mapping was computed from, with their features.
+"""Support: the examples that a mapping was computed from, together with their features.
 
-What is kept is enough to compute the mapping again without the encoder: examples come and go, and
-those that stay are never encoded twice. Items are what is classified: texts, or for ``ner`` words.
+The stored features are enough to compute the mapping again without the encoder: examples can be added
+and removed, and the ones that remain are never encoded twice. Items are the units that are classified:
+texts, or for ``ner`` words. A ``Support`` is immutable; every change returns a new one.
 
     support = empty_support(dim=384).plus(Examples(texts, labels, None), features, offsets, targets)
     support = support.without([2])
@@ -17,7 +18,7 @@ import numpy as np
 
 
 class Examples(NamedTuple):
-    """Checked examples: strings with one label each, or for ``ner`` lists of words with BIO tags."""
+    """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags."""
 
     texts: list[Any]
     labels: list[Any]
@@ -26,11 +27,15 @@ class Examples(NamedTuple):
 
 @dataclass(frozen=True)
 class Support:
-    """The examples of one task; never changed, only replaced.
+    """The examples of one task.
 
-    ``texts``: as given, ``None`` where they were not kept. ``features``: float32 ``(num_items, width)``,
-    ``num_views`` of one width side by side. ``targets``: int32 ``(num_items,)``, label slots.
-    ``offsets``: ``(num_examples + 1,)``; items ``offsets[i]:offsets[i + 1]`` are those of example ``i``.
+    Attributes:
+        texts: The texts as given; an entry is ``None`` if the text was not stored.
+        text_pairs: The second texts; ``None`` for a task of single texts.
+        features: Float32 ``(num_items, num_views * dim)``, the views side by side.
+        targets: Int32 ``(num_items,)``, label slots.
+        offsets: Int64 ``(num_examples + 1,)``; example ``i`` has the items ``offsets[i]:offsets[i + 1]``.
+        num_views: Number of views in ``features``.
     """
 
     texts: tuple[Any, ...]
@@ -40,17 +45,34 @@ class Support:
     offsets: np.ndarray
     num_views: int = 1
 
-    def main(self, features: np.ndarray) -> np.ndarray:
-        """The first view of features, whose products are cosines: ``(num_items, dim)``."""
+    def first_view(self, features: np.ndarray) -> np.ndarray:
+        """The first view of ``features``, at unit length, so that inner products are cosines.
+
+        Args:
+            features: ``(num_items, num_views * dim)``, the support's own or those of other items.
+
+        Returns:
+            ``(num_items, dim)``.
+        """
         return features[:, : features.shape[1] // self.num_views]
 
     @property
     def num_examples(self) -> int:
-        """Number of examples; for ``ner`` of lists of words."""
+        """Number of examples; for ``ner`` the number of sentences."""
         return len(self.texts)
 
     def plus(self, examples: Examples, features: np.ndarray, offsets: np.ndarray, targets: Any) -> Support:
-        """These examples and new ones. Raises ``ValueError`` where only some are pairs."""
+        """A support with ``examples`` appended.
+
+        Args:
+            examples: The new examples.
+            features: Float32 ``(num_new_items, num_views * dim)``.
+            offsets: ``(num_new_examples + 1,)``, starting at 0.
+            targets: ``(num_new_items,)``, label slots.
+
+        Raises:
+            ValueError: Some examples would be pairs and others single texts.
+        """
         self.check_pairs(examples.text_pairs is not None)
         pairs = examples.text_pairs
         return Support(
@@ -63,28 +85,35 @@ class Support:
         )
 
     def without(self, examples: Collection[int]) -> Support:
-        """The same without the examples of these numbers."""
-        stays = np.ones(self.num_examples, bool)
-        stays[list(examples)] = False
+        """A support without the examples at these positions."""
+        is_kept = np.ones(self.num_examples, bool)
+        is_kept[list(examples)] = False
         lengths = np.diff(self.offsets)
-        items = np.repeat(stays, lengths)
-        kept = np.flatnonzero(stays)
+        is_kept_item = np.repeat(is_kept, lengths)
+        kept = np.flatnonzero(is_kept)
         pairs = self.text_pairs
         return Support(
             texts=tuple(self.texts[i] for i in kept),
             text_pairs=None if pairs is None else tuple(pairs[i] for i in kept),
-            features=self.features[items],
-            targets=self.targets[items],
-            offsets=np.concatenate([[0], np.cumsum(lengths[stays])]).astype(np.int64),
+            features=self.features[is_kept_item],
+            targets=self.targets[is_kept_item],
+            offsets=np.concatenate([[0], np.cumsum(lengths[is_kept])]).astype(np.int64),
             num_views=self.num_views,
         )
 
     def with_targets(self, targets: np.ndarray) -> Support:
-        """The same items with other label slots."""
+        """A support of the same items with other label slots ``(num_items,)``."""
         return replace(self, targets=targets.astype(np.int32))
 
     def check_pairs(self, is_pair: bool) -> None:
-        """Refuse pairs for a task of single texts, and single texts for a task of pairs."""
+        """Check that texts of this kind fit the examples that are already there.
+
+        Args:
+            is_pair: Whether the new texts come with second texts.
+
+        Raises:
+            ValueError: Pairs for a task of single texts, or single texts for a task of pairs.
+        """
         if self.num_examples and is_pair != (self.text_pairs is not None):
             raise ValueError(
                 "the task's examples have no second text, but text_pairs are given: leave them out"
@@ -94,6 +123,6 @@ class Support:
 
 
 def empty_support(dim: int, num_views: int = 1) -> Support:
-    """No examples yet."""
-    nothing = np.zeros((0, num_views * dim), np.float32)
-    return Support((), None, nothing, np.zeros(0, np.int32), np.zeros(1, np.int64), num_views)
+    """A support without any examples, for features of ``num_views`` views of width ``dim``."""
+    no_features = np.zeros((0, num_views * dim), np.float32)
+    return Support((), None, no_features, np.zeros(0, np.int32), np.zeros(1, np.int64), num_views)

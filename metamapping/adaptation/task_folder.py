@@ -1,8 +1,9 @@
-"""Saved task: a mapping as a folder that can be copied, and read where its encoder is.
+"""Task folder: saves a task as a folder that can be copied, and reads it back.
 
-``task.json`` (labels, the words they are read as, the encoder's folder and fingerprint, the examples'
-texts), ``mapping.safetensors`` (features of examples and names, the weights) and, written last,
-``manifest.json`` with checksums. Nothing in it is code or pickle.
+The folder can be used wherever the encoder it was adapted with is available. It contains ``task.json``
+(labels, their readable names, folder and fingerprint of the encoder, texts of the examples),
+``mapping.safetensors`` (features of examples and names, the weights) and, written last, ``manifest.json``
+with checksums. It contains no code and no pickle.
 
     write_task(Path("tasks/orders"), featurizer, state, keep_texts=True)
     saved = read_task(Path("tasks/orders"))
@@ -37,6 +38,7 @@ from metamapping.storage.tensors import read_safetensors
 
 FORMAT_VERSION = 3
 TASK, ARRAYS = "task.json", "mapping.safetensors"
+# Data type and number of axes of each array in ``mapping.safetensors``.
 _ARRAYS = {
     "name_features": ("float32", 2),
     "features": ("float32", 2),
@@ -48,7 +50,7 @@ _ARRAYS = {
 
 
 class _TaskFile(BaseModel):
-    """What stands in ``task.json``."""
+    """The contents of ``task.json``."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -71,15 +73,26 @@ class _TaskFile(BaseModel):
 
 @dataclass(frozen=True)
 class SavedTask:
-    """A task as read, and the encoder that it was adapted with."""
+    """A task that was read from a folder, and the encoder that it was adapted with.
+
+    Attributes:
+        folder: The task's folder.
+        state: The task.
+        model_folder: Folder or address of the encoder.
+        model_fingerprint: The encoder's ``Featurizer.fingerprint``.
+    """
 
     folder: Path
     state: TaskState
-    model_folder: str  # or the address
+    model_folder: str
     model_fingerprint: str
 
-    def check_model(self, featurizer: Featurizer) -> None:
-        """Refuse another encoder: features of one mean nothing to the mapping of another."""
+    def check_encoder(self, featurizer: Featurizer) -> None:
+        """Check that ``featurizer`` has the encoder that the task was adapted with.
+
+        Raises:
+            StoreError: It is another encoder, whose features the task's mapping cannot interpret.
+        """
         if (
             featurizer.fingerprint != self.model_fingerprint
             or featurizer.dim != self.state.name_features.shape[1]
@@ -92,46 +105,31 @@ class SavedTask:
 
 
 def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> Path:
-    """Write a task under a temporary name, then rename it; an older one there is replaced."""
+    """Save a task atomically; an older saved task in the same folder is replaced.
+
+    Args:
+        folder: The folder to write.
+        featurizer: The featurizer that the task was adapted with.
+        state: The task.
+        keep_texts: Whether to store the examples' texts along with their features.
+
+    Returns:
+        The absolute path of the folder.
+
+    Raises:
+        ValueError: The folder exists, is not empty and is not a saved task.
+    """
     folder = folder.absolute()
     if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"{folder} is there already and is no saved task: give another folder")
+        raise ValueError(f"{folder} already exists and is not a saved task: give another folder")
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
     try:
-        support, solution, calibration = state.support, state.solution, state.calibration
-        arrays = {
-            "name_features": state.name_features,
-            "features": support.features,
-            "targets": support.targets,
-            "offsets": support.offsets,
-            "weights": solution.weights,
-            "prior": solution.prior,
-        }
-        save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, draft / ARRAYS)
-        (draft / ARRAYS).chmod(0o644)
-        keep = keep_texts and None not in support.texts
-        pairs = support.text_pairs if keep else None
-        task = _TaskFile(
-            format_version=FORMAT_VERSION,
-            task_type=state.task_type,
-            labels=list(state.labels),
-            names=list(state.names),
-            model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
-            model_fingerprint=featurizer.fingerprint,
-            ridge=solution.ridge,
-            views=list(solution.views),
-            scale=calibration.scale,
-            centre=calibration.centre,
-            slope=calibration.slope,
-            num_examples=support.num_examples,
-            is_pair=support.text_pairs is not None,
-            texts=list(support.texts) if keep else None,
-            text_pairs=None if pairs is None else [str(pair) for pair in pairs],
-        )
+        _write_arrays(draft / ARRAYS, state)
+        task = _task_file(featurizer, state, keep_texts=keep_texts)
         write_json(draft / TASK, task.model_dump(mode="json"))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
-        write_manifest(draft, stage, {"examples": support.num_examples})
+        write_manifest(draft, stage, {"examples": state.support.num_examples})
         _replace(draft, folder)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
@@ -139,12 +137,14 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
 
 
 def read_task(folder: Path) -> SavedTask:
-    """A saved task, after every file was checked against its checksum.
+    """Read a saved task after verifying every file against its checksum.
 
-    Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
+    Raises:
+        FileNotFoundError: The folder is not a saved task.
+        StoreError: It is damaged, or was written in another format version.
     """
     if not (folder / MANIFEST).is_file():
-        raise FileNotFoundError(f"{folder} is no saved task (it has no {MANIFEST}): save one there first")
+        raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")
     check_files(folder, [TASK, ARRAYS])
     try:
         task = _TaskFile.model_validate_json(_read_bounded(folder / TASK))
@@ -153,15 +153,53 @@ def read_task(folder: Path) -> SavedTask:
                 f"{folder} has format version {task.format_version}; this release of metamapping reads "
                 f"version {FORMAT_VERSION}: adapt and save again"
             )
-        state = _state(task, read_safetensors(folder / ARRAYS))
+        state = _read_state(task, read_safetensors(folder / ARRAYS))
     except (ValidationError, KeyError, ValueError) as error:
         raise StoreError(
-            f"{folder} is no saved task of this release ({one_line(error)}): save it again"
+            f"{folder} is not a valid saved task of this release ({one_line(error)}): save it again"
         ) from error
     return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
 
 
+def _write_arrays(path: Path, state: TaskState) -> None:
+    arrays = {
+        "name_features": state.name_features,
+        "features": state.support.features,
+        "targets": state.support.targets,
+        "offsets": state.support.offsets,
+        "weights": state.solution.weights,
+        "prior": state.solution.prior,
+    }
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    path.chmod(0o644)  # safetensors creates files that only their owner can read
+
+
+def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> _TaskFile:
+    support, solution, calibration = state.support, state.solution, state.calibration
+    # A task that was loaded without texts has none to store.
+    has_texts = keep_texts and None not in support.texts
+    pairs = support.text_pairs if has_texts else None
+    return _TaskFile(
+        format_version=FORMAT_VERSION,
+        task_type=state.task_type,
+        labels=list(state.labels),
+        names=list(state.names),
+        model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
+        model_fingerprint=featurizer.fingerprint,
+        ridge=solution.ridge,
+        views=list(solution.views),
+        scale=calibration.scale,
+        centre=calibration.centre,
+        slope=calibration.slope,
+        num_examples=support.num_examples,
+        is_pair=support.text_pairs is not None,
+        texts=list(support.texts) if has_texts else None,
+        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+    )
+
+
 def _read_bounded(path: Path) -> bytes:
+    """A file's bytes; of a file that is too large, no more than the limit is read."""
     with path.open("rb") as file:
         content = file.read(MAX_TASK_BYTES + 1)
     if len(content) > MAX_TASK_BYTES:
@@ -169,64 +207,72 @@ def _read_bounded(path: Path) -> bytes:
     return content
 
 
-def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
-    for name, (kind, num_axes) in _ARRAYS.items():
+def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
+    """The state from the contents of both files. Raises ``ValueError`` if they contradict each other."""
+    for name, (dtype, num_axes) in _ARRAYS.items():
         array = arrays[name]
-        if array.dtype != kind or array.ndim != num_axes or not np.isfinite(array).all():
+        if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
             raise ValueError(
-                f"its {name} do not fit the rest: expected finite numbers, {num_axes} axes of {kind}"
+                f"its {name} do not fit the rest: expected finite numbers, {num_axes} axes of {dtype}"
             )
-    count, num_labels = task.num_examples, len(task.labels)
+    count = task.num_examples
     if arrays["offsets"].shape != (count + 1,):
         raise ValueError("its offsets do not fit the rest")
-    nothing = (None,) * count
-    pairs = None if not task.is_pair else nothing if task.text_pairs is None else tuple(task.text_pairs)
-    texts: tuple[Any, ...] = nothing if task.texts is None else tuple(task.texts)
-    is_ner = task.task_type == "ner"
-    num_views = NUM_WORD_VIEWS if is_ner else NUM_VIEWS
-    support = Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views)
-    solution = Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views))
-    num_items, width = support.features.shape
-    right = {
-        "names": len(task.names) == num_labels == len(set(task.labels)),
-        "name_features": arrays["name_features"].shape == (num_labels, width // num_views)
-        and width % num_views == 0,
-        "views": len(task.views) == (0 if is_ner else num_views - 1),  # words' have weights of their own
-        "labels": num_labels >= 2 and (not is_ner or task.labels[0] == OUTSIDE),
-        "texts": len(texts) == count
-        and (pairs is None or (len(pairs) == count and not is_ner))
-        and all(text is None or isinstance(text, list) == is_ner for text in texts),
-        "offsets": support.offsets[0] == 0
-        and support.offsets[-1] == num_items
-        and bool((np.diff(support.offsets) >= (0 if is_ner else 1)).all())
-        and (is_ner or count == num_items),
-        "targets": support.targets.shape == (num_items,)
-        and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
-        "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
-    }
-    for name, is_right in right.items():
-        if not is_right:
-            raise ValueError(f"its {name} do not fit the rest")
-    return TaskState(
+    no_texts = (None,) * count
+    pairs = None if not task.is_pair else no_texts if task.text_pairs is None else tuple(task.text_pairs)
+    texts: tuple[Any, ...] = no_texts if task.texts is None else tuple(task.texts)
+    num_views = NUM_WORD_VIEWS if task.task_type == "ner" else NUM_VIEWS
+    state = TaskState(
         task_type=task.task_type,
         labels=tuple(task.labels),
         names=tuple(task.names),
         name_features=arrays["name_features"],
-        support=support,
-        solution=solution,
+        support=Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views),
+        solution=Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views)),
         calibration=Calibration(task.scale, task.centre, task.slope),
     )
+    _check_consistent(state, count)
+    return state
+
+
+def _check_consistent(state: TaskState, num_examples: int) -> None:
+    """Raise ``ValueError`` with the first part of a task whose size or values do not fit the others."""
+    support, solution, is_ner = state.support, state.solution, state.is_ner
+    num_labels, num_views = len(state.labels), support.num_views
+    num_items, width = support.features.shape
+    texts, pairs = support.texts, support.text_pairs
+    fits = {
+        "names": len(state.names) == num_labels == len(set(state.labels)),
+        "name_features": state.name_features.shape == (num_labels, width // num_views)
+        and width % num_views == 0,
+        # The views of words are already weighted in their features.
+        "views": len(solution.views) == (0 if is_ner else num_views - 1),
+        "labels": num_labels >= 2 and (not is_ner or state.labels[0] == OUTSIDE),
+        "texts": len(texts) == num_examples
+        and (pairs is None or (len(pairs) == num_examples and not is_ner))
+        and all(text is None or isinstance(text, list) == is_ner for text in texts),
+        "offsets": support.offsets[0] == 0
+        and support.offsets[-1] == num_items
+        and bool((np.diff(support.offsets) >= (0 if is_ner else 1)).all())
+        and (is_ner or num_examples == num_items),
+        "targets": support.targets.shape == (num_items,)
+        and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
+        "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
+    }
+    for name, is_fitting in fits.items():
+        if not is_fitting:
+            raise ValueError(f"its {name} do not fit the rest")
 
 
 def _replace(draft: Path, folder: Path) -> None:
-    """Rename ``draft`` to ``folder``; what stands there goes aside first, and then away."""
-    aside = draft.with_name(f"{draft.name}-old")
+    """Rename ``draft`` to ``folder``; an existing folder is moved aside first and deleted afterwards."""
+    previous = draft.with_name(f"{draft.name}-old")
     if folder.exists():
-        folder.rename(aside)
+        folder.rename(previous)
     try:
         draft.rename(folder)
     except OSError:
-        if aside.exists():
-            aside.rename(folder)
+        if previous.exists():
+            previous.rename(folder)
         raise
-    shutil.rmtree(aside, ignore_errors=True)
+    shutil.rmtree(previous, ignore_errors=True)

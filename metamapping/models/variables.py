@@ -1,25 +1,40 @@
-"""Variables: every weight of an encoder and a mapping under a unique name."""
+"""Variables: every weight of an encoder and a mapping under a unique name.
+
+The names appear in checkpoints and published folders. Nothing heavy is imported, so that what only
+looks at checkpoints does not load TensorFlow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import keras
+from typing import TYPE_CHECKING
 
 from metamapping.errors import StoreError
-from metamapping.models.encoder import Encoder
-from metamapping.models.mapping import MetaMapping
+
+if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
+    import keras
+
+    from metamapping.models.encoder import Encoder
+    from metamapping.models.mapping import MetaMapping
 
 
 def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
-    """Every weight of encoder and mapping, under a unique name."""
+    """All weights of an encoder and a mapping, trained or frozen, by name.
+
+    Raises:
+        StoreError: Two weights have the same name.
+    """
     return named_variables("encoder", encoder.backbone.weights) | named_variables("mapping", mapping.weights)
 
 
 def named_variables(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:
-    """Variables by ``prefix/path``. Raises ``StoreError`` where two have one name."""
+    """Variables by ``prefix/path``.
+
+    Raises:
+        StoreError: Two variables have the same path.
+    """
     variables = list(variables)
     named = {f"{prefix}/{v.path}": v for v in variables}
     if len(named) != len(variables):
-        raise StoreError(f"two weights of the {prefix} have one name; this encoder cannot be saved")
+        raise StoreError(f"two weights of the {prefix} have the same name: this encoder cannot be saved")
     return named

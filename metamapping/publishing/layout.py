@@ -1,6 +1,7 @@
-"""A published folder from outside: what must be in it, and whether it is as it was written.
+"""Layout: which files a published folder contains, and checks that they are complete and unchanged.
 
-Needs no TensorFlow. ``publishing`` writes and reads the folder.
+This module reads the settings and the manifest, but no weights, and therefore needs no TensorFlow;
+``published_model`` writes and reads the whole folder.
 
     check_published(Path("path/to/published"))
     settings = read_settings(Path("path/to/published"))
@@ -24,10 +25,17 @@ REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)
 
 
-class Settings(BaseModel):
-    """What stands in ``metamapping.json``: how texts reach the encoder.
+class PublishedSettings(BaseModel):
+    """The contents of ``metamapping.json``: how texts are turned into the encoder's input.
 
-    ``family``: of the encoder, as Hugging Face names it; ``None`` where KerasHub alone knows it.
+    Attributes:
+        format_version: Version of the folder's format.
+        family: Hugging Face's name for the encoder's architecture (``model_type``); ``None`` if it can
+            only be read with KerasHub.
+        feature_dim: Width of one view.
+        max_length_tokens: Number of tokens to which texts are truncated.
+        cleaning: How texts are cleaned.
+        solver: The solver that computes mappings.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,45 +49,53 @@ class Settings(BaseModel):
 
 
 def check_published(folder: Path) -> None:
-    """Refuse a folder that is not there, not complete, or not as it was written; fetched from an address.
+    """Check that a published folder is complete and every file matches its checksum.
 
-    Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
+    The cache folder of a remote address is downloaded first.
+
+    Raises:
+        FileNotFoundError: The folder is not a published encoder.
+        StoreError: The folder is damaged, or has another format version.
     """
     pull_folder(folder)
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(
-            f"{place_of(folder)} is no published encoder (it has no {MANIFEST}): give the folder `published` "
-            "of a run that has come to its end"
+            f"{place_of(folder)} is not a published encoder (it has no {MANIFEST}): give the folder "
+            "`published` of a finished run"
         )
     _check_version(folder)
     check_files(folder, REQUIRED)
 
 
-def read_settings(folder: Path) -> Settings:
-    """The settings of a checked folder. Raises ``StoreError``."""
+def read_settings(folder: Path) -> PublishedSettings:
+    """Read the settings of a folder that has been checked.
+
+    Raises:
+        StoreError: The settings are not valid in this release.
+    """
     path = folder / SETTINGS
     try:
-        return Settings.model_validate(read_json(path))
+        return PublishedSettings.model_validate(read_json(path))
     except ValueError as error:
         raise StoreError(
-            f"{path} does not hold the settings of this release ({one_line(error)}): publish again"
+            f"{path} does not hold valid settings of this release ({one_line(error)}): publish again"
         ) from error
 
 
-def read_files(folder: Path) -> list[str]:
-    """The names of a checked folder's files, beside its manifest."""
+def list_files(folder: Path) -> list[str]:
+    """The names of all files, except the manifest, of a folder that has been checked."""
     return list(read_json(folder / MANIFEST)["files"])
 
 
 def _check_version(folder: Path) -> None:
-    """Name another format's version before its files are missed."""
+    """Report another format version, before its missing files are reported as damage."""
     path = folder / SETTINGS
     try:
         version = read_json(path)["format_version"]
     except (OSError, ValueError, KeyError, TypeError):
-        return  # The check of the files names what is wrong with it.
+        return  # ``check_files`` reports what is wrong with the file.
     if version != FORMAT_VERSION:
         raise StoreError(
             f"{folder} has format version {version!r:.80}; this release of metamapping reads version "
-            f"{FORMAT_VERSION}: publish again, or install the other release"
+            f"{FORMAT_VERSION}: publish again, or install the release that wrote it"
         )

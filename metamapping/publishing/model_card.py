@@ -1,7 +1,7 @@
-"""The model card: a published folder's README, with the hub's metadata and measured numbers.
+"""Model card: the README of a published folder, with the hub's metadata and the measured numbers.
 
-What it was trained on (sources, rows, licences, fingerprints), how, how good it is beside the
-untrained encoder, what it is not good for, and five lines for each door.
+It says what the encoder was trained on (sources, rows, licenses, fingerprints) and how, how it compares
+with the untrained encoder, what its limits are, and how to load it with each supported library.
 
     card = model_card(config, corpus, history, cells, family="bert")
 """
@@ -23,9 +23,9 @@ from metamapping.rounds.tables import (
     source_shots_table,
 )
 
-# Licences as the hub writes them; any other is `other`, under its own name.
-_LICENCES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
-_LICENCES |= {"cc-by-nc-4.0", "cc-by-nc-sa-4.0", "bsd-3-clause", "gpl-3.0", "odbl", "unlicense"}
+# Licenses by the hub's identifiers; any other license is `other`, with its own name.
+_LICENSES = {"apache-2.0", "mit", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0"}
+_LICENSES |= {"cc-by-nc-4.0", "cc-by-nc-sa-4.0", "bsd-3-clause", "gpl-3.0", "odbl", "unlicense"}
 _HUB_TASKS = {"ner": "token-classification"}
 _CARD = """\
 ---
@@ -33,31 +33,33 @@ _CARD = """\
 ---
 # {name}
 
-An encoder meta-trained by metamapping: a new language task costs it a few examples and no gradient.
+An encoder meta-trained by metamapping. It adapts to a new language task from a few labelled examples, in
+closed form and without gradients.
 
-{doors}
-## What it was trained on
+## How to use it
+{usage}
+## Training data
 {sources}
 
-{untrained}Tokenizer `{tokenizer}`. Texts are cleaned ({cleaners}) and cut to {max_length} tokens.
+{untrained}Tokenizer `{tokenizer}`. Texts are cleaned ({cleaners}) and truncated to {max_length} tokens.
 
-## How
-Started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; training: {seconds:.0f} seconds.
-Round {best} is published here. {sentence}
+## Training
+Training started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; training time:
+{seconds:.0f} seconds. Round {best} is published here. {sentence}
 
 {rounds}
 
 ![learning curve](learning-curve.png)
 
-## How good it is
-Few-shot episodes of the test sources, which nothing else of the run has seen: {ways} ways,
-{num_queries} queries a label, {num_episodes} episodes a cell; accuracy, for named entities F1 of
-whole entities. The untrained encoder stands beside it, with the same closed form on the same
-episodes. Intervals are 95 %.
+## Results
+Few-shot episodes of the test sources, which were used for nothing else in the run: {ways} ways,
+{num_queries} queries per label, {num_episodes} episodes per source and number of shots. Scores are
+accuracies; for named entities they are F1 of whole entities. The untrained encoder was measured on the
+same episodes, with the same closed form. Intervals are 95 % confidence intervals.
 
 {tests}
 
-## Limits
+## Limitations
 {limits}
 """
 _METAMAPPER = """\
@@ -69,8 +71,8 @@ mapping = mapper.adapt(texts, labels)
 mapping.predict(new_texts)
 ```
 """
-_DOORS = """\
-Its features alone, the mean of the token states at unit length, of texts that are clean already:
+_OTHER_LIBRARIES = """\
+The features alone (the mean of the token states, at unit length) of texts that are already clean:
 
 ```python
 from sentence_transformers import SentenceTransformer
@@ -94,19 +96,27 @@ backbone = keras_hub.models.Backbone.from_preset("path/to/this/folder")
 tokenizer = keras_hub.models.Tokenizer.from_preset("path/to/this/folder")
 ```
 """
-_ONE_DOOR = """\
-`transformers`, `sentence-transformers` and `keras_hub.from_preset` cannot read this folder: it can be
-written for them from BERT, RoBERTa, DistilBERT and GPT-2 alone.
+_NO_OTHER_LIBRARIES = """\
+`transformers`, `sentence-transformers` and `keras_hub.from_preset` cannot read this folder: only BERT,
+RoBERTa, DistilBERT and GPT-2 encoders can be exported for them.
 """
 
 
 def model_card(
     config: RunConfig, corpus: Corpus, history: list[Round], cells: list[Cell], *, family: str | None
 ) -> str:
-    """Markdown with the hub's metadata block.
+    """Build a model card.
 
-    ``cells``: the test sources' scores. ``family``: the encoder's, ``None`` where KerasHub alone
-    knows it.
+    Args:
+        config: The run's configuration, with the train sources that were selected.
+        corpus: The run's prepared corpus.
+        history: All rounds of the run.
+        cells: The scores on the test sources.
+        family: Hugging Face's name for the encoder's architecture; ``None`` if it can only be read with
+            KerasHub.
+
+    Returns:
+        Markdown that begins with the hub's metadata block.
     """
     best = history[-1].verdict.best_round
     report = history[max(best, 1) - 1].report
@@ -119,13 +129,13 @@ def model_card(
     return _CARD.format(
         metadata=_metadata(config, cells, family).to_yaml(),
         name=config.name,
-        doors=_METAMAPPER + "\n" + (_ONE_DOOR if family is None else _DOORS),
+        usage=_METAMAPPER + "\n" + (_NO_OTHER_LIBRARIES if family is None else _OTHER_LIBRARIES),
         sources=_sources_markdown([s for s in sources if s.name in trained], corpus),
         untrained=f"Prepared, but not trained on: {', '.join(unused)}. " if unused else "",
         tokenizer=corpus.tokenizer.fingerprint,
         cleaners=", ".join(config.cleaning.cleaners) or "nothing",
         max_length=config.encoder.max_length_tokens,
-        start="random weights" if preset is None else f"`{_shown(preset)}`",
+        start="random weights" if preset is None else f"`{_public_name(preset)}`",
         num_rounds=len(history),
         meta_steps=sum(training.meta_steps for training in trainings),
         seconds=sum(training.seconds for training in trainings),
@@ -143,20 +153,21 @@ def model_card(
 def _metadata(config: RunConfig, cells: list[Cell], family: str | None) -> ModelCardData:
     sources = config.sources_with("train")
     preset, languages = config.encoder.preset, config.filters.languages
-    doors = [] if family is None else ["sentence-transformers", "transformers", "keras-hub"]
-    licences = {source.licence for source in sources}
-    licence, licence_name = _licence(licences.pop() if len(licences) == 1 else "")
+    libraries = [] if family is None else ["sentence-transformers", "transformers", "keras-hub"]
+    # The hub has one license per model, so it is only stated if all sources agree.
+    licenses = {source.licence for source in sources}
+    license_id, license_name = _hub_license(licenses.pop() if len(licenses) == 1 else "")
     return ModelCardData(
         model_name=config.name,
         language=languages or None,
         library_name="metamapping",
         pipeline_tag="feature-extraction",
-        tags=["meta-learning", "few-shot", "text-classification", *doors],
+        tags=["meta-learning", "few-shot", "text-classification", *libraries],
         base_model=preset.removeprefix("hf://") if preset and preset.startswith("hf://") else None,
         datasets=sorted({source.hub.path for source in sources if source.hub}) or None,
         eval_results=[_eval_result(config, cell) for cell in cells] or None,
-        license=licence,
-        license_name=licence_name,
+        license=license_id,
+        license_name=license_name,
     )
 
 
@@ -167,18 +178,18 @@ def _eval_result(config: RunConfig, cell: Cell) -> EvalResult:
         task_name=cell.task_type,
         dataset_type=hubs.get(cell.source, cell.source),
         dataset_name=f"{cell.source}, {cell.shots} shots",
-        dataset_config=f"{cell.shots}-shot",  # results of one name and configuration are merged
+        dataset_config=f"{cell.shots}-shot",  # the hub merges results of equal name and configuration
         metric_type="f1" if cell.task_type == "ner" else "accuracy",
         metric_value=round(float(np.mean(cell.scores)), 4),
     )
 
 
-def _licence(licence: str) -> tuple[str | None, str | None]:
-    """The hub's word for a licence, and the name of one that it has no word for."""
-    known = licence.strip().lower().replace(" ", "-")
-    if not known:
+def _hub_license(name: str) -> tuple[str | None, str | None]:
+    """The hub's identifier of a license, and the license's own name if the hub has none for it."""
+    identifier = name.strip().lower().replace(" ", "-")
+    if not identifier:
         return None, None
-    return (known, None) if known in _LICENCES else ("other", known)
+    return (identifier, None) if identifier in _LICENSES else ("other", identifier)
 
 
 def _sources_markdown(sources: list[Source], corpus: Corpus) -> str:
@@ -193,29 +204,32 @@ def _sources_markdown(sources: list[Source], corpus: Corpus) -> str:
         ]
         for source in sources
     ]
-    return markdown_table(["source", "task type", "rows", "licence", "fingerprint"], rows)
+    return markdown_table(["source", "task type", "rows", "license", "fingerprint"], rows)
 
 
 def _limits(config: RunConfig, tests: RoundReport) -> list[str]:
-    """What the numbers do not say, and which of them speak against it."""
+    """What the results do not cover, and the test sources on which training did not clearly help."""
     table = source_shots_table(tests)
     worse = table[table["difference_high"] < 0]
     unclear = table[(table["difference_low"] <= 0) & (table["difference_high"] >= 0)]
     limits = [
-        "The numbers hold for tasks like the test sources; measure your own before you rely on it.",
-        "The names of labels are part of the input: labels without a meaning (`1`, `x`) cost accuracy, "
-        "and misleading ones more.",
-        f"Tokens beyond the first {config.encoder.max_length_tokens} of a text are not read.",
+        "The results hold for tasks like the test sources; measure on your own before you rely on them.",
+        "Label names are part of the input: names without a meaning (`1`, `x`) cost accuracy, and "
+        "misleading names cost more.",
+        f"Tokens beyond the first {config.encoder.max_length_tokens} of a text are ignored.",
     ]
     if not config.filters.languages:
-        limits.append("No language was filtered for: expect no other than those of the sources.")
-    for rows, words in ((worse, "Worse than"), (unclear, "Not clearly better than")):
+        limits.append(
+            "Training texts were not filtered by language: expect good results only in the languages of "
+            "the sources."
+        )
+    for rows, judgement in ((worse, "Worse than"), (unclear, "Not clearly better than")):
         if len(rows):
             names = ", ".join(f"{row.source} at {row.shots} shots" for row in rows.itertuples())
-            limits.append(f"{words} the untrained encoder on {names}.")
+            limits.append(f"{judgement} the untrained encoder on {names}.")
     return limits
 
 
-def _shown(preset: str) -> str:
-    """An address as it is; of a folder its name, since where it lay is nobody's business."""
+def _public_name(preset: str) -> str:
+    """A preset's address; of a local folder only its name, which reveals nothing about the machine."""
     return preset if "://" in preset else Path(preset).name

@@ -1,10 +1,11 @@
-"""Publishing: one folder that holds all that a user of the encoder needs, whole or not at all.
+"""Published model: writes and reads the folder that contains everything a user of the encoder needs.
 
-``config.json`` and ``model.safetensors`` (the encoder, as Hugging Face and KerasHub read it),
-``mapping.safetensors`` (the meta-learned mapping), ``metamapping.json`` (how texts reach the encoder),
-the tokenizer's files, those of sentence-transformers, ``report.json`` (the test sources' scores),
-``learning-curve.png``, ``README.md`` and, written last, ``manifest.json`` with a checksum of every file
-and the fingerprints of the data. Nothing in the folder is code or pickle.
+The folder is written atomically. It contains ``config.json`` and ``model.safetensors`` (the encoder, as
+Hugging Face and KerasHub read it), ``mapping.safetensors`` (the meta-learned mapping),
+``metamapping.json`` (how texts are turned into the encoder's input), the files of the tokenizer and of
+sentence-transformers, ``report.json`` (the scores on the test sources), ``learning-curve.png``,
+``README.md`` (the model card) and, written last, ``manifest.json`` with a checksum of every file and the
+fingerprints of the data. It contains no code and no pickle.
 
     write_published(run.published, model, provenance)
     model = read_published("path/to/published")
@@ -37,9 +38,9 @@ from metamapping.publishing.layout import (
     MAPPING,
     REPORT,
     SETTINGS,
-    Settings,
+    PublishedSettings,
     check_published,
-    read_files,
+    list_files,
     read_settings,
 )
 from metamapping.rounds.records import Cell
@@ -51,7 +52,15 @@ from metamapping.storage.tensors import assign_variables, read_safetensors, writ
 
 @dataclass(frozen=True)
 class PublishedModel:
-    """An encoder with its mapping, and how texts reach it."""
+    """An encoder with its meta-learned mapping, tokenizer and cleaning.
+
+    Attributes:
+        encoder: The encoder.
+        mapping: The meta-learned mapping.
+        tokenizer_folder: Folder with ``tokenizer.json``; after reading, the published folder itself.
+        max_length_tokens: Number of tokens to which texts are truncated.
+        cleaning: How texts are cleaned.
+    """
 
     encoder: Encoder
     mapping: MetaMapping
@@ -62,16 +71,29 @@ class PublishedModel:
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where a published model comes from: its stage, the test report, and words for its card."""
+    """Where a published model comes from.
+
+    Attributes:
+        stage: Identity of the stage that publishes it, for the manifest.
+        cells: Scores on the test sources.
+        card: The model card, in Markdown.
+        learning_curve: The learning curve as PNG.
+    """
 
     stage: Stage
     cells: list[Cell]
     card: str
-    learning_curve: bytes | None = None  # PNG
+    learning_curve: bytes | None = None
 
 
 def write_published(folder: Path, model: PublishedModel, provenance: Provenance) -> None:
-    """Write the published folder under a temporary name, then rename it."""
+    """Write a published folder atomically: into a temporary directory, which is then renamed.
+
+    Args:
+        folder: The folder to write.
+        model: What is published.
+        provenance: Where it comes from.
+    """
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     try:
         shutil.copytree(model.tokenizer_folder, draft, ignore=shutil.ignore_patterns(MANIFEST, ".*"))
@@ -83,7 +105,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
             complete_tokenizer(draft, max_length_tokens=model.max_length_tokens)
             write_modules(draft, feature_dim=model.encoder.dim, max_length_tokens=model.max_length_tokens)
         write_variables(_mapping_variables(model.encoder, model.mapping), draft / MAPPING)
-        settings = Settings(
+        settings = PublishedSettings(
             format_version=FORMAT_VERSION,
             family=None if family is None else family.model_type,
             feature_dim=model.encoder.dim,
@@ -104,22 +126,27 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
 
 
 def read_published(folder: str | Path) -> PublishedModel:
-    """Load what was published, in a folder or at an address, with every file held against its checksum.
+    """Load a published model after verifying every file against its checksum.
 
-    Raises ``FileNotFoundError`` where there is none, ``StoreError`` where it is damaged.
+    Args:
+        folder: A published folder, or the address of one.
+
+    Raises:
+        FileNotFoundError: The folder is not a published encoder.
+        StoreError: The folder is damaged.
     """
     folder = local_folder(folder)
     check_published(folder)
     settings = read_settings(folder)
-    door = keras_alone if settings.family is None else hugging_face
-    described = keras_alone.ENCODER if settings.family is None else hugging_face.CONFIG
-    if described not in read_files(folder):
-        raise StoreError(f"{folder / MANIFEST} does not name {described}: publish again")
-    encoder = Encoder(door.read_backbone(folder))
+    export_format = keras_alone if settings.family is None else hugging_face
+    encoder_file = keras_alone.ENCODER if settings.family is None else hugging_face.CONFIG
+    if encoder_file not in list_files(folder):
+        raise StoreError(f"{folder / MANIFEST} does not name {encoder_file}: publish again")
+    encoder = Encoder(export_format.read_backbone(folder))
     mapping = MetaMapping(encoder.dim, solver=settings.solver)
     path = folder / MAPPING
     assign_variables(_mapping_variables(encoder, mapping), read_safetensors(path), path)
-    _check_fit(folder, settings, encoder, mapping)
+    _check_consistent(folder, settings, encoder, mapping)
     return PublishedModel(
         encoder=encoder,
         mapping=mapping,
@@ -129,24 +156,28 @@ def read_published(folder: str | Path) -> PublishedModel:
     )
 
 
-def _check_fit(folder: Path, settings: Settings, encoder: Encoder, mapping: MetaMapping) -> None:
-    """Refuse parts of a folder that do not fit one another, and weights that are no numbers."""
+def _check_consistent(
+    folder: Path, settings: PublishedSettings, encoder: Encoder, mapping: MetaMapping
+) -> None:
+    """Check that settings, tokenizer and encoder fit each other, and that all weights are finite."""
     tokenizer = load_tokenizer(folder, max_length_tokens=settings.max_length_tokens)
-    positions = getattr(encoder.backbone, "max_sequence_length", None)
-    tokens = getattr(encoder.backbone, "vocabulary_size", None)
-    special = encode_texts(tokenizer, [""]).token_ids[0]
-    last = max([*tokenizer.get_vocab(with_added_tokens=False).values(), *special], default=0)
+    num_positions = getattr(encoder.backbone, "max_sequence_length", None)
+    vocabulary_size = getattr(encoder.backbone, "vocabulary_size", None)
+    special_ids = encode_texts(tokenizer, [""]).token_ids[0]
+    highest_id = max([*tokenizer.get_vocab(with_added_tokens=False).values(), *special_ids], default=0)
     if settings.feature_dim != encoder.dim:
         raise StoreError(
             f"{folder / SETTINGS} says {settings.feature_dim} features, but the encoder has {encoder.dim}"
         )
-    if positions is not None and settings.max_length_tokens > positions:
+    if num_positions is not None and settings.max_length_tokens > num_positions:
         raise StoreError(
             f"{folder / SETTINGS} says {settings.max_length_tokens} tokens, but the encoder has positions "
-            f"for {positions}"
+            f"for {num_positions}"
         )
-    if tokens is not None and last >= tokens:
-        raise StoreError(f"{folder}: the tokenizer has a token {last}, but the encoder knows {tokens}")
+    if vocabulary_size is not None and highest_id >= vocabulary_size:
+        raise StoreError(
+            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}"
+        )
     for name, variable in model_variables(encoder, mapping).items():
         if not np.isfinite(variable.numpy()).all():
             raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")

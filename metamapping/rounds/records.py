@@ -24,12 +24,12 @@ State = Literal["CONVERGED", "IMPROVING", "PLATEAUED", "DIVERGED", "EXHAUSTED"]
 Value = int | float | str | None
 
 
-class Cell(BaseModel):
+class CellScores(BaseModel):
     """The scores of one held-out source at one number of shots.
 
-    ``scores``: for each episode, in a fixed order, accuracy (for ``ner`` entity micro-F1), 0 to 1.
-    ``baseline``: the untrained encoder's scores on the same episodes. ``ways``: labels of an episode,
-    0 where they were not written down.
+    Attributes:
+        scores: For each episode, in a fixed order, accuracy (for ``ner`` entity micro-F1), 0 to 1.
+        ways: Labels of an episode; 0 in files that do not say.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -38,8 +38,17 @@ class Cell(BaseModel):
     task_type: TaskType
     shots: int
     scores: list[float]
-    baseline: list[float]
     ways: int = 0
+
+
+class Cell(CellScores):
+    """The scores of one cell beside the untrained encoder's.
+
+    Attributes:
+        baseline: The untrained encoder's scores on the same episodes.
+    """
+
+    baseline: list[float]
 
 
 class TrainingReport(BaseModel):

@@ -1,9 +1,9 @@
-"""Comparison: two runs side by side: what differed, and which is better on what.
+"""Comparison of two runs: what differed, and which is better on which source.
 
-Compared are the rounds to publish, on the validation sources and, where both runs have published,
-on the test sources. Where both met the same episodes (same seed, evaluation and data) the
-differences are taken episode by episode, which cancels what makes an episode easy; elsewhere the
-episodes are independent and the interval is wider. Differences are the second run's less the first's.
+The rounds to publish are compared on the validation sources and, where both runs have published, on the
+test sources. Where both were evaluated on the same episodes (same seed, evaluation and data), the
+differences are paired by episode, so that the difficulty of an episode cancels out; elsewhere the
+episodes are independent and the interval is wider. A difference is the second run minus the first.
 
     comparison = compare_runs(RunFolder(home, "demo-1"), RunFolder(home, "demo-2"))
     print(comparison.markdown())
@@ -26,7 +26,7 @@ from metamapping.rounds.intervals import (
     bootstrap_mean,
     mean_with_interval,
 )
-from metamapping.rounds.records import Cell
+from metamapping.rounds.records import CellScores
 from metamapping.rounds.tables import markdown_table
 from metamapping.runs.folder import RunFolder
 
@@ -44,7 +44,7 @@ class Difference(BaseModel):
 
 
 class Measured(BaseModel):
-    """A source, or a mean of sources, in both runs: mean scores and how much the second is above."""
+    """A source, or a mean of sources: the mean score of both runs, and the second minus the first."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +57,7 @@ class Measured(BaseModel):
 
 
 class Comparison(BaseModel):
-    """What ``compare_runs`` found."""
+    """The result of ``compare_runs``."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,7 +68,7 @@ class Comparison(BaseModel):
     sentence: str
 
     def markdown(self) -> str:
-        """The sentence, what differed, and the scores, as Markdown."""
+        """The sentence, the differences of the runs, and the scores, as Markdown."""
         changes = [[each.what, each.first, each.second] for each in self.differences]
         scores = [
             [
@@ -77,11 +77,11 @@ class Comparison(BaseModel):
                 f"{each.first:.3f}",
                 f"{each.second:.3f}",
                 each.difference.signed,
-                "the same" if each.is_paired else "others",
+                "same" if each.is_paired else "different",
             ]
             for each in self.measured
         ]
-        columns = ["role", "sources", self.first, self.second, "second less first", "episodes"]
+        columns = ["role", "sources", self.first, self.second, "second minus first", "episodes"]
         return "\n\n".join(
             [
                 self.sentence,
@@ -94,10 +94,15 @@ class Comparison(BaseModel):
 
 
 def compare_runs(first: RunFolder, second: RunFolder) -> Comparison:
-    """What differed between two runs, and what that brought.
+    """Compare the best rounds of two runs.
 
-    Raises ``ValueError`` where a run has no judged round yet, or no held-out source is in both, and
-    ``ConfigError`` where there is no such run.
+    Args:
+        first: The run to compare with.
+        second: The run whose gain over ``first`` is measured.
+
+    Raises:
+        ConfigError: There is no such run.
+        ValueError: A run has no judged round yet, or the runs share no held-out source.
     """
     measured = [row for role in _ROLES for row in _measure(first, second, role)]
     if not measured:
@@ -115,7 +120,7 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Comparison:
 
 
 def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measured]:
-    """The mean of all sources, then of each task type where there are several, then each source."""
+    """The mean of all sources, then of each task type where there are several, then each source alone."""
     old, new = cells_of(first, role), cells_of(second, role)
     pairs = [(old[key], new[key]) for key in old if key in new]
     paired = {cell.source for cell, _ in pairs if _same_episodes(first, second, cell.source, role)}
@@ -139,16 +144,16 @@ def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measur
             )
 
 
-def _paired(cells: list[tuple[Cell, Cell]]) -> Estimate:
+def _paired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
     groups: dict[str, list[np.ndarray]] = {}
     for old, new in cells:
         groups.setdefault(old.source, []).append(np.subtract(new.scores, old.scores))
     return bootstrap_mean(list(groups.values()))
 
 
-def _unpaired(cells: list[tuple[Cell, Cell]]) -> Estimate:
-    """Of several sources Student's interval over their differences; of one, Welch's over episodes."""
-    by_source: dict[str, list[tuple[Cell, Cell]]] = {}
+def _unpaired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
+    """Student's interval over the differences of several sources; of one source, Welch's over episodes."""
+    by_source: dict[str, list[tuple[CellScores, CellScores]]] = {}
     for each in cells:
         by_source.setdefault(each[0].source, []).append(each)
     if len(by_source) > 1:
@@ -160,38 +165,51 @@ def _unpaired(cells: list[tuple[Cell, Cell]]) -> Estimate:
     mean = float(new.mean() - old.mean())
     if not np.isfinite(mean) or min(len(old), len(new)) < 2:
         return UNKNOWN.model_copy(update={"mean": mean})
-    from scipy.stats import ttest_ind  # seconds to import, and only here needed
+    from scipy.stats import ttest_ind  # takes a second to import, and is only needed here
 
     interval = ttest_ind(new, old, equal_var=False).confidence_interval(CONFIDENCE)
     return Estimate(mean=mean, low=float(interval.low), high=float(interval.high))
 
 
-def _mean(cells: list[Cell]) -> float:
-    """Over sources, each the mean of its cells."""
+def _mean(cells: list[CellScores]) -> float:
+    """The mean over sources, each of which counts by the mean of its cells."""
     by_source: dict[str, list[float]] = {}
     for cell in cells:
         by_source.setdefault(cell.source, []).append(float(np.mean(cell.scores)))
     return float(np.mean([np.mean(means) for means in by_source.values()]))
 
 
-def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], Cell]:
-    """The scores of the run's best round, by source and shots; none where they were not measured."""
+def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], CellScores]:
+    """The scores of the run's best round by source and shots; empty where they were not measured.
+
+    Raises:
+        StoreError: The file of scores is damaged.
+        ValueError: The run has no judged round yet.
+    """
     name = f"{role}-{best_round(run)}"
     result = run.read_result(name)
     try:
-        cells = [Cell.model_validate(cell) for cell in result["cells"]] if result else []
+        cells = [CellScores.model_validate(cell) for cell in result["cells"]] if result else []
     except (ValueError, LookupError, TypeError) as error:
-        raise StoreError(f"{run.result(name)} holds no scores: remove it to have it made again") from error
+        raise StoreError(
+            f"{run.result(name)} does not hold scores: remove it, and evaluating again will rebuild it"
+        ) from error
     return {(cell.source, cell.shots): cell for cell in cells}
 
 
 def best_round(run: RunFolder) -> int:
-    """The round to publish. Raises ``ValueError`` before the first verdict."""
-    run_name = run.config.name  # refuses a run that there is not
+    """The round to publish.
+
+    Raises:
+        ConfigError: There is no such run.
+        ValueError: The run has no judged round yet.
+    """
+    run_name = run.config.name  # raises where there is no such run
     history = run.read_history()
     if not history:
         raise ValueError(
-            f"run {run.run_id} of {run_name!r} has no judged round yet: let it finish one before comparing it"
+            f"run {run.run_id} of {run_name!r} has no judged round yet: let it finish a round before "
+            "comparing it"
         )
     return history[-1].verdict.best_round
 
@@ -234,7 +252,7 @@ def _sources(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
 
 def _described(source: Source | None, data: dict[str, str]) -> str:
     if source is None:
-        return "not there"
+        return "absent"
     roles = source.role or "/".join(source.label_roles or {})
     return f"{roles}, data {data.get(source.name, 'unknown')}"
 
@@ -256,7 +274,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 def _sentence(first: RunFolder, second: RunFolder, measured: list[Measured]) -> str:
     """The verdict on the sources that decide: the test sources where both met them."""
     overall = [each for each in measured if each.what == "all sources"][-1]
-    difference, way = overall.difference, "the same episodes" if overall.is_paired else "other episodes"
+    difference, way = overall.difference, "the same episodes" if overall.is_paired else "different episodes"
     if difference.is_gain:
         verdict = f"{second.run_id} is clearly better"
     elif difference.is_loss:
@@ -265,7 +283,7 @@ def _sentence(first: RunFolder, second: RunFolder, measured: list[Measured]) -> 
         verdict = "neither run is clearly better"
     num_sources = len([e for e in measured if e.role == overall.role and not e.what.startswith("all ")])
     return (
-        f"On the {num_sources} {overall.role} sources that both met, {verdict}: second less first is "
+        f"On the {num_sources} {overall.role} sources of both runs, {verdict}: second minus first is "
         f"{difference.signed}, on {way}."
     )
 

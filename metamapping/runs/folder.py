@@ -1,8 +1,8 @@
-"""A run's folder: its checkpoints, its history and what it published.
+"""The folder of a run: its checkpoints, its history and its published encoder.
 
-``<home>/runs/<run_id>/`` holds ``checkpoints/round-0`` (untrained), ``round-1`` …, one file with the
-measured scores of each round, ``rounds.jsonl`` with the judged rounds, and ``published/``. The run's
-id follows from configuration and data, so the same command finds the same run again.
+``<home>/runs/<run_id>/`` contains ``checkpoints/round-0`` (untrained), ``round-1`` …, a file with the
+scores of each evaluated round, ``rounds.jsonl`` with the judged rounds, and ``published/``. The run's
+id is a function of configuration and data, so the same command finds the same run again.
 
     run = RunFolder(config.home, run_id(config, corpus_fingerprints))
     history = run.read_history()
@@ -20,9 +20,10 @@ from pydantic import BaseModel, ValidationError
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError, StoreError, one_line
-from metamapping.rounds.records import Round
+from metamapping.rounds.records import Round, TrainingReport
 from metamapping.storage import remote
 from metamapping.storage.manifest import MANIFEST, fingerprint, sealed, unsealed
+from metamapping.training.checkpoints import read_state
 
 RUN_VERSION = 3
 
@@ -30,16 +31,18 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 
 def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
-    """The name of a run: ``<config name>-<fingerprint>`` over all that decides its result.
+    """The id of a run: ``<config name>-<fingerprint>`` over everything that decides its result.
 
-    Where the files lie does not, since their bytes are part of the corpus fingerprints; nor where they
-    were worked on, nor which checkpoints are kept.
+    Args:
+        config: The run's configuration. Paths of files are ignored, since the files' bytes are part of
+            the corpus fingerprints; so are the devices and which checkpoints are kept.
+        corpus_fingerprints: ``Corpus.fingerprints`` of the prepared sources.
     """
     return f"{config.name}-{fingerprint([RUN_VERSION, deciding_settings(config), corpus_fingerprints])}"
 
 
 def deciding_settings(config: RunConfig) -> dict[str, Any]:
-    """What of a configuration decides a run's result: not where it is kept, nor who computes it."""
+    """The part of a configuration that decides a run's result, as plain values."""
     return config.model_dump(
         mode="json",
         exclude={
@@ -52,31 +55,39 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
 
 
 class RunFolder:
-    """Where a run keeps what it has reached. ``home`` is a folder or an address.
+    """The files of one run.
 
-    Paths are those of this machine; ``place`` is what names the run on every machine.
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: The run's id, which is the name of its folder.
+
+    Attributes:
+        run_id: The run's id.
+        path: The run's folder on this machine; of a home at an address, a cache.
     """
 
     def __init__(self, home: str | Path, run_id: str) -> None:
         if not run_id or run_id in (".", "..") or set(run_id) & set("/\\\0"):
-            raise ConfigError(f"run {run_id!r:.120} is no run's id, which is the name of its folder")
+            raise ConfigError(
+                f"run {run_id!r:.120} is not a valid run id: expected the name of a folder in `runs`"
+            )
         self.run_id = run_id
         self.path = remote.local_folder(home) / "runs" / run_id
 
     @classmethod
     def of_published(cls, published: str | Path) -> RunFolder:
-        """The run that published a folder, or what stands at an address."""
+        """The run that a published folder, or its address, belongs to."""
         return cls.at(remote.local_folder(published).parent)
 
     @classmethod
     def at(cls, place: str | Path) -> RunFolder:
-        """The run whose folder, or its address, this is."""
+        """The run with this folder or address."""
         path = remote.local_folder(place).absolute()
         return cls(path.parent.parent, path.name)
 
     @property
     def place(self) -> str:
-        """The run's folder, or its address where `home` is one."""
+        """The name of the run on every machine: its folder, or its address where ``home`` is one."""
         return remote.place_of(self.path)
 
     @property
@@ -85,17 +96,27 @@ class RunFolder:
         return remote.read_file(self.result("run")) is not None
 
     def open(self, config: RunConfig, corpus: Corpus) -> None:
-        """Write down configuration and corpus, from which every stage of the run reads them."""
+        """Write the configuration and the corpus into ``run.json``, where every stage reads them."""
         self.write_result("run", {"config": config.model_dump(mode="json"), "corpus": corpus.model_dump()})
 
     @functools.cached_property
     def config(self) -> RunConfig:
-        """The run's configuration. Raises ``ConfigError`` where there is no such run, ``StoreError``."""
+        """The run's configuration.
+
+        Raises:
+            ConfigError: There is no such run.
+            StoreError: ``run.json`` is damaged.
+        """
         return self._opened("config", RunConfig)
 
     @functools.cached_property
     def corpus(self) -> Corpus:
-        """The run's corpus. Raises ``ConfigError`` where there is no such run."""
+        """The run's corpus.
+
+        Raises:
+            ConfigError: There is no such run.
+            StoreError: ``run.json`` is damaged.
+        """
         return self._opened("corpus", Corpus)
 
     @property
@@ -105,17 +126,17 @@ class RunFolder:
 
     @property
     def tensorboard(self) -> Path:
-        """Folder of the event files that TensorBoard draws."""
+        """Folder of the TensorBoard event files."""
         return self.path / "tensorboard"
 
     @property
     def published(self) -> Path:
-        """The published encoder, once the run has come to its end."""
+        """Folder of the published encoder, once the run has finished."""
         return self.path / "published"
 
     @property
     def has_published(self) -> bool:
-        """Whether the run has come to its end."""
+        """Whether the run has finished."""
         return remote.read_file(self.published / MANIFEST) is not None
 
     @property
@@ -124,19 +145,28 @@ class RunFolder:
         return remote.modified_at(self.published / MANIFEST)
 
     def checkpoint(self, round: int) -> Path:
-        """The checkpoint at the end of a round; round 0 is the untrained encoder."""
+        """Folder of the checkpoint at the end of a round; round 0 is the untrained encoder."""
         return self.checkpoints / f"round-{round}"
 
     def partial(self, round: int) -> Path:
-        """Where a round that is being trained keeps its partial checkpoints."""
+        """Folder of the partial checkpoints of a round in training."""
         return self.checkpoints / f"round-{round}-partial"
 
     def result(self, name: str) -> Path:
-        """A JSON file with what a stage measured."""
+        """Path of the JSON file with a stage's result."""
         return self.path / f"{name}.json"
 
+    def read_training(self, round: int) -> TrainingReport | None:
+        """The training report of a round, or ``None`` where the round is not trained."""
+        state = read_state(self.checkpoint(round))
+        return None if state is None else TrainingReport.model_validate(state["report"])
+
     def read_history(self) -> list[Round]:
-        """The judged rounds, in order. Raises ``StoreError`` on a damaged file."""
+        """The judged rounds in order.
+
+        Raises:
+            StoreError: ``rounds.jsonl`` is damaged.
+        """
         path = self.path / "rounds.jsonl"
         data = remote.read_file(path)
         if data is None:
@@ -146,23 +176,27 @@ class RunFolder:
             return [Round.model_validate(unsealed(line, place)) for line in data.splitlines()]
         except (ValueError, StoreError) as error:
             raise StoreError(
-                f"{place} is damaged ({one_line(error)}): remove its last lines; the "
-                "rounds' scores stand beside it and are judged again"
+                f"{place} is damaged ({one_line(error)}): remove its last lines; those "
+                "rounds are then judged again from their scores in the same folder"
             ) from error
 
     def append_round(self, round: Round) -> None:
-        """Add a judged round; the whole file is replaced at once."""
+        """Add a judged round. The file is replaced atomically."""
         rounds = [json.loads(each.model_dump_json()) for each in [*self.read_history(), round]]
         lines = "".join(json.dumps(sealed(each), ensure_ascii=False) + "\n" for each in rounds)
         remote.write_file(self.path / "rounds.jsonl", lines.encode())
 
     def read_result(self, name: str) -> dict[str, Any] | None:
-        """What a finished stage measured, or ``None``. Raises ``StoreError`` on a damaged file."""
+        """The result of a finished stage, or ``None``.
+
+        Raises:
+            StoreError: The file is damaged.
+        """
         data = remote.read_file(self.result(name))
         return None if data is None else unsealed(data, remote.place_of(self.result(name)))
 
     def write_result(self, name: str, value: dict[str, Any]) -> None:
-        """Keep what a stage measured: written whole, or not at all."""
+        """Write the result of a stage atomically."""
         text = json.dumps(sealed(value), indent=1, ensure_ascii=False)
         remote.write_file(self.result(name), f"{text}\n".encode())
 

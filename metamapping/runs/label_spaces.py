@@ -1,4 +1,4 @@
-"""Spaces: the label spaces of a run's sources, read from their shards, and checked before it starts.
+"""The label spaces of a run's sources: checked before the run starts, and read from the token shards.
 
 check_run(config)                                     # before anything is prepared
 spaces = read_spaces(config, corpus, "train")         # from the prepared corpus
@@ -19,9 +19,13 @@ from metamapping.storage.remote import check_writable
 
 
 def check_run(config: RunConfig) -> None:
-    """Refuse, before anything runs, sources that cannot be read or have too few examples of a label.
+    """Check, before anything runs, that sources can be read and have enough examples of each label.
 
-    Raises ``ConfigError``. What only shows after cleaning is refused by ``open_run``.
+    What only shows after cleaning is checked by ``check_label_spaces``.
+
+    Raises:
+        ConfigError: A source cannot be read, or a label has too few examples.
+        StoreError: ``home`` is an address that cannot be written to.
     """
     check_writable(config.home)
     check_sources(config.home, config.sources)
@@ -36,7 +40,11 @@ def check_run(config: RunConfig) -> None:
 
 
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
-    """Refuse sources whose labels have too few examples left, before anything is trained."""
+    """Check, before anything is trained, that enough examples of each label are left after cleaning.
+
+    Raises:
+        ConfigError: A label has too few examples.
+    """
     for role in ROLES:
         for space in read_spaces(config, corpus, role):
             _check_enough(space.source, space.counts, role, config.evaluation, space.is_ner)
@@ -58,7 +66,14 @@ def _check_enough(
 def read_spaces(
     config: RunConfig, corpus: Corpus, role: Role, *, only: Collection[str] | None = None
 ) -> list[LabelSpace]:
-    """The label spaces of the sources that serve ``role`` (``only``: of those), from token shards."""
+    """Read the label spaces of the sources with a role from their token shards.
+
+    Args:
+        config: Names the sources and their roles.
+        corpus: The prepared sources, in the configuration's order.
+        role: ``train``, ``validation`` or ``test``.
+        only: Names of the sources to read; all of the role by default.
+    """
     tokenizer = load_tokenizer(corpus.tokenizer.folder, max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}
     return [

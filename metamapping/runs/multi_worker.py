@@ -1,13 +1,12 @@
-"""Workers: one round trained by processes of several machines, under ``training.devices: multi-worker``.
+"""Training one round on several machines, under ``training.devices: multi-worker``.
 
-Every machine runs the same training process, with its own TF_CONFIG and the same ``home``; the chief,
-worker 0, started it from its stage, the others from ``follow``. Only the chief writes. Where one of them
-dies the others end too, and all start again from the last partial checkpoint. No TensorFlow here: a
-round's process is a new one, since a cluster cannot be joined twice.
+Every machine runs the same training process, ``worker_process``, with its own TF_CONFIG and the same
+``home``. On the chief, worker 0, the training stage starts it; on the others ``follow`` does. Only the
+chief writes. When one process dies, the others end too, and all start again from the last partial
+checkpoint. A round gets a process of its own because a process can join a cluster only once.
 
-    train_together(run, round)                   # the chief's stage
-    follow(run)                                  # any other machine, until the run has its verdict
-    python -m metamapping.runs.worker_process RUN ROUND      # what both start
+    train_together(run, 2)                       # the chief's stage
+    follow(run)                                  # any other machine, until the run's verdict is final
 """
 
 from __future__ import annotations
@@ -19,36 +18,42 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError
 from metamapping.rounds.adjustment import mean_of_rounds
 from metamapping.runs.folder import RunFolder, deciding_settings
 
-if TYPE_CHECKING:
-    from metamapping.runs.round_training import StepCallback
+StepCallback = Callable[[int, float], None]
 
 POLL_SECONDS = 1.0
 PROGRESS_PREFIX = "meta-step "
+NUM_LAST_LINES = 20
 
 
 def train_together(run: RunFolder, round: int, on_step: StepCallback | None = None) -> None:
-    """This machine's part of a round, in a process of its own; the chief's leaves the checkpoint.
+    """Do this machine's part of a round in a process of its own; the chief's writes the checkpoint.
 
-    Raises ``RuntimeError`` with the last words of the process where it failed.
+    Args:
+        run: An opened run.
+        round: The round that all workers train.
+        on_step: Called after each meta-step with the number of steps done and the step's loss.
+
+    Raises:
+        ConfigError: TF_CONFIG does not describe a cluster.
+        RuntimeError: The process failed; the message has its last output lines.
     """
-    worker_index()
+    worker = worker_index()
     command = [sys.executable, "-m", "metamapping.runs.worker_process", run.place, str(round)]
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     assert process.stdout is not None
-    words: deque[str] = deque(maxlen=20)
+    last_lines: deque[str] = deque(maxlen=NUM_LAST_LINES)
     try:
         for line in process.stdout:
             if not line.startswith(PROGRESS_PREFIX):
-                words.append(line)
+                last_lines.append(line)
             elif on_step is not None:
                 step, loss = line.removeprefix(PROGRESS_PREFIX).split()
                 on_step(int(step), float(loss))
@@ -58,15 +63,23 @@ def train_together(run: RunFolder, round: int, on_step: StepCallback | None = No
         process.wait()
     if code:
         raise RuntimeError(
-            f"worker {worker_index()} could not finish round {round} (exit code {code}); once all workers "
-            f"run again, it goes on from the last partial checkpoint. Its last words:\n{''.join(words)}"
+            f"worker {worker} could not finish round {round} (exit code {code}). Once all workers run "
+            "again, training resumes from the last partial checkpoint. The last output lines:\n"
+            f"{''.join(last_lines)}"
         )
 
 
-def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda words: None) -> None:
-    """Take part in every round of a run that the chief trains, until its verdict is final.
+def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: None) -> None:
+    """Take part in every round of a run that the chief trains, until the run's verdict is final.
 
-    A round that fails is tried again. ``on_round`` is told what happens, in words.
+    A round that fails is tried again.
+
+    Args:
+        run: An opened run.
+        on_round: Called with a message when a round starts or fails.
+
+    Raises:
+        ConfigError: This machine is the chief.
     """
     if worker_index() == 0:
         raise ConfigError("worker 0 of TF_CONFIG is the chief: start the run itself on this machine")
@@ -75,7 +88,7 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda words: No
         if history and history[-1].verdict.is_final:
             return
         round = len(history) + 1
-        if mean_of_rounds(history) or _is_trained(run, round):
+        if mean_of_rounds(history) or run.read_training(round) is not None:
             time.sleep(POLL_SECONDS)
             continue
         on_round(f"round {round}")
@@ -87,9 +100,13 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda words: No
 
 
 def await_run(config: RunConfig) -> RunFolder:
-    """The run of a configuration, as soon as the chief has opened it."""
+    """Wait until the chief has opened the run of a configuration, and return it.
+
+    Raises:
+        ConfigError: ``home`` is an address, where a run can only be found by its id.
+    """
     if "://" in config.home:
-        raise ConfigError(f"home {config.home!r} is an address, where a run is named by its id: give `--run`")
+        raise ConfigError(f"home {config.home!r} is an address, where a run is found by its id: give `--run`")
     while True:
         for path in RunFolder(config.home, config.name).path.parent.glob(f"{config.name}-*/run.json"):
             run = RunFolder.at(path.parent)
@@ -99,25 +116,23 @@ def await_run(config: RunConfig) -> RunFolder:
 
 
 def worker_index() -> int:
-    """This machine's number in TF_CONFIG. Raises ``ConfigError`` where TF_CONFIG says none."""
+    """This machine's index in TF_CONFIG.
+
+    Raises:
+        ConfigError: TF_CONFIG is missing or does not describe a cluster of workers.
+    """
     text = os.environ.get("TF_CONFIG", "")
-    wanted = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+    expected = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
     try:
         config = json.loads(text)
         workers, task = config["cluster"]["worker"], config["task"]
         index = int(task["index"])
-        is_right = list(config["cluster"]) == ["worker"] and task["type"] == "worker" and index < len(workers)
+        is_valid = list(config["cluster"]) == ["worker"] and task["type"] == "worker" and index < len(workers)
     except (ValueError, KeyError, TypeError):
-        is_right = False
-    if not is_right:
+        is_valid = False
+    if not is_valid:
         raise ConfigError(
-            f"training.devices is multi-worker, but TF_CONFIG is {text!r}: expected {wanted}, with every "
+            f"training.devices is multi-worker, but TF_CONFIG is {text!r}: expected {expected}, with every "
             "machine under `worker` (the first is the chief) and its own index"
         )
     return index
-
-
-def _is_trained(run: RunFolder, round: int) -> bool:
-    from metamapping.training.checkpoints import read_state
-
-    return read_state(run.checkpoint(round)) is not None

@@ -1,7 +1,7 @@
-"""Pictures: a run's rounds as one image that explains itself.
+"""Plots of a run as PNG bytes: the learning curve, the similarity of sources, the comparison of runs.
 
-PNG bytes come out; nothing is shown and nothing is written. Matplotlib is imported on the first
-picture, and only its file-drawing part: no window system is needed.
+Nothing is shown on a screen and nothing is written. Matplotlib is imported with the first plot, and only
+its Agg backend, which needs no window system.
 
     Path("learning-curve.png").write_bytes(learning_curve_png(history))
 """
@@ -35,9 +35,14 @@ COLOURS: dict[TaskType, str] = {
 def learning_curve_png(history: Sequence[Round]) -> bytes:
     """Accuracy on the validation sources by round: with its 95 % interval, and by task type.
 
-    Round 0 and the dotted line are the untrained encoder; a ring marks the round to publish; what a
-    round tried stands beneath it, and rounds that diverged are crossed out. Raises ``ValueError``
-    without rounds.
+    Round 0 and the dotted line are the untrained encoder. A ring marks the round to publish, the move
+    that a round tried is written below its number, and a cross marks rounds that diverged.
+
+    Args:
+        history: The judged rounds, at least one.
+
+    Raises:
+        ValueError: There are no rounds.
     """
     if not history:
         raise ValueError("no rounds to draw: judge at least one round first")
@@ -55,32 +60,36 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     return _png(figure)
 
 
-def closeness_png(selection: Selection) -> bytes:
-    """How close each source is to each, as a heat map; the chosen ones are first, in bold.
+def similarity_png(selection: Selection) -> bytes:
+    """The similarity of every pair of sources as a heat map; the chosen ones come first, in bold.
 
-    Raises ``ValueError`` where no closeness was measured.
+    Args:
+        selection: Of mode ``related``.
+
+    Raises:
+        ValueError: No similarities were measured.
     """
-    if not selection.closeness:
-        raise ValueError("no closeness to draw: it is measured where `selection.mode` is `related`")
+    if not selection.similarity:
+        raise ValueError("no similarities to draw: they are measured where `selection.mode` is `related`")
     chosen = selection.chosen
     first = [*(each.source for each in selection.sources)]
     names = [*first, *(name for name in selection.names if name not in first)]
     order = [selection.names.index(name) for name in names]
     size = 2.5 + 0.3 * len(names)
     figure, axes = _new_figure(size + 1.2, size)
-    values = [[selection.closeness[i][j] for j in order] for i in order]
+    values = [[selection.similarity[i][j] for j in order] for i in order]
     image = axes.imshow(values, vmin=0.0, vmax=1.0, cmap="viridis")
     axes.set_xticks(range(len(names)), names, rotation=90, fontsize=8)
     axes.set_yticks(range(len(names)), names, fontsize=8)
     for label in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
         label.set_fontweight("bold" if label.get_text() in chosen else "normal")
-    axes.set_title(f"closeness of sources; bold: the {len(chosen)} that are trained on", fontsize=9)
+    axes.set_title(f"similarity of sources; bold: the {len(chosen)} that are trained on", fontsize=9)
     figure.colorbar(image, ax=axes, shrink=0.7)
     return _png(figure)
 
 
 def comparison_png(comparison: Comparison) -> bytes:
-    """How much better the second run is, with its 95 % interval: means first, then each source."""
+    """The second run minus the first, with 95 % intervals: means first, then each source."""
     rows = comparison.measured
     figure, axes = _new_figure(7.5, 1.6 + 0.28 * len(rows))
     for height, row in enumerate(reversed(rows)):
@@ -96,7 +105,7 @@ def comparison_png(comparison: Comparison) -> bytes:
         )
     axes.axvline(0.0, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(range(len(rows)), [f"{row.what} ({row.role})" for row in reversed(rows)], fontsize=8)
-    axes.set_xlabel("second less first; squares: not the same episodes", fontsize=8)
+    axes.set_xlabel("second minus first; squares: different episodes", fontsize=8)
     axes.set_title(f"first: {comparison.first}\nsecond: {comparison.second}", fontsize=8, loc="left")
     return _png(figure)
 

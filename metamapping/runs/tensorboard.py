@@ -1,10 +1,10 @@
-"""Curves: a run's rounds and meta-steps as TensorBoard event files.
+"""A run's rounds and meta-steps as TensorBoard event files.
 
-``<run>/tensorboard/`` holds ``training`` (loss and learning rate of every meta-step) and ``mean``,
-``low``, ``high`` and ``untrained`` (accuracy on the validation sources by round, with its interval
-and by task type), which TensorBoard lays over each other: ``tensorboard --logdir <run>/tensorboard``.
-Every round has an event file of its own, which a stage that is repeated writes again; so nothing is
-there twice. No TensorFlow is needed; TensorBoard's writer is imported with the first file.
+``<run>/tensorboard/`` contains the folders ``training`` (loss and learning rate of every meta-step) and
+``mean``, ``low``, ``high`` and ``untrained`` (accuracy on the validation sources by round, with its
+interval and by task type), which TensorBoard draws into one chart: ``tensorboard --logdir
+<run>/tensorboard``. Every round has an event file of its own, which a repeated stage overwrites, so no
+point appears twice. TensorFlow is not needed; TensorBoard's writer is imported with the first file.
 
     with TrainingCurve(folder, round=2, first_step=100) as curve:
         curve.add(loss=0.7, learning_rate=3e-5)
@@ -29,7 +29,13 @@ if TYPE_CHECKING:
 
 
 class TrainingCurve:
-    """Loss and learning rate of a round's meta-steps, written as they come."""
+    """The loss and learning rate of a round's meta-steps, written as they happen.
+
+    Args:
+        folder: The run's TensorBoard folder.
+        round: Number of the round.
+        first_step: Meta-steps of the run before this round.
+    """
 
     def __init__(self, folder: Path, *, round: int, first_step: int) -> None:
         path = _event_file(folder / "training", round)
@@ -46,7 +52,7 @@ class TrainingCurve:
         self._events.close()
 
     def add(self, *, loss: float, learning_rate: float | None = None) -> None:
-        """The next meta-step; ``learning_rate``: ``None`` where it is not known any more."""
+        """Add the next meta-step; ``learning_rate`` is ``None`` where it is no longer known."""
         self._step += 1
         values = {"training/loss": loss}
         if learning_rate is not None:
@@ -55,7 +61,12 @@ class TrainingCurve:
 
 
 def write_round_curves(folder: Path, report: RoundReport) -> None:
-    """The accuracy of a round on the validation sources, at the round's number."""
+    """Write the accuracy of a round on the validation sources.
+
+    Args:
+        folder: The run's TensorBoard folder.
+        report: An evaluated round.
+    """
     measured, before = _accuracies(report), _accuracies(report.untrained())
     curves: dict[str, dict[str, float]] = {
         "mean": {tag: each.mean for tag, each in measured.items()},
@@ -78,7 +89,7 @@ def _accuracies(report: RoundReport) -> dict[str, Estimate]:
 
 
 class _Events:
-    """One event file, begun anew."""
+    """One event file, overwritten."""
 
     def __init__(self, path: Path) -> None:
         from tensorboard.compat.proto.event_pb2 import Event

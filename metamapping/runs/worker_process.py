@@ -10,22 +10,22 @@ import sys
 import threading
 
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.multi_worker import PROGRESS_PREFIX, worker_index
+from metamapping.runs.multi_worker import PROGRESS_PREFIX
 
 
 def main(place: str, round: int) -> None:
     """Train ``round`` of the run at ``place``; reports its meta-steps on standard output."""
     # The parent holds this process's standard input open: when the parent dies, this process ends too.
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
-    from metamapping.runs.stages import train_here
+    from metamapping.runs.round_training import train_stage
     from metamapping.training.replicas import strategy_of
 
     strategy_of("multi-worker")
-    train_here(
+    train_stage(
         RunFolder.at(place),
         round,
         on_step=lambda step, loss: print(f"{PROGRESS_PREFIX}{step} {loss}", flush=True),
-        writes=worker_index() == 0,
+        in_cluster=True,
     )
 
 

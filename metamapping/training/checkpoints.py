@@ -1,9 +1,9 @@
-"""Checkpoints: weights, optimizers and progress, as safetensors and JSON; never pickle.
+"""Checkpoints: weights, optimizers and progress as safetensors and JSON.
 
 A checkpoint is a folder with ``weights.safetensors``, ``optimizer.safetensors`` and ``state.json``,
 written under a temporary name, with its manifest, and renamed. Partial checkpoints of a round are named
-``partial-000050`` after their step; the latest two are kept. What is loaded is first held against the
-manifest's checksums.
+``partial-000050`` after their step; the latest two are kept. Every file is verified against the
+manifest's checksums before it is loaded.
 
     save_checkpoint(folder / "round-1", learner, {"round": 1})
     state = load_checkpoint(folder / "round-1", learner)
@@ -39,16 +39,22 @@ _NUM_PARTIALS = 2
 
 
 def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
-    """Write a checkpoint, all or nothing; an older one of the same name is replaced."""
+    """Write a checkpoint atomically; an older one of the same name is replaced.
+
+    Args:
+        folder: The checkpoint's folder.
+        learner: Its weights and optimizers are saved.
+        state: Plain JSON values, among them ``step``, the meta-steps so far.
+    """
     with _replacing(folder, state) as draft:
         write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
         write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
 
 
 def drop_weights(folder: Path) -> None:
-    """Leave of a checkpoint in a folder its state alone, with the round's report; it stays whole.
+    """Remove the weights of a checkpoint and keep its state with the round's report.
 
-    At an address nothing is dropped: there the first manifest of a name stands.
+    At an address nothing is removed, since a folder there is written once.
     """
     state = read_state(folder)
     if state is not None and (folder / WEIGHTS).is_file() and "://" not in remote.place_of(folder):
@@ -58,7 +64,7 @@ def drop_weights(folder: Path) -> None:
 
 @contextmanager
 def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
-    """A draft to fill, which takes the folder's place when the block ends without an error."""
+    """A temporary directory that replaces the folder when the block ends without an error."""
     draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
     draft.mkdir(parents=True)
     remote.remove_old_drafts(folder.parent)
@@ -73,7 +79,11 @@ def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
-    """Set the learner to a checkpoint and return its state. Raises ``StoreError``."""
+    """Set a learner to a checkpoint, and return the checkpoint's state.
+
+    Raises:
+        StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
+    """
     load_weights(folder, learner)
     assign_variables(_optimizer_variables(learner), read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER)
     return _state_of(folder)
@@ -82,8 +92,11 @@ def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
 def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
     """As ``load_checkpoint``, for a round that may train other layers than the checkpoint's round.
 
-    Then the encoder's optimizer begins anew: moments of zero beside a count of thousands of steps
-    would make the first steps of the new layers several times too large.
+    Then the encoder's optimizer is reset: with moments of zero but a count of thousands of steps, Adam's
+    bias correction would make the first steps of the new layers several times too large.
+
+    Raises:
+        StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
     """
     load_weights(folder, learner)
     moments, path = read_safetensors(folder / OPTIMIZER), folder / OPTIMIZER
@@ -99,9 +112,14 @@ def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
 
 
 def load_mean(shares: Mapping[Path, float], learner: Learner) -> None:
-    """Set encoder and mapping to a mean of checkpoints' weights, leaving the optimizers.
+    """Set encoder and mapping to a weighted mean of checkpoints; the optimizers are left unchanged.
 
-    ``shares``: of each checkpoint's folder in the mean; they sum to 1, and may be negative.
+    Args:
+        shares: The weight of each checkpoint's folder; they sum to 1, and may be negative.
+        learner: Its weights are set.
+
+    Raises:
+        StoreError: A checkpoint is missing or damaged.
     """
     first = next(iter(shares))
     means: dict[str, np.ndarray] = {}
@@ -122,7 +140,11 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 
 def load_weights(folder: Path, learner: Learner) -> None:
-    """Set encoder and mapping alone, leaving the optimizers as they are."""
+    """Set encoder and mapping to a checkpoint; the optimizers are left unchanged.
+
+    Raises:
+        StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
+    """
     _open(folder)
     assign_variables(
         model_variables(learner.encoder, learner.mapping),
@@ -132,7 +154,7 @@ def load_weights(folder: Path, learner: Learner) -> None:
 
 
 def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
-    """Write a partial checkpoint after ``state["step"]`` steps, then drop the oldest."""
+    """Write a partial checkpoint after ``state["step"]`` steps, then remove the oldest."""
     new = folder / f"partial-{state['step']:06d}"
     save_checkpoint(new, learner, state)
     for old in _partials(folder)[:-_NUM_PARTIALS]:
@@ -140,7 +162,7 @@ def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
 
 
 def latest_partial(folder: Path) -> Path | None:
-    """The partial checkpoint with most steps, if there is one; one that is damaged is passed over."""
+    """The partial checkpoint with most steps, or ``None``; damaged ones are skipped and quarantined."""
     for partial in reversed(_partials(folder)):
         try:
             _open(partial)
@@ -153,14 +175,14 @@ def latest_partial(folder: Path) -> Path | None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Drop the folder of a round's partial checkpoints, once the round's own is written."""
+    """Remove the folder of a round's partial checkpoints, once the round's own is written."""
     remote.remove_folder(folder)
 
 
 def _state_of(folder: Path) -> dict[str, Any]:
     state = read_state(folder)
     if state is None:
-        raise StoreError(f"{folder} is no checkpoint: it has no {STATE}")
+        raise StoreError(f"{folder} is not a checkpoint: it has no {STATE}")
     return state
 
 
@@ -174,7 +196,7 @@ def _partials(folder: Path) -> list[Path]:
 
 
 def _open(folder: Path) -> None:
-    """Bring a checkpoint here, with every file as it was written. Raises ``StoreError``."""
+    """Fetch a checkpoint to this machine and verify every file of it."""
     remote.pull_folder(folder)
     try:
         check_files(folder, [STATE])
@@ -185,6 +207,6 @@ def _open(folder: Path) -> None:
         ) from error
     if not (folder / WEIGHTS).is_file():
         raise StoreError(
-            f"{folder} has no weights any more: `training.keep_checkpoints` dropped them. Set it to `all` to "
+            f"{folder} no longer has weights: `training.keep_checkpoints` removed them. Set it to `all` to "
             "keep those of every round, or remove the folder and train the round again"
         )

@@ -1,49 +1,53 @@
-"""Agreement: whether the sources of a round pull the shared weights the same way.
+"""Gradient agreement: whether the sources of a round pull the shared weights in the same direction.
 
-At the end of a round the gradient of each source's query loss is measured on a few batches; its
-cosine with the sum of the others' says whether a step for the one is a step for the others too.
-A negative one is a conflict (Yu et al. 2020, "Gradient surgery for multi-task learning"). It costs
-``NUM_BATCHES`` gradients a source and changes nothing; of many sources others are asked each round.
+At the end of a round the gradient of each source's query loss is measured on ``NUM_BATCHES`` batches.
+Its cosine similarity with the sum of the other sources' gradients tells whether a step for the one is a
+step for the others too; a negative one is a conflict (Yu et al., "Gradient surgery for multi-task
+learning", NeurIPS 2020). Nothing is changed. Of many sources a random ``MAX_SOURCES`` are measured.
 
-    measure_agreements(learner, spaces, plan)["hotel"]          # -1 to 1
+    measure_gradient_cosines(learner, spaces, plan)["hotel"]          # -1 to 1
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import AGREEMENT_STREAM, sample_batch
-
-if TYPE_CHECKING:
-    from metamapping.training.learner import Learner
-    from metamapping.training.loop import RoundPlan
+from metamapping.training.learner import Learner
+from metamapping.training.loop import RoundPlan
+from metamapping.training.meta_step import query_loss
 
 NUM_BATCHES = 2
-# So many sources are asked at the end of a round, which then takes no longer however many there are.
+# The end of a round takes no longer however many sources there are.
 MAX_SOURCES = 64
-# A cosine over so many of the coordinates is off by about 0.003, and keeps a source's gradient small.
+# A cosine over this many coordinates is off by about 0.003, and a source's gradient stays small.
 NUM_COORDINATES = 100_000
 
 
-def measure_agreements(learner: Learner, spaces: Sequence[LabelSpace], plan: RoundPlan) -> dict[str, float]:
-    """For each source the agreement of its gradient with the others'; nothing with fewer than three.
+def measure_gradient_cosines(
+    learner: Learner, spaces: Sequence[LabelSpace], plan: RoundPlan
+) -> dict[str, float]:
+    """The cosine similarity of each source's gradient with the sum of the others'.
 
-    With two, both agree equally, and the answer says nothing about either.
+    Args:
+        learner: Nothing of it is changed.
+        spaces: The label spaces of the train sources.
+        plan: The round whose episodes are drawn; supplies the seed.
+
+    Returns:
+        A cosine for each measured source, -1 to 1. Empty with fewer than three sources: of two both
+        would agree equally, which says nothing about either.
     """
-    import tensorflow as tf
-
-    from metamapping.training.meta_step import query_loss
-
     if len(spaces) < 3:
         return {}
-    # Without τ, λ and their like, a few numbers each: their gradients are large, and say how sure to
-    # be, not what of.
+    # Scalars such as λ and the temperature are left out: their gradients are large, and they say how
+    # confident to be, not what to predict.
     least = learner.encoder.dim
     weights = [
         v for v in learner.encoder_variables + learner.mapping_variables if math.prod(v.shape) >= least
@@ -53,44 +57,48 @@ def measure_agreements(learner: Learner, spaces: Sequence[LabelSpace], plan: Rou
     stride = max(1, size // NUM_COORDINATES)
 
     @tf.function(reduce_retracing=True)  # type: ignore[untyped-decorator]  # TensorFlow has no types
-    def some_of_the_gradient(batch: dict[str, tf.Tensor]) -> tf.Tensor:
+    def sampled_gradient(batch: dict[str, tf.Tensor]) -> tf.Tensor:
         with tf.GradientTape() as tape:
             loss = query_loss(learner, batch)
         gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
         return tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1])[::stride] for g in gradients], axis=0)
 
     gradients: dict[str, np.ndarray] = {}
-    for number in asked(len(spaces), plan.seed, plan.round):
+    for number in measured_sources(len(spaces), plan.seed, plan.round):
         space, total = spaces[number], np.zeros(1)
         for index in range(NUM_BATCHES):
             rng = np.random.default_rng([plan.seed, AGREEMENT_STREAM, plan.round, number, index])
             draw = sample_batch(rng, [space], {}, plan.episodes)
             batch = build_batch(space, draw, plan.episodes)
-            total = total + some_of_the_gradient({k: tf.constant(v) for k, v in batch.items()}).numpy()
+            total = total + sampled_gradient({k: tf.constant(v) for k, v in batch.items()}).numpy()
         gradients[space.source] = total
-    return agreements_of(gradients)
+    return gradient_cosines(gradients)
 
 
-def asked(num_sources: int, seed: int, round: int) -> list[int]:
-    """The numbers of the sources whose gradients a round measures: all, or ``MAX_SOURCES`` by chance."""
-    rng = np.random.default_rng([seed, AGREEMENT_STREAM, round])
+def measured_sources(num_sources: int, seed: int, round_number: int) -> list[int]:
+    """The numbers of the sources whose gradients a round measures: all, or a random ``MAX_SOURCES``."""
+    rng = np.random.default_rng([seed, AGREEMENT_STREAM, round_number])
     return sorted(rng.permutation(num_sources)[:MAX_SOURCES].tolist())
 
 
-def agreements_of(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """For each source the cosine of its gradient with the sum of the others', each at unit length.
+def gradient_cosines(gradients: Mapping[str, np.ndarray]) -> dict[str, float]:
+    """The cosine similarity of each gradient with the sum of the others, each scaled to unit length.
 
-    Without a finite direction of its own a source has none.
+    Args:
+        gradients: A vector for each source, all of one length.
+
+    Returns:
+        A cosine for each source; sources whose gradient is zero or not finite are left out.
     """
     unit = {}
     for source, gradient in gradients.items():
         norm = float(np.linalg.norm(gradient))
         if np.isfinite(norm) and norm > 0:
             unit[source] = gradient / norm
-    agreements = {}
+    cosines = {}
     for source, direction in unit.items():
         others = np.sum([g for other, g in unit.items() if other != source], axis=0)
         norm = float(np.linalg.norm(others))
         if norm > 0:
-            agreements[source] = float(direction @ others) / norm
-    return agreements
+            cosines[source] = float(direction @ others) / norm
+    return cosines

@@ -1,45 +1,52 @@
-"""Training: the outer loop of meta-mapping.
+"""The training loop: the meta-steps of one round.
 
-One meta-step draws a batch of one source, encodes its texts and label names once, computes a
-mapping in closed form for each of several support/query splits, and back-propagates the queries'
-loss through the solve into encoder and mapping. ``MetaMapping.compute_mapping`` is the inner update,
-``update_weights`` the outer one. A meta-step of several batches goes along their mean gradient; where
-they are computed (``devices``) changes nothing but rounding.
+A step draws one or more batches, takes a meta-step along their mean gradient (``meta_step``, on one
+device or several: ``replicas``), and now and then writes a partial checkpoint. A round that was killed
+resumes from the latest one and ends with the same weights, to the bit, because every draw is a
+function of seed, round and batch number.
 
-    learner = build_learner(config.encoder, config.training, vocabulary_size=30522, seed=0)
-    report = train_round(learner, spaces, plan, folder=..., on_step=print)
+    replicas = Replicas(build_learner(config.encoder, config.training, ...), config.training)
+    report = train_round(replicas, spaces, plan, folder=folder, on_step=print)
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from metamapping.config.schema import (
-    EpisodeSpec,
-    TrainingSpec,
-)
+from metamapping.config.schema import EpisodeSpec, TrainingSpec
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch
 from metamapping.rounds.records import TrainingReport
 from metamapping.training.checkpoints import latest_partial, load_checkpoint, save_partial
 from metamapping.training.learner import Learner
-from metamapping.training.nonfinite_batch import write_bad_batch
-from metamapping.training.replicas import replicas_of
+from metamapping.training.nonfinite_batch import write_nonfinite_batch
+from metamapping.training.replicas import Replicas
 
-# The learning rate at the end of a round, as a share of that at its start.
-LAST_RATE = 0.1
+StepCallback = Callable[[int, float], None]
+
+# The learning rate at the end of a round, as a fraction of that at its start.
+FINAL_RATE_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
 class RoundPlan:
-    """What distinguishes one round's training from another's."""
+    """What distinguishes the training of one round from that of another.
+
+    Attributes:
+        round: Number of the round, from 1.
+        seed: Seed of the run.
+        first_step: Meta-steps that led to the checkpoint from which the round starts; the warm-up
+            counts them.
+        episodes: How batches are drawn.
+        training: Number of steps, learning rate, sampling weights and so on.
+    """
 
     round: int
     seed: int
@@ -49,75 +56,86 @@ class RoundPlan:
 
 
 @dataclass
-class Progress:
-    """How far a round has come; it is saved with the weights, so a killed round goes on from it."""
+class RoundProgress:
+    """How far a round has come. Saved with every partial checkpoint, so the names are a file format."""
 
     step: int = 0
     seconds: float = 0.0
-    losses: list[tuple[str, float]] = field(default_factory=list)
+    losses: list[tuple[str, float]] = field(default_factory=list)  # of each batch: source, loss
 
 
 def train_round(
-    learner: Learner,
+    replicas: Replicas,
     spaces: Sequence[LabelSpace],
     plan: RoundPlan,
     *,
     folder: Path,
-    on_step: Callable[[int, float], None] | None = None,
+    on_step: StepCallback | None = None,
 ) -> TrainingReport:
-    """Train for ``plan.training.meta_steps`` steps; partial checkpoints stand in ``folder``.
+    """Train for ``plan.training.meta_steps`` steps.
 
-    Resumes from the latest partial checkpoint there; the caller removes them once it has saved the
-    learner. Ends early, with a loss of NaN in the report
-    and the last good weights in the learner, when a loss is not finite; the batch of that step then stands
-    beside ``folder`` (``bad_batch``). ``on_step`` is told the
-    number of steps done and the step's loss. Of several workers only the chief writes.
+    Where a loss is not finite the round ends early, with the last good weights in the learner and a loss
+    of NaN in the report; the batch that caused it is written next to ``folder``.
+
+    Args:
+        replicas: The learner to train, on the devices that share the batches of a step.
+        spaces: The label spaces of the train sources.
+        plan: What to do in this round.
+        folder: Where partial checkpoints are written and resumed from. The caller removes it once it
+            has saved the learner. Of several workers only the chief writes.
+        on_step: Called after each step with the number of steps done and the step's loss.
+
+    Returns:
+        The losses and the duration of the round.
+
+    Raises:
+        ConfigError: A step has fewer batches than there are devices.
+        RuntimeError: The workers of a cluster do not start from the same step.
     """
     training, num_batches = plan.training, plan.training.num_batches
-    replicas = replicas_of(learner, training)
-    share = replicas.share_of(num_batches)
-    progress = Progress()
-    partial = latest_partial(folder)
-    if partial is not None:
-        state = load_checkpoint(partial, learner)
-        progress = Progress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
-    replicas.equalise()
-    replicas.check_together(progress.step)
+    my_batches = replicas.share_of(num_batches)
+    progress = _resume(replicas, folder)
     started = time.monotonic() - progress.seconds
-    diverged, bad_batch = False, None
-    while progress.step < training.meta_steps and not diverged:
-        draws = _draw(spaces, plan, first=progress.step * num_batches)
-        batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in share}
-        for each in replicas.learners:
-            _set_learning_rate(each, plan, progress.step)
+    nonfinite_batch = ""
+    while progress.step < training.meta_steps and not nonfinite_batch:
+        draws = _sample_draws(spaces, plan, first=progress.step * num_batches)
+        batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in my_batches}
+        for learner in replicas.learners:
+            _set_learning_rate(learner, plan, progress.step)
         losses = replicas.update(batches, num_batches)
-        loss = float(np.mean(losses))
-        diverged = not math.isfinite(loss)
+
         progress.step += 1
-        names = [spaces[draw.space].source for draw in draws]
-        progress.losses += zip(names, map(float, losses), strict=True)
+        progress.losses += [
+            (spaces[draw.space].source, float(loss)) for draw, loss in zip(draws, losses, strict=True)
+        ]
         progress.seconds = time.monotonic() - started
+        loss = float(np.mean(losses))
         if on_step is not None:
             on_step(progress.step, loss)
-        if diverged and replicas.is_chief:
-            bad_batch = folder.with_name(f"round-{plan.round}-not-finite")
-            write_bad_batch(
-                bad_batch,
-                step=progress.step,
-                spaces=spaces,
-                draws=draws,
-                batches=batches,
-                losses=list(losses),
-            )
-        is_due = progress.step % training.checkpoint_every_steps == 0
-        if is_due and not diverged and replicas.is_chief:
-            save_partial(folder, learner, vars(progress))
-    report = _report(progress, training)
-    return report if bad_batch is None else report.model_copy(update={"bad_batch": bad_batch.name})
+        if not math.isfinite(loss):
+            nonfinite_batch = f"round-{plan.round}-not-finite"
+            if replicas.is_chief:
+                path = folder.with_name(nonfinite_batch)
+                write_nonfinite_batch(path, progress.step, spaces, draws, batches, losses)
+        elif progress.step % training.checkpoint_every_steps == 0 and replicas.is_chief:
+            save_partial(folder, replicas.learner, vars(progress))
+    return _report(progress, training, nonfinite_batch if replicas.is_chief else "")
 
 
-def _draw(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:
-    """A step's draws: batches are numbered through the round, whoever computes them."""
+def _resume(replicas: Replicas, folder: Path) -> RoundProgress:
+    """Set every replica to the latest partial checkpoint in ``folder``, if there is one."""
+    progress = RoundProgress()
+    partial = latest_partial(folder)
+    if partial is not None:
+        state = load_checkpoint(partial, replicas.learner)
+        progress = RoundProgress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
+    replicas.broadcast_variables()
+    replicas.check_same_step(progress.step)
+    return progress
+
+
+def _sample_draws(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:
+    """The draws of one step. Batches are numbered through the round, whichever device computes them."""
     draws = []
     for index in range(first, first + plan.training.num_batches):
         rng = np.random.default_rng([plan.seed, TRAIN_STREAM, plan.round, index])
@@ -126,19 +144,20 @@ def _draw(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[
 
 
 def _set_learning_rate(learner: Learner, plan: RoundPlan, step: int) -> None:
-    """Warm at the start of a run; within each round down to a tenth, so that it ends near a minimum.
+    """Warm up at the start of a run; decay to a tenth within each round, so that it ends near a minimum.
 
-    Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017; a straight line
-    instead of a cosine.
+    Loshchilov & Hutter, "SGDR: Stochastic Gradient Descent with Warm Restarts", ICLR 2017, with a
+    straight line instead of a cosine.
     """
     training = plan.training
-    warm = min(1.0, (plan.first_step + step + 1) / max(1, training.warmup_steps))
-    rate = training.learning_rate * warm * (1.0 - (1.0 - LAST_RATE) * step / training.meta_steps)
+    warm_up = min(1.0, (plan.first_step + step + 1) / max(1, training.warmup_steps))
+    decay = 1.0 - (1.0 - FINAL_RATE_FRACTION) * step / training.meta_steps
+    rate = training.learning_rate * warm_up * decay
     learner.encoder_optimizer.learning_rate = rate
     learner.mapping_optimizer.learning_rate = rate * training.mapping_learning_rate_factor
 
 
-def _report(progress: Progress, training: TrainingSpec) -> TrainingReport:
+def _report(progress: RoundProgress, training: TrainingSpec, nonfinite_batch: str) -> TrainingReport:
     losses = [loss for _, loss in progress.losses]
     by_source: dict[str, list[float]] = {}
     for name, loss in progress.losses:
@@ -148,6 +167,11 @@ def _report(progress: Progress, training: TrainingSpec) -> TrainingReport:
         seconds=round(progress.seconds, 3),
         learning_rate=training.learning_rate,
         loss=float(np.mean(losses[-max(1, len(losses) // 4) :])),
-        source_losses={name: float(np.mean(values)) for name, values in sorted(by_source.items())},
+        source_losses=_means(by_source),
         source_weights=dict(training.source_weights),
+        bad_batch=nonfinite_batch,
     )
+
+
+def _means(values: Mapping[str, Sequence[float]]) -> dict[str, float]:
+    return {name: float(np.mean(values[name])) for name in sorted(values)}

@@ -1,8 +1,9 @@
-"""Loss scale: float16 loses small gradients, so the loss is multiplied before it is differentiated.
+"""The loss scale of mixed float16, which would lose small gradients.
 
-Micikevicius et al., "Mixed Precision Training", 2018. The scale is halved where a gradient overflows,
-and that step left out; it is doubled after ``GROWTH_STEPS`` steps without. Keras' own wraps one
-optimizer and its clipping; here two share one norm.
+The loss is multiplied by the scale before it is differentiated (Micikevicius et al., "Mixed Precision
+Training", ICLR 2018). Where a gradient overflows, the scale is halved and the step is skipped; after
+``GROWTH_STEPS`` steps without an overflow it is doubled. Keras' own loss scale wraps one optimizer with
+its clipping; here two optimizers share one gradient norm.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ INITIAL, GROWTH_STEPS = 2.0**15, 2_000
 
 
 class LossScale:
-    """What a loss is multiplied by, at least 1."""
+    """The factor on the loss, at least 1, and the number of steps since it last changed."""
 
     def __init__(self) -> None:
         self.value = keras.Variable(INITIAL, trainable=False, dtype="float32", name="loss_scale")
@@ -24,13 +25,19 @@ class LossScale:
 
     @property
     def variables(self) -> list[keras.Variable]:
-        """What a checkpoint keeps of it."""
+        """The state that a checkpoint holds."""
         return [self.value, self.good_steps]
 
     def guard(
         self, is_finite: tf.Tensor, apply: Callable[[], tf.Tensor], *, otherwise: tf.Tensor
     ) -> tf.Tensor:
-        """``apply()`` where the gradients are finite, or nothing lower is left to try."""
+        """Take a step where the gradients are finite, or where the scale cannot be lowered any further.
+
+        Args:
+            is_finite: Whether the gradients are finite, a bool scalar.
+            apply: Takes the step and returns a scalar.
+            otherwise: The result where the step is skipped.
+        """
 
         def good() -> tf.Tensor:
             result = apply()

@@ -1,4 +1,19 @@
-"""One meta-step."""
+"""One meta-step: the outer update of meta-mapping, from a batch of one source to new weights.
+
+The page reads like the algorithm in docs/concepts.md:
+
+1. Encode the batch's texts (or words) and its label names once.
+2. For every support/query split of the batch, compute the task's mapping in closed form from the
+   support set. This is the inner update; it has no gradient steps of its own.
+3. Score the queries with that mapping; their mean cross-entropy is the loss.
+4. Back-propagate through the solve into encoder, prior mapping, label map and hyperparameters.
+5. Clip the gradient by its global norm and let both optimizers take one step.
+
+A batch is what ``episodes.batches.build_batch`` makes of a draw: ``B`` texts of one source, ``N`` items
+with a label (the texts, or for ``ner`` their words), ``C`` label slots, ``S`` splits.
+
+    loss = update_weights(learner, batch, max_norm=1.0)
+"""
 
 from __future__ import annotations
 
@@ -10,13 +25,66 @@ from metamapping.training.learner import Learner
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
-    """The outer step of one batch: the gradient of the queries' loss, through the closed-form solve."""
+    """Take one meta-step on one batch.
+
+    Args:
+        learner: Its weights and optimizers are changed in place.
+        batch: One batch as tensors.
+        max_norm: The gradient is scaled down to this global norm where it exceeds it.
+
+    Returns:
+        The queries' loss before the step, a float32 scalar; NaN where no step was possible.
+    """
     loss, gradients = differentiate(learner, batch)
     return apply_gradients(learner, gradients, loss, max_norm=max_norm)
 
 
+def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
+    """The mean cross-entropy of the queries over all splits of a batch.
+
+    Args:
+        learner: Encoder and mapping; nothing is changed.
+        batch: One batch as tensors.
+
+    Returns:
+        A float32 scalar: the mean over splits of the weighted mean over a split's queries.
+    """
+    encoder, mapping = learner.encoder, learner.mapping
+    is_ner = "word_of" in batch
+
+    # 1. Features of the items, (N, d), and label vectors G of every split, (S, C, dim).
+    if is_ner:
+        # Words are trained through their first view alone; the lower layer's view stays as pretrained.
+        x = mapping.shaped(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
+    else:
+        x = encoder.texts(batch)
+    label_mask, is_query = batch["label_mask"], batch["query"]
+    G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
+
+    # 2. The inner update: the mapping of every split from its support set.
+    support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
+    weights = mapping.compute_mapping(support, mapping.prior(G))
+
+    # 3. The queries' loss. All items are scored, (S, N, C); the query mask selects.
+    logits = masked_logits(score(x, weights), label_mask, mapping.scale)
+    targets = tf.broadcast_to(batch["targets"], tf.shape(is_query))
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    # An item that is not a query may have a label outside of the split, whose loss is about 1e9.
+    losses = tf.where(is_query > 0, losses, tf.zeros_like(losses))
+    num_queries = tf.reduce_sum(is_query, axis=-1)
+    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(num_queries, 1.0))
+
+
 def differentiate(learner: Learner, batch: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """The queries' loss and its gradients by the encoder's variables, then the mapping's."""
+    """The queries' loss and its gradient, through the closed-form solve.
+
+    Args:
+        learner: Nothing of it is changed.
+        batch: One batch as tensors.
+
+    Returns:
+        The loss, and one gradient for each of the encoder's trainable weights, then the mapping's.
+    """
     scale = learner.loss_scale
     with tf.GradientTape() as tape:
         loss = query_loss(learner, batch)
@@ -31,10 +99,20 @@ def differentiate(learner: Learner, batch: Tensors) -> tuple[tf.Tensor, list[tf.
 def apply_gradients(
     learner: Learner, gradients: list[tf.Tensor], loss: tf.Tensor, *, max_norm: float
 ) -> tf.Tensor:
-    """The optimizers' step along gradients, cut to ``max_norm``; returns the loss.
+    """Let both optimizers take one step along gradients, clipped to a global norm.
 
-    Gradients that are not finite are taken as zero, and the loss is NaN then: the caller stops there,
-    with good weights. With a loss scale to lower, it is lowered and the step is left out instead.
+    Gradients that are not finite are replaced by zeros and the loss by NaN, so that the caller can stop
+    while the weights are still good. Where a loss scale can be lowered, it is lowered and the step is
+    skipped instead.
+
+    Args:
+        learner: Its weights, optimizers and loss scale are changed in place.
+        gradients: In the order of ``differentiate``.
+        loss: The loss that they are the gradients of.
+        max_norm: The largest global norm of the step.
+
+    Returns:
+        ``loss``, or NaN where the gradients were not usable.
     """
     encoder_variables, mapping_variables = learner.encoder_variables, learner.mapping_variables
     norm = tf.linalg.global_norm(gradients)
@@ -50,24 +128,3 @@ def apply_gradients(
     if learner.loss_scale is None:
         return apply()
     return learner.loss_scale.guard(usable | ~tf.math.is_finite(loss), apply, otherwise=loss)
-
-
-def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
-    """Mean cross-entropy of the queries over all splits of a batch (``episodes.batches``)."""
-    encoder, mapping = learner.encoder, learner.mapping
-    is_ner = "word_of" in batch
-    if is_ner:  # of words the first view alone: the others stay what they were before
-        x = mapping.shaped(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
-    else:
-        x = encoder.texts(batch)
-    label_mask, query = batch["label_mask"], batch["query"]
-    G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
-    support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
-    weights = mapping.compute_mapping(support, mapping.prior(G))
-    logits = masked_logits(score(x, weights), label_mask, mapping.scale)
-    targets = tf.broadcast_to(batch["targets"], tf.shape(query))
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-    # Items that are no query may have a label outside the split, with a loss of 1e9.
-    losses = tf.where(query > 0, losses, tf.zeros_like(losses))
-    count = tf.reduce_sum(query, axis=-1)
-    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(count, 1.0))

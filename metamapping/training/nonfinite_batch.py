@@ -1,10 +1,8 @@
-"""The batch of a meta-step whose loss was not finite, kept for inspection; never pickle.
+"""The batch of a meta-step whose loss was not finite, kept for inspection.
 
-``batch.safetensors`` holds the arrays that the learner was given (``episodes.batches`` says their shapes),
-each under ``<number of the batch>/<name>``; ``batch.json`` the step, and of each batch its source, its loss,
-its labels and the numbers of its rows in the source's ``tokens`` shards.
-
-    write_bad_batch(folder, step=17, spaces=spaces, draws=draws, batches=batches, losses=losses)
+``batch.safetensors`` holds the arrays that the learner was given (``episodes.batches`` documents their
+shapes), each as ``<number of the batch>/<name>``. ``batch.json`` holds the step, and for each batch its
+source, its loss, its labels and the numbers of its rows in the source's token shards.
 """
 
 from __future__ import annotations
@@ -21,16 +19,24 @@ from metamapping.storage import remote
 from metamapping.storage.manifest import write_json
 
 
-def write_bad_batch(
+def write_nonfinite_batch(
     folder: Path,
-    *,
     step: int,
     spaces: Sequence[LabelSpace],
     draws: Sequence[Draw],
     batches: Mapping[int, Mapping[str, np.ndarray]],
-    losses: Sequence[float],
+    losses: Sequence[float] | np.ndarray,
 ) -> None:
-    """Write all batches of a step into ``folder``; ``batches``: those of ``draws`` that were made here."""
+    """Write all batches of a step into ``folder``.
+
+    Args:
+        folder: Created where it does not exist.
+        step: Number of the step, from 1.
+        spaces: The label spaces that the draws refer to.
+        draws: The draws of the step.
+        batches: The batches that this process built, by the number of their draw.
+        losses: The loss of each draw.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         f"{number}/{name}": np.ascontiguousarray(value)
@@ -41,7 +47,7 @@ def write_bad_batch(
     described = [
         {
             "source": spaces[draw.space].source,
-            "loss": str(float(loss)),  # JSON has no number for it
+            "loss": str(float(loss)),  # JSON has no number for NaN
             "labels": [spaces[draw.space].labels[label] for label in draw.labels],
             "rows": draw.rows.tolist(),
         }

@@ -1,11 +1,11 @@
-"""Selection: which of the train sources are trained on.
+"""Source selection: which of the train sources are trained on.
 
-Pure: in go the configuration and, for ``related``, how close the sources are to each other; out
-comes a ``Selection`` with a reason for each source. Nothing is chosen on test sources: the targets
-are train or validation sources, and the configuration refuses others.
+Pure functions: the configuration and, in the mode ``related``, the similarity of the sources go in; a
+``Selection`` with a reason for each source comes out. Nothing is chosen on test sources: the targets are
+train or validation sources, and the configuration rejects others.
 
-    chosen = choose(candidates, table, spec)       # the closest to the targets, but not all alike
-    print(selection_markdown(chosen))
+    selection = choose_sources(candidates, similarity_table(profiles), config.selection)
+    print(selection_markdown(selection))
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from metamapping.config.schema import SelectionSpec, TaskType
 from metamapping.rounds.tables import markdown_table
 
-# Of maximal marginal relevance (Carbonell & Goldstein 1998): how much closeness to the targets
-# counts against likeness to what is chosen already.
+# Maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): the weight of similarity to the targets
+# against similarity to the sources that are chosen already.
 RELEVANCE = 0.7
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A source that closeness was measured of."""
+    """A source whose similarity to others was measured."""
 
     name: str
     task_type: TaskType
@@ -34,26 +34,38 @@ class Candidate:
     is_target: bool
 
 
-class Selected(BaseModel):
-    """A train source, how close it is to its nearest target, and why it is trained on or not."""
+class SelectedSource(BaseModel):
+    """A train source, its similarity to its most similar target, and why it is trained on or not."""
 
-    model_config = ConfigDict(frozen=True)
+    # Stored files call the similarity `closeness`.
+    model_config = ConfigDict(
+        frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
+    )
 
     source: str
     task_type: TaskType
-    closeness: float | None
+    similarity: float | None = Field(alias="closeness")
     is_chosen: bool
     why: str
 
 
 class Selection(BaseModel):
-    """Every train source, the chosen ones first; and how close each source is to each."""
+    """All train sources, the chosen ones first, and the similarity of every pair of sources.
 
-    model_config = ConfigDict(frozen=True)
+    Attributes:
+        sources: The train sources.
+        names: The sources of the rows and columns of ``similarity``: train sources and targets.
+        similarity: A symmetric table with values from 0 to 1; empty where none was measured.
+    """
 
-    sources: list[Selected]
-    names: list[str] = []  # of the rows and columns of `closeness`: train sources and targets
-    closeness: list[list[float]] = []
+    # Stored files call the similarity `closeness`.
+    model_config = ConfigDict(
+        frozen=True, serialize_by_alias=True, validate_by_name=True, validate_by_alias=True
+    )
+
+    sources: list[SelectedSource]
+    names: list[str] = []
+    similarity: list[list[float]] = Field(default=[], alias="closeness")
 
     @property
     def chosen(self) -> list[str]:
@@ -61,51 +73,61 @@ class Selection(BaseModel):
         return [each.source for each in self.sources if each.is_chosen]
 
 
-def choose(candidates: Sequence[Candidate], table: np.ndarray, spec: SelectionSpec) -> Selection:
-    """The ``num_sources`` train sources most related to the targets, as ``related`` asks for.
+def choose_sources(candidates: Sequence[Candidate], table: np.ndarray, spec: SelectionSpec) -> Selection:
+    """Choose the ``spec.num_sources`` train sources most related to the targets.
 
-    ``table``: ``(num_candidates, num_candidates)`` closeness. A source's closeness is that to its
-    nearest target. First comes the closest source of each task type of the targets; then, one by
-    one, the source with the highest ``0.7 · closeness − 0.3 · likeness to the likest chosen one``.
+    First comes, for each task type of the targets, the most similar train source of that type. Then,
+    one at a time, the source with the highest ``0.7 · similarity to its most similar target − 0.3 ·
+    similarity to its most similar chosen source``.
+
+    Args:
+        candidates: Train sources and targets.
+        table: Their similarities, ``(num_candidates, num_candidates)``.
+        spec: Of mode ``related``.
     """
     targets = [i for i, each in enumerate(candidates) if each.is_target]
     train = [i for i, each in enumerate(candidates) if each.is_train]
-    near = table[:, targets].max(axis=1)
+    to_target = table[:, targets].max(axis=1)
     reasons: dict[int, str] = {}
     for task_type in dict.fromkeys(candidates[i].task_type for i in targets):
         same = [i for i in train if candidates[i].task_type == task_type and i not in reasons]
         if same:
-            reasons[max(same, key=lambda i: near[i])] = f"the closest source of {task_type}"
+            reasons[max(same, key=lambda i: to_target[i])] = f"the most similar source of {task_type}"
     assert spec.num_sources is not None
     while len(reasons) < spec.num_sources:
         left = [i for i in train if i not in reasons]
-        likeness = table[:, list(reasons)].max(axis=1) if reasons else np.zeros(len(candidates))
-        best = max(left, key=lambda i: RELEVANCE * near[i] - (1 - RELEVANCE) * likeness[i])
-        reasons[best] = f"close, and not too like those before ({likeness[best]:.2f})"
-    order = [*reasons, *sorted((i for i in train if i not in reasons), key=lambda i: -near[i])]
+        to_chosen = table[:, list(reasons)].max(axis=1) if reasons else np.zeros(len(candidates))
+        best = max(left, key=lambda i: RELEVANCE * to_target[i] - (1 - RELEVANCE) * to_chosen[i])
+        reasons[best] = f"similar to a target, and different from those before ({to_chosen[best]:.2f})"
+    order = [*reasons, *sorted((i for i in train if i not in reasons), key=lambda i: -to_target[i])]
     return Selection(
         sources=[
-            Selected(
+            SelectedSource(
                 source=candidates[i].name,
                 task_type=candidates[i].task_type,
-                closeness=round(float(near[i]), 4),
+                similarity=round(float(to_target[i]), 4),
                 is_chosen=i in reasons,
-                why=reasons.get(i, "others are closer, or add more"),
+                why=reasons.get(i, "others are more similar, or add more"),
             )
             for i in order
         ],
         names=[each.name for each in candidates],
-        closeness=[[round(float(value), 4) for value in row] for row in table],
+        similarity=[[round(float(value), 4) for value in row] for row in table],
     )
 
 
-def listed(train: Sequence[tuple[str, TaskType]], names: Sequence[str]) -> Selection:
-    """The sources that the configuration lists."""
+def list_sources(train: Sequence[tuple[str, TaskType]], names: Sequence[str]) -> Selection:
+    """The selection of the train sources that the configuration lists.
+
+    Args:
+        train: Name and task type of all train sources.
+        names: Those that are trained on.
+    """
     sources = [
-        Selected(
+        SelectedSource(
             source=name,
             task_type=task_type,
-            closeness=None,
+            similarity=None,
             is_chosen=name in names,
             why="listed" if name in names else "not listed",
         )
@@ -120,10 +142,10 @@ def selection_markdown(selection: Selection) -> str:
         [
             each.source,
             each.task_type,
-            "–" if each.closeness is None else f"{each.closeness:.3f}",
+            "–" if each.similarity is None else f"{each.similarity:.3f}",
             "yes" if each.is_chosen else "no",
             each.why,
         ]
         for each in selection.sources
     ]
-    return markdown_table(["source", "task type", "closeness", "trained on", "why"], rows)
+    return markdown_table(["source", "task type", "similarity", "trained on", "why"], rows)

@@ -1,4 +1,4 @@
-"""Calibration: leaving out in closed form is leaving out; probabilities mean what they say."""
+"""Calibration: closed-form leave-one-out equals refitting, and probabilities match frequencies."""
 
 import numpy as np
 import pytest
@@ -14,8 +14,8 @@ def unit(x):
     return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
 
 
-def draw(rng, centres, per_label, noise=0.25):
-    """Texts around the centres of their labels."""
+def sample(rng, centres, per_label, noise=0.25):
+    """Features scattered around the centres of their labels, and their labels."""
     targets = np.repeat(np.arange(len(centres)), per_label)
     return unit(centres[targets] + noise * rng.normal(size=(len(targets), DIM))), targets
 
@@ -27,7 +27,7 @@ def support_of(features, targets):
 
 
 def ridge(features, targets, num_labels, prior):
-    """The normal equations, written out."""
+    """Reference solution by the normal equations."""
     H = np.concatenate([features, np.ones((len(features), 1))], axis=1)
     Y = np.eye(num_labels)[targets] - 1 / num_labels
     return prior + np.linalg.solve(H.T @ H + RIDGE * np.eye(DIM + 1), H.T @ (Y - H @ prior))
@@ -42,12 +42,12 @@ def task(request):
     rng = np.random.default_rng(0)
     centres = unit(rng.normal(size=(4, DIM)))
     prior = np.concatenate([0.3 * (centres - centres.mean(axis=0)).T, np.zeros((1, 4))])
-    features, targets = draw(rng, centres, request.param)
+    features, targets = sample(rng, centres, request.param)
     weights = ridge(features, targets, 4, prior)
     return Solution(weights, prior, RIDGE), support_of(features, targets), centres, rng
 
 
-def test_leaving_out_in_closed_form_is_solving_again_without(task):
+def test_leaving_out_in_closed_form_equals_refitting_without(task):
     solution, support, _, _ = task
     scores, _, near_labels, near_none = leave_out(solution, support)
     assert len(scores) == len(near_labels) == len(near_none) == support.num_examples
@@ -65,27 +65,27 @@ def test_leaving_out_in_closed_form_is_solving_again_without(task):
     np.testing.assert_allclose(np.sort(near_none), np.sort(expected), atol=1e-5)
 
 
-def test_probabilities_are_right_as_often_as_they_say():
+def test_probabilities_match_the_accuracy():
     rng = np.random.default_rng(1)
     centres = unit(rng.normal(size=(20, DIM)))
-    features, targets = draw(rng, centres, 30, noise=0.45)
+    features, targets = sample(rng, centres, 30, noise=0.45)
     prior = np.zeros((DIM + 1, 20))
     solution = Solution(ridge(features, targets, 20, prior), prior, RIDGE)
-    queries, truth = draw(rng, centres, 100, noise=0.45)
+    queries, truth = sample(rng, centres, 100, noise=0.45)
     scores = solution.scores(queries)
     calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)
-    likely = calibration.probabilities(scores).max(axis=-1)
+    highest = calibration.probabilities(scores).max(axis=-1)
     accuracy = (scores.argmax(axis=-1) == truth).mean()
-    assert likely.mean() == pytest.approx(accuracy, abs=0.05)
+    assert highest.mean() == pytest.approx(accuracy, abs=0.05)
     raw = np.exp(SCALE * scores) / np.exp(SCALE * scores).sum(axis=-1, keepdims=True)
     assert abs(raw.max(axis=-1).mean() - accuracy) > 0.1
 
 
-def test_texts_of_no_label_are_told_from_the_tasks_own(task):
+def test_texts_of_no_label_are_distinguished_from_the_tasks_own(task):
     solution, support, centres, rng = task
     calibration = calibrate(solution, support, learned_scale=SCALE)
-    own, _ = draw(rng, centres, 50)
-    others, _ = draw(rng, unit(-centres.sum(axis=0, keepdims=True)), 200)
+    own, _ = sample(rng, centres, 50)
+    others, _ = sample(rng, unit(-centres.sum(axis=0, keepdims=True)), 200)
 
     def membership(features):
         return calibration.membership(nearness(features, solution.scores(features), support))
@@ -94,22 +94,23 @@ def test_texts_of_no_label_are_told_from_the_tasks_own(task):
     assert (membership(others) < 0.5).mean() > 0.95
 
 
-def test_one_example_of_each_label_holds_to_what_was_learned():
+def test_with_one_example_per_label_the_scale_stays_near_the_learned_one():
     rng = np.random.default_rng(2)
-    features, targets = draw(rng, unit(rng.normal(size=(2, DIM))), 1)
+    features, targets = sample(rng, unit(rng.normal(size=(2, DIM))), 1)
     prior = np.zeros((DIM + 1, 2))
     solution = Solution(ridge(features, targets, 2, prior), prior, RIDGE)
     calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)
-    # The likelihood alone would give up: without its example each label gets the other's score.
+    # The likelihood alone would drive the scale towards zero: without its only example, each text is
+    # assigned the other label.
     assert SCALE / 3 < calibration.scale < SCALE * 3
     assert calibration.slope > 0
 
 
-def test_thousands_of_examples_are_judged_by_some_of_them(monkeypatch):
+def test_of_thousands_of_examples_an_even_selection_is_left_out(monkeypatch):
     monkeypatch.setattr("metamapping.adaptation.calibration._MAX_ROWS", 100)
     rng = np.random.default_rng(3)
     centres = unit(rng.normal(size=(5, DIM)))
-    features, targets = draw(rng, centres, 200)
+    features, targets = sample(rng, centres, 200)
     prior = np.zeros((DIM + 1, 5))
     solution = Solution(ridge(features, targets, 5, prior), prior, RIDGE)
     support = support_of(features, targets)
@@ -123,21 +124,21 @@ def test_thousands_of_examples_are_judged_by_some_of_them(monkeypatch):
     assert few.centre == pytest.approx(every.centre, abs=0.1)
 
 
-def test_nearness_does_not_depend_on_how_examples_are_parted(task, monkeypatch):
+def test_nearness_does_not_depend_on_the_chunk_size(task, monkeypatch):
     solution, support, centres, rng = task
-    features, _ = draw(rng, centres, 5)
+    features, _ = sample(rng, centres, 5)
     whole = nearness(features, solution.scores(features), support)
     scores, items = solution.scores(support.features), np.arange(len(support.targets))
     own = nearness(support.features, scores, support, items=items)
-    monkeypatch.setattr("metamapping.adaptation.calibration._EXAMPLES_AT_ONCE", 2)
+    monkeypatch.setattr("metamapping.adaptation.calibration._EXAMPLES_PER_CHUNK", 2)
     np.testing.assert_allclose(nearness(features, solution.scores(features), support), whole, atol=1e-6)
-    parted = nearness(support.features, scores, support, items=items)
-    np.testing.assert_allclose(parted, own, atol=1e-6)
+    chunked = nearness(support.features, scores, support, items=items)
+    np.testing.assert_allclose(chunked, own, atol=1e-6)
 
 
-def test_examples_of_one_label_alone_are_evidence_enough_not_to_fail():
+def test_examples_of_a_single_label_give_a_finite_calibration():
     rng = np.random.default_rng(4)
-    features, targets = draw(rng, unit(rng.normal(size=(1, DIM))), 3)
+    features, targets = sample(rng, unit(rng.normal(size=(1, DIM))), 3)
     prior = rng.normal(size=(DIM + 1, 2)) * 0.1
     solution = Solution(ridge(features, targets, 2, prior), prior, RIDGE)
     calibration = calibrate(solution, support_of(features, targets), learned_scale=SCALE)

@@ -1,4 +1,4 @@
-"""Scores against hand-computed ones."""
+"""Evaluation: scores against hand-computed ones, and episodes that are reproducible."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_f1_counts_whole_entities():
     assert entity_f1(gold, set()) == 0.0
 
 
-def test_each_source_and_shot_has_a_score_an_episode(learner):
+def test_every_source_and_number_of_shots_has_one_score_per_episode(learner):
     scores = evaluate(learner.encoder, learner.mapping, [text_space(), ner_space()], SPEC, seed=0)
     assert {key: len(values) for key, values in scores.items()} == {
         ("toys", 0): 6,
@@ -46,7 +46,7 @@ def test_each_source_and_shot_has_a_score_an_episode(learner):
     assert all(0 <= score <= 1 for values in scores.values() for score in values)
 
 
-def test_labels_that_the_tokens_say_are_learned_from_eight_shots(learner):
+def test_labels_determined_by_the_tokens_are_learned_from_eight_shots(learner):
     spec = SPEC.model_copy(update={"shots": [0, 8], "num_episodes": 20})
     scores = evaluate(learner.encoder, learner.mapping, [text_space()], spec, seed=0)
     chance = 1 / 3
@@ -54,7 +54,7 @@ def test_labels_that_the_tokens_say_are_learned_from_eight_shots(learner):
     assert np.mean(scores["toys", 8]) > np.mean(scores["toys", 0])
 
 
-def test_episodes_are_the_same_every_time_and_others_for_another_seed():
+def test_episodes_are_reproducible_and_depend_on_the_seed():
     first, again, other = (draw_episodes(text_space(), SPEC, seed=seed) for seed in (0, 0, 1))
     for one, two, three in zip(first[4], again[4], other[4], strict=True):
         np.testing.assert_array_equal(one.support, two.support)

@@ -1,4 +1,4 @@
-"""Texts become the same features however they are parted, and a bar is shown where it is wanted."""
+"""Featurizer: features do not depend on the chunk size, and the progress bar is shown when it should be."""
 
 import shutil
 from dataclasses import replace
@@ -21,21 +21,21 @@ def model(published):
     return read_published(published)
 
 
-def test_features_do_not_depend_on_how_texts_are_parted(model, monkeypatch):
+def test_features_do_not_depend_on_the_chunk_size(model, monkeypatch):
     texts, (words, offsets) = Featurizer(model).texts(TEXTS), Featurizer(model).words(WORDS)
-    monkeypatch.setattr(featurizer, "TEXTS_PER_PART", 2)
+    monkeypatch.setattr(featurizer, "TEXTS_PER_CHUNK", 2)
     np.testing.assert_allclose(Featurizer(model).texts(TEXTS), texts, atol=1e-6)
     np.testing.assert_allclose(Featurizer(model).words(WORDS)[0], words, atol=1e-6)
     np.testing.assert_array_equal(Featurizer(model).words(WORDS)[1], offsets)
 
 
-def test_a_name_is_read_as_a_text_is(model):
+def test_a_name_has_the_first_view_of_the_same_text(model):
     featurizer = Featurizer(model)
     names, texts = featurizer.names(["refund"]), featurizer.texts(["refund"])
     np.testing.assert_allclose(names, texts[:, : featurizer.dim], atol=1e-6)
 
 
-def test_the_fingerprint_is_that_of_all_that_decides_a_feature(model, published, tmp_path):
+def test_the_fingerprint_covers_everything_that_determines_a_feature(model, published, tmp_path):
     same = Featurizer(read_published(shutil.copytree(published, tmp_path / "copy")))
     assert same.fingerprint == Featurizer(model).fingerprint
     shorter = replace(model, max_length_tokens=8)
@@ -44,7 +44,7 @@ def test_the_fingerprint_is_that_of_all_that_decides_a_feature(model, published,
     assert len(others) == 3
 
 
-def test_a_bar_is_shown_on_standard_error_when_asked(published, capsys):
+def test_a_progress_bar_is_shown_on_standard_error_on_request(published, capsys):
     mapper = MetaMapper.from_pretrained(published, progress=True)
     mapper.zero_shot(["a", "b"]).predict(TEXTS)
     shown = capsys.readouterr()
@@ -52,14 +52,14 @@ def test_a_bar_is_shown_on_standard_error_when_asked(published, capsys):
     assert shown.out == ""
 
 
-def test_no_bar_is_shown_where_standard_error_is_no_terminal(model, capsys, monkeypatch):
-    monkeypatch.setattr(featurizer, "_TEXTS_WITHOUT_PROGRESS", 2)
+def test_no_progress_bar_is_shown_if_standard_error_is_not_a_terminal(model, capsys, monkeypatch):
+    monkeypatch.setattr(featurizer, "_MAX_TEXTS_WITHOUT_PROGRESS", 2)
     Featurizer(model).texts(TEXTS)
     assert capsys.readouterr().err == ""
 
 
-def test_a_bar_is_shown_for_many_texts_on_a_terminal(model, capsys, monkeypatch):
-    monkeypatch.setattr(featurizer, "_TEXTS_WITHOUT_PROGRESS", 4)
+def test_a_progress_bar_is_shown_for_many_texts_on_a_terminal(model, capsys, monkeypatch):
+    monkeypatch.setattr(featurizer, "_MAX_TEXTS_WITHOUT_PROGRESS", 4)
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     Featurizer(model).texts(TEXTS)
     Featurizer(model, progress=False).texts(TEXTS)

@@ -1,4 +1,4 @@
-"""Whatever users hold their examples in, they are read alike, or refused with the row's number."""
+"""Inputs: all kinds of columns and tables are read alike; invalid values are rejected with their row."""
 
 import datasets
 import numpy as np
@@ -53,7 +53,7 @@ def test_entities_are_read_from_every_kind_of_table(table):
     assert examples == (WORDS, TAGS, None)
 
 
-def test_numbered_classes_are_read_by_their_names():
+def test_class_numbers_are_read_as_class_names():
     kinds = datasets.ClassLabel(names=["praise", "complaint"])
     table = datasets.Dataset.from_dict(
         {"text": TEXTS, "label": [1, 0, 1]},
@@ -63,7 +63,7 @@ def test_numbered_classes_are_read_by_their_names():
     assert read_examples(table["text"], table["label"]).labels == LABELS
 
 
-def test_numbered_tags_are_read_by_their_names():
+def test_tag_numbers_are_read_as_tag_names():
     tags = datasets.List(datasets.ClassLabel(names=["O", "B-PER"]))
     words = datasets.List(datasets.Value("string"))
     table = datasets.Dataset.from_dict(
@@ -73,12 +73,12 @@ def test_numbered_tags_are_read_by_their_names():
 
 
 @pytest.mark.parametrize("labels", [[1, 0, 1], np.asarray([1, 0, 1]), pd.Series([1.0, 0.0, 1.0])])
-def test_numbers_as_labels_are_written_out(labels):
+def test_numeric_labels_are_converted_to_strings(labels):
     assert read_labels(labels) == ["1", "0", "1"]
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
-def test_missing_values_are_refused_with_their_row(missing):
+def test_missing_values_are_rejected_with_their_row(missing):
     with pytest.raises(ValueError, match="text 1 is missing"):
         read_texts(["a", missing])
     with pytest.raises(ValueError, match="text_pair 1 is missing"):
@@ -88,15 +88,15 @@ def test_missing_values_are_refused_with_their_row(missing):
 
 
 @pytest.mark.parametrize("column", [pd.Series(["a", None]), pa.array(["a", None]), np.array(["a", None])])
-def test_missing_values_of_any_column_are_refused_with_their_row(column):
+def test_missing_values_of_any_column_are_rejected_with_their_row(column):
     with pytest.raises(ValueError, match="text 1 is missing"):
         read_texts(column)
 
 
-def test_mixed_values_are_refused_with_their_row():
+def test_mixed_values_are_rejected_with_their_row():
     with pytest.raises(ValueError, match="text 1 is 3: expected a string"):
         read_texts(["a", 3])
-    with pytest.raises(ValueError, match="label 2 is 1 but label 0 is 'a': give one kind of label"):
+    with pytest.raises(ValueError, match="label 2 is 1 but label 0 is 'a': give one type of label"):
         read_labels(["a", "b", 1])
     with pytest.raises(ValueError, match=r"label 0 is \['a'\]: expected a string or a number"):
         read_labels([["a"]])
@@ -110,30 +110,30 @@ def test_mixed_values_are_refused_with_their_row():
         (("one text", ["x"]), "texts is str 'one text': expected a list or a column"),
         ((iter(TEXTS), LABELS), "texts is list_iterator"),
         ((np.asarray([TEXTS]), LABELS), "texts has 2 dimensions: expected one column"),
-        ((TEXTS,), r"no labels: give one a text, or use zero_shot\(labels\)"),
+        ((TEXTS,), r"no labels: give one for each text, or use zero_shot\(labels\)"),
         ((TEXTS, pd.DataFrame({"a": LABELS})), "labels is a whole table: give one of its columns"),
-        ((pd.DataFrame(TABLE), LABELS), "a table brings its labels"),
+        ((pd.DataFrame(TABLE), LABELS), "a table contains its labels"),
         ((pd.DataFrame({"x": TEXTS}),), "has no column 'text'; it has x: name the right one"),
         ((datasets.DatasetDict({"train": datasets.Dataset.from_dict(TABLE)}),), r"several splits \(train\)"),
     ],
 )
-def test_what_is_no_set_of_examples_is_refused(arguments, message):
+def test_invalid_examples_are_rejected(arguments, message):
     with pytest.raises(ValueError, match=message):
         read_examples(*arguments)
 
 
-def test_columns_without_a_table_are_refused():
+def test_columns_without_a_table_are_rejected():
     with pytest.raises(ValueError, match="columns are for tables"):
         read_examples(TEXTS, LABELS, columns=Columns(text="text"))
 
 
 @pytest.mark.parametrize("words", ["anna lives", ["anna", None], 3])
-def test_what_is_no_list_of_words_is_refused_with_its_row(words):
+def test_an_invalid_list_of_words_is_rejected_with_its_row(words):
     with pytest.raises(ValueError, match=r"text 1 is .*: for ner a text is a list of words"):
         read_word_lists([["bob"], words])
 
 
-def test_halves_of_characters_are_joined_or_replaced():
+def test_unpaired_surrogates_are_joined_or_replaced():
     assert read_texts(["\ud83d\ude42", "a \ud83d"])[0] == ["🙂", "a \ufffd"]
     assert read_word_lists([["\ud83d"]]) == [["\ufffd"]]
     assert read_labels(["\ud83d", "b"]) == ["\ufffd", "b"]

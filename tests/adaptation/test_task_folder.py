@@ -1,4 +1,4 @@
-"""A saved task is read back as it was, or it is refused."""
+"""Task folder: a saved task is restored exactly, or rejected."""
 
 import json
 import pickle
@@ -34,7 +34,7 @@ def folder(mapping, tmp_path):
 
 
 def rewrite(folder, name, change):
-    """Change a file and write its checksum anew, as someone who means it would."""
+    """Change a file and update its checksum, as a deliberate manipulation would."""
     path = folder / name
     if name.endswith(".json"):
         path.write_text(json.dumps(change(json.loads(path.read_text()))))
@@ -55,7 +55,7 @@ def test_a_saved_task_predicts_the_same_to_the_bit(mapping, folder, mapper):
         np.testing.assert_array_equal(loaded.predict_proba(NEW), mapping.predict_proba(NEW))
 
 
-def test_a_loaded_task_goes_on_learning_and_explains_itself(folder, mapper):
+def test_a_loaded_task_can_be_extended_and_explained(folder, mapper):
     loaded = Mapping.load(folder, mapper)
     assert loaded.explain(TEXTS[0])[0].text == TEXTS[0]
     loaded.add(["the lamp is broken"], ["refund"])
@@ -65,7 +65,7 @@ def test_a_loaded_task_goes_on_learning_and_explains_itself(folder, mapper):
     np.testing.assert_allclose(loaded.predict_proba(NEW), whole.predict_proba(NEW), atol=1e-5)
 
 
-def test_texts_are_left_out_when_asked(mapping, mapper, tmp_path):
+def test_texts_are_left_out_on_request(mapping, mapper, tmp_path):
     folder = mapping.save(tmp_path / "task", keep_texts=False)
     for path in folder.iterdir():
         assert b"parcel" not in path.read_bytes()
@@ -77,7 +77,7 @@ def test_texts_are_left_out_when_asked(mapping, mapper, tmp_path):
 
 
 @pytest.mark.parametrize("keep_texts", [True, False])
-def test_pairs_entities_and_bare_labels_are_saved_too(mapper, tmp_path, keep_texts):
+def test_tasks_of_pairs_entities_and_labels_alone_are_saved_too(mapper, tmp_path, keep_texts):
     pairs = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS)
     loaded = Mapping.load(pairs.save(tmp_path / "pairs", keep_texts=keep_texts), mapper)
     assert loaded.predict(NEW, text_pairs=NEW) == pairs.predict(NEW, text_pairs=NEW)
@@ -90,32 +90,32 @@ def test_pairs_entities_and_bare_labels_are_saved_too(mapper, tmp_path, keep_tex
     assert loaded.predict(NEW) == bare.predict(NEW)
 
 
-def test_saving_again_replaces_the_task_whole(mapper, folder):
+def test_saving_again_replaces_the_whole_task(mapper, folder):
     mapper.zero_shot(["billing", "delivery"]).save(folder)
     assert Mapping.load(folder, mapper).labels == ("billing", "delivery")
     assert [path.name for path in folder.parent.iterdir()] == ["task"]
 
 
-def test_a_folder_of_something_else_is_not_replaced(mapping, tmp_path):
+def test_a_folder_that_is_not_a_saved_task_is_not_replaced(mapping, tmp_path):
     (tmp_path / "holiday.txt").write_text("photos")
-    with pytest.raises(ValueError, match="is no saved task: give another folder"):
+    with pytest.raises(ValueError, match="already exists and is not a saved task: give another folder"):
         mapping.save(tmp_path)
     assert (tmp_path / "holiday.txt").read_text() == "photos"
 
 
-def test_a_write_that_fails_leaves_the_older_task(mapping, folder, monkeypatch):
-    def full(*_):
+def test_a_failed_write_leaves_the_older_task(mapping, folder, monkeypatch):
+    def disk_full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("metamapping.adaptation.task_folder.write_json", full)
+    monkeypatch.setattr("metamapping.adaptation.task_folder.write_json", disk_full)
     with pytest.raises(OSError, match="no space left"):
         mapping.save(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["task"]
     assert Mapping.load(folder).num_examples == 3
 
 
-def test_a_missing_task_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no saved task"):
+def test_a_missing_task_is_rejected(tmp_path):
+    with pytest.raises(FileNotFoundError, match="is not a saved task"):
         Mapping.load(tmp_path / "nothing")
 
 
@@ -128,13 +128,13 @@ def test_one_flipped_bit_is_found_and_named(folder, mapper, name):
         Mapping.load(folder, mapper)
 
 
-def test_a_missing_encoder_is_refused_with_its_path(folder):
+def test_a_missing_encoder_is_rejected_with_its_path(folder):
     rewrite(folder, "task.json", lambda task: task | {"model_folder": "/gone"})
     with pytest.raises(FileNotFoundError, match="/gone"):
         Mapping.load(folder)
 
 
-def test_another_encoder_is_refused(folder, published, tmp_path, mapping):
+def test_another_encoder_is_rejected(folder, published, tmp_path, mapping):
     other = MetaMapper.from_pretrained(shutil.copytree(published, tmp_path / "other"))
     assert Mapping.load(folder, other).predict(NEW) == mapping.predict(NEW)
     other = MetaMapper.from_pretrained(published)
@@ -155,20 +155,20 @@ def test_another_encoder_is_refused(folder, published, tmp_path, mapping):
         (lambda task: task | {"format_version": 1}, "has format version 1"),
     ],
 )
-def test_a_task_that_contradicts_itself_is_refused(folder, mapper, change, message):
+def test_an_inconsistent_task_is_rejected(folder, mapper, change, message):
     rewrite(folder, "task.json", change)
     with pytest.raises(StoreError, match=message):
         Mapping.load(folder, mapper)
 
 
 @pytest.mark.parametrize("name", ["features", "targets", "offsets", "weights", "prior", "name_features"])
-def test_arrays_of_other_shapes_are_refused(folder, mapper, name):
+def test_arrays_of_other_shapes_are_rejected(folder, mapper, name):
     rewrite(folder, "mapping.safetensors", lambda arrays: arrays | {name: arrays[name][1:]})
     with pytest.raises(StoreError, match="do not fit the rest"):
         Mapping.load(folder, mapper)
 
 
-def test_a_manifest_cannot_name_files_outside_of_the_folder(folder, mapper):
+def test_a_manifest_cannot_name_files_outside_the_folder(folder, mapper):
     manifest = read_manifest(folder)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
     forge_manifest(folder, manifest)
@@ -184,6 +184,6 @@ def test_nothing_in_the_folder_is_code_or_pickle(folder):
     ]
 
 
-def test_a_mapping_is_never_pickled(mapping):
-    with pytest.raises(TypeError, match=r"never pickled or copied: save\(folder\)"):
+def test_a_mapping_cannot_be_pickled(mapping):
+    with pytest.raises(TypeError, match=r"cannot be pickled or copied: use save\(folder\)"):
         pickle.dumps(mapping)

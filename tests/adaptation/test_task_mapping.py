@@ -1,4 +1,4 @@
-"""A mapping learns more, forgets, explains itself, and is read while it changes."""
+"""Mapping: adding and removing examples, explaining predictions, and reading while another thread writes."""
 
 import threading
 
@@ -28,8 +28,8 @@ def mapping(mapper):
 def assert_same(mapping, other, texts=NEW):
     assert mapping.labels == other.labels
     assert mapping.num_examples == other.num_examples
-    for mine, others in zip(mapping.predict_proba(texts), other.predict_proba(texts), strict=True):
-        np.testing.assert_allclose(mine, others, atol=1e-5)
+    for probabilities, expected in zip(mapping.predict_proba(texts), other.predict_proba(texts), strict=True):
+        np.testing.assert_allclose(probabilities, expected, atol=1e-5)
 
 
 def test_adding_examples_equals_adapting_to_all_of_them_at_once(mapper, mapping):
@@ -37,7 +37,7 @@ def test_adding_examples_equals_adapting_to_all_of_them_at_once(mapper, mapping)
     assert_same(mapping, mapper.adapt(TEXTS + MORE, LABELS + MORE_LABELS))
 
 
-def test_adding_encodes_the_new_texts_alone(mapper, mapping, monkeypatch):
+def test_adding_encodes_only_the_new_texts(mapper, mapping, monkeypatch):
     encoded = []
     encode = mapper.featurizer.texts
     monkeypatch.setattr(
@@ -47,19 +47,19 @@ def test_adding_encodes_the_new_texts_alone(mapper, mapping, monkeypatch):
     assert encoded == MORE
 
 
-def test_a_label_may_be_named_when_it_is_added(mapper, mapping):
+def test_a_label_can_be_named_when_it_is_added(mapper, mapping):
     names = {"w": "weather", "refund": "money back"}
     mapping.add(MORE, ["w", "w", "refund"], label_names=names)
     assert_same(mapping, mapper.adapt(TEXTS + MORE, [*LABELS, "w", "w", "refund"], label_names=names))
 
 
-def test_removing_examples_equals_never_having_had_them(mapper, mapping):
+def test_removing_examples_equals_adapting_without_them(mapper, mapping):
     mapping.add(MORE, MORE_LABELS)
     mapping.remove(np.array([0, 6]))
     assert_same(mapping, mapper.adapt(TEXTS[1:] + MORE[:-1], LABELS[1:] + MORE_LABELS[:-1]))
 
 
-def test_removing_a_label_takes_its_examples(mapper, mapping):
+def test_removing_a_label_removes_its_examples(mapper, mapping):
     mapping.add(MORE, MORE_LABELS)
     mapping.remove(label="delivery")
     assert_same(
@@ -68,7 +68,7 @@ def test_removing_a_label_takes_its_examples(mapper, mapping):
     )
 
 
-def test_a_label_without_examples_left_is_known_by_its_name(mapper, mapping):
+def test_a_label_without_examples_is_still_known_by_its_name(mapper, mapping):
     mapping.add(MORE[:1], ["weather"])
     mapping.remove([4])
     zero_shot = mapper.zero_shot(["delivery", "refund", "weather"])
@@ -76,7 +76,7 @@ def test_a_label_without_examples_left_is_known_by_its_name(mapper, mapping):
     assert_same(mapping, zero_shot)
 
 
-def test_ner_learns_new_types_and_forgets_them(mapper):
+def test_ner_types_can_be_added_and_removed(mapper):
     mapping = mapper.adapt(WORDS[:1], TAGS[:1], task_type="ner")
     mapping.add(WORDS[1:], [["B-PER", "O", "O", "B-CITY"]])
     assert mapping.labels == ("O", "PER", "LOC", "CITY")
@@ -84,7 +84,7 @@ def test_ner_learns_new_types_and_forgets_them(mapper):
     assert_same(mapping, mapper.adapt(WORDS, TAGS, task_type="ner"), WORDS)
 
 
-def test_a_text_is_explained_by_the_examples_most_like_it(mapping):
+def test_a_prediction_is_explained_by_the_most_similar_examples(mapping):
     explanation = mapping.explain("where is my parcel", num_examples=2)
     assert explanation.label == "delivery"
     assert len(explanation) == 2
@@ -95,7 +95,7 @@ def test_a_text_is_explained_by_the_examples_most_like_it(mapping):
 
 
 @pytest.mark.parametrize("text", NEW)
-def test_the_weights_of_all_examples_and_the_prior_are_the_score(mapping, text):
+def test_the_weights_of_all_examples_and_the_prior_add_up_to_the_score(mapping, text):
     mapping.add(MORE, MORE_LABELS)
     explanation = mapping.explain(text, num_examples=mapping.num_examples)
     assert explanation.label == mapping.predict([text])[0]
@@ -103,21 +103,26 @@ def test_the_weights_of_all_examples_and_the_prior_are_the_score(mapping, text):
     assert total == pytest.approx(explanation.score, abs=1e-4)
 
 
-def test_readers_see_one_state_or_the_other_while_a_writer_adds(mapper, mapping):
+def test_readers_see_a_complete_state_while_a_writer_changes_it(mapper, mapping):
     before = mapping.predict_proba(NEW)
     after = mapper.adapt(TEXTS + MORE, LABELS + MORE_LABELS).predict_proba(NEW)
-    seen, faults, done = [], [], threading.Event()
+    seen, errors, done = [], [], threading.Event()
+    # The writer waits until every reader has read once, so that the state before is certainly seen.
+    has_read = threading.Barrier(5)
 
     def read():
         try:
+            seen.append(mapping.predict_proba(NEW))
+            has_read.wait(timeout=60)
             while not done.is_set():
                 seen.append(mapping.predict_proba(NEW))
         except Exception as error:
-            faults.append(error)
+            errors.append(error)
 
     readers = [threading.Thread(target=read) for _ in range(4)]
     for reader in readers:
         reader.start()
+    has_read.wait(timeout=60)
     for _ in range(10):
         mapping.add(MORE, MORE_LABELS)
         mapping.remove(label="weather")
@@ -126,7 +131,7 @@ def test_readers_see_one_state_or_the_other_while_a_writer_adds(mapper, mapping)
     done.set()
     for reader in readers:
         reader.join()
-    assert not faults
+    assert not errors
     np.testing.assert_allclose(mapping.predict_proba(NEW), after, atol=1e-5)
     assert {probabilities.shape for probabilities in seen} <= {(3, 2), (3, 3)}
     full = [probabilities for probabilities in seen if probabilities.shape == after.shape]
@@ -134,7 +139,7 @@ def test_readers_see_one_state_or_the_other_while_a_writer_adds(mapper, mapping)
     assert any(np.allclose(each, before, atol=1e-5) for each in seen if each.shape == before.shape)
 
 
-def test_two_writers_lose_nothing(mapping):
+def test_concurrent_writers_lose_no_examples(mapping):
     writers = [
         threading.Thread(target=lambda: [mapping.add(TEXTS, LABELS) for _ in range(5)]) for _ in range(4)
     ]
@@ -145,7 +150,7 @@ def test_two_writers_lose_nothing(mapping):
     assert mapping.num_examples == 4 + 4 * 5 * 4
 
 
-def test_what_cannot_be_removed_is_refused(mapping):
+def test_unknown_examples_and_labels_cannot_be_removed(mapping):
     with pytest.raises(ValueError, match="there is no example 4: the task has 4"):
         mapping.remove([0, 4])
     with pytest.raises(ValueError, match="there is no label 'refunds' to remove; labels: delivery, refund"):
@@ -157,7 +162,7 @@ def test_what_cannot_be_removed_is_refused(mapping):
     assert mapping.num_examples == 4
 
 
-def test_single_texts_and_pairs_are_not_mixed(mapper, mapping):
+def test_single_texts_and_pairs_cannot_be_mixed(mapper, mapping):
     with pytest.raises(ValueError, match="no second text, but text_pairs are given"):
         mapping.predict(NEW, text_pairs=NEW)
     pairs = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS)
@@ -168,12 +173,12 @@ def test_single_texts_and_pairs_are_not_mixed(mapper, mapping):
     assert pairs.explain("x", text_pair="y")[0].text_pair in TEXTS
 
 
-def test_ner_has_no_single_label_to_explain(mapper):
-    with pytest.raises(ValueError, match="ner has one at each word"):
+def test_ner_predictions_cannot_be_explained(mapper):
+    with pytest.raises(ValueError, match="ner has one label for each word"):
         mapper.adapt(WORDS, TAGS, task_type="ner").explain("anna")
 
 
-def test_a_text_gets_no_label_where_its_confidence_is_below_the_threshold(mapping):
+def test_a_text_gets_no_label_if_its_confidence_is_below_the_threshold(mapping):
     texts = [*TEXTS, *NEW, "zzz", "🙂"]
     confidence = mapping.confidence(texts)
     assert confidence.dtype == np.float32
@@ -187,21 +192,23 @@ def test_a_text_gets_no_label_where_its_confidence_is_below_the_threshold(mappin
     assert None in expected
 
 
-def test_the_examples_themselves_are_nearer_than_texts_of_other_words(mapping):
+def test_the_examples_have_higher_confidence_than_unrelated_texts(mapping):
     own = mapping.confidence(TEXTS).min()
     assert (mapping.confidence(["anna lives in paris", "bob works in rome"]) < own).all()
 
 
-def test_zero_shot_confidence_is_the_probability_alone(mapper):
+def test_zero_shot_confidence_is_the_probability_of_the_label(mapper):
     mapping = mapper.zero_shot(["delivery", "refund"])
     np.testing.assert_allclose(mapping.confidence(NEW), mapping.predict_proba(NEW).max(axis=1))
 
 
 def test_words_below_the_threshold_are_outside(mapper):
-    mapping = mapper.adapt(WORDS * 4, TAGS * 4, task_type="ner")  # enough of each type to be worth its price
+    mapping = mapper.adapt(
+        WORDS * 4, TAGS * 4, task_type="ner"
+    )  # enough of each type to outweigh the entity penalty
     assert mapping.predict(WORDS, threshold=0) == mapping.predict(WORDS) == TAGS
     assert mapping.predict([*WORDS, []], threshold=1) == [["O"] * 4, ["O"] * 4, []]
-    with pytest.raises(ValueError, match="ner has one at each word"):
+    with pytest.raises(ValueError, match="ner has one label for each word"):
         mapping.confidence(WORDS)
 
 
@@ -211,12 +218,12 @@ def test_no_texts_have_no_confidence(mapping):
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, float("nan")])
-def test_a_threshold_is_a_probability(mapping, threshold):
+def test_a_threshold_must_be_a_probability(mapping, threshold):
     with pytest.raises(ValueError, match="expected a probability"):
         mapping.predict(NEW, threshold=threshold)
 
 
-def test_answers_are_what_the_single_calls_say(mapping):
+def test_answers_equal_the_results_of_the_single_calls(mapping):
     answers = mapping.answer(TEXTS, threshold=0.5)
     assert answers.labels == mapping.predict(TEXTS, threshold=0.5)
     np.testing.assert_allclose(answers.probabilities, mapping.predict_proba(TEXTS), rtol=1e-5)
@@ -224,6 +231,6 @@ def test_answers_are_what_the_single_calls_say(mapping):
     assert mapping.answer([]).labels == []
 
 
-def test_answers_are_refused_for_words(mapper):
+def test_answers_are_for_texts_only(mapper):
     with pytest.raises(ValueError, match="answer is about the label of a text"):
         mapper.zero_shot(["person"], task_type="ner").answer([["anna"]])

@@ -189,9 +189,9 @@ def test_unknown_labels_are_reported(folder, task, capsys):
         ),
         (
             ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}"),
-            "is no saved task: give another folder",
+            "is not a saved task: give another folder",
         ),
-        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is no published encoder"),
+        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is not a published encoder"),
         (
             ("adapt", "{published}", "{folder}/sentences.conll", "--out", "{folder}/x"),
             "row 1 has no 'text', but words, tags",
@@ -204,7 +204,7 @@ def test_unknown_labels_are_reported(folder, task, capsys):
         (("predict", "{task}", "{folder}/predicted.jsonl"), "row 1 already has a column 'prediction'"),
         (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 has 3 in 'text': expected a text"),
         (("predict", "{task}", "{folder}/empty.jsonl"), "row 1 has nothing in 'text': fix or drop the row"),
-        (("predict", "{folder}", "{folder}/new.csv"), "is no saved task"),
+        (("predict", "{folder}", "{folder}/new.csv"), "is not a saved task"),
         (("evaluate", "{task}", "{folder}/swapped.csv"), "the task knows none of the rows' labels"),
         (("evaluate", "{task}", "{folder}/unlabelled.csv"), "row 1 has '' in 'label': expected a label"),
         (("inspect", "{folder}"), "is not a published encoder, saved task or run"),

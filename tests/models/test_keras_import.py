@@ -7,7 +7,7 @@ import sys
 
 CODE = """
 import sys
-from metamapping.lean_keras import TAKEN_ALONG, lean_keras
+from metamapping.models.keras_import import TAKEN_ALONG, lean_keras
 
 with lean_keras():
     from metamapping import training

@@ -1,4 +1,4 @@
-"""Folders that somebody else may have written: nothing in them runs, leads out, or grows without end."""
+"""Untrusted folders: nothing in them is executed, leads outside the folder, or uses unbounded memory."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def task(saved, tmp_path):
 
 
 def sign(folder):
-    """Write the manifest's checksums anew, as a forger would."""
+    """Recompute the manifest's checksums, as a forger would."""
     manifest = json.loads((folder / "manifest.json").read_text())
     manifest.pop("blake2b", None)
     for name in manifest["files"]:
@@ -55,13 +55,13 @@ def rewrite(folder, name, **changes):
 
 
 class Trap:
-    """Unpickling it leaves a file behind."""
+    """Creates a folder when it is unpickled."""
 
-    def __init__(self, place):
-        self.place = place
+    def __init__(self, path):
+        self.path = path
 
     def __reduce__(self):
-        return os.mkdir, (str(self.place),)
+        return os.mkdir, (str(self.path),)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_pickle_under_the_name_of_a_tasks_file_is_not_opened(task, tmp_path, n
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "metamapping.json", "config.json"])
-def test_values_nested_without_end_are_refused(copy, name):
+def test_deeply_nested_values_are_rejected(copy, name):
     (copy / name).write_text('{"files": ' + "[" * 100_000)
     if name != "manifest.json":
         sign(copy)
@@ -102,7 +102,7 @@ def test_values_nested_without_end_are_refused(copy, name):
         ("tokenizer.json", 65_000_000),
     ],
 )
-def test_a_file_that_is_too_large_is_refused(copy, name, size):
+def test_a_file_that_is_too_large_is_rejected(copy, name, size):
     with (copy / name).open("r+b") as file:
         file.truncate(size)
     if name != "manifest.json":
@@ -112,7 +112,7 @@ def test_a_file_that_is_too_large_is_refused(copy, name, size):
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "", "a\0b"])
-def test_a_manifest_names_nothing_outside_of_its_folder(task, name):
+def test_a_manifest_cannot_name_files_outside_its_folder(task, name):
     manifest = json.loads((task / "manifest.json").read_text())
     del manifest["blake2b"]
     manifest["files"][name] = {"bytes": 1, "blake2b": "0"}
@@ -121,7 +121,7 @@ def test_a_manifest_names_nothing_outside_of_its_folder(task, name):
         Mapping.load(task)
 
 
-def test_a_link_out_of_a_folder_is_not_followed(copy, tmp_path):
+def test_a_link_to_a_file_outside_is_not_followed(copy, tmp_path):
     secret = (copy / "README.md").rename(tmp_path / "secret")
     (copy / "README.md").symlink_to(secret)
     with pytest.raises(StoreError, match=r"README.md is a link out of the folder"):
@@ -132,7 +132,7 @@ def test_a_link_out_of_a_folder_is_not_followed(copy, tmp_path):
         check_files(copy, [])
 
 
-def test_a_folder_of_links_out_is_not_followed(copy, tmp_path):
+def test_a_link_to_a_folder_outside_is_not_followed(copy, tmp_path):
     shutil.move(copy / "1_Pooling", tmp_path / "elsewhere")
     (copy / "1_Pooling").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     with pytest.raises(StoreError, match="is a link out of the folder"):
@@ -142,16 +142,16 @@ def test_a_folder_of_links_out_is_not_followed(copy, tmp_path):
 def test_the_links_of_the_hubs_cache_are_followed(copy, tmp_path):
     snapshot, blobs = tmp_path / "hub" / "snapshots" / "0123", tmp_path / "hub" / "blobs"
     blobs.mkdir(parents=True)
-    for place in sorted(path for path in copy.rglob("*") if path.is_file()):
-        link = snapshot / place.relative_to(copy)
+    for file in sorted(path for path in copy.rglob("*") if path.is_file()):
+        link = snapshot / file.relative_to(copy)
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(shutil.copy(place, blobs / f"{len(list(blobs.iterdir()))}"))
+        link.symlink_to(shutil.copy(file, blobs / f"{len(list(blobs.iterdir()))}"))
     check_files(snapshot, ["model.safetensors"])
 
 
 @pytest.mark.parametrize("run_id", ["..", ".", "", "../../etc", "a/b", "/etc", "a\\b", "a\0b"])
-def test_a_run_is_named_by_a_name_and_by_no_path(tmp_path, run_id):
-    with pytest.raises(ConfigError, match="is no run's id"):
+def test_a_run_id_cannot_be_a_path(tmp_path, run_id):
+    with pytest.raises(ConfigError, match="is not a valid run id"):
         RunFolder(tmp_path, run_id)
 
 
@@ -165,13 +165,13 @@ def test_a_run_is_named_by_a_name_and_by_no_path(tmp_path, run_id):
         ({"num_attention_heads": 10**9}, "does not describe an encoder"),
     ],
 )
-def test_an_encoder_larger_than_its_weights_is_refused_before_it_is_made(copy, changes, message):
+def test_an_encoder_larger_than_its_weights_is_rejected_before_it_is_built(copy, changes, message):
     rewrite(copy, "config.json", **changes)
     with pytest.raises(StoreError, match=message):
         read_published(copy)
 
 
-def test_another_encoder_is_made_after_one_was_refused(copy, published):
+def test_an_encoder_can_be_loaded_after_another_was_rejected(copy, published):
     rewrite(copy, "config.json", vocab_size=10**11)
     with pytest.raises(StoreError, match="weights"):
         read_published(copy)
@@ -187,14 +187,14 @@ def test_another_encoder_is_made_after_one_was_refused(copy, published):
         ({"feature_dim": -1}, "feature_dim"),
     ],
 )
-def test_settings_that_do_not_fit_the_encoder_are_refused(copy, changes, message):
+def test_settings_that_do_not_fit_the_encoder_are_rejected(copy, changes, message):
     rewrite(copy, "metamapping.json", **changes)
     with pytest.raises(StoreError, match=message):
         read_published(copy)
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "mapping.safetensors"])
-def test_weights_that_are_no_numbers_are_refused(copy, name):
+def test_weights_that_are_not_finite_are_rejected(copy, name):
     arrays = load_file(copy / name)
     first = next(iter(sorted(arrays)))
     save_file({**arrays, first: np.full_like(arrays[first], np.nan)}, copy / name)
@@ -211,16 +211,16 @@ def test_an_encoder_that_the_manifest_does_not_name_is_not_read(copy):
         read_published(copy)
 
 
-DOUBLED = {
+DOUBLING_NORMALIZER = {
     "type": "Sequence",
     "normalizers": [{"type": "Replace", "pattern": {"String": "a"}, "content": "aa"}] * 40,
 }
-ADDED = {"SpecialToken": {"id": "[UNK]", "type_id": 0}}
-TEXT = {"Sequence": {"id": "A", "type_id": 0}}
-MANY = {
+ADDED_TOKEN = {"SpecialToken": {"id": "[UNK]", "type_id": 0}}
+FIRST_TEXT = {"Sequence": {"id": "A", "type_id": 0}}
+MANY_ADDED_TOKENS = {
     "type": "TemplateProcessing",
-    "single": [ADDED] * 1_000 + [TEXT],
-    "pair": [TEXT, {"Sequence": {"id": "B", "type_id": 1}}],
+    "single": [ADDED_TOKEN] * 1_000 + [FIRST_TEXT],
+    "pair": [FIRST_TEXT, {"Sequence": {"id": "B", "type_id": 1}}],
     "special_tokens": {"[UNK]": {"id": "[UNK]", "ids": [1], "tokens": ["[UNK]"]}},
 }
 
@@ -228,8 +228,8 @@ MANY = {
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"normalizer": DOUBLED}, r"may make a text \d+ times longer"),
-        ({"post_processor": MANY}, "it adds 1000 tokens to a text that may have 16"),
+        ({"normalizer": DOUBLING_NORMALIZER}, r"may make a text \d+ times longer"),
+        ({"post_processor": MANY_ADDED_TOKENS}, "it adds 1000 tokens to a text that may have 16"),
         (
             {"model": {"type": "WordLevel", "vocab": {"[UNK]": 10**6}, "unk_token": "[UNK]"}},
             "has a token 1000000",
@@ -237,13 +237,13 @@ MANY = {
         ({"model": {"type": "Pickle"}}, "is no tokenizer that can be used"),
     ],
 )
-def test_a_tokenizer_that_grows_texts_or_does_not_fit_is_refused(copy, changes, message):
+def test_a_tokenizer_that_lengthens_texts_or_does_not_fit_is_rejected(copy, changes, message):
     rewrite(copy, "tokenizer.json", **changes)
     with pytest.raises(StoreError, match=message):
         read_published(copy)
 
 
-def test_a_pattern_that_runs_on_is_a_sentence_and_no_panic(copy):
+def test_a_pattern_with_catastrophic_backtracking_raises_an_error(copy):
     pattern = {"type": "Split", "pattern": {"Regex": "(a+)+$"}, "behavior": "Isolated", "invert": False}
     rewrite(copy, "tokenizer.json", pre_tokenizer=pattern)
     mapper = MetaMapper.from_pretrained(copy)
@@ -262,7 +262,7 @@ def test_a_pattern_that_runs_on_is_a_sentence_and_no_panic(copy):
         ("weights", np.full((33, 2), np.nan, np.float32), "its weights do not fit"),
     ],
 )
-def test_a_tasks_numbers_must_fit(task, name, value, message):
+def test_a_tasks_arrays_must_be_consistent(task, name, value, message):
     arrays = load_file(task / "mapping.safetensors")
     save_file({**arrays, name: value}, task / "mapping.safetensors")
     sign(task)
@@ -282,7 +282,7 @@ def test_a_tasks_numbers_must_fit(task, name, value, message):
         {"model_folder": "a\0b"},
     ],
 )
-def test_a_tasks_settings_must_fit(task, changes):
+def test_a_tasks_settings_must_be_consistent(task, changes):
     rewrite(task, "task.json", **changes)
     with pytest.raises((StoreError, FileNotFoundError)):
         Mapping.load(task)
@@ -291,7 +291,7 @@ def test_a_tasks_settings_must_fit(task, changes):
 @pytest.mark.parametrize(
     "value", ["[]", "null", "7", "{}", '{"files": []}', '{"files": {"a": 1}}', '"x"', ""]
 )
-def test_a_manifest_that_is_none_is_refused(task, value):
+def test_an_invalid_manifest_is_rejected(task, value):
     (task / "manifest.json").write_text(value)
     with pytest.raises(StoreError, match="is damaged"):
         Mapping.load(task)

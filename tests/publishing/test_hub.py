@@ -1,7 +1,7 @@
-"""A published folder goes to a hub whole; refusals come back as one sentence.
+"""Hub: a published folder is uploaded completely, and errors of the hub become one sentence.
 
-The hub is a small server on this machine that answers as the public one's interface is described,
-and keeps what it is sent.
+The hub is a small local server that implements the endpoints of the public hub that an upload uses, and
+keeps what it receives.
 """
 
 import base64
@@ -20,8 +20,8 @@ from metamapping.errors import StoreError
 from metamapping.publishing.hub import PushError, push
 from metamapping.publishing.published_model import read_published
 
-TOKEN = "hf_of_the_stand_in"
-OID = "0" * 40
+TOKEN = "hf_of_the_fake_hub"
+COMMIT = "0" * 40
 
 
 class Hub(BaseHTTPRequestHandler):
@@ -33,11 +33,14 @@ class Hub(BaseHTTPRequestHandler):
         state.requests.append(self.path)
         if self.headers.get("Authorization") != f"Bearer {TOKEN}":
             self._answer(401, {"error": "Invalid credentials in Authorization header"})
-        elif state.refusal is not None:
-            self._answer(*state.refusal)
+        elif state.error is not None:
+            self._answer(*state.error)
         elif self.path == "/api/repos/create":
-            asked = json.loads(body)
-            state.repository = f"{asked['organization']}/{asked['name']}", asked.get("visibility", "public")
+            request = json.loads(body)
+            state.repository = (
+                f"{request['organization']}/{request['name']}",
+                request.get("visibility", "public"),
+            )
             self._answer(200, {"url": self._address(f"/{state.repository[0]}")})
         elif "/branch/" in self.path:
             state.branches.append(self.path.rpartition("/")[2])
@@ -58,7 +61,9 @@ class Hub(BaseHTTPRequestHandler):
             self._answer(200, {"transfer": "basic", "objects": objects})
         elif "/commit/" in self.path:
             state.commit(self.path.rpartition("/")[2], body)
-            self._answer(200, {"commitUrl": self._address(f"/team/encoder/commit/{OID}"), "commitOid": OID})
+            self._answer(
+                200, {"commitUrl": self._address(f"/team/encoder/commit/{COMMIT}"), "commitOid": COMMIT}
+            )
         else:
             self._answer(404, {"error": f"no {self.path}"})
 
@@ -94,11 +99,11 @@ def _mode(path):
 
 
 class State:
-    """What the stand-in was sent."""
+    """What the fake hub has received, and the error that it answers with."""
 
     def __init__(self):
         self.requests, self.branches, self.large, self.files = [], [], {}, {}
-        self.refusal = self.repository = self.branch = None
+        self.error = self.repository = self.branch = None
 
     def commit(self, branch, body):
         self.branch = branch
@@ -123,47 +128,47 @@ def hub(monkeypatch):
 
 
 def _use_hub(monkeypatch, endpoint):
-    """What HF_ENDPOINT, HF_TOKEN and HF_HUB_DISABLE_XET say, which the client reads at its import."""
+    """Set HF_ENDPOINT, HF_TOKEN and HF_HUB_DISABLE_XET, which the client reads when it is imported."""
     monkeypatch.setattr(constants, "ENDPOINT", endpoint)
     monkeypatch.setattr(huggingface_hub.hf_api.constants, "ENDPOINT", endpoint)
-    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # its own protocol, to its own server
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)  # Xet uses another protocol and server
     monkeypatch.setenv("HF_TOKEN", TOKEN)
 
 
-def test_every_file_arrives_and_is_read_back_from_there(published, hub, tmp_path):
+def test_every_file_is_uploaded_and_can_be_read_back(published, hub, tmp_path):
     address = push(published, "team/encoder")
-    assert address.endswith(f"/team/encoder/commit/{OID}")
+    assert address.endswith(f"/team/encoder/commit/{COMMIT}")
     for name, data in hub.files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    sent, here = (
+    uploaded, local = (
         {str(path.relative_to(root)): path.read_bytes() for path in root.rglob("*") if path.is_file()}
         for root in (tmp_path, published)
     )
-    assert sent == here
+    assert uploaded == local
     assert hub.branch == "main"
     assert read_published(tmp_path).max_length_tokens == 16
 
 
-def test_the_repository_is_as_private_as_asked_for(published, hub):
+def test_a_new_repository_can_be_private(published, hub):
     push(published, "team/encoder", private=True)
     assert hub.repository == ("team/encoder", "private")
 
 
-def test_a_revision_is_a_branch_of_its_own(published, hub):
+def test_a_revision_is_pushed_to_its_own_branch(published, hub):
     push(published, "team/encoder", revision="candidate")
     assert hub.branches == ["candidate"]
     assert hub.branch == "candidate"
 
 
-def test_files_that_were_not_published_stay_here(published, hub, tmp_path):
+def test_files_that_were_not_published_are_not_uploaded(published, hub, tmp_path):
     folder = shutil.copytree(published, tmp_path / "copy")
-    (folder / "notes.txt").write_text("mine")
+    (folder / "notes.txt").write_text("private")
     push(folder, "team/encoder")
     assert "notes.txt" not in hub.files
 
 
-def test_a_token_that_the_hub_does_not_know_is_said_so(published, hub, monkeypatch):
+def test_an_unknown_token_is_reported(published, hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_of_somebody_else")
     message = r"not pushed to team/encoder: the hub does not know the token.*Invalid credentials"
     with pytest.raises(PushError, match=message):
@@ -171,21 +176,21 @@ def test_a_token_that_the_hub_does_not_know_is_said_so(published, hub, monkeypat
     assert not hub.files
 
 
-def test_a_token_that_may_not_write_is_said_so(published, hub):
-    hub.refusal = (403, {"error": "You don't have the rights"})
-    with pytest.raises(PushError, match=r"give one with write access.*You don't have the rights"):
+def test_a_token_without_write_access_is_reported(published, hub):
+    hub.error = (403, {"error": "You don't have the rights"})
+    with pytest.raises(PushError, match=r"the token has no write access.*You don't have the rights"):
         push(published, "team/encoder")
 
 
-def test_without_a_token_nothing_is_asked_of_the_hub(published, hub, monkeypatch, tmp_path):
+def test_without_a_token_no_request_is_sent(published, hub, monkeypatch, tmp_path):
     monkeypatch.delenv("HF_TOKEN")
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "none"))
-    with pytest.raises(PushError, match="no token of the hub; set HF_TOKEN"):
+    with pytest.raises(PushError, match="no token for the hub; set HF_TOKEN"):
         push(published, "team/encoder")
     assert not hub.requests
 
 
-def test_a_hub_that_does_not_answer_is_named(published, monkeypatch):
+def test_an_unreachable_hub_is_named(published, monkeypatch):
     _use_hub(monkeypatch, "http://127.0.0.1:9")
     with pytest.raises(PushError, match=r"http://127\.0\.0\.1:9 cannot be reached"):
         push(published, "team/encoder")
@@ -200,7 +205,7 @@ def test_a_damaged_folder_is_not_pushed(published, hub, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a/b/c", "../encoder", "team/with space"])
-def test_a_name_that_no_repository_can_have_is_refused(published, hub, name):
+def test_an_invalid_repository_name_is_rejected(published, hub, name):
     with pytest.raises(ValueError, match="epo"):
         push(published, name)
     assert not hub.files

@@ -1,4 +1,4 @@
-"""The model card's metadata is the hub's, and its words are those of the run."""
+"""Model card: the hub can read its metadata, and its text states what the run measured."""
 
 import pytest
 from huggingface_hub import ModelCard
@@ -51,7 +51,7 @@ def _reference(name, **counts):
     return Reference(stage="tokens", name=name, fingerprint=f"fp-{name}", path="/somewhere", counts=counts)
 
 
-def test_the_metadata_is_read_back_by_the_hub_client():
+def test_the_hub_client_can_read_the_metadata():
     report = toy_report(1, {"bank": 0.8}, noise=0.01)
     zero_shot = report.cells[0].model_copy(update={"shots": 0})
     data = _card(test=report.model_copy(update={"cells": [zero_shot, *report.cells]})).data
@@ -64,22 +64,24 @@ def test_the_metadata_is_read_back_by_the_hub_client():
 
 
 @pytest.mark.parametrize(
-    ("licences", "expected"),
+    ("licenses", "expected"),
     [
         (("CC BY 4.0", "CC BY 4.0"), ("cc-by-4.0", None)),
-        (("ours alone", "ours alone"), ("other", "ours-alone")),
+        (("our own", "our own"), ("other", "our-own")),
         (("MIT", "CC BY 4.0"), (None, None)),
         (("", ""), (None, None)),
     ],
 )
-def test_a_licence_is_named_where_all_sources_have_the_same(licences, expected):
+def test_a_license_is_stated_if_all_sources_share_it(licenses, expected):
     names = ("coffee", "books")
-    sources = [_source(name, "train", licence=licence) for name, licence in zip(names, licences, strict=True)]
+    sources = [
+        _source(name, "train", licence=license_) for name, license_ in zip(names, licenses, strict=True)
+    ]
     data = _card(sources).data
     assert (data.license, data.get("license_name")) == expected
 
 
-def test_base_model_and_data_sets_of_the_hub_are_linked():
+def test_base_model_and_data_sets_on_the_hub_are_linked():
     encoder = EncoderSpec(preset="hf://google-bert/bert-base-uncased")
     sources = [_source("coffee", "train", files=None, hub=Hub(path="team/coffee"))]
     data = _card(sources, encoder=encoder).data
@@ -87,35 +89,35 @@ def test_base_model_and_data_sets_of_the_hub_are_linked():
     assert data.datasets == ["team/coffee"]
 
 
-def test_sources_stand_with_rows_licence_and_fingerprint():
+def test_sources_are_listed_with_rows_license_and_fingerprint():
     assert "| coffee | text-classification | 1,234 | CC BY 4.0 | `fp-coffee` |" in _card().text
 
 
-def test_a_source_that_was_never_drawn_is_not_said_to_be_trained_on():
+def test_a_source_that_was_never_drawn_is_listed_as_not_trained_on():
     sources = [_source(name, "train") for name in ("coffee", "books", "spare")]
     text = _card(sources).text
     assert "| spare |" not in text
     assert "Prepared, but not trained on: spare." in text
 
 
-def test_scores_stand_beside_the_untrained_encoder_with_intervals():
+def test_scores_are_compared_with_the_untrained_encoder_with_intervals():
     assert "| bank | 4 | 0.500 | 0.800 [" in _card().text
 
 
-def test_a_test_source_on_which_it_is_worse_is_named():
+def test_test_sources_without_a_clear_gain_are_named():
     text = _card(test=toy_report(1, {"bank": 0.3, "hotel": 0.5}, noise=0.01)).text
     assert "Worse than the untrained encoder on bank at 4 shots." in text
     assert "Not clearly better than the untrained encoder on hotel at 4 shots." in text
 
 
-def test_no_path_of_the_machine_stands_in_it():
+def test_the_card_reveals_no_local_path():
     encoder = EncoderSpec(preset="/home/somebody/encoder")
     content = str(_card(encoder=encoder))
     assert "`encoder`" in content
     assert "/home" not in content
 
 
-def test_a_family_with_one_door_says_which_cannot_be_opened():
+def test_a_family_without_export_formats_says_which_libraries_cannot_read_it():
     card = _card(family=None)
     assert "cannot read this folder" in card.text
     assert "SentenceTransformer(" not in card.text

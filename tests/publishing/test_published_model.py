@@ -1,4 +1,4 @@
-"""A published folder is whole, or it is refused."""
+"""Published model: a published folder is read back exactly, or rejected."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ def copy(published, tmp_path):
     return shutil.copytree(published, tmp_path / "copy")
 
 
-def test_a_published_encoder_is_read_back_to_the_bit(published):
+def test_a_published_encoder_is_read_back_exactly(published):
     first, second = read_published(published), read_published(published)
     values = model_variables(first.encoder, first.mapping)
     for name, variable in model_variables(second.encoder, second.mapping).items():
@@ -32,7 +32,7 @@ def test_nothing_in_the_folder_is_code_or_pickle(published):
     assert suffixes <= {".json", ".safetensors", ".md", ".png", ".txt"}
 
 
-def test_a_missing_folder_is_refused_with_what_to_give(tmp_path):
+def test_a_missing_folder_is_rejected_with_advice(tmp_path):
     with pytest.raises(FileNotFoundError, match="give the folder `published`"):
         read_published(tmp_path / "nothing")
 
@@ -49,7 +49,7 @@ def test_one_flipped_bit_is_found_and_named(copy, name):
         read_published(copy)
 
 
-def test_a_manifest_cannot_name_files_outside_of_the_folder(copy):
+def test_a_manifest_cannot_name_files_outside_the_folder(copy):
     manifest = read_manifest(copy)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
     forge_manifest(copy, manifest)
@@ -69,22 +69,22 @@ def test_a_manifest_cannot_name_files_outside_of_the_folder(copy):
         ({"hidden_act": "relu"}, "hidden_act is 'relu', but KerasHub's bert has GELU"),
     ],
 )
-def test_a_configuration_that_does_not_fit_is_refused_with_the_value(copy, changes, message):
+def test_a_configuration_that_does_not_fit_is_rejected_with_the_value(copy, changes, message):
     config = json.loads((copy / "config.json").read_text())
     rewrite(copy, "config.json", config | changes)
     with pytest.raises(StoreError, match=message):
         read_published(copy)
 
 
-def test_a_folder_of_another_format_version_is_refused(copy):
+def test_a_folder_of_another_format_version_is_rejected(copy):
     rewrite(copy, "metamapping.json", {"format_version": 99})
     with pytest.raises(StoreError, match="has format version 99"):
         read_published(copy)
 
 
-def test_settings_that_are_none_are_refused(copy):
+def test_invalid_settings_are_rejected(copy):
     rewrite(copy, "metamapping.json", {"format_version": FORMAT_VERSION, "family": 3})
-    with pytest.raises(StoreError, match="does not hold the settings of this release"):
+    with pytest.raises(StoreError, match="does not hold valid settings of this release"):
         read_published(copy)
 
 
@@ -94,7 +94,7 @@ def test_checking_a_folder_needs_no_tensorflow():
 
 
 def rewrite(folder, name, value):
-    """Replace a file with its checksum, as a forger would."""
+    """Replace a file and update its checksum, as a forger would."""
     from metamapping.storage.manifest import fingerprint_file
 
     (folder / name).write_text(json.dumps(value))

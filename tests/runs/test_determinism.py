@@ -10,14 +10,16 @@ import pytest
 
 TRAIN = """
 import hashlib, pathlib, sys
-from metamapping.checkpoints import model_variables
-from metamapping.training import RoundPlan, build_learner, train_round
+from metamapping.models.variables import model_variables
+from metamapping.training.learner import build_learner
+from metamapping.training.loop import RoundPlan, train_round
+from metamapping.training.replicas import Replicas
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, ner_space, text_space
 
 training = TRAINING.model_copy(update={"meta_steps": 3, "solver": "plain-ridge"})
 plan = RoundPlan(round=1, seed=int(sys.argv[2]), first_step=0, episodes=EPISODES, training=training)
 learner = build_learner(ENCODER, training, vocabulary_size=VOCABULARY_SIZE, seed=int(sys.argv[2]))
-train_round(learner, [text_space(), ner_space()], plan, folder=pathlib.Path(sys.argv[1]))
+train_round(Replicas(learner, training), [text_space(), ner_space()], plan, folder=pathlib.Path(sys.argv[1]))
 weights = model_variables(learner.encoder, learner.mapping)
 print(hashlib.blake2b(b"".join(weights[name].numpy().tobytes() for name in sorted(weights))).hexdigest())
 """

@@ -15,8 +15,9 @@ from safetensors.numpy import load_file
 from metamapping.errors import ConfigError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.multi_worker import follow, train_together, worker_index
-from metamapping.runs.stages import initialise_stage, open_run, train_stage
-from tests.runs.test_locked_stages import make_run, weights
+from metamapping.runs.round_training import train_stage
+from metamapping.runs.stages import initialise_stage, open_run
+from tests.runs.test_stages import make_run, weights
 
 SECONDS = 600
 TRAINING = {

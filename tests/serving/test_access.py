@@ -77,4 +77,4 @@ def test_the_command_checks_its_arguments_before_it_listens(published, tmp_path,
     assert run_cli("serve", published, "--host", "0.0.0.0") == 2
     assert "error: --host 0.0.0.0 is reachable from other machines" in capsys.readouterr().err
     assert run_cli("serve", tmp_path) == 2
-    assert "is no published encoder" in capsys.readouterr().err
+    assert "is not a published encoder" in capsys.readouterr().err

@@ -127,7 +127,7 @@ def test_labels_probabilities_and_confidences_encode_a_text_once(client):
         ("PUT", "/tasks/x", {"examples": [{"text": 3, "label": "a"}]}, 422, "examples.0.text is 3"),
         ("PUT", "/tasks/x", {"example": []}, 422, "examples is missing"),
         ("PUT", "/tasks/x", {"examples": [*PAIRS, ORDERS["examples"][0]]}, 422, "example 2 has no text_pair"),
-        ("PUT", "/tasks/x", {**ORDERS, "label_names": {"no": "x"}}, 422, "names 'no', which is no label"),
+        ("PUT", "/tasks/x", {**ORDERS, "label_names": {"no": "x"}}, 422, "'no', which is not a label"),
         ("PUT", "/tasks/x", {"examples": ORDERS["examples"] * 2}, 422, "8 examples, but may have 6"),
         (
             "PUT",

@@ -25,6 +25,7 @@ from metamapping.training.checkpoints import (
 from metamapping.training.learner import build_learner
 from metamapping.training.loop import RoundPlan, train_round
 from metamapping.training.meta_step import query_loss, update_weights
+from metamapping.training.replicas import Replicas
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, ner_space, text_space
 
 SPACES = [text_space(), text_space("pairs", pairs=True), ner_space()]
@@ -74,7 +75,7 @@ def test_training_lowers_the_query_loss_of_every_kind_of_source(learner, space):
 
 def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
     undisturbed = new_learner()
-    report = train_round(undisturbed, SPACES, plan(), folder=tmp_path / "one")
+    report = train_round(Replicas(undisturbed, TRAINING), SPACES, plan(), folder=tmp_path / "one")
 
     class KilledError(Exception):
         pass
@@ -84,10 +85,14 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
             raise KilledError
 
     with pytest.raises(KilledError):
-        train_round(new_learner(), SPACES, plan(), folder=tmp_path / "two", on_step=kill)
+        train_round(Replicas(new_learner(), TRAINING), SPACES, plan(), folder=tmp_path / "two", on_step=kill)
     resumed, steps = new_learner(seed=1), []
     again = train_round(
-        resumed, SPACES, plan(), folder=tmp_path / "two", on_step=lambda s, _: steps.append(s)
+        Replicas(resumed, TRAINING),
+        SPACES,
+        plan(),
+        folder=tmp_path / "two",
+        on_step=lambda s, _: steps.append(s),
     )
     assert steps == [5, 6]  # the partial checkpoint after step 4 was the last
     assert again.source_losses == report.source_losses
@@ -98,7 +103,7 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
 def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(learner, tmp_path):
     learner.mapping.strength.assign([float("nan")] * 8)
     before = weights(learner)
-    report = train_round(learner, SPACES, plan(), folder=tmp_path / "partial")
+    report = train_round(Replicas(learner, TRAINING), SPACES, plan(), folder=tmp_path / "partial")
     assert report.meta_steps == 1
     assert math.isnan(report.loss)
     assert report.bad_batch == "round-1-not-finite"
@@ -215,7 +220,7 @@ def test_a_checkpoint_without_its_weights_keeps_its_state_and_says_where_they_we
     save_checkpoint(tmp_path / "round-1", learner, {"step": 1})
     drop_weights(tmp_path / "round-1")
     assert read_state(tmp_path / "round-1") == {"step": 1}
-    with pytest.raises(StoreError, match=r"no weights any more: `training\.keep_checkpoints` dropped them"):
+    with pytest.raises(StoreError, match=r"no longer has weights: `training\.keep_checkpoints` removed them"):
         load_checkpoint(tmp_path / "round-1", learner)
 
 

@@ -9,8 +9,9 @@ import pytest
 import tensorflow as tf
 
 from metamapping.errors import ConfigError
+from metamapping.training import replicas as replicas_module
 from metamapping.training.meta_step import apply_gradients, differentiate
-from metamapping.training.replicas import Replicas, Steps, replicas_of, strategy_of
+from metamapping.training.replicas import Replicas
 from tests.toys import TRAINING
 from tests.training.test_loop import draw_batch, new_learner, weights
 
@@ -67,28 +68,29 @@ def test_a_step_of_several_batches_goes_along_their_mean_gradient():
     mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
     apply_gradients(by_hand, mean, (one + two) / 2, max_norm=TRAINING.max_gradient_norm)
     arrays = {i: {key: value.numpy() for key, value in batch.items()} for i, batch in enumerate(batches)}
-    losses = replicas_of(together, TRAINING).update(arrays, 2)
+    losses = Replicas(together, TRAINING).update(arrays, 2)
     np.testing.assert_allclose(losses, [one, two], rtol=1e-5)
     assert_close(weights(by_hand), weights(together))
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_xla_is_given_no_shapes_that_hang_on_the_batch(jit_compile):
+def test_xla_gets_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatch):
     seen = []
 
-    def update(learner, batch):
+    def update(learner, batch, *, max_norm):
         seen.append(batch.keys())
         return tf.reduce_mean(batch["support"])
 
-    steps = Steps(update=update, differentiate=differentiate, apply=apply_gradients, jit_compile=jit_compile)
+    monkeypatch.setattr(replicas_module, "update_weights", update)
+    training = TRAINING.model_copy(update={"jit_compile": jit_compile})
     batch = {key: value.numpy() for key, value in draw_batch(0).items()}
-    Replicas(new_learner(), strategy_of("one"), steps).update({0: batch}, 1)
+    Replicas(new_learner(), training).update({0: batch}, 1)
     assert batch.keys() - seen[0] == ({"group_ends"} if jit_compile else set())
 
 
 def test_fewer_batches_than_devices_are_refused(tmp_path):
     training = TRAINING.model_copy(update={"num_batches": 1})
-    replicas = replicas_of(new_learner(), training)
+    replicas = Replicas(new_learner(), training)
     replicas.num_replicas = 2
     with pytest.raises(ConfigError, match="num_batches is 1, but 2 devices share them: set it to 2"):
         replicas.share_of(1)

@@ -9,28 +9,28 @@ import pytest
 from metamapping.config.loading import parse_config
 from metamapping.config.schema import SelectionSpec
 from metamapping.errors import ConfigError
-from metamapping.runs.plots import closeness_png
-from metamapping.training.source_selection import Candidate, choose, listed, selection_markdown
+from metamapping.runs.plots import similarity_png
+from metamapping.training.source_selection import Candidate, choose_sources, list_sources, selection_markdown
 from metamapping.training.source_similarity import (
-    Profile,
-    closeness,
-    closeness_table,
-    direction_closeness,
+    SourceProfile,
+    direction_similarity,
     label_scatter,
-    text_closeness,
+    similarity_table,
+    source_similarity,
+    text_similarity,
 )
 
 DIM = 8
 
 
-def profile(name: str, *, topic: int, direction: int, seed: int = 0) -> Profile:
+def profile(name: str, *, topic: int, direction: int, seed: int = 0) -> SourceProfile:
     """Texts around one axis, whose two labels part along another."""
     rng = np.random.default_rng([topic, direction, seed])
     labels = np.arange(60) % 2
     texts = rng.normal(size=(60, DIM)) * 0.1 + np.eye(DIM)[topic]
     texts += 0.5 * np.eye(DIM)[direction] * (2 * labels[:, None] - 1)
     texts /= np.linalg.norm(texts, axis=1, keepdims=True)
-    return Profile(name, texts, label_scatter(texts, labels))
+    return SourceProfile(name, texts, label_scatter(texts, labels))
 
 
 CARS = profile("cars", topic=0, direction=5)
@@ -58,61 +58,65 @@ def table(names: str, **pairs: float) -> np.ndarray:
 
 
 def test_a_source_is_as_close_to_itself_as_can_be():
-    assert closeness(CARS, CARS) == pytest.approx(1.0)
-    values = closeness_table([CARS, BOOKS, INTENTS])
+    assert source_similarity(CARS, CARS) == pytest.approx(1.0)
+    values = similarity_table([CARS, BOOKS, INTENTS])
     np.testing.assert_array_equal(values, values.T)
     assert values.min() >= 0
     assert values.max() == 1
 
 
 def test_sources_that_part_alike_are_close_in_direction_whatever_their_texts():
-    same, other = (direction_closeness(CARS.scatter, each.scatter) for each in (BOOKS, INTENTS))
+    same, other = (direction_similarity(CARS.scatter, each.scatter) for each in (BOOKS, INTENTS))
     assert same > 0.9
     assert other < 0.1
 
 
 def test_sources_of_one_topic_are_close_in_text_whatever_their_labels():
-    assert text_closeness(CARS.texts, INTENTS.texts) > text_closeness(CARS.texts, BOOKS.texts)
+    assert text_similarity(CARS.texts, INTENTS.texts) > text_similarity(CARS.texts, BOOKS.texts)
 
 
-def test_text_closeness_is_one_less_the_kernel_distance_over_the_mean_kernel():
+def test_text_similarity_is_one_less_the_kernel_distance_over_the_mean_kernel():
     a, b = np.eye(3)[:1], np.eye(3)[1:2]
     between = np.exp(-2 / (2 * 0.7**2))
     mmd = 1 + 1 - 2 * between
-    assert text_closeness(a, b) == pytest.approx(1 - mmd / 2)
+    assert text_similarity(a, b) == pytest.approx(1 - mmd / 2)
 
 
 def test_labels_that_part_nothing_have_no_direction():
-    assert direction_closeness(np.zeros((2, 3)), np.eye(2, 3)) == 0.0
+    assert direction_similarity(np.zeros((2, 3)), np.eye(2, 3)) == 0.0
 
 
 def test_the_closest_sources_are_chosen():
-    chosen = choose(candidates("abct", targets="t", train="abc"), table("abct", at=0.9, bt=0.5), related(2))
+    chosen = choose_sources(
+        candidates("abct", targets="t", train="abc"), table("abct", at=0.9, bt=0.5), related(2)
+    )
     assert chosen.chosen == ["a", "b"]
 
 
 def test_of_two_that_are_all_but_the_same_one_is_enough():
     near = table("abct", at=0.9, bt=0.89, ab=0.99, ct=0.7)
-    assert choose(candidates("abct", targets="t", train="abc"), near, related(2)).chosen == ["a", "c"]
+    assert choose_sources(candidates("abct", targets="t", train="abc"), near, related(2)).chosen == ["a", "c"]
 
 
 def test_each_task_type_of_the_targets_has_a_source():
     near = table("abcst", at=0.9, bt=0.8, cs=0.2)
     people = candidates("abcst", targets="st", train="abc", ner="cs")
-    assert set(choose(people, near, related(2)).chosen) == {"a", "c"}
+    assert set(choose_sources(people, near, related(2)).chosen) == {"a", "c"}
 
 
 def test_every_train_source_is_told_why_and_no_target_is_trained_on():
-    selection = choose(candidates("abct", targets="t", train="abc"), table("abct", at=0.9), related(1))
+    selection = choose_sources(
+        candidates("abct", targets="t", train="abc"), table("abct", at=0.9), related(1)
+    )
     assert sorted(each.source for each in selection.sources) == ["a", "b", "c"]
     assert all(each.why for each in selection.sources)
     assert selection_markdown(selection).count("\n") == 4
-    assert closeness_png(selection).startswith(b"\x89PNG")
+    assert similarity_png(selection).startswith(b"\x89PNG")
 
 
-def test_a_picture_without_closeness_is_refused():
-    with pytest.raises(ValueError, match="no closeness to draw"):
-        closeness_png(listed([("a", "ner")], ["a"]))
+def test_a_picture_without_similarities_is_refused():
+    with pytest.raises(ValueError, match="no similarities to draw"):
+        similarity_png(list_sources([("a", "ner")], ["a"]))
 
 
 @pytest.mark.parametrize(
