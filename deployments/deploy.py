@@ -36,7 +36,7 @@ FOLDER = Path(__file__).parent
 MAIN = "meta-pretraining/meta-pretraining"
 NIGHTLY = CronSchedule(cron="0 2 * * *", timezone="UTC")
 NOTIFY = "metamapping-notify"
-# Automations are found by name; one that release 0.1 created under another name is updated, not doubled.
+# Automations are found by name; one that an earlier version created under another name is updated.
 FORMER_NAMES = {"Mark runs with missed heartbeats as crashed": "Runs without a sign of life have crashed"}
 
 

@@ -33,7 +33,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 from prefect.states import Cancelled, Running
 
 MISSED_HEARTBEATS = "MissedHeartbeats"  # `name` of the action in deployments/automations.yaml
-# Automations created by release 0.1 set no name of their own; their message begins like this.
+# An automation created by an earlier version sets no name; its message begins like this.
 MISSED_HEARTBEATS_MESSAGE = "No sign of life"
 POLL_SECONDS = 5.0  # shorter than `subflows.CRASH_SETTLES_AFTER`, for which a parent waits
 WORKER_CANCELS_WITHIN = timedelta(seconds=20)

@@ -1,4 +1,4 @@
-"""What the documentation tells its readers to type runs, and its site builds without a dead link."""
+"""The commands and code in the documentation run, and its site builds without warnings."""
 
 import os
 import re
@@ -18,15 +18,15 @@ HOW_TO = sorted((ROOT / "docs/how-to").glob("*.md"))
 
 
 @pytest.fixture
-def desk(tmp_path, published):
-    """A clone's folder after `make demo`: the bundled samples, and a run that has published."""
+def checkout(tmp_path, published):
+    """A folder as after `make demo`: the bundled samples, and a run that has published."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     shutil.copytree(published, tmp_path / ".metamapping/runs/demo-0123456789abcdef/published")
     return tmp_path
 
 
 def run_in_shell(block, folder):
-    """The output of a console block; the first command that fails ends it."""
+    """Run a console block, and return its output; the first command that fails is an error."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     ended = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
@@ -40,24 +40,24 @@ def run_in_shell(block, folder):
 
 
 @pytest.mark.slow
-def test_the_shell_session_of_the_readme_runs(desk, published):
+def test_the_shell_session_of_the_readme_runs(checkout, published):
     (session,) = [block for block in blocks(README, "console") if "metamapping adapt" in block]
-    output = run_in_shell(session.replace("path/to/published", str(published)), desk)
+    output = run_in_shell(session.replace("path/to/published", str(published)), checkout)
     assert re.search(r"^322 rows +score", output, flags=re.MULTILINE)
     assert '"text": "it has not arrived", "prediction": ' in output
     assert "saved task" in output
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_from_its_first_block_to_its_last(desk, monkeypatch, capsys):
-    monkeypatch.chdir(desk)
+def test_the_tutorial_runs_from_its_first_block_to_its_last(checkout, monkeypatch, capsys):
+    monkeypatch.chdir(checkout)
     scope, output = {}, ""
     pattern = re.compile(r"^```(console|python)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
     for language, block in pattern.findall(TUTORIAL):
         if language == "python":
             exec(block, scope)
-        elif not block.startswith("make demo"):  # its own end-to-end test
-            output += run_in_shell(block, desk)
+        elif not block.startswith("make demo"):  # it has an end-to-end test of its own
+            output += run_in_shell(block, checkout)
     assert "('delivery', 'refund', 'defect') 6" in capsys.readouterr().out
     assert "published encoder" in output
     assert re.search(r"^322 rows +score", output, flags=re.MULTILINE)
@@ -76,7 +76,7 @@ def test_the_configurations_of_the_how_tos_are_valid(page):
         RunConfig.model_validate(yaml.safe_load(block))
 
 
-def test_every_command_stands_in_the_reference():
+def test_every_command_is_in_the_reference():
     from metamapping.cli import app
 
     page = (ROOT / "docs/reference/shell.md").read_text(encoding="utf-8")

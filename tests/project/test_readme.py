@@ -1,4 +1,4 @@
-"""The README's commands exist, its links lead somewhere, and its Python runs."""
+"""The commands in the README exist, its links lead to files, and its Python runs."""
 
 import re
 from pathlib import Path
@@ -34,7 +34,7 @@ def test_make_targets_exist():
     assert [target for target in named if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
 
 
-def test_configurations_named_in_the_readme_are_read():
+def test_configurations_named_in_the_readme_are_valid():
     named = set(re.findall(r"flows\.meta_pretraining (\S+\.yaml)", README))
     assert named
     for path in named:
@@ -49,5 +49,5 @@ def test_the_python_of_the_readme_runs(published):
     assert scope["mapping"].predict_proba(["it has not arrived"]).shape == (1, 3)
 
 
-def test_the_readme_is_a_map():
+def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150
