@@ -119,8 +119,8 @@ def test_a_picture_without_closeness_is_refused():
     ("selection", "message"),
     [
         ({"mode": "related", "targets": ["t"], "num_sources": 1}, "nothing is chosen on test sources"),
-        ({"mode": "related", "targets": ["x"], "num_sources": 1}, "'x', which is no train or validation"),
-        ({"mode": "list", "sources": ["v"]}, "'v', which is no train source: choose from a, b"),
+        ({"mode": "related", "targets": ["x"], "num_sources": 1}, "'x', which is not a train or validation"),
+        ({"mode": "list", "sources": ["v"]}, "'v', which is not a train source: choose from a, b"),
         ({"mode": "related", "targets": ["v"], "num_sources": 3}, "num_sources is 3: expected 1.* to 2"),
         ({"mode": "related", "targets": ["v"]}, "takes `num_sources` and `targets`"),
         ({"sources": ["a"]}, "'all' takes nothing else"),
