@@ -62,7 +62,7 @@ def measure(
     from metamapping.config.loading import read_config
     from metamapping.config.schema import RunConfig
     from metamapping.corpus.prepared import Corpus
-    from metamapping.rounds.adjustment import Settings
+    from metamapping.rounds.settings import AdjustableSettings
     from metamapping.runs import round_training, stages
     from metamapping.training.replicas import replicas_of
 
@@ -86,7 +86,7 @@ def measure(
         stages.train_stage(run, round, on_step=on_step)
         stages.evaluate_stage(run, round)
         stages.adjust_stage(run, round)
-        learner = round_training.training_learner_of(run, Settings.of(config))
+        learner = round_training.training_learner_of(run, AdjustableSettings.of(config))
         replicas = replicas_of(learner, config.training)
         rows.append(
             [

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError
-from metamapping.rounds.adjustment import mean_of_rounds
+from metamapping.rounds.next_round import mean_of_rounds
 from metamapping.runs.folder import RunFolder, deciding_settings
 
 if TYPE_CHECKING:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Collection
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from metamapping.config.schema import EncoderSpec, PrecisionName, SolverName, TrainingSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.training import PrecisionName, SolverName, TrainingSpec
 from metamapping.models.keras_import import lean_keras
-from metamapping.rounds.adjustment import Settings
 from metamapping.rounds.records import TrainingReport
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.tensorboard import TrainingCurve
@@ -29,12 +30,12 @@ if TYPE_CHECKING:
 StepCallback = Callable[[int, float], None]
 
 
-def learner_of(run: RunFolder, settings: Settings) -> Learner:
+def learner_of(run: RunFolder, settings: AdjustableSettings) -> Learner:
     """A learner of the run's shape, in float32, whose weights the caller sets from a checkpoint."""
     return _shared_learner(*_shape(run, settings), "float32")
 
 
-def training_learner_of(run: RunFolder, settings: Settings) -> Learner:
+def training_learner_of(run: RunFolder, settings: AdjustableSettings) -> Learner:
     """The same in the precision of training; in float32 the very same."""
     precision = settings.training.precision
     if precision == "float32":
@@ -42,7 +43,7 @@ def training_learner_of(run: RunFolder, settings: Settings) -> Learner:
     return _lower_learner(*_shape(run, settings), precision)
 
 
-def _shape(run: RunFolder, settings: Settings) -> tuple[str, float, SolverName, int]:
+def _shape(run: RunFolder, settings: AdjustableSettings) -> tuple[str, float, SolverName, int]:
     encoder = run.config.encoder.model_copy(update={"trainable_layers": settings.trainable_layers})
     training = settings.training
     return encoder.model_dump_json(), training.weight_decay, training.solver, run.corpus.vocabulary_size
@@ -74,7 +75,7 @@ _lower_learner = functools.lru_cache(maxsize=1)(_build)
 def train_learner(
     run: RunFolder,
     learner: Learner,
-    settings: Settings,
+    settings: AdjustableSettings,
     *,
     round: int,
     first_step: int,

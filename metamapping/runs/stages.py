@@ -18,21 +18,23 @@ from pathlib import Path
 
 import numpy as np
 
-from metamapping.config.schema import Role, RunConfig
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Role
 from metamapping.corpus.prepared import Corpus
 from metamapping.episodes.sampler import SELECT_STREAM
 from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import FORMAT_VERSION, check_published
-from metamapping.rounds.adjustment import (
-    Settings,
-    adjust,
+from metamapping.rounds.adjustment import adjust
+from metamapping.rounds.next_round import (
     mean_of_rounds,
     needed_rounds,
     settings_of,
     start_round,
+    training_of_mean,
 )
-from metamapping.rounds.records import Cell, Round, RoundReport, TrainingReport, training_of_mean
+from metamapping.rounds.records import Cell, Round, RoundReport, TrainingReport
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces, read_spaces
@@ -147,7 +149,7 @@ def train_here(
 ) -> TrainingReport:
     """``train_stage`` in this process; with ``writes`` false its part of what a chief writes."""
     history = run.read_history()[: round - 1]
-    settings = settings_of(Settings.of(run.config), history)
+    settings = settings_of(AdjustableSettings.of(run.config), history)
     learner = training_learner_of(run, settings)
     step = checkpoints.load_start(run.checkpoint(start_round(history)), learner)["step"]
     shares = mean_of_rounds(history)
@@ -230,7 +232,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
         history = run.read_history()
     config, report = run.config, evaluate_stage(run, round)
     verdict = judge([*(judged.report for judged in history), report], config.convergence)
-    adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
+    adjustments = adjust(history, report, verdict, AdjustableSettings.of(config), config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
     write_round_curves(run.tensorboard, report)
     remote.share_folder(run.tensorboard)
@@ -257,7 +259,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
-    learner = learner_of(run, Settings.of(config))
+    learner = learner_of(run, AdjustableSettings.of(config))
     checkpoints.load_weights(run.checkpoint(best), learner)
     model = published_model.PublishedModel(
         encoder=learner.encoder,
@@ -296,7 +298,7 @@ def _select_related(run: RunFolder, on_source: SourceCallback | None) -> Selecti
     """The train sources most related to the targets, by the untrained encoder's features."""
     config = run.config
     initialise_stage(run)
-    learner = learner_of(run, Settings.of(config))
+    learner = learner_of(run, AdjustableSettings.of(config))
     checkpoints.load_weights(run.checkpoint(0), learner)
     train = read_spaces(config, run.corpus, "train")
     seen, targets = {space.source for space in train}, config.selection.targets
@@ -318,7 +320,9 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
 
     config = run.config
     # The settings that the round was trained with, so that the learner built for that serves again.
-    learner = learner_of(run, settings_of(Settings.of(config), run.read_history()[: max(round, 1) - 1]))
+    learner = learner_of(
+        run, settings_of(AdjustableSettings.of(config), run.read_history()[: max(round, 1) - 1])
+    )
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)
     scores = evaluation.evaluate(

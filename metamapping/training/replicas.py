@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from metamapping.config.schema import DevicesName, TrainingSpec
+from metamapping.config.training import DevicesName, TrainingSpec
 from metamapping.errors import ConfigError
 from metamapping.training.meta_step import apply_gradients, differentiate, update_weights
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from metamapping.config.schema import SelectionSpec, TaskType
+from metamapping.config.selection import SelectionSpec
+from metamapping.config.sources import TaskType
 from metamapping.rounds.tables import markdown_table
 
 # Of maximal marginal relevance (Carbonell & Goldstein 1998): how much closeness to the targets

@@ -16,9 +16,9 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
 from metamapping.errors import StoreError
-from metamapping.rounds.adjustment import START, needed_rounds
-from metamapping.rounds.moves import AVERAGE, TRAINABLE_LAYERS
-from metamapping.rounds.records import Adjustment, Round, TrainingReport
+from metamapping.rounds.next_round import needed_rounds
+from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, TrainingReport
+from metamapping.rounds.settings import TRAINABLE_LAYERS
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.stages import (

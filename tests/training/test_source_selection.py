@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from metamapping.config.loading import parse_config
-from metamapping.config.schema import SelectionSpec
+from metamapping.config.selection import SelectionSpec
 from metamapping.errors import ConfigError
 from metamapping.runs.plots import closeness_png
 from metamapping.training.source_selection import Candidate, choose, listed, selection_markdown
