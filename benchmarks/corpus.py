@@ -174,7 +174,8 @@ def _encode_batch(folder: Path, tokenizer_folder: str) -> float:
 
 
 def _metamapping(folder: Path, tokenizer_folder: str, *, near: bool = False) -> float:
-    from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, Source
+    from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+    from metamapping.config.sources import Source
     from metamapping.corpus.examples import Rules, write_examples
     from metamapping.corpus.records import write_records
     from metamapping.corpus.tokens import load_tokenizer, write_tokens
@@ -204,7 +205,7 @@ def _metamapping_near(folder: Path, tokenizer_folder: str) -> float:
 
 def clean(text: str) -> str:
     """What a user writes who cleans text by text: the same functions on every text."""
-    from metamapping.config.schema import CleaningSpec
+    from metamapping.config.corpus import CleaningSpec
     from metamapping.corpus.cleaning import CLEANERS
 
     for name in CleaningSpec().cleaners:

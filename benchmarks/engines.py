@@ -23,14 +23,10 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.testing.utilities import prefect_test_harness
 
-from metamapping.config.schema import (
-    CleaningSpec,
-    DuplicateSpec,
-    EncoderSpec,
-    EngineSpec,
-    FilterSpec,
-    Source,
-)
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.engine import EngineSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, write_examples
 from metamapping.corpus.records import write_records
 from metamapping.corpus.tokenizer import write_tokenizer

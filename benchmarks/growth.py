@@ -179,7 +179,9 @@ def _configuration(size: int, folder: Path) -> dict[str, object]:
 
 def _labels(size: int, folder: Path) -> Costs:
     from metamapping import MetaMapper
-    from metamapping.config.schema import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
     from metamapping.publishing.published_model import PublishedModel
     from metamapping.training.learner import build_learner

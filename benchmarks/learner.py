@@ -21,7 +21,10 @@ import tensorflow as tf
 
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
-from metamapping.config.schema import CleaningSpec, EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.training import TrainingSpec
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.batches import Batch, build_batch
 from metamapping.episodes.label_space import LabelSpace, Ragged

@@ -62,7 +62,7 @@ def measure(
     from metamapping.config.loading import read_config
     from metamapping.config.schema import RunConfig
     from metamapping.corpus.prepared import Corpus
-    from metamapping.rounds.adjustment import Settings
+    from metamapping.rounds.settings import AdjustableSettings
     from metamapping.runs.round_training import train_stage
     from metamapping.runs.session import session_of
     from metamapping.runs.stages import adjust_stage, evaluate_stage, initialise_stage, open_run
@@ -87,7 +87,7 @@ def measure(
         train_stage(run, round, on_step=on_step)
         evaluate_stage(run, round)
         adjust_stage(run, round)
-        replicas = session_of(run).replicas(Settings.of(config))
+        replicas = session_of(run).replicas(AdjustableSettings.of(config))
         rows.append(
             [
                 str(round),

@@ -27,7 +27,8 @@ import numpy as np
 
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.config.loading import read_config
-from metamapping.config.schema import Role, RunConfig, Source
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Role, Source
 from metamapping.corpus.records import read_rows
 from metamapping.rounds.intervals import bootstrap_mean
 from metamapping.rounds.tables import markdown_table, rounds_markdown

@@ -156,7 +156,9 @@ def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
 def publish_minilm(folder: Path) -> Path:
     """all-MiniLM-L6-v2 with an untrained mapping, published."""
-    from metamapping.config.schema import CleaningSpec, EncoderSpec, TrainingSpec
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
     from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
     from metamapping.storage.artifacts import Stage

@@ -28,7 +28,9 @@ from benchmarks.ablations import Encoded, markdown, solve_ways
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.config.schema import EncoderSpec, TrainingSpec, readable_label
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import readable_label
+from metamapping.config.training import TrainingSpec
 from metamapping.publishing.published_model import PublishedModel
 from metamapping.storage.manifest import fingerprint
 from metamapping.training.learner import build_learner

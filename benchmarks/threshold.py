@@ -21,7 +21,7 @@ from metamapping.adaptation.calibration import Calibration, calibrate, nearness
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.support import Examples, empty_support
-from metamapping.config.schema import readable_label
+from metamapping.config.sources import readable_label
 from metamapping.models.encoder import NUM_VIEWS
 
 SOURCES = ("banking77", "clinc150", "snips")

@@ -22,7 +22,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metamapping.adaptation.mapper import MetaMapper
-from metamapping.config.schema import readable_label
+from metamapping.config.sources import readable_label
 from metamapping.corpus.records import label_text
 
 

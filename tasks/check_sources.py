@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus import records as library
 
 

@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, examples_stage, write_examples
 from metamapping.corpus.source_groups import Parcel
 from metamapping.storage.artifacts import Reference, Store

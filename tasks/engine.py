@@ -22,7 +22,7 @@ from prefect.logging import get_run_logger
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from metamapping.config.schema import EngineSpec
+from metamapping.config.engine import EngineSpec
 from metamapping.errors import ConfigError
 
 Result = TypeVar("Result")

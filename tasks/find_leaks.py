@@ -3,7 +3,8 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import DuplicateSpec, LeakageSpec, Source
+from metamapping.config.corpus import DuplicateSpec, LeakageSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.leakage import leaks_stage, write_leaks
 from metamapping.storage.artifacts import Reference, Store
 

@@ -3,7 +3,8 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import EncoderSpec, Source
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
 from metamapping.storage.artifacts import Reference, Store
 

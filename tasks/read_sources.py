@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.records import records_stage, write_records
 from metamapping.corpus.source_groups import Parcel
 from metamapping.storage.artifacts import Reference, Store

@@ -3,7 +3,7 @@
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.screening import screened_stage, write_screened
 from metamapping.corpus.source_groups import Parcel

@@ -4,7 +4,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 from tokenizers import Tokenizer
 
-from metamapping.config.schema import EncoderSpec
+from metamapping.config.encoder import EncoderSpec
 from metamapping.corpus.source_groups import Parcel
 from metamapping.corpus.tokens import TokenLimits, load_tokenizer, tokens_stage, write_tokens
 from metamapping.storage.artifacts import Reference, Stage, Store

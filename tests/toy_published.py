@@ -14,7 +14,9 @@ SENTENCES = [
 
 def publish_toy(making: Path, folder: Path) -> None:
     """Publish a small BERT as ``folder``; ``making`` is a scratch folder for the tokenizer."""
-    from metamapping.config.schema import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
     from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
     from metamapping.storage.artifacts import Stage

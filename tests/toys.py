@@ -5,13 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config.schema import (
-    EncoderSpec,
-    EpisodeSpec,
-    ScratchEncoder,
-    Source,
-    TrainingSpec,
-)
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.sources import Source
+from metamapping.config.training import TrainingSpec
 from metamapping.corpus.shards import TOKENS
 from metamapping.episodes.label_space import LabelSpace, build_label_space
 

@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.support import Support
-from metamapping.config.schema import EvaluationSpec
+from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace, Ragged

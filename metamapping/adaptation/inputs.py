@@ -18,7 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from metamapping.adaptation.support import Examples
-from metamapping.config.schema import Columns, TaskType
+from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.records import class_names, label_text, named, whole_text
 from metamapping.corpus.tags import OUTSIDE
 

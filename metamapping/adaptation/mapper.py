@@ -19,7 +19,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
-from metamapping.config.schema import Columns, TaskType
+from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.published_model import PublishedModel, read_published
 
 

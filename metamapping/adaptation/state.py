@@ -20,7 +20,7 @@ from metamapping.adaptation.calibration import Calibration, calibrate, nearness
 from metamapping.adaptation.closed_form import Solution, solve
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.support import Examples, Support, empty_support
-from metamapping.config.schema import TaskType, readable_label
+from metamapping.config.sources import TaskType, readable_label
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.models.viterbi import decode_words

@@ -26,7 +26,7 @@ from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS

@@ -26,7 +26,7 @@ from metamapping.adaptation.inputs import read_examples, read_label_names, read_
 from metamapping.adaptation.results import Answers, Explanation
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
-from metamapping.config.schema import Columns, TaskType
+from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.published_model import read_published
 
 

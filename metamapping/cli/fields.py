@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metamapping.cli.records import TAGS, WORDS, Row
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 from metamapping.corpus.formats import nested
 from metamapping.corpus.records import label_text
 from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio

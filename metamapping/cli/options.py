@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 

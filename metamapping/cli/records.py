@@ -25,7 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.cli.options import Format
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.text_files import BoundedLines, numbered_lines, open_text

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.schema import CleanerName
+from metamapping.config.corpus import CleanerName
 
 
 class Cleaner(NamedTuple):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.mentions import mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines

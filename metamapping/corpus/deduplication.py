@@ -28,7 +28,7 @@ import xxhash
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from metamapping.config.schema import DuplicateSpec
+from metamapping.config.corpus import DuplicateSpec
 from metamapping.corpus.signatures import band_keys, num_bands, sign, similarity
 
 KEEP, DUPLICATE, CONFLICT, NEAR_DUPLICATE = 0, 1, 2, 3

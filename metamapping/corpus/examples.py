@@ -20,7 +20,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, Source
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons

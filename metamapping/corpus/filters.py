@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.schema import FilterSpec, Source
+from metamapping.config.corpus import FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
 from metamapping.errors import ConfigError
 

@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import (

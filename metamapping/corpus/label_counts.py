@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.records import label_text, read_rows
 from metamapping.corpus.tags import OUTSIDE, entity_type
 

@@ -22,13 +22,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config.schema import (
-    ROLES,
-    DuplicateSpec,
-    LeakageSpec,
-    Role,
-    Source,
-)
+from metamapping.config.corpus import DuplicateSpec, LeakageSpec
+from metamapping.config.sources import ROLES, Role, Source
 from metamapping.corpus.shards import ParquetFile
 from metamapping.corpus.signatures import band_keys, num_bands, similarity
 from metamapping.errors import ConfigError

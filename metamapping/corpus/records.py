@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter

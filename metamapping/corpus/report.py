@@ -19,7 +19,7 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
 from metamapping.storage.artifacts import Reference, Stage

@@ -13,7 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.storage.artifacts import Stage
 from metamapping.storage.manifest import fingerprint

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metamapping.config.schema import RunnerName, Source
+from metamapping.config.engine import RunnerName
+from metamapping.config.sources import Source
 
 # Bytes of files whose work is fifty times what its four tasks cost.
 WORTH_TASKS: dict[RunnerName, int] = {

@@ -16,7 +16,7 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.errors import ConfigError
 
 # A longer field or line is a broken file (a quote that never closes, a missing line end), and would

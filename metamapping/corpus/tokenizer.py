@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.schema import EncoderSpec, Source
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.shards import iterate_shards
 from metamapping.errors import ConfigError

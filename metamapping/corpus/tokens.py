@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.records import Progress
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer

@@ -30,7 +30,7 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.config.schema import EpisodeSpec
+from metamapping.config.episodes import EpisodeSpec
 from metamapping.corpus.word_shapes import WINDOW, without_case
 from metamapping.episodes.label_space import LabelSpace, Ragged
 from metamapping.episodes.length_groups import group_ends

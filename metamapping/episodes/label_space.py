@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config.schema import Role, Source, TaskType, readable_label
+from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.word_shapes import windows_of
 from metamapping.errors import ConfigError
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metamapping.config.schema import EpisodeSpec
+from metamapping.config.episodes import EpisodeSpec
 from metamapping.episodes.label_space import LabelSpace
 
 # The first number after the run's seed, one for each stream of random numbers.

@@ -13,7 +13,8 @@ import keras
 import keras_hub
 import numpy as np
 
-from metamapping.config.schema import EncoderSpec, PrecisionName, ScratchEncoder
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.training import PrecisionName
 from metamapping.errors import ConfigError, one_line
 from metamapping.interop import hugging_face
 

@@ -15,7 +15,7 @@ import math
 import keras
 import tensorflow as tf
 
-from metamapping.config.schema import SolverName
+from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.solvers import SOLVERS, Strengths, SupportSet

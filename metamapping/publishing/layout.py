@@ -13,7 +13,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from metamapping.config.schema import CleaningSpec, SolverName
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.training import SolverName
 from metamapping.errors import StoreError, one_line
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import MANIFEST, check_files

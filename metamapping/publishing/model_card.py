@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from huggingface_hub import EvalResult, ModelCardData
 
-from metamapping.config.schema import RunConfig, Source
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Source
 from metamapping.corpus.prepared import Corpus
 from metamapping.rounds.records import Cell, Round, RoundReport
 from metamapping.rounds.tables import (

@@ -21,7 +21,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from metamapping.config.schema import CleaningSpec
+from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.errors import StoreError
 from metamapping.interop import hugging_face, keras_alone

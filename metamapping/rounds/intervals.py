@@ -1,7 +1,7 @@
-"""Intervals: how far a mean of scores may be from the truth.
+"""Confidence intervals of mean scores.
 
-Scores and differences of scores go in, an ``Estimate`` comes out. Everything here is deterministic:
-the bootstrap draws from a fixed seed, so the same scores give the same interval.
+Goes in: scores, or differences of scores. Comes out: an ``Estimate``, the mean with its interval. Everything
+is deterministic: the bootstrap draws from a fixed seed, so the same scores always give the same interval.
 
     bootstrap_mean([[differences_of_hotel], [differences_of_bank]]).is_gain
 """
@@ -14,24 +14,30 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-# What an interval speaks about: `sources`, any sources like the ones measured (both are resampled);
-# `episodes`, these very sources (only their episodes are resampled).
+# What an interval generalises to: `sources`, other sources like the measured ones (sources and episodes are
+# resampled); `episodes`, further episodes of the measured sources (only episodes are resampled).
 Population = Literal["sources", "episodes"]
 
 CONFIDENCE = 0.95
 NUM_RESAMPLES = 2_000
 SEED = 0
-# Sums in another order differ by about 1e-16; no such difference is a gain.
+# Summing the same scores in another order changes the mean by about 1e-16, which is not a gain.
 ROUNDING = 1e-9
 
-Group = Sequence[np.ndarray]  # one source: an array of scores for each of its cells
+# The scores of one source: an array for each of its cells.
+Group = Sequence[np.ndarray]
 
 
 class Estimate(BaseModel):
-    """A mean with the ends of its interval.
+    """A mean with its confidence interval.
 
-    All three are NaN where a score is not finite, the ends also where there is only one score: no
-    comparison holds then, so it is neither a gain nor a loss.
+    All three numbers are NaN where a score is not finite, and the ends of the interval also where there is
+    only one score. Every comparison with NaN is false, so such an estimate is neither a gain nor a loss.
+
+    Attributes:
+        mean: The mean.
+        low: Lower end of the interval.
+        high: Upper end of the interval.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -42,22 +48,22 @@ class Estimate(BaseModel):
 
     @property
     def is_gain(self) -> bool:
-        """Above zero beyond its noise."""
+        """Whether the whole interval lies above zero."""
         return self.low > ROUNDING
 
     @property
     def is_probable_gain(self) -> bool:
-        """More than half of the lower arm above zero: five to one it is a gain."""
+        """Whether more than half of the interval below the mean lies above zero: about five to one."""
         return self.mean + self.low > ROUNDING
 
     @property
     def is_loss(self) -> bool:
-        """Below zero beyond its noise."""
+        """Whether the whole interval lies below zero."""
         return self.high < -ROUNDING
 
     @property
     def signed(self) -> str:
-        """As a difference is written: ``+0.033 [+0.009, +0.063]``."""
+        """The estimate of a difference as text, with signs: ``+0.033 [+0.009, +0.063]``."""
         return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}]"
 
     def __str__(self) -> str:
@@ -68,18 +74,29 @@ UNKNOWN = Estimate(mean=float("nan"), low=float("nan"), high=float("nan"))
 
 
 def mean_with_interval(values: Sequence[float], *, confidence: float = CONFIDENCE) -> Estimate:
-    """Student's interval of independent values: ``m ± t(n−1, (1+c)/2) · s / √n``.
+    """Compute Student's interval of independent values, ``m ± t(n−1, (1+c)/2) · s / √n``.
 
-    The usual way to report few-shot episodes (with 1.96 in place of t: Chen et al. 2019, "A closer
-    look at few-shot classification"). It speaks about further episodes of the same source.
+    This is the usual way to report few-shot episodes (with 1.96 instead of t in Chen et al. 2019, "A closer
+    look at few-shot classification"). It generalises to further episodes of the same source.
+
+    Args:
+        values: The values, at least one.
+        confidence: Probability with which the interval contains the true mean, 0 to 1.
+
+    Returns:
+        The mean and its interval.
+
+    Raises:
+        ValueError: If there are no values.
     """
-    array = _array(values)
+    array = _as_array(values)
     if not np.isfinite(array).all():
         return UNKNOWN
     mean = float(array.mean())
     if len(array) < 2:
         return UNKNOWN.model_copy(update={"mean": mean})
-    from scipy.special import stdtrit  # most stages need SciPy for nothing else
+    # Imported here because most stages need SciPy for nothing else.
+    from scipy.special import stdtrit
 
     t = float(stdtrit(len(array) - 1, (1 + confidence) / 2))
     half = t * float(array.std(ddof=1)) / len(array) ** 0.5
@@ -93,14 +110,26 @@ def bootstrap_mean(
     confidence: float = CONFIDENCE,
     num_resamples: int = NUM_RESAMPLES,
 ) -> Estimate:
-    """Percentile interval of ``mean over sources of mean over cells of mean over episodes``.
+    """Compute the percentile bootstrap interval of the mean over sources of means over cells.
 
-    Each resample draws sources with replacement (unless ``population`` is ``episodes``) and, anew
-    for each drawn source, the episodes of its cells with replacement: the two-level bootstrap of
-    Davison & Hinkley 1997, "Bootstrap methods and their application", section 3.8. With one source
-    both populations give the same interval. Raises ``ValueError`` on nothing to resample.
+    Each resample draws sources with replacement (unless ``population`` is ``episodes``) and then, separately
+    for each drawn source, the episodes of its cells with replacement. This is the two-level bootstrap of
+    Davison & Hinkley 1997, "Bootstrap methods and their application", section 3.8. With one source both
+    populations give the same interval.
+
+    Args:
+        groups: For each source its cells, each an array of scores `(num_episodes,)`.
+        population: What the interval generalises to: other sources, or other episodes of these sources.
+        confidence: Probability with which the interval contains the true mean, 0 to 1.
+        num_resamples: Number of bootstrap resamples.
+
+    Returns:
+        The mean over sources, each the mean of its cells' means, and its interval.
+
+    Raises:
+        ValueError: If there is no source, or a source without cells, or a cell without scores.
     """
-    cells = [[_array(cell) for cell in group] for group in groups]
+    cells = [[_as_array(cell) for cell in group] for group in groups]
     if not cells or not all(cells):
         raise ValueError("no scores to resample: give at least one source with at least one cell")
     if not all(np.isfinite(cell).all() for group in cells for cell in group):
@@ -127,8 +156,8 @@ def _resampled_means(rng: np.random.Generator, values: np.ndarray, count: int) -
     return means
 
 
-def _array(values: Sequence[float] | np.ndarray) -> np.ndarray:
+def _as_array(values: Sequence[float] | np.ndarray) -> np.ndarray:
     array = np.asarray(values, dtype=np.float64)
     if not array.size:
-        raise ValueError("an interval needs at least one score, got none: run at least one episode")
+        raise ValueError("an interval needs at least one score but got none: run at least one episode")
     return array

@@ -1,4 +1,10 @@
-"""Statistics: what the scores and losses of rounds say, as pure functions of their records."""
+"""Statistics of rounds: accuracies, gains and trends in losses.
+
+Goes in: the records of one or more rounds. Comes out: an ``Estimate`` or a few numbers. All functions are
+pure.
+
+    paired_difference(report, report.untrained()).is_gain
+"""
 
 from __future__ import annotations
 
@@ -8,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import (
     CONFIDENCE,
     ROUNDING,
@@ -27,9 +33,15 @@ def round_accuracy(
     task_type: TaskType | None = None,
     population: Population = "sources",
 ) -> Estimate:
-    """Mean score over sources, each the mean of its cells, with its bootstrap interval.
+    """Compute a round's accuracy: the mean score over sources, each the mean of its cells.
 
-    With a ``task_type``, over the sources of that type alone.
+    Args:
+        report: The round's report.
+        task_type: Restrict the mean to sources of this task type.
+        population: What the interval generalises to: other sources, or other episodes of these sources.
+
+    Returns:
+        The mean and its 95 % bootstrap interval.
     """
     groups: dict[str, list[np.ndarray]] = {}
     for cell in report.cells:
@@ -46,10 +58,22 @@ def paired_difference(
     population: Population = "sources",
     confidence: float = CONFIDENCE,
 ) -> Estimate:
-    """How much better ``new`` is than ``old``: mean and interval of the episodes' differences.
+    """Compute how much better ``new`` is than ``old``, from the differences of the episodes' scores.
 
-    Both met the same episodes, so what makes an episode easy or hard cancels out. With a ``source``,
-    over its episodes alone. Raises ``ValueError`` where the episodes are not the same.
+    Both rounds were measured on the same episodes, so the difficulty of an episode cancels out.
+
+    Args:
+        new: The report of one round.
+        old: The report of the round to compare it with.
+        source: Restrict the comparison to the episodes of this source.
+        population: What the interval generalises to: other sources, or other episodes of these sources.
+        confidence: Probability with which the interval contains the true difference, 0 to 1.
+
+    Returns:
+        The mean difference and its bootstrap interval.
+
+    Raises:
+        ValueError: If the rounds were measured on different episodes.
     """
     check_same_episodes(new, old)
     groups: dict[str, list[np.ndarray]] = {}
@@ -62,37 +86,53 @@ def paired_difference(
 
 
 def check_same_episodes(new: RoundReport, old: RoundReport) -> None:
-    """Raise a ``ValueError`` that names the first cell in which two rounds differ."""
+    """Check that two rounds were measured on the same episodes.
+
+    Args:
+        new: The report of one round.
+        old: The report of another round.
+
+    Raises:
+        ValueError: If they were not; the message names the first cell in which they differ.
+    """
     for report in (new, old):
         for cell in report.cells:
             if len(cell.scores) != len(cell.baseline):
                 raise ValueError(
                     f"round {report.round}: {cell.source} at {cell.shots} shots has "
-                    f"{len(cell.scores)} scores and {len(cell.baseline)} of the untrained encoder; "
-                    "they must come from the same episodes: evaluate the round again"
+                    f"{len(cell.scores)} scores and {len(cell.baseline)} of the untrained encoder, which "
+                    "must come from the same episodes: evaluate the round again"
                 )
-    for a, b in itertools.zip_longest(_shape(new), _shape(old), fillvalue="nothing"):
-        if a != b:
+    for one, other in itertools.zip_longest(_cell_names(new), _cell_names(old), fillvalue="nothing"):
+        if one != other:
             raise ValueError(
-                f"rounds {new.round} and {old.round} were evaluated on different episodes ({a} against "
-                f"{b}): rounds are compared episode by episode, so evaluate both with the same "
+                f"rounds {new.round} and {old.round} were evaluated on different episodes ({one} against "
+                f"{other}): rounds are compared episode by episode, so evaluate both with the same "
                 "configuration"
             )
 
 
-def _shape(report: RoundReport) -> list[str]:
+def _cell_names(report: RoundReport) -> list[str]:
     return [f"{c.source} at {c.shots} shots, {len(c.scores)} episodes" for c in report.cells]
 
 
 def trained_rounds(rounds: Sequence[Round]) -> list[RoundReport]:
-    """The rounds with losses that can be compared: trained, and not diverged."""
+    """Return the reports of rounds whose losses can be compared: trained, and not diverged."""
     return [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
 
 
 def remaining_losses(reports: Sequence[RoundReport]) -> dict[str, float]:
-    """For each train source its last finite loss over its first one; needs two such rounds of it.
+    """Compute the share of its first loss that each train source still has.
 
-    Levels of loss cannot be compared between sources: twelve ways start at ln 12, two at ln 2.
+    The loss levels of different sources cannot be compared, as a source with twelve labels starts at ln 12
+    and one with two labels at ln 2. The shares can.
+
+    Args:
+        reports: The reports of trained rounds, in order.
+
+    Returns:
+        For each source its last finite loss divided by its first one; sources with fewer than two are left
+        out.
     """
     seen: dict[str, list[float]] = {}
     for report in reports:
@@ -103,47 +143,70 @@ def remaining_losses(reports: Sequence[RoundReport]) -> dict[str, float]:
 
 
 def loss_change(reports: Sequence[RoundReport]) -> float | None:
-    """The median source's loss in the last round over that in the round before; ``None`` before two."""
+    """Compute the median over sources of the last round's loss divided by the loss of the round before.
+
+    Args:
+        reports: The reports of trained rounds, in order.
+
+    Returns:
+        The median ratio; ``None`` where no source has losses in both rounds.
+    """
     ratios = list(remaining_losses(reports[-2:]).values())
     return float(np.median(ratios)) if ratios else None
 
 
-def mean_agreements(reports: Sequence[RoundReport]) -> dict[str, float]:
-    """For each source the mean over rounds of its gradient's agreement with the others'."""
+def mean_gradient_similarities(reports: Sequence[RoundReport]) -> dict[str, float]:
+    """Compute for each source the mean over rounds of its gradient's cosine similarity to the others'."""
     seen: dict[str, list[float]] = {}
     for report in reports:
-        for source, agreement in report.training.agreements.items():
-            seen.setdefault(source, []).append(agreement)
+        for source, similarity in report.training.agreements.items():
+            seen.setdefault(source, []).append(similarity)
     return {source: float(np.mean(values)) for source, values in seen.items()}
 
 
 def weakest_shots(report: RoundReport) -> int | None:
-    """The fewest or the most shots, where clearly less of the untrained encoder's error is gone.
+    """Find the number of shots at which training has clearly helped least.
 
-    Compared is ``1 − error / untrained error``, source by source, so that the little that is left to
-    gain with many shots is no weakness. Zero shots do not count: one split of every batch has none.
-    ``None`` where nothing is clear, with fewer than two numbers of shots or two sources.
+    The measure is the share of the untrained encoder's error that training removed, ``1 − error / untrained
+    error``, compared within each source; so a small gain where little error was left is not a weakness. Zero
+    shots are left out, because one split of every training batch is zero-shot anyway.
+
+    Args:
+        report: The round's report.
+
+    Returns:
+        The fewest or the most shots; ``None`` where neither is clearly weakest, or where there are fewer than
+        two numbers of shots or fewer than two sources measured at all of them.
     """
-    shots = _few_shots(report)
-    whole = [by_shots for by_shots in _removed_errors(report).values() if len(by_shots) == len(shots)]
-    if len(shots) < 2 or len(whole) < 2:
+    shots = positive_shots(report)
+    complete = [by_shots for by_shots in _removed_errors(report).values() if len(by_shots) == len(shots)]
+    if len(shots) < 2 or len(complete) < 2:
         return None
     for candidate in (min(shots), max(shots)):
         others = [k for k in shots if k != candidate]
-        behind = [float(np.mean([s[k] for k in others])) - s[candidate] for s in whole]
-        if mean_with_interval(behind).is_gain:
+        deficits = [
+            float(np.mean([by_shots[k] for k in others])) - by_shots[candidate] for by_shots in complete
+        ]
+        if mean_with_interval(deficits).is_gain:
             return candidate
     return None
 
 
 def weakest_ways(report: RoundReport) -> int | None:
-    """The fewest or the most labels of an episode, where clearly less of the untrained error is gone.
+    """Find the number of labels per episode at which training has clearly helped least.
 
-    Compared as in ``weakest_shots``, between the sources with the fewest labels and those with the most:
-    other sources, so by Welch's interval of the difference of two means (``scipy.stats.ttest_ind``).
-    ``None`` where nothing is clear, or either are fewer than two.
+    The measure is that of ``weakest_shots``. The sources with the fewest labels and those with the most
+    labels are different sources, so they are compared by Welch's interval of the difference of two means
+    (``scipy.stats.ttest_ind``).
+
+    Args:
+        report: The round's report.
+
+    Returns:
+        The fewest or the most labels; ``None`` where neither is clearly weaker, or where either group has
+        fewer than two sources.
     """
-    ways, removed = _ways_of(report), _removed_errors(report)
+    ways, removed = ways_by_source(report), _removed_errors(report)
     if not ways or min(ways.values()) == max(ways.values()):
         return None
     fewest, most = min(ways.values()), max(ways.values())
@@ -152,16 +215,30 @@ def weakest_ways(report: RoundReport) -> int | None:
     many = [mean for source, mean in means.items() if ways.get(source) == most]
     if min(len(few), len(many)) < 2 or not np.isfinite([*few, *many]).all():
         return None
-    from scipy.stats import ttest_ind  # a second, which a round without this move need not wait for
+    # Importing scipy.stats takes a second, which rounds that get no further need not spend.
+    from scipy.stats import ttest_ind
 
-    behind = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)
-    if behind.high < -ROUNDING:
+    difference = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)
+    if difference.high < -ROUNDING:
         return fewest
-    return most if behind.low > ROUNDING else None
+    return most if difference.low > ROUNDING else None
+
+
+def positive_shots(report: RoundReport) -> set[int]:
+    """Return the numbers of shots that a round was measured at, without zero shots."""
+    return {cell.shots for cell in report.cells if cell.shots > 0}
+
+
+def ways_by_source(report: RoundReport) -> dict[str, int]:
+    """Return the labels per episode of each source.
+
+    NER sources are left out, because their episodes count entity types in another way.
+    """
+    return {cell.source: cell.ways for cell in report.cells if cell.ways and cell.task_type != "ner"}
 
 
 def _removed_errors(report: RoundReport) -> dict[str, dict[int, float]]:
-    """``1 − error / untrained error`` of each source at each number of shots but none."""
+    """``1 − error / untrained error`` of each source at each number of shots except zero."""
     removed: dict[str, dict[int, float]] = {}
     for cell in report.cells:
         untrained = 1.0 - float(np.mean(cell.baseline))
@@ -169,12 +246,3 @@ def _removed_errors(report: RoundReport) -> dict[str, dict[int, float]]:
             gain = float(np.mean(cell.scores)) - float(np.mean(cell.baseline))
             removed.setdefault(cell.source, {})[cell.shots] = gain / untrained
     return removed
-
-
-def _ways_of(report: RoundReport) -> dict[str, int]:
-    """Labels of an episode, by source; named entities, which are counted otherwise, left out."""
-    return {cell.source: cell.ways for cell in report.cells if cell.ways and cell.task_type != "ner"}
-
-
-def _few_shots(report: RoundReport) -> set[int]:
-    return {cell.shots for cell in report.cells if cell.shots > 0}

@@ -1,6 +1,9 @@
-"""Tables: what rounds measured, as data frames and as Markdown for people.
+"""Tables of what rounds measured, as data frames and as Markdown.
 
-print(source_shots_markdown(report))
+Goes in: a round's report, or the judged rounds of a run. Comes out: a data frame with one row per
+measurement, or the same as text for reports and model cards.
+
+    print(source_shots_markdown(report))
 """
 
 from __future__ import annotations
@@ -20,10 +23,15 @@ if TYPE_CHECKING:
 
 
 def source_shots_table(report: RoundReport) -> pd.DataFrame:
-    """One row for each held-out source and number of shots.
+    """Build a table with one row per held-out source and number of shots.
 
-    ``baseline``, ``score`` and ``difference`` are means over the cell's episodes; the score's and
-    the difference's 95 % intervals (Student's) stand beside them as ``…_low`` and ``…_high``.
+    Args:
+        report: The round's report.
+
+    Returns:
+        Columns ``source``, ``task_type``, ``shots``, ``episodes``, and the means over episodes ``baseline``,
+        ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low`` and
+        ``…_high``.
     """
     import pandas as pd
 
@@ -50,14 +58,20 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
 
 
 def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
-    """One row for each judged round: what it tried, what that brought, what was adjusted then.
+    """Build a table with one row per judged round: what it tried, what it gained, what was adjusted after it.
 
-    Accuracies are means over sources; intervals are 95 %, over sources and episodes. ``gain`` is
-    over ``compared_with``, the last round with a clear gain; ``move`` is what the round tried.
+    Args:
+        history: The judged rounds, from round 1 on.
+
+    Returns:
+        Among others the columns ``move``, what the round tried; ``accuracy``, the mean over sources;
+        ``gain``, over the reference round ``compared_with``; ``adjusted``, the changes before the next round.
+        The 95 % bootstrap intervals over sources and episodes are in ``…_low`` and ``…_high``.
     """
     import pandas as pd
 
     rows = []
+    # A round's record names the move that the next round tries.
     moves = ["", *(judged.move for judged in history)]
     for judged, move in zip(history, moves, strict=False):
         report, verdict = judged.report, judged.verdict
@@ -84,7 +98,7 @@ def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
 
 
 def source_shots_markdown(report: RoundReport) -> str:
-    """``source_shots_table`` as Markdown, with a last row for the mean of all sources."""
+    """Format ``source_shots_table`` as Markdown, with a last row for the mean over sources."""
     rows = [
         [
             str(row["source"]),
@@ -98,7 +112,7 @@ def source_shots_markdown(report: RoundReport) -> str:
     accuracy, gain = round_accuracy(report), paired_difference(report, report.untrained())
     rows.append(
         [
-            "**mean of sources**",
+            "**mean over sources**",
             "",
             f"{round_accuracy(report.untrained()).mean:.3f}",
             str(accuracy),
@@ -109,7 +123,7 @@ def source_shots_markdown(report: RoundReport) -> str:
 
 
 def rounds_markdown(history: Sequence[Round]) -> str:
-    """``rounds_table`` as Markdown."""
+    """Format ``rounds_table`` as Markdown."""
     rows = [
         [
             str(row["round"]),
@@ -122,12 +136,20 @@ def rounds_markdown(history: Sequence[Round]) -> str:
         ]
         for row in rounds_table(history).to_dict("records")
     ]
-    columns = ["round", "tried", "accuracy", "untrained", "gain over the round to beat", "verdict"]
+    columns = ["round", "tried", "accuracy", "untrained", "gain over the reference round", "verdict"]
     return markdown_table([*columns, "adjusted"], rows)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; bars and line breaks in a cell are made harmless."""
+    """Format a Markdown table.
+
+    Args:
+        columns: The column headings.
+        rows: The cells of each row; vertical bars are escaped and line breaks become spaces.
+
+    Returns:
+        The table, without a line break at its end.
+    """
     lines = [list(columns), ["---"] * len(columns), *(list(row) for row in rows)]
     cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in cells)

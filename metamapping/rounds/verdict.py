@@ -1,9 +1,10 @@
-"""Convergence: what the rounds so far say, as a verdict with a sentence.
+"""The verdict: whether a run improves, has converged or should stop, with a sentence for people.
 
-A round is compared, episode by episode, with the round to beat: the last one with a clear gain; at
-first round 0, the untrained encoder. A gain smaller than its noise is no gain. The verdict is a fold
-over the history, one transition for each round, ``progress, report → progress, finding``; so it
-depends on nothing but the rounds so far. Why so: ``docs/decisions/judging.md``.
+Goes in: the reports of all rounds so far. Comes out: a ``Verdict`` on the last of them. A round is compared,
+episode by episode, with the reference round: the last round with a clear gain, at first round 0, the
+untrained encoder. A gain within its noise does not count. The verdict is a fold over the history with one
+transition per round, ``standing, report → standing, outcome``, so it depends only on the rounds so far. The
+reasons and measurements are in ``docs/experiments/judging.md``.
 
     verdict = judge(reports, config.convergence)
     verdict.state, verdict.sentence
@@ -15,196 +16,248 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from metamapping.config.schema import ConvergenceSpec, TaskType
+from metamapping.config.rounds import ConvergenceSpec
+from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import CONFIDENCE, Estimate
 from metamapping.rounds.records import RoundReport, State, Verdict
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 
 
 def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
-    """The verdict on the last round. ``history``: all rounds from 1 on, in order.
+    """Judge the last round of a history.
 
-    In this order: CONVERGED when all targets are reached, or after ``patience`` rounds without a
-    gain that neither rose nor diverged (not before ``min_rounds``); EXHAUSTED when ``max_rounds``
-    are done or no further round fits into ``max_seconds``; then DIVERGED, IMPROVING or PLATEAUED.
-    One of the first two comes at ``max_rounds`` at the latest, so a run always ends. Raises
-    ``ValueError`` on a history with a gap or with rounds of different episodes.
+    The first state that applies is taken: CONVERGED when all targets are reached, or after ``patience``
+    rounds that brought neither a clear nor a probable gain and did not diverge, but not before
+    ``min_rounds``; EXHAUSTED when ``max_rounds`` are done or another round does not fit into ``max_seconds``;
+    then DIVERGED, IMPROVING or PLATEAUED. A run always ends, with one of the first two, after ``max_rounds``
+    at the latest.
+
+    Args:
+        history: The reports of all rounds, from round 1 on, in order.
+        spec: Targets, patience and limits.
+
+    Returns:
+        The verdict on the last round.
+
+    Raises:
+        ValueError: If the history is empty, has gaps or contains rounds measured on different episodes.
     """
     _check(history)
     untrained = history[0].untrained()
-    progress = Progress(to_beat=untrained, leading=untrained)
+    standing = Standing(reference=untrained, best=untrained)
     for report in history:
-        before = progress
-        progress, finding = advance(before, report, spec)
-    state, reason = _state(progress, finding, spec)
-    gain = finding.gain
+        before = standing
+        standing, outcome = advance(before, report, spec)
+    state, reason = _state(standing, outcome, spec)
+    gain = outcome.gain
     return Verdict(
         state=state,
-        best_round=progress.best.round,
-        leading_round=progress.leading.round,
-        sentence=f"{reason} {_best(progress, history[-1])}",
-        compared_with=before.to_beat.round,
+        best_round=standing.publishable.round,
+        leading_round=standing.best.round,
+        sentence=f"{reason} {_describe_best(standing, history[-1])}",
+        compared_with=before.reference.round,
         gain=None if gain is None else gain.mean,
         gain_low=None if gain is None else gain.low,
         gain_high=None if gain is None else gain.high,
-        diverged=bool(finding.trouble),
-        fallen=finding.fallen,
+        diverged=outcome.has_diverged,
+        fallen=outcome.is_single_source,
     )
 
 
 @dataclass(frozen=True)
-class Progress:
-    """What is known after some rounds."""
+class Standing:
+    """Where a run stands after some of its rounds.
 
-    to_beat: RoundReport  # the last clear gain
-    leading: RoundReport  # the highest accuracy from then on
+    Attributes:
+        reference: The last round with a clear gain, with which the next round is compared.
+        best: The current best: the highest accuracy from the reference round on.
+        num_rounds: Number of rounds so far.
+        num_stale_rounds: Trained rounds since the last clear gain that brought no probable gain and did not
+            diverge.
+        highest_loss: Highest training loss of any source in the rounds that did not diverge; NaN before the
+            first.
+        seconds: Training time of all rounds.
+        last_seconds: Training time of the last trained round.
+    """
+
+    reference: RoundReport
+    best: RoundReport
     num_rounds: int = 0
-    without_gain: int = 0  # trained rounds since the last clear gain that neither rose nor diverged
-    highest_loss: float = math.nan  # of any source, in the rounds that did not diverge
+    num_stale_rounds: int = 0
+    highest_loss: float = math.nan
     seconds: float = 0.0
     last_seconds: float = 0.0
 
     @property
-    def best(self) -> RoundReport:
-        """The round to publish."""
-        return self.leading if self.to_beat.round > 0 else self.to_beat
+    def publishable(self) -> RoundReport:
+        """The current best, or round 0 as long as no round has clearly beaten it."""
+        return self.best if self.reference.round > 0 else self.reference
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one round brought: its gain over the round to beat, and what went wrong, if anything."""
+class Outcome:
+    """What one round brought.
+
+    Attributes:
+        gain: The gain over the reference round; ``None`` where scores are not finite.
+        divergence: Why the round counts as diverged, in words; empty where it does not.
+        is_single_source: Whether it diverged only because a single source regressed.
+    """
 
     gain: Estimate | None = None
-    trouble: str = ""
-    fallen: bool = False  # the trouble is a single source's
+    divergence: str = ""
+    is_single_source: bool = False
+
+    @property
+    def has_diverged(self) -> bool:
+        """Whether the round counts as diverged."""
+        return bool(self.divergence)
 
 
-def advance(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> tuple[Progress, Finding]:
-    """Take one more round into account. A round that diverged neither leads nor is it to beat."""
-    finding = _find(progress, report, spec)
+def advance(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> tuple[Standing, Outcome]:
+    """Take one more round into account.
+
+    Args:
+        standing: Where the run stood before the round.
+        report: The round's report.
+        spec: Targets, patience and limits.
+
+    Returns:
+        Where the run stands now, and what the round brought. A round that diverged becomes neither the
+        current best nor the reference round.
+    """
+    outcome = _outcome(standing, report, spec)
     seconds, is_trained = report.training.seconds, not report.training.averaged
-    progress = replace(
-        progress,
-        num_rounds=progress.num_rounds + 1,
-        seconds=progress.seconds + seconds,
-        # A mean of rounds takes no time, and the one after it may be trained.
-        last_seconds=seconds if is_trained else progress.last_seconds,
+    standing = replace(
+        standing,
+        num_rounds=standing.num_rounds + 1,
+        seconds=standing.seconds + seconds,
+        # A mean of rounds takes no time, and the round after it may be trained.
+        last_seconds=seconds if is_trained else standing.last_seconds,
     )
-    if finding.trouble:
-        return progress, finding
-    progress = replace(progress, highest_loss=_highest_loss(progress, report))
-    if finding.gain is not None and finding.gain.is_gain:
-        return replace(progress, to_beat=report, leading=report, without_gain=0), finding
-    leads = paired_difference(report, progress.leading).mean > 0
-    if leads:
-        progress = replace(progress, leading=report)
-    # What still rises has not converged, clear or not yet.
-    rises = leads and finding.gain is not None and finding.gain.is_probable_gain
-    return replace(progress, without_gain=progress.without_gain + (is_trained and not rises)), finding
+    if outcome.has_diverged:
+        return standing, outcome
+    standing = replace(standing, highest_loss=_highest_loss(standing, report))
+    if outcome.gain is not None and outcome.gain.is_gain:
+        return replace(standing, reference=report, best=report, num_stale_rounds=0), outcome
+    is_best = paired_difference(report, standing.best).mean > 0
+    if is_best:
+        standing = replace(standing, best=report)
+    # A run that still rises has not converged, although the gain is not clear yet.
+    is_rising = is_best and outcome.gain is not None and outcome.gain.is_probable_gain
+    num_stale_rounds = standing.num_stale_rounds + (is_trained and not is_rising)
+    return replace(standing, num_stale_rounds=num_stale_rounds), outcome
 
 
-def _find(progress: Progress, report: RoundReport, spec: ConvergenceSpec) -> Finding:
+def _outcome(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> Outcome:
     scores = [score for cell in report.cells for score in cell.scores]
     if not all(math.isfinite(score) for score in scores):
-        return Finding(trouble="its scores are not finite")
-    gain = paired_difference(report, progress.to_beat, population=spec.population)
-    loss, highest = report.training.loss, progress.highest_loss
+        return Outcome(divergence="its scores are not finite")
+    gain = paired_difference(report, standing.reference, population=spec.population)
+    loss, highest = report.training.loss, standing.highest_loss
     if not math.isfinite(loss):
         batch = report.training.bad_batch
-        seen = f", and checkpoints/{batch} holds the batch that made it so" if batch else ""
-        return Finding(gain, f"its training loss is {loss}{seen}")
+        place = f" and checkpoints/{batch} holds the batch that caused it" if batch else ""
+        return Outcome(gain, f"its training loss is {loss}{place}")
     if loss > spec.max_loss_factor * highest:
-        return Finding(
+        return Outcome(
             gain,
             f"its training loss {loss:.3g} is more than {spec.max_loss_factor:g} times {highest:.3g}, "
-            "the highest of any source in the rounds before",
+            "the highest loss of any source in the rounds before",
         )
-    below = paired_difference(report, report.untrained(), population=spec.population)
-    if below.is_loss:
-        return Finding(gain, f"it is {below.signed} against the untrained encoder")
-    trouble = _fallen_source(report, progress.to_beat, gain, spec)
-    return Finding(gain, trouble, fallen=bool(trouble))
+    over_untrained = paired_difference(report, report.untrained(), population=spec.population)
+    if over_untrained.is_loss:
+        return Outcome(gain, f"its accuracy is {over_untrained.signed} against the untrained encoder")
+    regression = _describe_regression(report, standing.reference, gain, spec)
+    return Outcome(gain, regression, is_single_source=bool(regression))
 
 
-def _fallen_source(report: RoundReport, to_beat: RoundReport, gain: Estimate, spec: ConvergenceSpec) -> str:
-    """A source that has clearly fallen, in words; empty where there is none.
+def _describe_regression(
+    report: RoundReport, reference: RoundReport, gain: Estimate, spec: ConvergenceSpec
+) -> str:
+    """The first source that has clearly regressed, in words; empty where there is none.
 
-    Fallen is a source clearly below both its untrained baseline and the round to beat, in a round
-    without a gain; in any round, a source below its baseline by clearly more than
-    ``max_source_fall``. Every source is looked at, so each interval is at ``1 − 0.05 / num_sources``
-    (Bonferroni).
+    In a round without a clear gain, a source has regressed when it is clearly below both its untrained
+    baseline and the reference round; in any round, when it is below its baseline by clearly more than
+    ``max_source_fall``. All sources are tested, so each interval has the confidence ``1 − 0.05 /
+    num_sources`` (Bonferroni).
     """
     confidence = 1 - (1 - CONFIDENCE) / len(report.sources)
     untrained = report.untrained()
     for source in report.sources:
-        fall = paired_difference(report, untrained, source=source, confidence=confidence)
-        is_too_deep = spec.max_source_fall is not None and fall.high < -spec.max_source_fall
-        if not is_too_deep and (gain.is_gain or not fall.is_loss):
+        over_untrained = paired_difference(report, untrained, source=source, confidence=confidence)
+        is_too_low = spec.max_source_fall is not None and over_untrained.high < -spec.max_source_fall
+        if not is_too_low and (gain.is_gain or not over_untrained.is_loss):
             continue
-        change = paired_difference(report, to_beat, source=source, confidence=confidence)
-        if is_too_deep or change.is_loss:
-            return f"source {source!r} is {fall.signed} against the untrained encoder"
+        over_reference = paired_difference(report, reference, source=source, confidence=confidence)
+        if is_too_low or over_reference.is_loss:
+            return f"source {source!r} is {over_untrained.signed} against the untrained encoder"
     return ""
 
 
-def _state(progress: Progress, finding: Finding, spec: ConvergenceSpec) -> tuple[State, str]:
-    now = f"Round {progress.num_rounds}"
-    gain = finding.gain
-    change = "" if gain is None else f" ({gain.signed})"
-    if finding.trouble:
-        found: tuple[State, str] = ("DIVERGED", f"{now} diverged: {finding.trouble}.")
-    elif gain is not None and gain.is_gain:
-        found = ("IMPROVING", f"{now} clearly gains{change} over the round to beat.")
-    else:
-        found = ("PLATEAUED", f"{now} brings no clear gain{change} over the round to beat.")
-    if progress.num_rounds >= spec.min_rounds:
-        if (reached := _reached(progress.to_beat, spec)) is not None:
-            return "CONVERGED", f"{found[1]} {reached}"
-        if progress.without_gain >= spec.patience and not finding.trouble:
-            rounds = "1 round" if spec.patience == 1 else f"{progress.without_gain} rounds"
-            return "CONVERGED", f"{found[1]} That makes {rounds} without a clear gain or a rise."
-    if progress.num_rounds >= spec.max_rounds:
-        return "EXHAUSTED", f"{found[1]} All {spec.max_rounds} rounds are used."
+def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple[State, str]:
+    state, sentence = _state_of_round(standing, outcome)
+    if standing.num_rounds >= spec.min_rounds:
+        if (reached := _describe_targets(standing.reference, spec)) is not None:
+            return "CONVERGED", f"{sentence} {reached}"
+        if standing.num_stale_rounds >= spec.patience and not outcome.has_diverged:
+            rounds = "1 round" if spec.patience == 1 else f"{standing.num_stale_rounds} rounds"
+            return "CONVERGED", f"{sentence} That makes {rounds} without a clear or a probable gain."
+    if standing.num_rounds >= spec.max_rounds:
+        return "EXHAUSTED", f"{sentence} All {spec.max_rounds} rounds are used."
     if spec.max_seconds is not None:
-        left = spec.max_seconds - progress.seconds
-        if left < progress.last_seconds or left <= 0:
+        left = spec.max_seconds - standing.seconds
+        # The next round is expected to take as long as the last one that was trained.
+        if left < standing.last_seconds or left <= 0:
             return "EXHAUSTED", (
-                f"{found[1]} Another {progress.last_seconds:.0f} seconds of training do not fit into "
+                f"{sentence} Another {standing.last_seconds:.0f} seconds of training do not fit into "
                 f"the {max(left, 0):.0f} that are left of {spec.max_seconds:.0f}."
             )
-    return found
+    return state, sentence
 
 
-def _reached(to_beat: RoundReport, spec: ConvergenceSpec) -> str | None:
-    """In words, that all targets are reached, by a clear gain; ``None`` where one is not.
+def _state_of_round(standing: Standing, outcome: Outcome) -> tuple[State, str]:
+    """The state as far as it follows from the last round alone."""
+    last, gain = f"Round {standing.num_rounds}", outcome.gain
+    amount = "" if gain is None else f" ({gain.signed})"
+    if outcome.has_diverged:
+        return "DIVERGED", f"{last} diverged: {outcome.divergence}."
+    if gain is not None and gain.is_gain:
+        return "IMPROVING", f"{last} brings a clear gain{amount} over the reference round."
+    return "PLATEAUED", f"{last} brings no clear gain{amount} over the reference round."
 
-    Not by the leading round: a lucky one of several would reach a target that is out of reach.
+
+def _describe_targets(reference: RoundReport, spec: ConvergenceSpec) -> str | None:
+    """A sentence where all targets are reached by a clear gain; ``None`` where one is not, or none is set.
+
+    The current best does not count: the luckiest of several rounds would reach a target that is out of reach.
     """
     targets: list[tuple[TaskType | None, float]] = [*spec.task_targets.items()]
     if spec.target_accuracy is not None:
         targets.append((None, spec.target_accuracy))
-    words = []
+    reached = []
     for task_type, target in targets:
-        accuracy = round_accuracy(to_beat, task_type=task_type).mean
+        accuracy = round_accuracy(reference, task_type=task_type).mean
         if accuracy < target:
             return None
-        words.append(f"{task_type or 'accuracy'} {accuracy:.3f}, target {target:.3f}")
-    return f"Reached: {'; '.join(words)}." if words else None
+        reached.append(f"{task_type or 'accuracy'} {accuracy:.3f}, target {target:.3f}")
+    return f"All targets are reached: {'; '.join(reached)}." if reached else None
 
 
-def _best(progress: Progress, last: RoundReport) -> str:
-    best = progress.best
+def _describe_best(standing: Standing, last: RoundReport) -> str:
+    best = standing.publishable
     if best.round == 0:
         return "No round has clearly beaten the untrained encoder: round 0 is the best."
     gain = paired_difference(best, best.untrained())
-    which = "It" if best.round == last.round else f"Round {best.round}"
+    subject = "It" if best.round == last.round else f"Round {best.round}"
     accuracy = round_accuracy(best)
-    return f"{which} is the best: {accuracy}, {gain.signed} over the untrained encoder."
+    return f"{subject} is the best: {accuracy}, {gain.signed} over the untrained encoder."
 
 
-def _highest_loss(progress: Progress, report: RoundReport) -> float:
-    # Sources' losses, not the mean: more weight for a hard source is no explosion.
-    losses = [progress.highest_loss, report.training.loss, *report.training.source_losses.values()]
+def _highest_loss(standing: Standing, report: RoundReport) -> float:
+    # The losses of single sources count, not only the mean: the mean also rises when a hard source gets more
+    # weight.
+    losses = [standing.highest_loss, report.training.loss, *report.training.source_losses.values()]
     return max(loss for loss in losses if math.isfinite(loss))
 
 

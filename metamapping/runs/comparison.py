@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from metamapping.config.schema import Role, Source, TaskType
+from metamapping.config.sources import Role, Source, TaskType
 from metamapping.errors import StoreError
 from metamapping.rounds.intervals import (
     CONFIDENCE,

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
-from metamapping.config.schema import ROLES, EvaluationSpec, Role, RunConfig
+from metamapping.config.episodes import EvaluationSpec
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import ROLES, Role
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.records import check_sources

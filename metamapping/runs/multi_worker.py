@@ -21,7 +21,7 @@ from collections.abc import Callable
 
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError
-from metamapping.rounds.adjustment import mean_of_rounds
+from metamapping.rounds.next_round import mean_of_rounds
 from metamapping.runs.folder import RunFolder, deciding_settings
 
 StepCallback = Callable[[int, float], None]

@@ -12,7 +12,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import Estimate
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy

@@ -10,7 +10,7 @@ from pathlib import Path
 from metamapping.config.schema import RunConfig
 from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import FORMAT_VERSION, check_published
-from metamapping.rounds.adjustment import Settings
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.lock import exclusive
 from metamapping.runs.plots import learning_curve_png
@@ -48,7 +48,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     config, corpus, history = run.config, run.corpus, run.read_history()
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
-    learner = session_of(run).learner(Settings.of(config))
+    learner = session_of(run).learner(AdjustableSettings.of(config))
     checkpoints.load_weights(run.checkpoint(best), learner)
     model = published_model.PublishedModel(
         encoder=learner.encoder,

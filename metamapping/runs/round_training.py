@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.errors import ConfigError
-from metamapping.rounds.adjustment import Settings, mean_of_rounds, settings_of, start_round
-from metamapping.rounds.records import Round, TrainingReport, training_of_mean
+from metamapping.rounds.next_round import mean_of_rounds, settings_of, start_round, training_of_mean
+from metamapping.rounds.records import Round, TrainingReport
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import locked
@@ -60,7 +61,7 @@ def train_stage(
         if done is not None:
             return done
         history = _history_before(run, round)
-        settings = settings_of(Settings.of(run.config), history)
+        settings = settings_of(AdjustableSettings.of(run.config), history)
         if mean_of_rounds(history):
             return _average_rounds(run, round, history, settings)
         if is_distributed and not in_cluster:
@@ -96,7 +97,7 @@ def _history_before(run: RunFolder, round: int) -> list[Round]:
 
 
 def _average_rounds(
-    run: RunFolder, round: int, history: Sequence[Round], settings: Settings
+    run: RunFolder, round: int, history: Sequence[Round], settings: AdjustableSettings
 ) -> TrainingReport:
     """The round as the weighted mean of earlier checkpoints."""
     learner = session_of(run).learner(settings, settings.training.precision)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metamapping.episodes.sampler import SELECT_STREAM
-from metamapping.rounds.adjustment import Settings
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import exclusive
@@ -61,7 +61,7 @@ def _select_related(run: RunFolder, on_source: SourceCallback | None) -> Selecti
     """The train sources most related to the targets, by the untrained encoder's features."""
     config = run.config
     initialise_stage(run)
-    learner = session_of(run).learner(Settings.of(config))
+    learner = session_of(run).learner(AdjustableSettings.of(config))
     checkpoints.load_weights(run.checkpoint(0), learner)
     train = read_spaces(config, run.corpus, "train")
     is_train, targets = {space.source for space in train}, config.selection.targets

@@ -13,9 +13,9 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from metamapping.config.schema import PrecisionName
+from metamapping.config.training import PrecisionName
 from metamapping.models.keras_import import lean_keras
-from metamapping.rounds.adjustment import Settings
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 
 if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
@@ -53,7 +53,7 @@ class ModelSession:
         self._learners: dict[PrecisionName, tuple[object, Learner]] = {}
         self._replicas: tuple[object, Replicas] | None = None
 
-    def learner(self, settings: Settings, precision: PrecisionName = "float32") -> Learner:
+    def learner(self, settings: AdjustableSettings, precision: PrecisionName = "float32") -> Learner:
         """A learner whose weights the caller sets from a checkpoint.
 
         Args:
@@ -75,7 +75,7 @@ class ModelSession:
             self._learners[precision] = shape, learner
         return self._learners[precision][1]
 
-    def replicas(self, settings: Settings) -> Replicas:
+    def replicas(self, settings: AdjustableSettings) -> Replicas:
         """The learner in the precision of training, on the devices that ``settings`` names."""
         from metamapping.training.replicas import Replicas
 

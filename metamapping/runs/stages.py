@@ -18,12 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from metamapping.config.schema import Role, RunConfig
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Role
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
-from metamapping.rounds.adjustment import Settings, adjust, needed_rounds, settings_of
+from metamapping.rounds.adjustment import adjust
+from metamapping.rounds.next_round import needed_rounds, settings_of
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
+from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces, read_spaces
@@ -149,7 +152,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
         history = run.read_history()
     config, report = run.config, evaluate_stage(run, round)
     verdict = judge([*(judged.report for judged in history), report], config.convergence)
-    adjustments = adjust(history, report, verdict, Settings.of(config), config.adjustment)
+    adjustments = adjust(history, report, verdict, AdjustableSettings.of(config), config.adjustment)
     judged = Round(report=report, verdict=verdict, adjustments=adjustments)
     write_round_curves(run.tensorboard, report)
     remote.share_folder(run.tensorboard)
@@ -176,7 +179,7 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
 
     config = run.config
     # With the settings of the round's training, the learner that was built for it is used again.
-    settings = settings_of(Settings.of(config), run.read_history()[: max(round, 1) - 1])
+    settings = settings_of(AdjustableSettings.of(config), run.read_history()[: max(round, 1) - 1])
     learner = session_of(run).learner(settings)
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)

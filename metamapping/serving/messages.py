@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from metamapping.config.schema import TaskType
+from metamapping.config.sources import TaskType
 
 Words = list[str]
 Label = Annotated[str, Field(min_length=1)]

@@ -33,7 +33,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from metamapping.config.schema import check_address
+from metamapping.config.addresses import check_address
 from metamapping.errors import ConfigError, StoreError
 from metamapping.storage.bounded_json import MAX_JSON_BYTES
 from metamapping.storage.manifest import (

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import keras
 
-from metamapping.config.schema import EncoderSpec, SolverName, TrainingSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.training import SolverName, TrainingSpec
 from metamapping.models.backbones import build_backbone, copy_backbone
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping

@@ -19,7 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from metamapping.config.schema import EpisodeSpec, TrainingSpec
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.training import TrainingSpec
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch

@@ -19,7 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from metamapping.config.schema import DevicesName, TrainingSpec
+from metamapping.config.training import DevicesName, TrainingSpec
 from metamapping.errors import ConfigError
 from metamapping.models.encoder import Tensors
 from metamapping.training.learner import Learner

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from metamapping.config.schema import SelectionSpec, TaskType
+from metamapping.config.selection import SelectionSpec
+from metamapping.config.sources import TaskType
 from metamapping.rounds.tables import markdown_table
 
 # Maximal marginal relevance (Carbonell & Goldstein, SIGIR 1998): the weight of similarity to the targets

@@ -9,7 +9,7 @@ import pytest
 from metamapping import MetaMapper
 from metamapping.adaptation import featurizer
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.config.schema import CleaningSpec
+from metamapping.config.corpus import CleaningSpec
 from metamapping.publishing.published_model import read_published
 
 TEXTS = ["where is my parcel", "the delivery is late", "refund", "anna lives in paris", "june"]

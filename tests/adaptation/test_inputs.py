@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from metamapping.adaptation.inputs import read_examples, read_labels, read_texts, read_word_lists
-from metamapping.config.schema import Columns
+from metamapping.config.sources import Columns
 
 TEXTS = ["it never came", "thanks!", "a refund please"]
 LABELS = ["complaint", "praise", "complaint"]

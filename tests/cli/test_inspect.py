@@ -6,13 +6,10 @@ import pytest
 
 from metamapping import MetaMapper
 from metamapping.cli.folders import describe_folder
-from metamapping.config.schema import (
-    ConvergenceSpec,
-    EncoderSpec,
-    RunConfig,
-    ScratchEncoder,
-    Source,
-)
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.rounds import ConvergenceSpec
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Source
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import StoreError
 from metamapping.rounds.records import Round

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metamapping.config.schema import CleaningSpec
+from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.cleaning import CLEANERS, clean_texts, clean_words
 
 DEFAULT = CleaningSpec().cleaners

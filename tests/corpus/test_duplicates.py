@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config.schema import DuplicateSpec
+from metamapping.config.corpus import DuplicateSpec
 from metamapping.corpus import deduplication
 from metamapping.corpus.shards import EXAMPLES
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl

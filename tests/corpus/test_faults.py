@@ -3,7 +3,7 @@
 import json
 from collections import Counter
 
-from metamapping.config.schema import FilterSpec
+from metamapping.config.corpus import FilterSpec
 from tests.corpus.toys import RULES, prepare, toy_source
 
 RULES = RULES._replace(filters=FilterSpec(max_characters=2_000, min_words=2, max_words=300))

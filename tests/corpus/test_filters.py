@@ -2,7 +2,7 @@
 
 import pytest
 
-from metamapping.config.schema import FilterSpec
+from metamapping.config.corpus import FilterSpec
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
 from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl

@@ -199,7 +199,7 @@ def test_several_files_are_one_source_with_rows_numbered_through(tmp_path):
 def test_a_hub_data_set_names_its_numbered_classes(tmp_path, monkeypatch):
     import datasets
 
-    from metamapping.config.schema import Source
+    from metamapping.config.sources import Source
 
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}

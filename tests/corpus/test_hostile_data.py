@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config.schema import Hub, Source
+from metamapping.config.sources import Hub, Source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import records_of, toy_source
 

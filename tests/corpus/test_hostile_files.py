@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metamapping.config.schema import Columns
+from metamapping.config.sources import Columns
 from metamapping.corpus.formats import nested
 from metamapping.corpus.records import read_rows
 from metamapping.errors import ConfigError

@@ -1,4 +1,4 @@
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus import label_counts
 from metamapping.corpus.label_counts import count_labels
 

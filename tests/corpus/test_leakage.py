@@ -2,7 +2,7 @@
 
 import pytest
 
-from metamapping.config.schema import DuplicateSpec, LeakageSpec
+from metamapping.config.corpus import DuplicateSpec, LeakageSpec
 from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
 from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl

@@ -1,4 +1,4 @@
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.formats import read_file
 from metamapping.corpus.mentions import mentions
 

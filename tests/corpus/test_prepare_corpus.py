@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
 
 
 def tokenizer_folder(folder):
-    from metamapping.config.schema import EncoderSpec, ScratchEncoder
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
     from metamapping.corpus.tokenizer import write_tokenizer
 
     if not (folder / "tokenizer").is_dir():

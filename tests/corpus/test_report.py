@@ -3,7 +3,8 @@
 import pandas as pd
 import pytest
 
-from metamapping.config.schema import EncoderSpec, LeakageSpec, ScratchEncoder
+from metamapping.config.corpus import LeakageSpec
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.leakage import read_leaks, write_leaks
 from metamapping.corpus.report import Prepared, describe_corpus, markdown_table, read_sources, write_report
 from metamapping.corpus.screening import write_screened

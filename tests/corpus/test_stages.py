@@ -1,6 +1,6 @@
 """Stages: what a change of the configuration makes to be done again, and what not."""
 
-from metamapping.config.schema import CleaningSpec, FilterSpec
+from metamapping.config.corpus import CleaningSpec, FilterSpec
 from metamapping.corpus.examples import examples_stage
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.records import records_stage

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from metamapping.config.schema import EncoderSpec, ScratchEncoder
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.shards import read_shards
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import (

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, Source
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, write_examples
 from metamapping.corpus.records import read_records, write_records
 from metamapping.corpus.shards import read_shards

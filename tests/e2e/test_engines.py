@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from metamapping.config.engine import EngineSpec
 from metamapping.config.loading import parse_config
-from metamapping.config.schema import EngineSpec
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, write_jsonl
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
 from metamapping.errors import ConfigError
 from tests.toys import _table, ner_space, text_space, tokenize_names

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from metamapping.config.schema import EpisodeSpec
+from metamapping.config.episodes import EpisodeSpec
 from metamapping.episodes.sampler import sample_batch, sample_episodes, source_probabilities
 from tests.toys import EPISODES, ner_space, text_space
 

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config.schema import Columns, Source
+from metamapping.config.sources import Columns, Source
 from tests.fuzz.mutations import mutate
 
 SAMPLES = Path(__file__).parents[2] / "samples"

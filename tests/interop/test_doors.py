@@ -96,7 +96,7 @@ def test_sentence_transformers_encodes_to_the_features_that_a_mapping_sees(folde
 
 
 def test_a_new_run_can_start_from_it(folder, states):
-    from metamapping.config.schema import EncoderSpec
+    from metamapping.config.encoder import EncoderSpec
     from metamapping.models.backbones import build_backbone
 
     expected, ids, mask = states

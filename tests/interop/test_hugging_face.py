@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metamapping.config.schema import EncoderSpec
+from metamapping.config.encoder import EncoderSpec
 from metamapping.errors import ConfigError
 from metamapping.interop import hugging_face
 from metamapping.interop.families import FAMILIES

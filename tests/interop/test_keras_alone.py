@@ -32,7 +32,7 @@ def backbone():
 
 @pytest.fixture(scope="module")
 def folder(backbone, tmp_path_factory):
-    from metamapping.config.schema import CleaningSpec
+    from metamapping.config.corpus import CleaningSpec
     from metamapping.publishing.published_model import Provenance
 
     folder = tmp_path_factory.mktemp("albert")

@@ -14,7 +14,9 @@ from tokenizers import (
 )
 from transformers import BertTokenizerFast, DistilBertTokenizerFast, GPT2TokenizerFast, RobertaTokenizerFast
 
-from metamapping.config.schema import CleaningSpec, EncoderSpec, TrainingSpec
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.training import TrainingSpec
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.sampler import sample_batch
 from metamapping.interop import hugging_face

@@ -8,7 +8,7 @@ import marshal
 
 import pytest
 
-from metamapping.config.schema import EncoderSpec
+from metamapping.config.encoder import EncoderSpec
 from metamapping.errors import ConfigError
 from metamapping.models.backbones import build_backbone
 

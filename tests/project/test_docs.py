@@ -97,4 +97,4 @@ def test_the_site_builds_without_a_warning(tmp_path):
     for name in ("from_pretrained", "zero_shot", "predict_proba", "confidence", "MetaMappingClassifier"):
         assert name in reference
     configuration = (tmp_path / "reference/configuration.html").read_text(encoding="utf-8")
-    assert "<code>training.meta_steps</code> (default 100): Meta-steps a round." in configuration
+    assert "<code>training.meta_steps</code> (default 100): Number of meta-steps per round." in configuration

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from metamapping.config.loading import read_config
-from metamapping.config.schema import Source
+from metamapping.config.sources import Source
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "samples"

@@ -3,15 +3,10 @@
 import pytest
 from huggingface_hub import ModelCard
 
-from metamapping.config.schema import (
-    Columns,
-    ConvergenceSpec,
-    EncoderSpec,
-    Hub,
-    RunConfig,
-    ScratchEncoder,
-    Source,
-)
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.rounds import ConvergenceSpec
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Columns, Hub, Source
 from metamapping.corpus.prepared import Corpus
 from metamapping.publishing.model_card import model_card
 from metamapping.rounds.records import Round

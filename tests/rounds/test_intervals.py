@@ -8,7 +8,7 @@ import pytest
 from metamapping.rounds.intervals import Estimate, bootstrap_mean, mean_with_interval
 
 
-def test_students_interval_agrees_with_a_table():
+def test_students_interval_matches_a_table():
     estimate = mean_with_interval([1.0, 2.0, 3.0, 4.0, 5.0])
     # t(4, 0.975) = 2.776; s = sqrt(2.5)
     assert estimate.mean == 3.0
@@ -16,7 +16,7 @@ def test_students_interval_agrees_with_a_table():
     assert 3.0 - estimate.low == pytest.approx(estimate.high - 3.0)
 
 
-def test_one_value_has_no_interval_and_is_no_gain():
+def test_a_single_value_has_no_interval_and_is_not_a_gain():
     estimate = mean_with_interval([0.7])
     assert math.isnan(estimate.low)
     assert not estimate.is_gain
@@ -31,7 +31,7 @@ def test_a_score_that_is_not_finite_is_neither_gain_nor_loss(bad):
         assert not estimate.is_loss
 
 
-def test_rounding_is_neither_gain_nor_loss():
+def test_a_rounding_error_is_neither_gain_nor_loss():
     new, old = [(0.1 + 0.2) + 0.3] * 9, [0.1 + (0.2 + 0.3)] * 9
     for values in (np.subtract(new, old), np.subtract(old, new)):
         assert values[0] != 0
@@ -39,12 +39,12 @@ def test_rounding_is_neither_gain_nor_loss():
         assert not bootstrap_mean([[values]]).is_loss
 
 
-def test_no_scores_are_refused():
+def test_an_interval_of_no_scores_is_rejected():
     with pytest.raises(ValueError, match="at least one score"):
         mean_with_interval([])
 
 
-def test_the_bootstrap_of_one_source_agrees_with_the_normal_interval():
+def test_the_bootstrap_of_one_source_matches_the_normal_interval():
     values = np.random.default_rng(0).normal(0.1, 0.2, size=400)
     estimate = bootstrap_mean([[values]])
     half = 1.96 * values.std() / 20
@@ -53,35 +53,35 @@ def test_the_bootstrap_of_one_source_agrees_with_the_normal_interval():
     assert estimate.mean - estimate.low == pytest.approx(half, rel=0.1)
 
 
-def test_sources_weigh_the_same_however_many_cells_and_episodes_they_have():
+def test_sources_have_equal_weight_regardless_of_their_cells_and_episodes():
     large = [np.zeros(100), np.zeros(100), np.zeros(100)]
     assert bootstrap_mean([large, [np.ones(5)]]).mean == 0.5
 
 
-def test_sources_that_disagree_widen_the_interval_over_sources_alone():
+def test_sources_that_disagree_widen_only_the_interval_over_sources():
     groups = [[np.full(50, 0.3)], [np.full(50, -0.1)], [np.full(50, 0.1)]]
     over_sources = bootstrap_mean(groups)
     assert over_sources.low < 0 < over_sources.high
-    these_very = bootstrap_mean(groups, population="episodes")
-    assert these_very.low == pytest.approx(0.1)
-    assert these_very.is_gain
+    over_episodes = bootstrap_mean(groups, population="episodes")
+    assert over_episodes.low == pytest.approx(0.1)
+    assert over_episodes.is_gain
 
 
-def test_the_bootstrap_is_deterministic_and_leaves_the_global_generator_alone():
+def test_the_bootstrap_is_deterministic_and_does_not_touch_the_global_generator():
     groups = [[np.random.default_rng(i).normal(size=20)] for i in range(3)]
     before = np.random.get_state()[1].copy()
     assert bootstrap_mean(groups) == bootstrap_mean(groups)
     assert (np.random.get_state()[1] == before).all()
 
 
-def test_nothing_to_resample_is_refused():
+def test_a_bootstrap_of_nothing_is_rejected():
     with pytest.raises(ValueError, match="at least one source"):
         bootstrap_mean([])
     with pytest.raises(ValueError, match="at least one source"):
         bootstrap_mean([[]])
 
 
-def test_an_estimate_survives_json_with_nan():
+def test_an_estimate_with_nan_is_the_same_after_json():
     estimate = Estimate(mean=0.5, low=float("nan"), high=float("nan"))
     again = Estimate.model_validate_json(estimate.model_dump_json())
     assert again.mean == 0.5

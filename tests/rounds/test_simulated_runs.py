@@ -1,4 +1,4 @@
-"""The whole loop, judged and adjusted, on learners whose truth is known."""
+"""The whole loop of training, judging and adjusting, on simulated learners whose true accuracy is known."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metamapping.config.schema import AdjustmentSpec, ConvergenceSpec, TrainingSpec
+from metamapping.config.rounds import AdjustmentSpec, ConvergenceSpec
+from metamapping.config.training import TrainingSpec
 from tests.simulated_learner import DIM, SimulatedLearner, SimulatedRun, simulate
 
 SEEDS = [0, 1, 2]
@@ -30,7 +31,7 @@ def run(
 
 
 def uninterrupted_quality(learner: SimulatedLearner, learning_rate: float, like: SimulatedRun):
-    """One long training that costs as many meta-steps as a run."""
+    """The true accuracy after a single training with as many meta-steps as the run."""
     steps = sum(judged.report.training.meta_steps for judged in like.history)
     training = TrainingSpec(meta_steps=steps, learning_rate=learning_rate)
     return learner.quality(learner.train(np.zeros(DIM), training, 1)[0])
@@ -49,17 +50,17 @@ def test_a_learner_that_saturates_converges_below_its_noise_floor(seed):
     assert judged.published_quality > uninterrupted_quality(learner, 0.5, judged) + 0.02
 
 
-def test_moves_bring_a_learner_that_saturates_further_than_none():
+def test_moves_improve_a_learner_that_saturates():
     gains = []
     for seed in range(5):
         learner = SimulatedLearner(seed=seed)
-        adjusted, left_alone = run(learner, 0.5), run(learner, 0.5, AS_CONFIGURED)
-        gains.append(adjusted.published_quality - left_alone.published_quality)
+        adjusted, unadjusted = run(learner, 0.5), run(learner, 0.5, AS_CONFIGURED)
+        gains.append(adjusted.published_quality - unadjusted.published_quality)
     assert np.mean(gains) > 0.01
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_learner_that_runs_away_is_caught_and_tamed(seed):
+def test_a_learner_that_diverges_is_detected_and_recovers(seed):
     learner = SimulatedLearner(seed=seed, gradient_noise=0.3)
     judged = run(learner, 2.3)
     assert states(judged)[0] == "DIVERGED"
@@ -77,7 +78,7 @@ def test_a_learner_that_oscillates_gets_smaller_steps(seed):
     assert judged.published_quality > 0.78
 
 
-def test_a_learner_that_is_still_improving_is_left_alone_and_exhausted():
+def test_a_learner_that_keeps_improving_stays_unchanged_until_its_rounds_are_used():
     judged = run(SimulatedLearner(gradient_noise=0.1), 0.005, max_rounds=3)
     assert states(judged) == ["IMPROVING", "IMPROVING", "EXHAUSTED"]
     assert not any(judged.adjustments for judged in judged.history)
@@ -91,7 +92,7 @@ def test_when_all_sources_mislead_the_untrained_encoder_is_published():
     assert "No round has clearly beaten the untrained encoder" in judged.history[-1].verdict.sentence
 
 
-def test_a_planted_harmful_source_is_the_first_suspect_and_training_without_it_pays():
+def test_a_planted_harmful_source_is_removed_first_and_training_improves():
     gains = []
     for seed in range(5):
         learner = SimulatedLearner(seed=seed, gradient_noise=0.5, optima={**GOOD, "poison": -2.0})
@@ -126,7 +127,7 @@ def test_a_clear_gain_without_the_planted_source_keeps_it_out():
     st.integers(1, 5),
     st.integers(1, 4),
 )
-def test_every_run_ends_within_its_bounds_and_explains_itself(learner, rate, max_rounds, patience):
+def test_every_run_ends_within_its_bounds_and_gives_its_reasons(learner, rate, max_rounds, patience):
     judged = run(learner, rate, max_rounds=max_rounds, patience=patience)
     assert len(judged.history) <= max_rounds
     assert [r.verdict.is_final for r in judged.history] == [False] * (len(judged.history) - 1) + [True]

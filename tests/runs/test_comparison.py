@@ -5,7 +5,7 @@ import pytest
 
 from metamapping.cli import main
 from metamapping.config.loading import parse_config
-from metamapping.config.schema import ConvergenceSpec
+from metamapping.config.rounds import ConvergenceSpec
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError
 from metamapping.rounds.records import Cell, Round

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from metamapping.config.schema import ConvergenceSpec
+from metamapping.config.rounds import ConvergenceSpec
 from metamapping.rounds.records import Adjustment, Round, RoundReport
 from metamapping.rounds.verdict import judge
 from metamapping.runs.plots import learning_curve_png

@@ -16,9 +16,9 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
 from metamapping.errors import ConfigError, StoreError
-from metamapping.rounds.adjustment import START, Settings, needed_rounds
-from metamapping.rounds.moves import AVERAGE, TRAINABLE_LAYERS
-from metamapping.rounds.records import Adjustment, Round, TrainingReport
+from metamapping.rounds.next_round import needed_rounds
+from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, TrainingReport
+from metamapping.rounds.settings import TRAINABLE_LAYERS, AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.round_training import train_stage
@@ -302,7 +302,7 @@ def test_a_file_of_scores_holds_one_checkpoint_and_is_joined_with_round_0_when_i
 
 def test_two_runs_of_one_shape_have_models_of_their_own(run, tmp_path_factory):
     other = make_run(tmp_path_factory.mktemp("other"))
-    settings = Settings.of(run.config)
+    settings = AdjustableSettings.of(run.config)
     mine = session_of(run)
     learner = mine.learner(settings)
     assert session_of(RunFolder.at(run.place)).learner(settings) is learner

@@ -4,7 +4,8 @@ import sys
 
 import pytest
 
-from metamapping.config.schema import EngineSpec, RunConfig
+from metamapping.config.engine import EngineSpec
+from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError
 from metamapping.runs.folder import run_id
 from tasks.engine import check_engine

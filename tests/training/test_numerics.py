@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.config.schema import SolverName
+from metamapping.config.training import SolverName
 
 TEXTS = ["where is my parcel", "i want my money back"]
 LABELS = ["delivery", "refund"]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from metamapping.config.loading import parse_config
-from metamapping.config.schema import SelectionSpec
+from metamapping.config.selection import SelectionSpec
 from metamapping.errors import ConfigError
 from metamapping.runs.plots import similarity_png
 from metamapping.training.source_selection import Candidate, choose_sources, list_sources, selection_markdown
@@ -123,8 +123,8 @@ def test_a_picture_without_similarities_is_refused():
     ("selection", "message"),
     [
         ({"mode": "related", "targets": ["t"], "num_sources": 1}, "nothing is chosen on test sources"),
-        ({"mode": "related", "targets": ["x"], "num_sources": 1}, "'x', which is no train or validation"),
-        ({"mode": "list", "sources": ["v"]}, "'v', which is no train source: choose from a, b"),
+        ({"mode": "related", "targets": ["x"], "num_sources": 1}, "'x', which is not a train or validation"),
+        ({"mode": "list", "sources": ["v"]}, "'v', which is not a train source: choose from a, b"),
         ({"mode": "related", "targets": ["v"], "num_sources": 3}, "num_sources is 3: expected 1.* to 2"),
         ({"mode": "related", "targets": ["v"]}, "takes `num_sources` and `targets`"),
         ({"sources": ["a"]}, "'all' takes nothing else"),
