@@ -75,7 +75,7 @@ def test_of_words_prior_and_examples_count_as_fits_the_task():
         alpha=float(mapping.strengths.alpha),
         alpha_spread=float(mapping.strengths.alpha_spread),
         ridge=float(mapping.strengths.word_ridge),
-        scale=float(mapping.strengths.scale),
+        inverse_temperature=float(mapping.strengths.inverse_temperature),
     )
     assert solved.ridge == pytest.approx(ridge)
     assert solved.ridge != pytest.approx(plain.ridge, rel=0.1)
