@@ -13,7 +13,7 @@ features with a constant 1 appended; α the weight of the prior, λ the ridge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import tensorflow as tf
@@ -25,7 +25,8 @@ from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.fitted_ridge import MOST_ITEMS, fit_strengths
-from metamapping.models.solvers.support_set import Strengths, of_words
+from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.support_set import of_words
 from metamapping.models.solvers.views import widened
 from metamapping.models.solvers.word_ridge import fit_to_sentences
 
@@ -114,10 +115,8 @@ def solve(
             strengths = _fit_words(support, items, wide, strengths)
     elif mapping.solver == "ridge":
         subset, labels = _fitting_subset(support, num_labels)
-        fitted = _fit(
-            subset.features, subset.targets, tf.gather(prior, labels, axis=1), *vars(strengths).values()
-        )
-        strengths = Strengths(*fitted)
+        fitted = _fit(subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(strengths))
+        strengths = Strengths(**fitted)
     alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
     weighted_prior, views = alpha * wide.numpy(), _views(items, strengths)
     return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
@@ -125,14 +124,23 @@ def solve(
 
 def _fit_words(support: Support, items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
     """The learned ``strengths`` with the α and λ that fit the sentences of a ``ner`` task."""
-    learned = {name: float(getattr(strengths, name)) for name in ("alpha", "alpha_spread", "ridge", "scale")}
     alpha, ridge = fit_to_sentences(
-        support.features, support.targets, support.offsets, items.mask.numpy(), prior.numpy(), **learned
+        support.features,
+        support.targets,
+        support.offsets,
+        items.mask.numpy(),
+        prior.numpy(),
+        alpha=float(strengths.alpha),
+        alpha_spread=float(strengths.alpha_spread),
+        ridge=float(strengths.ridge),
+        inverse_temperature=float(strengths.inverse_temperature),
     )
     return replace(strengths, alpha=tf.constant(alpha, tf.float32), ridge=tf.constant(ridge, tf.float32))
 
 
-_SCALAR = tf.TensorSpec((), tf.float32)
+# One for each hyperparameter, by name.
+_STRENGTHS = {field.name: tf.TensorSpec((), tf.float32) for field in fields(Strengths)}
+_STRENGTHS["views"] = tf.TensorSpec((NUM_VIEWS - 1,), tf.float32)
 
 
 # Compiled once for all numbers of items, labels and features: run eagerly, its many small operations take
@@ -142,14 +150,15 @@ _SCALAR = tf.TensorSpec((), tf.float32)
         tf.TensorSpec((None, None), tf.float32),
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, None), tf.float32),
-        *[_SCALAR] * 6,
-        tf.TensorSpec((NUM_VIEWS - 1,), tf.float32),
+        _STRENGTHS,
     ],
     autograph=False,
 )
-def _fit(features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, *strengths: tf.Tensor) -> list[tf.Tensor]:
+def _fit(
+    features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, strengths: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
     items = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones_like(prior[0]))
-    return list(vars(fit_strengths(items, prior, Strengths(*strengths))).values())
+    return vars(fit_strengths(items, prior, Strengths(**strengths)))
 
 
 def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:

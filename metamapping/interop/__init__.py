@@ -1,1 +1,1 @@
-"""One published folder, many doors: what Hugging Face, sentence-transformers and KerasHub read."""
+"""Integrations: one published folder that Hugging Face, sentence-transformers and KerasHub all read."""

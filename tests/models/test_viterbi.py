@@ -1,4 +1,4 @@
-"""Decoding: the best of all labellings, by trying them all."""
+"""Viterbi decoding against brute force over all label sequences."""
 
 import itertools
 
@@ -8,27 +8,27 @@ import pytest
 from metamapping.models.viterbi import decode_words
 
 
-def worth(scores, path, cost):
+def total_score(scores, path, entity_penalty):
     before = [0, *path]
     begun = sum(now not in (0, last) for last, now in zip(before, path, strict=False))
-    return sum(scores[i, slot] for i, slot in enumerate(path)) - cost * begun
+    return sum(scores[i, slot] for i, slot in enumerate(path)) - entity_penalty * begun
 
 
-@pytest.mark.parametrize("cost", [0.0, 0.15, 1.0])
+@pytest.mark.parametrize("entity_penalty", [0.0, 0.15, 1.0])
 @pytest.mark.parametrize("seed", range(8))
-def test_no_other_labelling_is_worth_more(seed, cost):
+def test_no_other_label_sequence_has_a_higher_score(seed, entity_penalty):
     scores = np.random.default_rng(seed).normal(scale=0.4, size=(5, 4))
-    path = decode_words(scores, cost=cost)
-    best = max(worth(scores, other, cost) for other in itertools.product(range(4), repeat=5))
-    assert worth(scores, path.tolist(), cost) == pytest.approx(best)
+    path = decode_words(scores, entity_penalty=entity_penalty)
+    best = max(total_score(scores, other, entity_penalty) for other in itertools.product(range(4), repeat=5))
+    assert total_score(scores, path.tolist(), entity_penalty) == pytest.approx(best)
 
 
-def test_without_a_cost_each_word_has_its_best_label():
+def test_without_a_penalty_each_word_gets_its_best_label():
     scores = np.random.default_rng(0).normal(size=(50, 6))
-    np.testing.assert_array_equal(decode_words(scores, cost=0.0), scores.argmax(axis=1))
+    np.testing.assert_array_equal(decode_words(scores, entity_penalty=0.0), scores.argmax(axis=1))
 
 
-def test_a_doubtful_word_is_outside_and_within_an_entity_part_of_it():
+def test_a_doubtful_word_is_outside_unless_it_is_inside_an_entity():
     doubtful = np.array([[0.5, 0.4], [0.4, 0.5], [0.5, 0.4]])
     assert decode_words(doubtful).tolist() == [0, 0, 0]
     within = np.array([[0.1, 0.9], [0.5, 0.4], [0.1, 0.9]])

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.sampler import sample_batch
 from metamapping.errors import StoreError
+from metamapping.models.solvers.hyperparameters import VectorIndex
 from metamapping.models.variables import model_variables
 from metamapping.training.checkpoints import (
     drop_weights,
@@ -101,7 +102,8 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(learner, tmp_path):
-    learner.mapping.strength.assign([float("nan")] * 8)
+    vector = learner.mapping.hyperparameter_vector
+    vector.assign(np.full(vector.shape, np.nan))
     before = weights(learner)
     report = train_round(Replicas(learner, TRAINING), SPACES, plan(), folder=tmp_path / "partial")
     assert report.meta_steps == 1
@@ -121,11 +123,12 @@ def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(lea
 
 def test_the_gradient_of_the_loss_matches_finite_differences(learner):
     batch = draw_batch(3, [SPACES[0]])
-    variable, ridge = learner.mapping.strength, np.eye(8)[1]
+    variable = learner.mapping.hyperparameter_vector
+    ridge = np.eye(len(variable.numpy()))[VectorIndex.LOG_RIDGE]
     start = variable.numpy()
     with tf.GradientTape() as tape:
         loss = query_loss(learner, batch)
-    exact = float(tape.gradient(loss, variable.value)[1])
+    exact = float(tape.gradient(loss, variable.value)[VectorIndex.LOG_RIDGE])
 
     def at(change):
         variable.assign(start + change * ridge)

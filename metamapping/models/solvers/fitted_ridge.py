@@ -1,14 +1,17 @@
-"""Ridge, fitted to the task: how much the prior and each view count, and λ, from the support set alone.
+"""Fitted ridge: ridge regression whose hyperparameters are fitted to the task, from the support set alone.
 
-A label's name may mislead, examples may be noisy, and a text's beginning may tell everything or nothing;
-which it is shows in how well the examples are predicted from one another. For each α and λ of a small
-grid, with each view there or not, the predictions of left-out examples are known in closed form. One
-example of each label is left out at a time, since a label that alone lacks one is at a disadvantage. The
-task's α, λ and weights of views are the grid's mean, weighted by the likelihood of those predictions and by
-how near they are to the learned ones, so that few examples change little.
+A label's name may be misleading, examples may be noisy, and the beginning of a text may tell everything or
+nothing. Which of these holds shows in how well the examples predict one another. For each α and λ of a small
+grid, and each subset of the views, the predictions of left-out examples are known in closed form. One example
+of each label is left out at a time, because a label that alone lacks an example would be at a disadvantage.
+The task's α, λ and view weights are the mean of the grid under posterior weights: the likelihood of those
+predictions times a prior around the learned values, so that few examples change little.
 
-Residuals of what is left out: Allen, "The relationship between variable selection and data augmentation and
-a method for prediction" (PRESS), Technometrics 1974. The figures: docs/decisions/strengths.md.
+Residuals of left-out items: Allen, "The relationship between variable selection and data augmentation and
+a method for prediction" (PRESS), Technometrics 1974. The figures: docs/experiments/strengths.md.
+
+    weights = ridge(support, prior, hyperparameters)
+    fitted = fit_strengths(support, prior, hyperparameters)      # to look at α, λ and the views
 """
 
 from __future__ import annotations
@@ -19,97 +22,128 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from metamapping.models.solvers.plain_ridge import plain_ridge, solve_shifted
-from metamapping.models.solvers.support_set import Strengths, SupportSet, masked_logits
+from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Strengths
+from metamapping.models.solvers.plain_ridge import plain_ridge, solve_regularized
+from metamapping.models.solvers.support_set import SupportSet, masked_logits
 from metamapping.models.solvers.views import num_views
 
-# The grid: multiples of the learned λ (R of them), and the prior from not at all to twice (A).
-RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
-ALPHAS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
-# Of more items these many, evenly, are enough to fit to.
+# The grid's values of λ, as multiples of the learned one (R of them). Those of α are ALPHA_GRID (A of them).
+TEXT_RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
+# More items than this add nothing to the fit: this many are taken, evenly spaced.
 MOST_ITEMS = 512
-# Of more labels than these all together tell as much as these.
-TELLING_LABELS = 5.0
-# Multiples of τ, equally likely: the more labels there are, the sharper is what fits.
-SHARPNESSES = (1.0, 2.0, 4.0)
+# Left-out items of different labels are not independent evidence: beyond this many labels the likelihood
+# is scaled down, so that all together count as this many. The figures: docs/experiments/strengths.md.
+MAX_EFFECTIVE_LABELS = 5.0
+# The likelihood is averaged over these multiples of τ: the more labels, the higher the τ that fits.
+INVERSE_TEMPERATURE_FACTORS = (1.0, 2.0, 4.0)
 
 
-def ridge(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Plain ridge with the α, λ and views that fit the task: ``(..., num_views * d + 1, C)``."""
-    if not support.is_independent:  # a word's sentence has to be left out with it: sentences.py
-        return plain_ridge(support, prior, strengths)
-    return plain_ridge(support, prior, fit_strengths(support, prior, strengths))
+def ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+    """Plain ridge with the α, λ and view weights that fit each task.
 
+    Words are solved with the learned hyperparameters: they would have to be left out by whole sentences,
+    which ``word_ridge`` does for one task at a time.
 
-def fit_strengths(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
-    """α, λ and the views' weights of each task, ``(..., 1, 1)``: the mean over the grid, of λ the geometric.
+    Args:
+        support: The items of each task.
+        prior: P of the first view, ``(..., d + 1, C)``.
+        hyperparameters: The learned ones.
 
-    The learned ones where no label has two examples, and nothing tells how well they are predicted.
+    Returns:
+        Weights of the raw features, ``(..., num_views * d + 1, C)``.
     """
-    support = _some(support)
-    mixture = _mixture(support, leave_one_of_each_out(support, prior, strengths), strengths)
-    alphas = tf.constant(ALPHAS, mixture.dtype)
-    logarithms = tf.constant([[math.log(factor)] for factor in RIDGE_FACTORS], mixture.dtype)
-    subsets = tf.constant(_subsets(num_views(support, strengths)), mixture.dtype)
-    alpha = tf.reduce_sum(mixture * alphas, axis=(-3, -2, -1))[..., None, None]
-    factor = tf.exp(tf.reduce_sum(mixture * logarithms, axis=(-3, -2, -1)))[..., None, None]
-    views = tf.matmul(tf.reduce_sum(mixture, axis=(-2, -1))[..., None, :], subsets[:, 1:])
-    is_told = tf.reduce_any(_has_another(support), axis=-1)[..., None, None]
+    if not support.is_independent:
+        return plain_ridge(support, prior, hyperparameters)
+    return plain_ridge(support, prior, fit_strengths(support, prior, hyperparameters))
+
+
+def fit_strengths(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> Strengths:
+    """α, λ and the view weights of each task: the grid's posterior mean, for λ the geometric one.
+
+    Args:
+        support: Texts with several views, ``(..., N, num_views * d)``.
+        prior: P of the first view, ``(..., d + 1, C)``.
+        hyperparameters: The learned ones.
+
+    Returns:
+        The same with ``alpha`` and ``ridge`` of shape ``(..., 1, 1)`` and ``views`` of ``(..., 1, V - 1)``.
+        They are the learned ones where no label has two examples, since nothing is evidence then.
+    """
+    support = _evenly_spaced_items(support)
+    scores = leave_one_of_each_out(support, prior, hyperparameters)
+    posterior = _posterior_weights(support, scores, hyperparameters)
+    alphas = tf.constant(ALPHA_GRID, posterior.dtype)
+    logarithms = tf.constant([[math.log(factor)] for factor in TEXT_RIDGE_FACTORS], posterior.dtype)
+    subsets = tf.constant(_view_subsets(num_views(support, hyperparameters)), posterior.dtype)
+    alpha = tf.reduce_sum(posterior * alphas, axis=(-3, -2, -1))[..., None, None]
+    factor = tf.exp(tf.reduce_sum(posterior * logarithms, axis=(-3, -2, -1)))[..., None, None]
+    views = tf.matmul(tf.reduce_sum(posterior, axis=(-2, -1))[..., None, :], subsets[:, 1:])
+    has_evidence = tf.reduce_any(_is_predictable(support), axis=-1)[..., None, None]
     return replace(
-        strengths,
-        alpha=tf.where(is_told, alpha, strengths.alpha),
-        ridge=tf.where(is_told, factor, tf.ones_like(factor)) * strengths.ridge,
-        views=tf.where(is_told, views, tf.ones_like(views) * strengths.views),
+        hyperparameters,
+        alpha=tf.where(has_evidence, alpha, hyperparameters.alpha),
+        ridge=tf.where(has_evidence, factor, tf.ones_like(factor)) * hyperparameters.ridge,
+        views=tf.where(has_evidence, views, tf.ones_like(views) * hyperparameters.views),
     )
 
 
-def leave_one_of_each_out(support: SupportSet, prior: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """Scores of each item by the mapping without its turn, for each subset of views, λ and α.
+def leave_one_of_each_out(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+    """Scores of each item by the mapping that was computed without the item's fold.
 
-    ``(..., W, R, A, N, C)``: ``Y_l − (C_ll)⁻¹ D_l`` of the items l that are left out together, with
-    ``C = (H Hᵀ + λI)⁻¹`` and the dual ``D = C (Y − α H P)``, which is linear in α. All of them at once:
-    C with zeros between items of other turns is their blocks.
+    With ``C = (H Hᵀ + λI)⁻¹`` and the dual ``D = C (Y − α H P)``, which is linear in α, the items l of a
+    fold have the scores ``Y_l − (C_ll)⁻¹ D_l``. All folds are solved at once: setting C to zero between
+    items of different folds leaves exactly the blocks ``C_ll``.
+
+    Args:
+        support: Texts with several views, ``(..., N, num_views * d)``.
+        prior: P of the first view, ``(..., d + 1, C)``.
+        hyperparameters: The learned ones; ``ridge`` is used.
+
+    Returns:
+        ``(..., W, R, A, N, C)``: by subset of views, λ and α.
     """
     mask, num_labels = support.mask[..., None], tf.shape(support.label_mask)[-1]
-    count = num_views(support, strengths)
+    count = num_views(support, hyperparameters)
     views = tf.split(support.features, count, axis=-1)
     grams = tf.stack([_gram(x) for x in views], axis=-3)
-    gram = 1.0 + tf.einsum("wv,...vnm->...wnm", tf.constant(_subsets(count), grams.dtype), grams)
+    gram = 1.0 + tf.einsum("wv,...vnm->...wnm", tf.constant(_view_subsets(count), grams.dtype), grams)
     gram = (gram * (mask * tf.linalg.matrix_transpose(mask))[..., None, :, :])[..., None, :, :]
 
-    of_prior = tf.matmul(views[0], prior[..., :-1, :]) + prior[..., -1:, :]
+    prior_scores = tf.matmul(views[0], prior[..., :-1, :]) + prior[..., -1:, :]
     targets = support.Y
-    both = tf.concat([targets + tf.zeros_like(of_prior), of_prior + tf.zeros_like(targets)], axis=-1)
+    # Targets and prior scores are solved for together, as columns of one right-hand side: D is linear in α.
+    both = tf.concat([targets + tf.zeros_like(prior_scores), prior_scores + tf.zeros_like(targets)], axis=-1)
     right = (mask * both)[..., None, None, :, :]
     eye = tf.eye(tf.shape(gram)[-1], dtype=gram.dtype)
-    factors = tf.constant(RIDGE_FACTORS, gram.dtype)[:, None, None] * strengths.ridge
-    solved = solve_shifted(gram, tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1), factors)
+    ridges = tf.constant(TEXT_RIDGE_FACTORS, gram.dtype)[:, None, None] * hyperparameters.ridge
+    right = tf.concat([right, eye + tf.zeros_like(right[..., :1])], axis=-1)
+    solved = solve_regularized(gram, right, ridges)
     duals, inverse = solved[..., : 2 * num_labels], solved[..., 2 * num_labels :]
 
-    turns = _turns(support)
-    together = tf.cast(turns[..., None, :] == turns[..., :, None], gram.dtype)[..., None, None, :, :]
-    left_out = tf.linalg.cholesky_solve(tf.linalg.cholesky(inverse * together), duals)
+    folds = _folds(support)
+    is_same_fold = tf.cast(folds[..., None, :] == folds[..., :, None], gram.dtype)[..., None, None, :, :]
+    left_out = tf.linalg.cholesky_solve(tf.linalg.cholesky(inverse * is_same_fold), duals)
 
-    alphas = tf.constant(ALPHAS, gram.dtype)[:, None, None]
+    alphas = tf.constant(ALPHA_GRID, gram.dtype)[:, None, None]
     residuals = left_out[..., None, :, :num_labels] - alphas * left_out[..., None, :, num_labels:]
     return targets[..., None, None, None, :, :] - residuals
 
 
-def _turns(support: SupportSet) -> tf.Tensor:
-    """When each item is left out, with one of each other label: int ``(..., N)``.
+def _folds(support: SupportSet) -> tf.Tensor:
+    """The fold in which each item is left out, with one item of each other label: int ``(..., N)``.
 
-    A label's items take turns by their first feature, which says little and does not depend on the order in
-    which they were given. What is masked has a turn too, that of no item.
+    The items of a label are numbered by their first feature, which says little about them and does not
+    depend on the order in which they were given. Masked items are in fold −1.
     """
     first, targets = support.features[..., 0], support.targets
-    is_there = support.mask > 0
+    is_present = support.mask > 0
     is_before = (first[..., None, :] < first[..., :, None]) & (targets[..., None, :] == targets[..., :, None])
-    turns = tf.reduce_sum(tf.cast(is_before & is_there[..., None, :], tf.int32), axis=-1)
-    return tf.where(is_there, turns, -1)
+    folds = tf.reduce_sum(tf.cast(is_before & is_present[..., None, :], tf.int32), axis=-1)
+    return tf.where(is_present, folds, -1)
 
 
-def _subsets(count: int) -> list[tuple[float, ...]]:
-    """Weights of the views, of which the first always counts: ``W`` rows of ``count``."""
+def _view_subsets(count: int) -> list[tuple[float, ...]]:
+    """Weights of the views, 0 or 1 and 1 for the first: ``W`` rows of ``count``."""
     return [(1.0, *others) for others in itertools.product((0.0, 1.0), repeat=count - 1)]
 
 
@@ -117,10 +151,11 @@ def _gram(features: tf.Tensor) -> tf.Tensor:
     return tf.matmul(features, features, transpose_b=True)
 
 
-def _some(support: SupportSet) -> SupportSet:
-    """At most ``MOST_ITEMS`` items, evenly."""
+def _evenly_spaced_items(support: SupportSet) -> SupportSet:
+    """At most ``MOST_ITEMS`` items; all of them where their number is unknown to TensorFlow's graph."""
     count = support.features.shape[-2]
-    if count is None or count <= MOST_ITEMS:  # whoever leaves it open has seen to it
+    # A caller that leaves the number of items open has limited it (adaptation.closed_form does).
+    if count is None or count <= MOST_ITEMS:
         return support
     rows = [round(i * (count - 1) / (MOST_ITEMS - 1)) for i in range(MOST_ITEMS)]
     return replace(
@@ -131,37 +166,45 @@ def _some(support: SupportSet) -> SupportSet:
     )
 
 
-def _mixture(support: SupportSet, scores: tf.Tensor, strengths: Strengths) -> tf.Tensor:
-    """The weight of each subset of views, λ and α, which sum to 1: ``(..., W, R, A)``."""
-    label_mask = support.label_mask[..., None, None, None, :]
-    targets = tf.broadcast_to(support.targets[..., None, None, None, :], tf.shape(scores)[:-1])
-    tells = _has_another(support)[..., None, None, None, :]
-    likelihoods = []
-    for sharpness in SHARPNESSES:
-        logits = masked_logits(scores, label_mask, sharpness * strengths.scale)
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-        likelihoods.append(-tf.reduce_sum(tf.where(tells, losses, tf.zeros_like(losses)), axis=-1))
-    num_labels = tf.reduce_sum(support.label_mask, axis=-1)[..., None, None, None]
-    told = TELLING_LABELS / tf.maximum(num_labels, TELLING_LABELS)
-    likelihood = tf.reduce_logsumexp(told * tf.stack(likelihoods), axis=0)
-    ridges = tf.constant([math.log(factor) for factor in RIDGE_FACTORS], scores.dtype)
-    alphas = tf.constant(ALPHAS, scores.dtype)
-    distance = ((alphas - strengths.alpha) / strengths.alpha_spread) ** 2
-    distance += ((ridges / strengths.ridge_spread) ** 2)[:, None]
-    subsets = tf.constant(_subsets(num_views(support, strengths)), scores.dtype)[:, 1:]
-    views = tf.clip_by_value(strengths.views, 1e-6, 1.0 - 1e-6)
-    odds = tf.math.log(views) * subsets + tf.math.log1p(-views) * (1.0 - subsets)
-    weights = likelihood - 0.5 * distance + tf.reduce_sum(odds, axis=-1)[:, None, None]
+def _posterior_weights(support: SupportSet, scores: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+    """The posterior weight of each subset of views, λ and α, which sum to 1: ``(..., W, R, A)``."""
+    log_posterior = _log_likelihood(support, scores, hyperparameters.inverse_temperature)
+    log_ridges = tf.constant([math.log(factor) for factor in TEXT_RIDGE_FACTORS], scores.dtype)
+    alphas = tf.constant(ALPHA_GRID, scores.dtype)
+    distance = ((alphas - hyperparameters.alpha) / hyperparameters.alpha_spread) ** 2
+    distance += ((log_ridges / hyperparameters.ridge_spread) ** 2)[:, None]
+    subsets = tf.constant(_view_subsets(num_views(support, hyperparameters)), scores.dtype)[:, 1:]
+    views = tf.clip_by_value(hyperparameters.views, 1e-6, 1.0 - 1e-6)
+    log_views = tf.math.log(views) * subsets + tf.math.log1p(-views) * (1.0 - subsets)
+    weights = log_posterior - 0.5 * distance + tf.reduce_sum(log_views, axis=-1)[:, None, None]
     shape = tf.shape(weights)
     flat = tf.reshape(weights, tf.concat([shape[:-3], [tf.reduce_prod(shape[-3:])]], axis=0))
     return tf.reshape(tf.nn.softmax(flat, axis=-1), shape)
 
 
-def _has_another(support: SupportSet) -> tf.Tensor:
+def _log_likelihood(support: SupportSet, scores: tf.Tensor, inverse_temperature: tf.Tensor) -> tf.Tensor:
+    """The log likelihood of left-out items' labels, summed over ``INVERSE_TEMPERATURE_FACTORS``.
+
+    ``(..., W, R, A)`` from scores ``(..., W, R, A, N, C)``.
+    """
+    label_mask = support.label_mask[..., None, None, None, :]
+    targets = tf.broadcast_to(support.targets[..., None, None, None, :], tf.shape(scores)[:-1])
+    is_evidence = _is_predictable(support)[..., None, None, None, :]
+    likelihoods = []
+    for factor in INVERSE_TEMPERATURE_FACTORS:
+        logits = masked_logits(scores, label_mask, factor * inverse_temperature)
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+        likelihoods.append(-tf.reduce_sum(tf.where(is_evidence, losses, tf.zeros_like(losses)), axis=-1))
+    num_labels = tf.reduce_sum(support.label_mask, axis=-1)[..., None, None, None]
+    exponent = MAX_EFFECTIVE_LABELS / tf.maximum(num_labels, MAX_EFFECTIVE_LABELS)
+    return tf.reduce_logsumexp(exponent * tf.stack(likelihoods), axis=0)
+
+
+def _is_predictable(support: SupportSet) -> tf.Tensor:
     """Whether an item's label has another item, from which its own can be predicted: bool ``(..., N)``.
 
-    When a label's only example is left out, the examples that remain can but speak against it: its name
-    would be taken for the better guide, whatever it says.
+    When a label's only example is left out, the remaining examples can only be evidence against it. Its
+    name would then seem the better guide, whatever it says.
     """
     members = tf.one_hot(support.targets, tf.shape(support.label_mask)[-1], dtype=support.mask.dtype)
     members *= tf.cast(support.mask > 0, members.dtype)[..., None]

@@ -10,7 +10,7 @@ from metamapping.interop.families import FAMILIES
 from metamapping.publishing.published_model import read_published
 from tests.interop.toy_families import TEXTS, publish_trained
 
-NEEDS_TORCH = "the doors of PyTorch are tested where requirements/torch.txt is installed"
+NEEDS_TORCH = "what PyTorch reads is tested only where requirements/torch.txt is installed"
 
 
 @pytest.fixture(scope="module", params=sorted(FAMILIES))
@@ -20,13 +20,13 @@ def family(request):
 
 @pytest.fixture(scope="module")
 def folder(family, tmp_path_factory):
-    """A tiny encoder of the family: made as a Hugging Face folder, meta-trained two steps, published."""
+    """A tiny encoder of the family: written for Hugging Face, meta-trained two steps, published."""
     return publish_trained(family, tmp_path_factory.mktemp(family))
 
 
 @pytest.fixture(scope="module")
 def states(folder):
-    """The token states and the mask of TEXTS, by the published encoder itself."""
+    """The token states, ids and mask of TEXTS, computed by the published encoder itself."""
     from metamapping.adaptation.featurizer import Featurizer
 
     featurizer = Featurizer(read_published(folder))
@@ -37,9 +37,9 @@ def states(folder):
     return _keras_states(featurizer.model.encoder.backbone, padded, mask), padded, mask
 
 
-def test_metamapper_adapts_with_it(folder):
+def test_metamapper_adapts_to_a_task(folder):
     labels = ["parcel", "money", "parcel", "money"]
-    # So often that they outweigh the ridge: an encoder hardly trained tells them apart by little.
+    # Fifty times each, to outweigh the ridge: features of a barely trained encoder differ by little.
     mapping = MetaMapper.from_pretrained(folder).adapt(TEXTS * 50, labels * 50)
     assert mapping.predict(TEXTS) == labels
 
@@ -52,12 +52,12 @@ def test_keras_hub_reads_it_as_a_preset(folder, states):
     np.testing.assert_array_equal(_keras_states(backbone, ids, mask), expected)
 
 
-def test_keras_hub_tokenizes_as_the_encoder_was_trained(folder, states):
+def test_keras_hub_tokenizes_as_in_training(folder, states):
     import keras_hub
 
     _, ids, mask = states
     tokenizer = keras_hub.models.Tokenizer.from_preset(str(folder))
-    # KerasHub's tokenizers neither cut a text nor put special tokens around it: its preprocessors do.
+    # KerasHub's tokenizers neither truncate nor add special tokens: its preprocessors do.
     special = {tokenizer.token_to_id(token) for token in tokenizer.special_tokens}
     for text, row, is_token in zip(TEXTS, ids, mask, strict=True):
         plain = [i for i in row[is_token > 0].tolist() if i not in special]
@@ -77,7 +77,7 @@ def test_transformers_computes_the_same_states(folder, states):
     np.testing.assert_allclose(output.last_hidden_state.numpy()[is_token], expected[is_token], atol=1e-4)
 
 
-def test_transformers_tokenizes_as_the_encoder_was_trained(folder, states):
+def test_transformers_tokenizes_as_in_training(folder, states):
     from transformers import AutoTokenizer
 
     _, ids, mask = states
@@ -86,7 +86,7 @@ def test_transformers_tokenizes_as_the_encoder_was_trained(folder, states):
     np.testing.assert_array_equal(batch["input_ids"] * mask, ids * mask)
 
 
-def test_sentence_transformers_encodes_to_the_features_that_a_mapping_sees(folder):
+def test_sentence_transformers_computes_the_first_view(folder):
     pytest.importorskip("torch", reason=NEEDS_TORCH, exc_type=ImportError)
     sentence_transformers = pytest.importorskip("sentence_transformers", reason=NEEDS_TORCH)
     model = sentence_transformers.SentenceTransformer(str(folder), device="cpu")
