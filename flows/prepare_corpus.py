@@ -15,7 +15,7 @@ from metamapping.config.loading import read_config
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.examples import Rules
 from metamapping.corpus.report import Prepared
-from metamapping.corpus.source_groups import pack
+from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
 from metamapping.storage.artifacts import Reference
 from tasks.check_sources import check_sources
@@ -53,22 +53,21 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
-    parcels = pack(config.sources, config.engine.runner)
-    read = [read_sources.submit(home, parcel) for parcel in parcels]
+    groups = group_sources(config.sources, config.engine.runner)
+    read = [read_sources.submit(home, group) for group in groups]
     cleaned = [
-        clean_sources.submit(home, parcel, rules, records)
-        for parcel, records in zip(parcels, read, strict=True)
+        clean_sources.submit(home, group, rules, records) for group, records in zip(groups, read, strict=True)
     ]
     examples = _all(cleaned)
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
     tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
-        tokenize_sources.submit(home, parcel, config.encoder, limits, each, tokenizer)
-        for parcel, each in zip(parcels, cleaned, strict=True)
+        tokenize_sources.submit(home, group, config.encoder, limits, each, tokenizer)
+        for group, each in zip(groups, cleaned, strict=True)
     ]
     screened = [
-        screen_sources.submit(home, parcel, tokens, leaks)
-        for parcel, tokens in zip(parcels, tokenized, strict=True)
+        screen_sources.submit(home, group, tokens, leaks)
+        for group, tokens in zip(groups, tokenized, strict=True)
     ]
     finished = _all(screened)
     stages = zip(config.sources, examples, _all(tokenized), finished, strict=True)
@@ -80,9 +79,9 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _all(parcels: list[PrefectFuture[list[Reference]]]) -> list[Reference]:
+def _all(groups: list[PrefectFuture[list[Reference]]]) -> list[Reference]:
     """What tasks have made of each source, in the sources' order."""
-    return [reference for parcel in parcels for reference in parcel.result()]
+    return [reference for group in groups for reference in group.result()]
 
 
 if __name__ == "__main__":

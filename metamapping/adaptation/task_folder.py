@@ -10,8 +10,6 @@ texts), ``mapping.safetensors`` (features of examples and names, the weights) an
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +28,7 @@ from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES
 from metamapping.storage.manifest import MANIFEST, check_files, write_json
 from metamapping.storage.remote import place_of
@@ -96,9 +95,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     folder = folder.absolute()
     if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} is there already and is no saved task: give another folder")
-    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
-    draft.mkdir(parents=True)
-    try:
+    with atomic_folder(folder) as draft:
         support, solution, calibration = state.support, state.solution, state.calibration
         arrays = {
             "name_features": state.name_features,
@@ -132,9 +129,6 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
         write_json(draft / TASK, task.model_dump(mode="json"))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": support.num_examples})
-        _replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
@@ -216,17 +210,3 @@ def _state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         solution=solution,
         calibration=Calibration(task.scale, task.centre, task.slope),
     )
-
-
-def _replace(draft: Path, folder: Path) -> None:
-    """Rename ``draft`` to ``folder``; what stands there goes aside first, and then away."""
-    aside = draft.with_name(f"{draft.name}-old")
-    if folder.exists():
-        folder.rename(aside)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if aside.exists():
-            aside.rename(folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)

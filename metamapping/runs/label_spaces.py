@@ -59,12 +59,12 @@ def read_spaces(
     config: RunConfig, corpus: Corpus, role: Role, *, only: Collection[str] | None = None
 ) -> list[LabelSpace]:
     """The label spaces of the sources that serve ``role`` (``only``: of those), from token shards."""
-    tokenizer = load_tokenizer(corpus.tokenizer.folder, max_length_tokens=config.encoder.max_length_tokens)
+    tokenizer = load_tokenizer(corpus.tokenizer.fetch(), max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}
     return [
         build_label_space(
             source,
-            read_shards(tokens[source.name].folder),
+            read_shards(tokens[source.name].fetch()),
             role=role,
             tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
         )
