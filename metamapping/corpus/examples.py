@@ -24,7 +24,7 @@ from metamapping.config.schema import CleaningSpec, DuplicateSpec, FilterSpec, S
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
-from metamapping.corpus.records import Progress
+from metamapping.corpus.records import OnProgress
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
@@ -75,7 +75,7 @@ def write_examples(
     records: str | Path,
     folder: Path,
     *,
-    on_progress: Progress = lambda rows: None,
+    on_progress: OnProgress = lambda rows: None,
 ) -> dict[str, int]:
     """Write examples and rejects into ``folder``; returns rows in, out and rejects, by reason too."""
     between = folder / "between"
@@ -98,7 +98,7 @@ def write_examples(
 
 
 def _write_cleaned(
-    source: Source, rules: Rules, records: str | Path, folder: Path, on_progress: Progress
+    source: Source, rules: Rules, records: str | Path, folder: Path, on_progress: OnProgress
 ) -> int:
     """The first pass: all rows cleaned, with their keys, into ``folder``; returns their number."""
     num_rows = 0

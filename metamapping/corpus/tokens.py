@@ -21,7 +21,7 @@ import pyarrow as pa
 from tokenizers import Tokenizer
 
 from metamapping.config.schema import Source
-from metamapping.corpus.records import Progress
+from metamapping.corpus.records import OnProgress
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
 from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer
 from metamapping.corpus.word_shapes import shapes_of
@@ -55,7 +55,7 @@ def write_tokens(
     folder: Path,
     *,
     limits: TokenLimits = NO_LIMITS,
-    on_progress: Progress = lambda rows: None,
+    on_progress: OnProgress = lambda rows: None,
 ) -> dict[str, int]:
     """Write the tokens of ``examples`` into ``folder``, and rejects; returns counts of rows and tokens."""
     truncation = tokenizer.truncation
