@@ -22,9 +22,10 @@ import tensorflow as tf
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
 from metamapping.config.schema import CleaningSpec, EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.batches import Batch, build_batch
-from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import sample_batch
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping

@@ -21,12 +21,11 @@ import tensorflow as tf
 
 from metamapping.config.schema import DevicesName, TrainingSpec
 from metamapping.errors import ConfigError
+from metamapping.models.encoder import Tensors
 from metamapping.training.meta_step import apply_gradients, differentiate, update_weights
 
 if TYPE_CHECKING:
     from metamapping.training.learner import Learner
-
-Tensors = dict[str, tf.Tensor]
 
 
 class Steps(NamedTuple):

@@ -19,7 +19,7 @@ from metamapping.corpus.tokens import (
     load_tokenizer,
     write_tokens,
 )
-from metamapping.corpus.wordwise import Wordwise
+from metamapping.corpus.wordwise import WordwiseTokenizer
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
 
 LENGTH = 12
@@ -43,7 +43,7 @@ def tokenizer(folder):
 
 @pytest.fixture(scope="module")
 def wordwise(tokenizer):
-    return Wordwise.of(tokenizer, max_length_tokens=LENGTH)
+    return WordwiseTokenizer.of(tokenizer, max_length_tokens=LENGTH)
 
 
 def lists(ragged):
@@ -83,7 +83,7 @@ def test_wordwise_words_are_those_of_the_tokenizer(tokenizer, wordwise, rows):
 def test_a_tokenizer_that_reads_spaces_is_not_taken_wordwise():
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    assert Wordwise.of(tokenizer, max_length_tokens=8) is None
+    assert WordwiseTokenizer.of(tokenizer, max_length_tokens=8) is None
 
 
 def test_a_byte_level_tokenizer_sees_the_space_before_a_word():
@@ -170,8 +170,8 @@ def test_the_tokenizers_own_way_writes_the_same_shards(tmp_path, tokenizer, monk
         settings["columns"] = {"text_pair": "pair"} if kind == "pairs" else {}
     source = toy_source(path, **settings)
     written = []
-    for name, way in (("wordwise", Wordwise.of), ("own", lambda *_, **__: None)):
-        monkeypatch.setattr(Wordwise, "of", way)
+    for name, way in (("wordwise", WordwiseTokenizer.of), ("own", lambda *_, **__: None)):
+        monkeypatch.setattr(WordwiseTokenizer, "of", way)
         (tmp_path / name).mkdir()
         tokens_of(source, tmp_path / name, tokenizer)
         written.append((tmp_path / name / "tokens" / "part-00000.parquet").read_bytes())

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from metamapping.config.schema import Source
-from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.label_space import build_label_space, check_enough_examples
 from metamapping.errors import ConfigError
 from tests.toys import _table, ner_space, text_space, tokenize_names
 
