@@ -7,7 +7,7 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.corpus.report import Prepared, describe_corpus, read_sources, report_stage, write_report
+from metamapping.corpus.report import Prepared, describe_corpus, read_source_table, report_stage, write_report
 from metamapping.storage.artifacts import Reference, Store
 
 
@@ -21,7 +21,9 @@ def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Refe
     report = Store(home).get_or_write(report_stage(prepared, leaks.fingerprint), write)
     folder = report.fetch()
     picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()
-    create_table_artifact(key="corpus-sources", table=read_sources(folder), description="Rows of each source")
+    create_table_artifact(
+        key="corpus-sources", table=read_source_table(folder), description="Rows of each source"
+    )
     create_markdown_artifact(key="corpus-report", markdown=(folder / "report.md").read_text(encoding="utf-8"))
     create_image_artifact(key="corpus-picture", image_url=f"data:image/png;base64,{picture}")
     return report

@@ -103,7 +103,7 @@ def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
     return {"corpus_rows_in": int(totals["rows in"]), "corpus_rows_out": int(totals["rows out"])}
 
 
-def read_sources(folder: str | Path) -> list[dict[str, Any]]:
+def read_source_table(folder: str | Path) -> list[dict[str, Any]]:
     """Return the rows of ``sources.csv`` in the folder of a written report, as plain values."""
     table = pd.read_csv(Path(folder) / "sources.csv")
     return [dict(zip(table.columns, row, strict=True)) for row in table.astype(object).to_numpy().tolist()]

@@ -17,7 +17,7 @@ def sources_of(folder, sizes):
     for number, size in enumerate(sizes):
         path = folder / f"{number}.csv"
         with path.open("wb") as file:
-            file.truncate(size)  # a hole in the file, however large
+            file.truncate(size)  # a sparse file, which takes no space
         sources.append(toy_source(path, name=f"source-{number}"))
     return sources
 

@@ -90,7 +90,7 @@ def test_checking_a_source_opens_it_once_and_reads_only_its_first_rows(tmp_path,
     assert len(rows) == 100
 
 
-def test_prepared_twice_the_shards_are_the_same_bytes(tmp_path):
+def test_preparing_twice_gives_the_same_bytes(tmp_path):
     rows = labelled(*((f"text number {i} of many", "xy"[i % 2]) for i in range(50)))
     source = toy_source(write_jsonl(tmp_path / "a.jsonl", rows))
     for name in ("one", "two"):
