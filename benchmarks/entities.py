@@ -158,7 +158,7 @@ def mapper_of(run: RunFolder, round: int) -> MetaMapper:
     model = PublishedModel(
         encoder=learner.encoder,
         mapping=learner.mapping,
-        tokenizer_folder=run.corpus.tokenizer.folder,
+        tokenizer_folder=run.corpus.tokenizer.fetch(),
         max_length_tokens=run.config.encoder.max_length_tokens,
         cleaning=run.config.cleaning,
     )

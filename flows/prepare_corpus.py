@@ -13,7 +13,7 @@ from metamapping.config.loading import read_config
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.examples import Rules
 from metamapping.corpus.report import Prepared
-from metamapping.corpus.source_groups import pack
+from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
 from metamapping.storage.artifacts import Reference
 from tasks.check_sources import check_sources
@@ -49,7 +49,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
-    groups = pack(config.sources, config.engine.runner)
+    groups = group_sources(config.sources, config.engine.runner)
     read = [read_sources.submit(home, group) for group in groups]
     cleaned = [
         clean_sources.submit(home, group, rules, _argument(records))

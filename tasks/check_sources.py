@@ -1,4 +1,4 @@
-"""Refuse sources that cannot be read, before anything runs."""
+"""Check that all sources can be read, before anything else runs."""
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
@@ -9,5 +9,9 @@ from metamapping.corpus import records as library
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)
 def check_sources(home: str, sources: list[Source]) -> None:
-    """Open each source that was not read before; raises ``ConfigError`` for all that are refused."""
+    """Open each source and look at its columns and first rows.
+
+    Raises:
+        ConfigError: One sentence for each source that cannot be read.
+    """
     library.check_sources(home, sources)

@@ -1,5 +1,7 @@
 """Find the texts that are trained on and also held out."""
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -17,12 +19,11 @@ def find_leaks(
     spec: LeakageSpec,
     duplicates: DuplicateSpec,
 ) -> Reference:
-    """The leaks of all sources into each other, by their roles."""
-    store = Store(home)
+    """Return the leaks between all sources, according to their roles."""
+
+    def write(folder: Path) -> dict[str, int]:
+        folders = [each.fetch() for each in examples]
+        return write_leaks(sources, folders, spec, duplicates, folder)
+
     stage = leaks_stage(sources, [each.fingerprint for each in examples], spec, duplicates)
-    if (done := store.find(stage)) is not None:
-        return done
-    with store.write(stage) as draft:
-        folders = [each.folder for each in examples]
-        draft.counts.update(write_leaks(sources, folders, spec, duplicates, draft.folder))
-    return store.find(stage)
+    return Store(home).get_or_write(stage, write)

@@ -1,5 +1,7 @@
 """Make the tokenizer of a run."""
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
@@ -17,13 +19,12 @@ def make_tokenizer(
     examples: list[Reference],
     leaks: Reference,
 ) -> Reference:
-    """The encoder's own tokenizer, or one learned from the train sources."""
-    store = Store(home)
-    fingerprints = [each.fingerprint for each in examples]
-    stage = tokenizer_stage(encoder, sources, fingerprints, leaks.folder)
-    if (done := store.find(stage)) is not None:
-        return done
-    with store.write(stage) as draft:
-        texts = TrainTexts(sources, [each.folder for each in examples], leaks.folder)
-        draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
-    return store.find(stage)
+    """Return the tokenizer of the encoder's preset, or one learned from the train sources."""
+    leaks_folder = leaks.fetch()
+
+    def write(folder: Path) -> dict[str, int]:
+        texts = TrainTexts(sources, [each.fetch() for each in examples], leaks_folder)
+        return write_tokenizer(encoder, texts, folder)
+
+    stage = tokenizer_stage(encoder, sources, [each.fingerprint for each in examples], leaks_folder)
+    return Store(home).get_or_write(stage, write)

@@ -19,9 +19,10 @@ import tensorflow as tf
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.support import Support
 from metamapping.config.episodes import EvaluationSpec
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.episodes.batches import label_arrays
-from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping

@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 
 from metamapping.corpus.cleaning import clean_texts, clean_words
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
-from metamapping.episodes.label_space import Ragged
 from metamapping.models.variables import model_variables
 from metamapping.publishing.published_model import PublishedModel
 from metamapping.storage.manifest import fingerprint

@@ -11,8 +11,6 @@ with checksums. It contains no code and no pickle.
 
 from __future__ import annotations
 
-import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,6 +29,7 @@ from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES
 from metamapping.storage.manifest import MANIFEST, check_files, write_json
 from metamapping.storage.remote import place_of
@@ -122,17 +121,12 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     folder = folder.absolute()
     if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} already exists and is not a saved task: give another folder")
-    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
-    draft.mkdir(parents=True)
-    try:
+    with atomic_folder(folder) as draft:
         _write_arrays(draft / ARRAYS, state)
         task = _task_file(featurizer, state, keep_texts=keep_texts)
         write_json(draft / TASK, task.model_dump(mode="json"))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": state.support.num_examples})
-        _replace(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
@@ -262,17 +256,3 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
     for name, is_fitting in fits.items():
         if not is_fitting:
             raise ValueError(f"its {name} do not fit the rest")
-
-
-def _replace(draft: Path, folder: Path) -> None:
-    """Rename ``draft`` to ``folder``; an existing folder is moved aside first and deleted afterwards."""
-    previous = draft.with_name(f"{draft.name}-old")
-    if folder.exists():
-        folder.rename(previous)
-    try:
-        draft.rename(folder)
-    except OSError:
-        if previous.exists():
-            previous.rename(folder)
-        raise
-    shutil.rmtree(previous, ignore_errors=True)

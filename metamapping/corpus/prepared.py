@@ -1,4 +1,7 @@
-"""Prepared: a corpus whose sources are all token shards, as the stages after it need it."""
+"""Prepared: what the stages after ``prepare`` need of a corpus.
+
+corpus = Corpus(tokens=references, tokenizer=reference)
+"""
 
 from __future__ import annotations
 
@@ -17,10 +20,10 @@ class Corpus(BaseModel):
 
     @property
     def fingerprints(self) -> list[str]:
-        """Of the tokenizer and every source's shards: they change when the data does."""
+        """The fingerprints of the tokenizer and of every source's shards, which change with the data."""
         return [self.tokenizer.fingerprint, *(reference.fingerprint for reference in self.tokens)]
 
     @property
     def vocabulary_size(self) -> int:
-        """Number of different token ids."""
+        """The number of different token ids."""
         return self.tokenizer.counts["vocabulary_size"]

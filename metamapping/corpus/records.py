@@ -1,10 +1,10 @@
-"""Sources: a labelled corpus as a user has it, read into ``records``.
+"""Records: the rows of a source, unchanged and in one format.
 
-In goes a ``Source``, out come record batches in the source's own order, with nothing changed in a
-text. Every row of the source is a record: one that cannot be read carries its fault. What a source
-is, for fingerprints, is its bytes and how they are read; never its role, readable names or licence.
+In goes a ``Source``, out come record batches in the source's own order. Every row of the source is a
+record: a row that cannot be read carries its fault. The fingerprint of the records covers the bytes of
+the source's files and how they are read, but not its role, its readable label names or its license.
 
-    check_sources(home, [source])              # refuses before anything runs
+    check_sources(home, [source])              # raises before anything runs
     counts = write_records(source, folder)
 """
 
@@ -29,26 +29,48 @@ ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
 _VERSION = 1
 
-Progress = Callable[[int], None]
+# Called with the number of rows done so far.
+OnProgress = Callable[[int], None]
 
 
 def records_stage(source: Source) -> Stage:
-    """The identity of a source's records: its files' bytes or hub address, and how to read them."""
-    how = source.model_dump(
-        include={"task_type", "format", "encoding", "header", "quotes", "columns"}, mode="json"
-    )
+    """Return the identity of a source's records: its files' bytes or hub address, and how to read them.
+
+    This reads every byte of the files, which is as slow as reading the source: call it once.
+
+    Args:
+        source: The source.
+    """
+    reading = {"task_type", "format", "encoding", "header", "quotes", "columns"}
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
         files = [Path(file) for file in source.files or []]
         origin = [[file.name, fingerprint_file(file)] for file in files]
-    return Stage("records", source.name, _VERSION, {**how, "origin": origin})
+    return Stage(
+        "records",
+        source.name,
+        _VERSION,
+        {**source.model_dump(include=reading, mode="json"), "origin": origin},
+    )
 
 
 def write_records(
-    source: Source, folder: Path, *, on_progress: Progress = lambda rows: None
+    source: Source, folder: Path, *, on_progress: OnProgress = lambda rows: None
 ) -> dict[str, int]:
-    """Write the source's records as shards into ``folder``; returns the counts."""
+    """Write the records of a source as shards.
+
+    Args:
+        source: The source.
+        folder: An existing folder.
+        on_progress: Called with the number of rows written so far, after each batch.
+
+    Returns:
+        The count ``rows_out``.
+
+    Raises:
+        ConfigError: The source has no rows or cannot be read.
+    """
     with ShardWriter(folder, RECORDS) as shards:
         for batch in read_records(source):
             shards.write(batch)
@@ -59,26 +81,38 @@ def write_records(
 
 
 def check_sources(home: str, sources: Sequence[Source]) -> None:
-    """Check each source that the store does not hold yet.
+    """Check that all sources can be read, and report all that cannot.
 
-    Raises ``ConfigError`` with one sentence for each that cannot be read.
+    Only the first rows of files are read, and nothing is hashed. A data set of the hub, which has to be
+    downloaded for that, is skipped if the store has its records.
+
+    Args:
+        home: The folder or address of the store.
+        sources: The sources to check.
+
+    Raises:
+        ConfigError: One sentence for each source that cannot be read.
     """
     store = Store(home)
-    refusals = []
+    errors = []
     for source in sources:
         try:
-            if store.find(records_stage(source)) is None:
+            if source.hub is None or store.find(records_stage(source)) is None:
                 check_source(source)
         except ConfigError as error:
-            refusals.append(str(error))
-    if refusals:
-        raise ConfigError("\n".join(refusals))
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
 
 
 def check_source(source: Source) -> None:
-    """Refuse a source that cannot be read: opens it and looks at its columns and first rows.
+    """Check that a source can be read, by its columns and first rows.
 
-    Raises ``ConfigError`` with the source's name, what was found and how to mend it.
+    Args:
+        source: The source.
+
+    Raises:
+        ConfigError: The source cannot be read; the message has its name, what was found and the fix.
     """
     rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
     if not rows:
@@ -98,25 +132,28 @@ def check_source(source: Source) -> None:
         if name is not None and all(value is None for value in values):
             raise ConfigError(
                 f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
-                f"{len(good)} rows: mend `columns`"
+                f"{len(good)} rows: correct `columns`"
             )
 
 
 def read_records(source: Source) -> Iterator[pa.RecordBatch]:
-    """The source's records in order, ``ROWS_PER_BATCH`` at a time."""
-    rows = enumerate(_rows(source))
+    """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``."""
+    rows = _rows(source)
     is_ner = source.task_type == "ner"
-    while batch := list(itertools.islice(rows, ROWS_PER_BATCH)):
-        yield _batch(batch, is_ner=is_ner)
+    for start in itertools.count(0, ROWS_PER_BATCH):
+        batch = list(itertools.islice(rows, ROWS_PER_BATCH))
+        if not batch:
+            return
+        yield _batch(batch, start, is_ner=is_ner)
 
 
 def read_rows(source: Source) -> Iterator[Row]:
-    """The rows of all files or of the hub's data set, as they are read."""
+    """Yield the rows of all files or of the hub's data set, as they are read."""
     return (row for _, row in _rows(source))
 
 
 def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
-    """The rows of all files, each with its file's name; or those of the hub's data set."""
+    """The rows of all files, each with its file's name, or those of the hub's data set."""
     if source.hub is not None:
         for row in _read_hub(source):
             yield None, row
@@ -127,29 +164,31 @@ def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
             yield name, row
 
 
-def _batch(rows: list[tuple[int, tuple[str | None, Row]]], *, is_ner: bool) -> pa.RecordBatch:
+def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> pa.RecordBatch:
+    """The ``RECORDS`` of rows, each with its file's name, numbered from ``start``."""
     texts: list[str | None] = []
     pairs: list[str | None] = []
     labels: list[str | None] = []
     words: list[list[str] | None] = []
     tags: list[list[str] | None] = []
     faults: list[str | None] = []
-    for _, (_, row) in rows:
+    for _, row in rows:
         faulty = row.fault is not None
-        is_listed = is_ner and not faulty
-        text = None if is_listed else _text(row.text)
-        unreadable = not is_listed and text is None and row.text is not None
+        has_words = is_ner and not faulty
+        text = None if has_words else _text(row.text)
+        # Something other than text or a number, such as a list: a fault that no reader has noticed.
+        unreadable = not has_words and text is None and row.text is not None
         texts.append(str(row.text) if unreadable else text)
         pairs.append(None if is_ner else _text(row.text_pair))
         labels.append(None if is_ner else label_text(row.label))
-        words.append(_list(row.text) if is_listed else None)
-        tags.append(_list(row.label) if is_listed else None)
+        words.append(_list(row.text) if has_words else None)
+        tags.append(_list(row.label) if has_words else None)
         faults.append(MALFORMED if unreadable else row.fault)
     return pa.record_batch(
         [
-            pa.array([number for number, _ in rows], pa.int64()),
-            pa.array([row.line for _, (_, row) in rows], pa.int64()),
-            pa.array([file for _, (file, _) in rows], pa.string()),
+            pa.array(range(start, start + len(rows)), pa.int64()),
+            pa.array([row.line for _, row in rows], pa.int64()),
+            pa.array([file for file, _ in rows], pa.string()),
             _strings(texts),
             _strings(pairs),
             _strings(labels),
@@ -162,14 +201,18 @@ def _batch(rows: list[tuple[int, tuple[str | None, Row]]], *, is_ner: bool) -> p
 
 
 def _text(value: Any) -> str | None:
-    """A text, or ``None`` where there is none; numbers are written out, other things are no text."""
+    """A string or a number as text; ``None`` for everything else."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and value == value else None
 
 
 def label_text(value: Any) -> str | None:
-    """A label as text: `True` is `true`, and `3.0` is `3` (what a missing value makes of integers)."""
+    """Return a label as text, or ``None`` if it is missing or empty.
+
+    ``True`` becomes ``true``, and ``3.0`` becomes ``3``: a column of integers with a missing value is read
+    as floating-point numbers.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
@@ -188,7 +231,7 @@ def _list(value: Any) -> list[str] | None:
 def _strings(values: list[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # JSON may spell half a character (\ud83d alone)
+    except UnicodeEncodeError:  # JSON may contain half of a surrogate pair (\ud83d alone).
         return pa.array([None if value is None else whole_text(value) for value in values], pa.string())
 
 
@@ -196,12 +239,12 @@ def _lists(values: list[list[str] | None]) -> pa.Array:
     try:
         return pa.array(values, pa.list_(pa.string()))
     except UnicodeEncodeError:
-        whole = [None if value is None else [whole_text(item) for item in value] for value in values]
-        return pa.array(whole, pa.list_(pa.string()))
+        joined = [None if value is None else [whole_text(item) for item in value] for value in values]
+        return pa.array(joined, pa.list_(pa.string()))
 
 
 def whole_text(text: str) -> str:
-    """The same text with halves of characters joined, or replaced where they stand alone."""
+    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -212,7 +255,7 @@ def _read_hub(source: Source) -> Iterator[Row]:
     hub = source.hub
     try:
         data = datasets.load_dataset(hub.path, hub.config, split=hub.split, revision=hub.revision)
-    except Exception as error:  # whatever the hub, the network or a loader raises
+    except Exception as error:  # The hub, the network and loaders raise errors of all kinds.
         raise ConfigError(
             f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
             f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
@@ -225,13 +268,13 @@ def _read_hub(source: Source) -> Iterator[Row]:
 
 
 def class_names(feature: Any) -> list[str] | None:
-    """Names of a ``datasets`` column of numbered classes, of one label or of a list of tags."""
+    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``."""
     feature = getattr(feature, "feature", feature)
     return getattr(feature, "names", None)
 
 
 def named(value: Any, names: list[str]) -> Any:
-    """The name of a numbered class, or a list of them; ``None`` for a number without a name."""
+    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name."""
     if isinstance(value, list):
         return [named(item, names) for item in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

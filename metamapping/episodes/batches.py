@@ -35,8 +35,9 @@ from typing import Any
 import numpy as np
 
 from metamapping.config.episodes import EpisodeSpec
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.word_shapes import WINDOW, without_case
-from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.length_groups import group_ends
 from metamapping.episodes.sampler import Draw, num_ner_sentences
 

@@ -17,53 +17,13 @@ import numpy as np
 import pyarrow as pa
 
 from metamapping.config.sources import Role, Source, TaskType, readable_label
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.corpus.word_shapes import windows_of
 from metamapping.errors import ConfigError
 
 # Readable label names in, the token ids of each out.
 TokenizeNames = Callable[[Sequence[str]], list[list[int]]]
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Rows of different lengths: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
-
-    values: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Number of values of each row, ``(num_rows,)``."""
-        return np.diff(self.offsets)
-
-    def take(self, rows: np.ndarray) -> Ragged:
-        """Some of the rows, in the order given."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
-        values = np.concatenate([self[row] for row in rows]) if len(rows) else self.values[:0]
-        return Ragged(values, offsets)
-
-    @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, dtype: type) -> Ragged:
-        """The same rows as an Arrow list column, as ``dtype``."""
-        array = column.combine_chunks()
-        offsets = array.offsets.to_numpy().astype(np.int64)
-        values = array.values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-        return cls(values[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-    @classmethod
-    def from_lists(cls, rows: Sequence[Sequence[int]], dtype: type) -> Ragged:
-        """The same rows as plain lists, as ``dtype``."""
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        flat = (value for row in rows for value in row)
-        values: np.ndarray = np.fromiter(flat, dtype, count=offsets[-1])
-        return cls(values, offsets)
 
 
 @dataclass(frozen=True)

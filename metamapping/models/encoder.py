@@ -22,8 +22,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens, word_arrays
-from metamapping.episodes.label_space import Ragged
 from metamapping.episodes.length_groups import by_length
 from metamapping.models.transformer_blocks import block_outputs, token_states
 

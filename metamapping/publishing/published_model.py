@@ -14,7 +14,6 @@ fingerprints of the data. It contains no code and no pickle.
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,9 +43,10 @@ from metamapping.publishing.layout import (
     read_settings,
 )
 from metamapping.rounds.records import Cell
-from metamapping.storage.artifacts import Stage, publish_folder, write_manifest
+from metamapping.storage.artifacts import Stage, has_manifest, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.manifest import MANIFEST, write_json
-from metamapping.storage.remote import local_folder
+from metamapping.storage.remote import local_folder, push_folder
 from metamapping.storage.tensors import assign_variables, read_safetensors, write_variables
 
 
@@ -94,9 +94,9 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         model: What is published.
         provenance: Where it comes from.
     """
-    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
-    try:
-        shutil.copytree(model.tokenizer_folder, draft, ignore=shutil.ignore_patterns(MANIFEST, ".*"))
+    with atomic_folder(folder, keep_existing=has_manifest) as draft:
+        hidden = shutil.ignore_patterns(MANIFEST, ".*")
+        shutil.copytree(model.tokenizer_folder, draft, ignore=hidden, dirs_exist_ok=True)
         family = family_of(model.encoder.backbone)
         if family is None:
             keras_alone.write_backbone(model.encoder.backbone, draft)
@@ -120,9 +120,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         if provenance.learning_curve is not None:
             (draft / CURVE).write_bytes(provenance.learning_curve)
         write_manifest(draft, provenance.stage, {"test_cells": len(cells)})
-        publish_folder(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
+        push_folder(draft, folder)
 
 
 def read_published(folder: str | Path) -> PublishedModel:

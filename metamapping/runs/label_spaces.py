@@ -76,12 +76,12 @@ def read_spaces(
         role: ``train``, ``validation`` or ``test``.
         only: Names of the sources to read; all of the role by default.
     """
-    tokenizer = load_tokenizer(corpus.tokenizer.folder, max_length_tokens=config.encoder.max_length_tokens)
+    tokenizer = load_tokenizer(corpus.tokenizer.fetch(), max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}
     return [
         build_label_space(
             source,
-            read_shards(tokens[source.name].folder),
+            read_shards(tokens[source.name].fetch()),
             role=role,
             tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
         )

@@ -53,7 +53,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     model = published_model.PublishedModel(
         encoder=learner.encoder,
         mapping=learner.mapping,
-        tokenizer_folder=corpus.tokenizer.folder,
+        tokenizer_folder=corpus.tokenizer.fetch(),
         max_length_tokens=config.encoder.max_length_tokens,
         cleaning=config.cleaning,
     )

@@ -1,24 +1,22 @@
-"""The store: stages on disk, each whole or not there.
+"""Artifacts: the store of finished stages, each of them atomic and verified against its checksums.
 
-A stage's output is a folder ``<home>/data/<stage>-<fingerprint>/`` whose ``manifest.json`` was
-written last, inside a temporary folder that was then renamed: a folder without a manifest does not
-exist. The fingerprint is taken over everything that decides the output, so a stage that is there
-never has to be done again.
+The output of a stage is a folder ``<home>/data/<stage>-<name>-<fingerprint>/``. The fingerprint covers
+everything that determines the output, so a stage that is found never has to be computed again.
 
     store = Store(config.home)
     stage = Stage("clean", "banking77", version=1, settings={...}, upstream=[...])
-    if (done := store.find(stage)) is None:
-        with store.write(stage) as draft:
-            ...                                  # write files into draft.folder
-            draft.counts.update(rows_in=10, rows_out=9, rejects=1)
-        done = store.find(stage)
+
+    def write(folder: Path) -> dict[str, int]:
+        ...                                      # write files into folder
+        return {"rows_in": 10, "rows_out": 9, "rejects": 1}
+
+    reference = store.get_or_write(stage, write)
+    folder = reference.fetch()
 """
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,33 +26,12 @@ from pydantic import BaseModel, ConfigDict
 
 from metamapping.errors import StoreError
 from metamapping.storage import manifest, remote
-from metamapping.storage.manifest import (
-    MANIFEST,
-    check_files,
-    fingerprint,
-    fingerprint_file,
-    write_json,
-)
-
-__all__ = [
-    "MANIFEST",
-    "Draft",
-    "Reference",
-    "Stage",
-    "Store",
-    "StoreError",
-    "check_files",
-    "fingerprint",
-    "fingerprint_file",
-    "publish_folder",
-    "read_reference",
-    "write_json",
-    "write_manifest",
-]
+from metamapping.storage.atomic_folder import atomic_folder, quarantine_folder, remove_abandoned_folders
+from metamapping.storage.manifest import MANIFEST, check_files, fingerprint
 
 
 class Reference(BaseModel):
-    """What travels between Prefect tasks instead of data: where a finished stage lies.
+    """Where a finished stage is stored: what travels between Prefect tasks instead of data.
 
     ``path`` is a folder, or an address that means the same on every machine.
     """
@@ -67,26 +44,31 @@ class Reference(BaseModel):
     path: str
     counts: dict[str, int]
 
-    @property
-    def folder(self) -> Path:
-        """The stage's files on this machine, fetched where they lie at an address.
+    def fetch(self) -> Path:
+        """Bring the stage's files to this machine and verify each against its checksum.
 
-        Raises ``StoreError`` where there is no such stage any more, or a file is not as it was written.
+        This downloads what is at an address, and reads every file of a local folder: call it once.
+
+        Returns:
+            The folder with the files.
+
+        Raises:
+            StoreError: The stage was removed, or a file does not match the manifest.
         """
         folder = remote.open_folder(self.path)
         if not folder.is_dir():
-            raise StoreError(f"{self.path} is not there any more: run what made it again")
-        if "://" not in remote.place_of(folder):  # what was fetched has been checked
+            raise StoreError(f"{self.path} does not exist any more: run the stage that writes it again")
+        if not remote.is_remote(folder):  # Downloads have been verified already.
             try:
                 check_files(folder, [])
             except StoreError as error:
-                raise StoreError(f"{error}. Preparing the corpus again makes it anew") from error
+                raise StoreError(f"{error}. Preparing the corpus again rebuilds it") from error
         return folder
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage's identity: its kind, what it is about, and all that decides its output."""
+    """The identity of a stage: its kind, what it is about, and everything that determines its output."""
 
     kind: str
     name: str
@@ -101,55 +83,97 @@ class Stage:
 
 
 @dataclass
-class Draft:
-    """A stage being written."""
+class UnfinishedStage:
+    """A stage that is being written: the folder to fill, and the counts for its manifest."""
 
     folder: Path
     counts: dict[str, int] = field(default_factory=dict)
 
 
 class Store:
-    """Finished stages under ``<home>/data``; ``home`` is a folder or an address."""
+    """The finished stages under ``<home>/data``; ``home`` is a folder or an address."""
 
     def __init__(self, home: str | Path) -> None:
         self.home = remote.local_folder(home)
 
-    def find(self, stage: Stage) -> Reference | None:
-        """The finished stage, or ``None``.
+    def get_or_write(self, stage: Stage, write: Callable[[Path], dict[str, int]]) -> Reference:
+        """Return a finished stage, computing it only if it does not exist yet.
 
-        A stage in a folder of which a byte has changed is set aside, and there is none. Raises
-        ``StoreError`` on an unreadable manifest at an address.
+        Args:
+            stage: The identity of the stage.
+            write: Writes the stage's files into the folder that it is called with, and returns the counts.
+
+        Raises:
+            StoreError: The counts do not add up, or the store cannot be read or written.
+        """
+        if (found := self.find(stage)) is not None:
+            return found
+        with self.write(stage) as unfinished:
+            unfinished.counts.update(write(unfinished.folder))
+        written = self.find(stage)
+        if written is None:
+            raise StoreError(f"{self._folder(stage)} was removed or damaged while it was written: try again")
+        return written
+
+    def find(self, stage: Stage) -> Reference | None:
+        """Return a finished stage, or ``None``.
+
+        A local stage of which any byte has changed is quarantined, and does not exist any more.
+
+        Args:
+            stage: The identity of the stage.
+
+        Raises:
+            StoreError: The manifest at an address is unreadable.
         """
         folder = self._folder(stage)
-        if "://" in remote.place_of(folder) or not (folder / MANIFEST).is_file():
+        if remote.is_remote(folder) or not (folder / MANIFEST).is_file():
             return read_reference(folder)
         try:
             check_files(folder, [])
             return read_reference(folder)
         except StoreError as error:
-            remote.set_aside(folder, error)
+            quarantine_folder(folder, error)
             return None
 
     @contextmanager
-    def write(self, stage: Stage) -> Iterator[Draft]:
-        """A folder to fill; it becomes the stage when the block ends without an error."""
-        final = self._folder(stage)
-        draft = Draft(final.parent / f".draft-{final.name}-{uuid.uuid4().hex[:8]}")
-        draft.folder.mkdir(parents=True)
-        remote.remove_old_drafts(final.parent)
-        try:
-            yield draft
-            write_manifest(draft.folder, stage, draft.counts)
-            publish_folder(draft.folder, final)
-        finally:
-            shutil.rmtree(draft.folder, ignore_errors=True)
+    def write(self, stage: Stage) -> Iterator[UnfinishedStage]:
+        """Yield a folder to fill, which becomes the stage when the block ends without an error.
+
+        The first of two writers of the same stage wins, and the second discards its files.
+
+        Args:
+            stage: The identity of the stage.
+        """
+        folder = self._folder(stage)
+        # A folder without a manifest does not exist, so it may be replaced.
+        with atomic_folder(folder, keep_existing=has_manifest) as temporary:
+            remove_abandoned_folders(folder.parent)
+            unfinished = UnfinishedStage(temporary)
+            yield unfinished
+            write_manifest(temporary, stage, unfinished.counts)
+            remote.push_folder(temporary, folder)
 
     def _folder(self, stage: Stage) -> Path:
         return self.home / "data" / f"{stage.kind}-{stage.name}-{stage.fingerprint}"
 
 
+def has_manifest(folder: Path) -> bool:
+    """Whether a folder of this machine is finished."""
+    return (folder / MANIFEST).is_file()
+
+
 def write_manifest(folder: Path, stage: Stage, counts: dict[str, int]) -> None:
-    """Write ``manifest.json``; rows in must be rows out plus rejects where they are counted."""
+    """Write the manifest of a stage.
+
+    Args:
+        folder: The folder with all files of the stage.
+        stage: The identity of the stage.
+        counts: What the stage counted. With ``rows_in`` there must be ``rows_out`` and ``rejects`` too.
+
+    Raises:
+        StoreError: The rows that went in are not those that came out plus those that were rejected.
+    """
     if "rows_in" in counts:
         lost = counts["rows_in"] - counts["rows_out"] - counts["rejects"]
         if lost:
@@ -167,7 +191,14 @@ def write_manifest(folder: Path, stage: Stage, counts: dict[str, int]) -> None:
 
 
 def read_reference(folder: Path) -> Reference | None:
-    """The reference of a finished folder, or ``None`` where no manifest stands."""
+    """Return the reference of a finished folder, or ``None`` if it has no manifest.
+
+    Args:
+        folder: The folder, or the cache folder of an address.
+
+    Raises:
+        StoreError: The manifest is damaged.
+    """
     path = folder / MANIFEST
     data = remote.read_file(path)
     if data is None:
@@ -183,16 +214,4 @@ def read_reference(folder: Path) -> Reference | None:
         )
     except (ValueError, KeyError, TypeError) as error:
         place = remote.place_of(path)
-        raise StoreError(f"{place} is damaged ({error}): remove the folder to have it made again") from error
-
-
-def publish_folder(draft: Path, final: Path) -> None:
-    """Rename a finished folder into place; the first of two writers of the same stage wins."""
-    remote.push_folder(draft, final)
-    try:
-        draft.rename(final)
-    except OSError:
-        if not (final / MANIFEST).is_file():
-            # Something without a manifest is in the way: it does not exist, so it may go.
-            shutil.rmtree(final)
-            draft.rename(final)
+        raise StoreError(f"{place} is damaged ({error}): remove the folder to have it rebuilt") from error

@@ -1,8 +1,9 @@
-"""JSON files that others may have written: of limited size and depth, refused with one kind of error.
+"""Bounded JSON: reads JSON files that others may have written, of limited size and depth.
+
+In goes a path or bytes, out comes the parsed value. Whatever is wrong with the text is a ``ValueError``.
+The values themselves are not trusted: the caller validates them.
 
     manifest = read_json(folder / "manifest.json")
-
-Nothing is believed of the values: whoever reads them checks them.
 """
 
 from __future__ import annotations
@@ -11,22 +12,37 @@ import json
 from pathlib import Path
 from typing import Any
 
-# A value of JSON takes up to thirty times the room of its text: a larger file is none of ours.
+# A parsed JSON value takes up to thirty times the memory of its text. No file that this package writes
+# is larger than this, apart from saved tasks.
 MAX_JSON_BYTES = 16_000_000
-MAX_TASK_BYTES = 256_000_000  # a saved task has its examples' texts
+MAX_TASK_BYTES = 256_000_000  # A saved task contains the texts of its examples.
 
 
 def read_json(path: Path, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """The value of a JSON file.
+    """Read the value of a JSON file.
 
-    Raises ``ValueError`` where it is too large, too deep, or no JSON; ``OSError`` where it cannot be read.
+    Args:
+        path: The file.
+        max_bytes: The largest size that is read.
+
+    Raises:
+        ValueError: The file is too large, nested too deeply, or not valid JSON.
+        OSError: The file cannot be read.
     """
     with path.open("rb") as file:
         return parse_json(file.read(max_bytes + 1), max_bytes=max_bytes)
 
 
 def parse_json(data: bytes, *, max_bytes: int = MAX_JSON_BYTES) -> Any:
-    """The value of these bytes. Raises ``ValueError``."""
+    """Parse JSON.
+
+    Args:
+        data: The text in UTF-8.
+        max_bytes: The largest size that is parsed.
+
+    Raises:
+        ValueError: The text is too large, nested too deeply, or not valid JSON.
+    """
     if len(data) > max_bytes:
         raise ValueError(f"it has more than {max_bytes} bytes")
     try:

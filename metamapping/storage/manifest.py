@@ -1,7 +1,7 @@
-"""Manifest: what a finished folder holds, written last, with a checksum of every file.
+"""Manifest: lists the files of a finished folder with their checksums; it is written last.
 
-A folder without ``manifest.json`` does not exist. The manifest carries a checksum of itself too, under
-``blake2b``, so that no bit of a folder can change unseen.
+A folder without ``manifest.json`` does not exist for any reader. The manifest also holds a checksum of
+itself, under ``blake2b``, so that no bit of a folder can change unnoticed.
 
     write_manifest(folder, {"stage": "clean", "counts": {}})
     check_files(folder, ["part-00000.parquet"])
@@ -25,43 +25,68 @@ CHECKSUM = "blake2b"
 
 
 def fingerprint(value: Any) -> str:
-    """16 hexadecimal digits that change when ``value`` (plain JSON values) changes."""
+    """Hash plain JSON values.
+
+    Args:
+        value: Anything that ``json.dumps`` accepts. The order of an object's keys has no influence.
+
+    Returns:
+        16 hexadecimal digits.
+    """
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return fingerprint_bytes(text.encode())
+
+
+def fingerprint_bytes(data: bytes) -> str:
+    """Hash bytes to 16 hexadecimal digits (BLAKE2b)."""
+    return hashlib.blake2b(data, digest_size=8).hexdigest()
 
 
 def fingerprint_file(path: str | Path) -> str:
-    """16 hexadecimal digits over a file's bytes."""
+    """Hash the bytes of a file to 16 hexadecimal digits (BLAKE2b)."""
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=8)).hexdigest()
 
 
 def sealed(value: dict[str, Any]) -> dict[str, Any]:
-    """The same value with its own checksum under ``blake2b``."""
+    """Return a copy of an object that includes its own checksum under ``blake2b``."""
     return {**value, CHECKSUM: fingerprint(value)}
 
 
 def unsealed(data: bytes, place: str | Path) -> dict[str, Any]:
-    """A JSON object without its checksum, after it was held against it where it has one.
+    """Parse a JSON object and verify it against its own checksum, if it has one.
 
-    Raises ``StoreError`` with the ``place`` where the bytes came from.
+    Args:
+        data: The JSON text.
+        place: Where it was read from, for error messages.
+
+    Returns:
+        The object without its checksum.
+
+    Raises:
+        StoreError: The text is not a JSON object, or does not match its checksum.
     """
     try:
         value = parse_json(data)
         if not isinstance(value, dict):
-            raise ValueError("it holds no object")
+            raise ValueError("it is not a JSON object")
         checksum = value.pop(CHECKSUM, None)
         if checksum is not None and checksum != fingerprint(value):
-            raise ValueError("its checksum says that it was written otherwise")
+            raise ValueError("it does not match its own checksum")
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise StoreError(
-            f"{place} is damaged ({error}): bring it back, or remove it to have it made again"
+            f"{place} is damaged ({error}): restore it from a copy, or remove it to have it rebuilt"
         ) from error
     return value
 
 
 def write_manifest(folder: Path, about: dict[str, Any]) -> None:
-    """Write ``manifest.json``: what the folder is ``about``, and every file with its checksum."""
+    """Write ``manifest.json`` for all files that are in a folder now.
+
+    Args:
+        folder: The finished folder.
+        about: What else the manifest says, as plain JSON values.
+    """
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     entries = {
         p.relative_to(folder).as_posix(): {"bytes": p.stat().st_size, CHECKSUM: fingerprint_file(p)}
@@ -71,7 +96,18 @@ def write_manifest(folder: Path, about: dict[str, Any]) -> None:
 
 
 def files_of(manifest: dict[str, Any], place: str | Path) -> dict[str, str]:
-    """The checksum of each file that a manifest names. Raises ``StoreError``."""
+    """Return the checksum of each file that a manifest lists.
+
+    Args:
+        manifest: The parsed manifest, which may be anybody's.
+        place: Where it was read from, for error messages.
+
+    Returns:
+        Checksums by path, relative to the folder and separated by ``/``.
+
+    Raises:
+        StoreError: The list is malformed, or a path leads out of the folder.
+    """
     try:
         files = {str(name): str(entry[CHECKSUM]) for name, entry in manifest["files"].items()}
     except (KeyError, TypeError, AttributeError) as error:
@@ -83,42 +119,51 @@ def files_of(manifest: dict[str, Any], place: str | Path) -> dict[str, str]:
 
 
 def check_files(folder: Path, required: Sequence[str]) -> None:
-    """Refuse a folder of which a file is missing or not as its manifest says. Raises ``StoreError``."""
+    """Verify every file of a folder against the manifest.
+
+    Args:
+        folder: A folder of this machine.
+        required: Files that the manifest must list.
+
+    Raises:
+        StoreError: The manifest or a file is missing, damaged, or a link to outside of the folder.
+    """
     path = folder / MANIFEST
     if not path.is_file():
-        raise StoreError(f"{folder} is not whole or not there: it has no {MANIFEST}; make it again")
+        raise StoreError(f"{folder} is missing or incomplete: it has no {MANIFEST}; write it again")
     with path.open("rb") as file:
         files = files_of(unsealed(file.read(MAX_JSON_BYTES + 1), path), path)
     for name in {*required, *files}:
         if not lies_inside(folder, name):
-            raise StoreError(f"{folder / name} is a link out of the folder: copy what it means into it")
+            raise StoreError(f"{folder / name} is a link out of the folder: replace it by its target")
         if not (folder / name).is_file() or fingerprint_file(folder / name) != files.get(name):
             raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
 
 
 def lies_inside(folder: Path, name: str) -> bool:
-    """Whether a file is in its folder wherever links lead.
+    """Whether a file lies in its folder after all links are resolved.
 
-    The Hugging Face hub's cache keeps files as links to `blobs`, beside its snapshots: they are let be.
+    Links of the Hugging Face hub's cache count as inside: it stores files in ``blobs``, next to
+    ``snapshots``, and links to them.
     """
     try:
-        home, place = folder.resolve(), (folder / name).resolve()
-    except (OSError, RuntimeError):  # links in a circle, or a name that is too long
+        root, target = folder.resolve(), (folder / name).resolve()
+    except (OSError, RuntimeError):  # a circle of links, or a name that is too long
         return False
-    in_cache = home.parent.name == "snapshots" and place.parent == home.parent.parent / "blobs"
-    return place.is_relative_to(home) or in_cache
+    in_hub_cache = root.parent.name == "snapshots" and target.parent == root.parent.parent / "blobs"
+    return target.is_relative_to(root) or in_hub_cache
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write JSON under a temporary name, flush it to the disk, then rename it."""
+    """Write a JSON file atomically, as ``write_bytes`` does."""
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, then rename it."""
-    draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    with draft.open("wb") as file:
+    """Write a file under a temporary name, flush it to the disk, then rename it to ``path``."""
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    draft.replace(path)
+    temporary.replace(path)

@@ -1,7 +1,10 @@
-"""Tensors: arrays and Keras variables in safetensors files; never pickle.
+"""Tensors: arrays and Keras variables in safetensors files, never pickle.
 
-write_variables({"encoder/kernel": variable}, path)
-assign_variables({"encoder/kernel": variable}, read_safetensors(path), path)
+In go variables by name, out comes a file, and the other way round. Nothing is assigned unless names and
+shapes match exactly.
+
+    write_variables({"encoder/kernel": variable}, path)
+    assign_variables({"encoder/kernel": variable}, read_safetensors(path), path)
 """
 
 from __future__ import annotations
@@ -16,21 +19,25 @@ from metamapping.errors import StoreError
 
 
 class Variable(Protocol):
-    """What is needed of a Keras variable, so that storage does not import Keras."""
+    """The part of a Keras variable that is needed here, so that storage does not import Keras."""
 
     @property
     def shape(self) -> Any:
         """The number of values along each axis."""
 
     def numpy(self) -> np.ndarray:
-        """The values."""
+        """Return the values."""
 
     def assign(self, value: Any) -> Any:
         """Set the values."""
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
-    """All arrays of a file. Raises ``StoreError`` where it is damaged."""
+    """Read all arrays of a safetensors file, by name.
+
+    Raises:
+        StoreError: The file is missing or damaged.
+    """
     try:
         arrays: dict[str, np.ndarray] = load_file(path)
     except Exception as error:  # safetensors raises its own SafetensorError, and OSError
@@ -39,13 +46,28 @@ def read_safetensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def write_variables(variables: dict[str, Variable], path: Path) -> None:
-    """Write the variables' values as safetensors, readable by whom the folder is."""
+    """Write the values of variables as a safetensors file.
+
+    Args:
+        variables: The variables by the name that their array gets.
+        path: The file.
+    """
     save_file({name: np.array(v.numpy(), order="C") for name, v in variables.items()}, path)
+    # safetensors creates files that only their owner can read; the folder's own permissions decide here.
     path.chmod(0o644)
 
 
 def assign_variables(variables: dict[str, Variable], values: dict[str, np.ndarray], path: Path) -> None:
-    """Set every variable from ``values``; names and shapes must agree exactly."""
+    """Set every variable to the array of its name.
+
+    Args:
+        variables: The variables by name.
+        values: The arrays by name.
+        path: Where the arrays come from, for error messages.
+
+    Raises:
+        StoreError: Names or shapes differ.
+    """
     if set(variables) != set(values):
         different = sorted(set(variables) ^ set(values))[:3]
         raise StoreError(f"{path} holds other weights than this encoder has: {', '.join(different)}")

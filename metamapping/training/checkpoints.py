@@ -12,8 +12,6 @@ manifest's checksums before it is loaded.
 from __future__ import annotations
 
 import json
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +23,7 @@ from metamapping.errors import StoreError
 from metamapping.models.variables import model_variables, named_variables
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder, quarantine_folder, remove_abandoned_folders
 from metamapping.storage.manifest import check_files, write_json
 from metamapping.storage.tensors import assign_variables, read_safetensors, write_variables
 
@@ -57,7 +56,7 @@ def drop_weights(folder: Path) -> None:
     At an address nothing is removed, since a folder there is written once.
     """
     state = read_state(folder)
-    if state is not None and (folder / WEIGHTS).is_file() and "://" not in remote.place_of(folder):
+    if state is not None and (folder / WEIGHTS).is_file() and not remote.is_remote(folder):
         with _replacing(folder, state):
             pass
 
@@ -65,17 +64,12 @@ def drop_weights(folder: Path) -> None:
 @contextmanager
 def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
     """A temporary directory that replaces the folder when the block ends without an error."""
-    draft = folder.parent / f".draft-{folder.name}-{uuid.uuid4().hex[:8]}"
-    draft.mkdir(parents=True)
-    remote.remove_old_drafts(folder.parent)
-    try:
+    with atomic_folder(folder) as draft:
+        remove_abandoned_folders(folder.parent)
         yield draft
         write_json(draft / STATE, state)
         write_manifest(draft, Stage("checkpoint", folder.name, _VERSION, {"step": state["step"]}), {})
         remote.push_folder(draft, folder)
-        remote.replace_folder(draft, folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
@@ -168,9 +162,9 @@ def latest_partial(folder: Path) -> Path | None:
             _open(partial)
             return partial
         except StoreError as error:
-            if "://" in remote.place_of(partial):
+            if remote.is_remote(partial):
                 raise
-            remote.set_aside(partial, error)
+            quarantine_folder(partial, error)
     return None
 
 

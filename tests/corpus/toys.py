@@ -1,4 +1,4 @@
-"""Small sources, and what becomes of them."""
+"""Small sources, and functions that prepare them."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def write_jsonl(path: Path, rows) -> Path:
 
 
 def labelled(*pairs):
-    """Rows of `text` and `label`."""
+    """Rows with `text` and `label`."""
     return [{"text": text, "label": label} for text, label in pairs]
 
 
@@ -36,7 +36,7 @@ def records_of(source):
 
 
 def prepare(source, folder: Path, rules: Rules = RULES):
-    """Examples, rejects and counts of a source; its shards lie in ``folder``/examples."""
+    """The examples, rejects and counts of a source, whose shards are written to ``folder``/examples."""
     records, examples = folder / "records", folder / "examples"
     records.mkdir(parents=True)
     examples.mkdir()

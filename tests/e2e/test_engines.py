@@ -128,7 +128,7 @@ def test_a_source_that_is_refused_on_a_worker_is_told_as_it_is(prepare, tmp_path
     for source in sources:
         source["files"] = [str(write_jsonl(tmp_path / f"{source['name']}.jsonl", labelled(("one", "x"))))]
     config = {"name": "bad", "home": str(tmp_path / "home"), "sources": sources, "encoder": {"scratch": {}}}
-    with pytest.raises(ConfigError, match="all of its 1 rows were left out"):
+    with pytest.raises(ConfigError, match="all of its 1 rows were rejected"):
         prepare_corpus(parse_config(config | {"engine": {"runner": "processes", "num_workers": 2}}))
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from metamapping.config.sources import Source
-from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.label_space import build_label_space, check_enough_examples
 from metamapping.errors import ConfigError
 from tests.toys import ner_space, text_space, token_table, tokenize_names
 

@@ -234,7 +234,7 @@ MANY_ADDED_TOKENS = {
             {"model": {"type": "WordLevel", "vocab": {"[UNK]": 10**6}, "unk_token": "[UNK]"}},
             "has a token 1000000",
         ),
-        ({"model": {"type": "Pickle"}}, "is no tokenizer that can be used"),
+        ({"model": {"type": "Pickle"}}, "is not a usable tokenizer"),
     ],
 )
 def test_a_tokenizer_that_lengthens_texts_or_does_not_fit_is_rejected(copy, changes, message):

@@ -1,4 +1,4 @@
-"""The store: a stage is whole, or it is not there."""
+"""The store: stages are atomic and verified, and nothing is computed twice."""
 
 import os
 import time
@@ -15,24 +15,24 @@ STAGE = Stage("clean", "toys", 1, {"a": 1}, ["upstream"])
 def test_a_stage_is_found_after_its_block_has_ended(tmp_path):
     store = Store(tmp_path)
     assert store.find(STAGE) is None
-    with store.write(STAGE) as draft:
-        (draft.folder / "part.txt").write_text("x")
-        draft.counts.update(rows_in=3, rows_out=2, rejects=1)
+    with store.write(STAGE) as unfinished:
+        (unfinished.folder / "part.txt").write_text("x")
+        unfinished.counts.update(rows_in=3, rows_out=2, rejects=1)
         assert store.find(STAGE) is None
     done = store.find(STAGE)
     assert done.counts == {"rows_in": 3, "rows_out": 2, "rejects": 1}
     assert done.fingerprint == STAGE.fingerprint
 
 
-def test_a_block_that_fails_leaves_nothing(tmp_path):
+def test_a_block_that_fails_leaves_nothing_behind(tmp_path):
     store = Store(tmp_path)
 
-    def fail(draft):
-        (draft.folder / "part.txt").write_text("x")
+    def fail(unfinished):
+        (unfinished.folder / "part.txt").write_text("x")
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError), store.write(STAGE) as draft:
-        fail(draft)
+    with pytest.raises(ZeroDivisionError), store.write(STAGE) as unfinished:
+        fail(unfinished)
     assert store.find(STAGE) is None
     assert list((tmp_path / "data").iterdir()) == []
 
@@ -40,9 +40,9 @@ def test_a_block_that_fails_leaves_nothing(tmp_path):
 def test_rows_that_are_neither_out_nor_rejected_are_refused(tmp_path):
     with (
         pytest.raises(StoreError, match="1 rows are neither out nor rejected"),
-        Store(tmp_path).write(STAGE) as draft,
+        Store(tmp_path).write(STAGE) as unfinished,
     ):
-        draft.counts.update(rows_in=3, rows_out=2, rejects=0)
+        unfinished.counts.update(rows_in=3, rows_out=2, rejects=0)
 
 
 def test_a_folder_without_manifest_does_not_exist_and_is_replaced(tmp_path):
@@ -51,12 +51,12 @@ def test_a_folder_without_manifest_does_not_exist_and_is_replaced(tmp_path):
     final.mkdir(parents=True)
     (final / "half.txt").write_text("half")
     assert store.find(STAGE) is None
-    with store.write(STAGE) as draft:
-        (draft.folder / "whole.txt").write_text("whole")
+    with store.write(STAGE) as unfinished:
+        (unfinished.folder / "whole.txt").write_text("whole")
     assert not (final / "half.txt").exists()
 
 
-def test_the_first_of_two_writers_wins_and_the_second_does_no_harm(tmp_path):
+def test_the_first_of_two_writers_of_a_stage_wins(tmp_path):
     store = Store(tmp_path)
     with store.write(STAGE) as slow:
         (slow.folder / "by.txt").write_text("slow")
@@ -65,6 +65,33 @@ def test_the_first_of_two_writers_wins_and_the_second_does_no_harm(tmp_path):
     folder = tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}"
     assert (folder / "by.txt").read_text() == "fast"
     assert [path.name for path in (tmp_path / "data").iterdir()] == [folder.name]
+
+
+def test_a_stage_is_written_once_and_then_found(tmp_path):
+    store, calls = Store(tmp_path), []
+
+    def write(folder):
+        calls.append(folder)
+        (folder / "part.txt").write_text("x")
+        return {"rows_in": 3, "rows_out": 2, "rejects": 1}
+
+    first, second = store.get_or_write(STAGE, write), store.get_or_write(STAGE, write)
+    assert first == second == store.find(STAGE)
+    assert first.counts == {"rows_in": 3, "rows_out": 2, "rejects": 1}
+    assert len(calls) == 1
+    assert (first.fetch() / "part.txt").read_text() == "x"
+
+
+def test_get_or_write_writes_nothing_if_its_function_fails(tmp_path):
+    store = Store(tmp_path)
+
+    def fail(folder):
+        (folder / "part.txt").write_text("x")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        store.get_or_write(STAGE, fail)
+    assert store.find(STAGE) is None
 
 
 def damage(path, how):
@@ -80,35 +107,35 @@ def damage(path, how):
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "removed"])
 @pytest.mark.parametrize("name", ["part.txt", "manifest.json"])
-def test_a_damaged_stage_is_set_aside_and_made_again(tmp_path, caplog, name, how):
+def test_a_damaged_stage_is_quarantined_and_rebuilt(tmp_path, caplog, name, how):
     store = Store(tmp_path)
-    with store.write(STAGE) as draft:
-        (draft.folder / "part.txt").write_text("what it says")
+    with store.write(STAGE) as unfinished:
+        (unfinished.folder / "part.txt").write_text("the content")
     folder = tmp_path / "data" / f"clean-toys-{STAGE.fingerprint}"
     damage(folder / name, how)
     assert store.find(STAGE) is None
-    with store.write(STAGE) as draft:
-        (draft.folder / "part.txt").write_text("what it says")
+    with store.write(STAGE) as unfinished:
+        (unfinished.folder / "part.txt").write_text("the content")
     assert store.find(STAGE) is not None
-    kept = list((tmp_path / "data").glob(".damaged-*"))
+    quarantined = list((tmp_path / "data").glob(".damaged-*"))
     if (name, how) != ("manifest.json", "removed"):  # without a manifest it does not exist
-        assert len(kept) == 1
+        assert len(quarantined) == 1
         assert str(folder / name) in caplog.text
-        assert f"set aside as {kept[0]}" in caplog.text
+        assert f"quarantined as {quarantined[0]}" in caplog.text
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped", "removed"])
-def test_a_stage_that_was_damaged_since_it_was_found_is_refused_when_it_is_opened(tmp_path, how):
+def test_a_stage_that_was_damaged_after_it_was_found_is_refused_when_it_is_fetched(tmp_path, how):
     store = Store(tmp_path)
-    with store.write(STAGE) as draft:
-        (draft.folder / "part.txt").write_text("what it says")
+    with store.write(STAGE) as unfinished:
+        (unfinished.folder / "part.txt").write_text("the content")
     reference = store.find(STAGE)
-    damage(reference.folder / "part.txt", how)
+    damage(reference.fetch() / "part.txt", how)
     with pytest.raises(StoreError, match=r"part\.txt is missing or not as it was written.*Preparing"):
-        _ = reference.folder
+        reference.fetch()
 
 
-def test_the_drafts_of_killed_processes_go_after_a_day(tmp_path):
+def test_temporary_directories_of_killed_processes_are_removed_after_a_day(tmp_path):
     data = tmp_path / "data"
     for name, age in ((".draft-old", 30), (".draft-new", 1)):
         (data / name).mkdir(parents=True)
@@ -130,7 +157,7 @@ def test_the_drafts_of_killed_processes_go_after_a_day(tmp_path):
         Stage("tokens", "toys", 1, {"a": 1}, ["upstream"]),
     ],
 )
-def test_whatever_decides_the_output_changes_the_fingerprint(other):
+def test_whatever_determines_the_output_changes_the_fingerprint(other):
     assert other.fingerprint != STAGE.fingerprint
 
 

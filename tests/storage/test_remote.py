@@ -1,4 +1,4 @@
-"""A home at an address: what is there is whole, wherever it is read from."""
+"""A home at an address: folders are atomic and verified, on whichever machine they are read."""
 
 import asyncio
 import json
@@ -15,7 +15,8 @@ from metamapping.runs.folder import RunFolder
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.manifest import MANIFEST
-from metamapping.storage.remote import local_folder, place_of
+from metamapping.storage.remote import is_remote, local_folder, place_of
+from metamapping.storage.remote_place import RemotePlace
 from tests.runs.test_comparison import make_run
 from tests.s3_server import flip_a_bit, make_bucket, objects, s3_server
 
@@ -37,7 +38,7 @@ def server():
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A function that goes to another machine: one whose cache is empty."""
+    """A function that switches to another machine, whose cache is empty."""
 
     def go(name):
         monkeypatch.setenv("METAMAPPING_CACHE", str(tmp_path / name))
@@ -52,21 +53,21 @@ def home(machine):
 
 
 def write(home, text="whole", stage=STAGE):
-    with Store(home).write(stage) as draft:
-        (draft.folder / "inside").mkdir()
-        (draft.folder / "inside" / "part.txt").write_text(text)
-        draft.counts.update(rows_out=1)
+    with Store(home).write(stage) as unfinished:
+        (unfinished.folder / "inside").mkdir()
+        (unfinished.folder / "inside" / "part.txt").write_text(text)
+        unfinished.counts.update(rows_out=1)
     return Store(home).find(stage)
 
 
 def write_two(home):
-    with Store(home).write(STAGE) as draft:
-        (draft.folder / "first.txt").write_text("first")
-        (draft.folder / "second.txt").write_text("second")
+    with Store(home).write(STAGE) as unfinished:
+        (unfinished.folder / "first.txt").write_text("first")
+        (unfinished.folder / "second.txt").write_text("second")
 
 
 def text_of(reference):
-    return (reference.folder / "inside" / "part.txt").read_text()
+    return (reference.fetch() / "inside" / "part.txt").read_text()
 
 
 def test_a_stage_is_found_and_read_on_another_machine_by_its_address(home, machine):
@@ -102,14 +103,14 @@ def test_the_manifest_is_uploaded_last(home, monkeypatch):
     assert [each.rsplit("/", 1)[1].split(".")[0] for each in before] == ["part"]
 
 
-def test_an_upload_that_is_cut_in_the_middle_leaves_no_visible_folder(home, machine, monkeypatch):
+def test_an_interrupted_upload_leaves_no_visible_folder(home, machine, monkeypatch):
     import s3fs
 
     put = s3fs.S3FileSystem._put_file
 
     async def cut(self, local, remote, **kwargs):
         if "second.txt" in local:
-            await asyncio.sleep(0.5)  # both are under way at once
+            await asyncio.sleep(0.5)  # so that both uploads have started
             raise ConnectionError("cut")
         return await put(self, local, remote, **kwargs)
 
@@ -134,26 +135,26 @@ def test_the_first_of_two_writers_wins_on_every_machine(home, machine):
     assert text_of(reference) == "fast"
 
 
-def test_a_writer_whose_manifest_comes_second_by_a_hair_wins_nothing(home, machine, monkeypatch):
-    read, raced = remote._read, []
+def test_a_writer_that_loses_the_race_for_the_manifest_changes_nothing(home, machine, monkeypatch):
+    read, raced = RemotePlace.read, []
 
-    def read_then_lose(address):
-        stands = read(address)
-        if not raced and address.endswith(MANIFEST):
-            raced.append(address)
+    def read_then_lose(place):
+        existing = read(place)
+        if not raced and place.address.endswith(MANIFEST):
+            raced.append(place.address)
             write(home, "other")
-        return stands
+        return existing
 
     with Store(home).write(STAGE) as mine:
         (mine.folder / "inside").mkdir()
         (mine.folder / "inside" / "part.txt").write_text("mine")
-        monkeypatch.setattr(remote, "_read", read_then_lose)
+        monkeypatch.setattr(RemotePlace, "read", read_then_lose)
     assert raced
     assert text_of(Store(home).find(STAGE)) == "other"
 
 
 @pytest.mark.parametrize("name", ["inside/part", MANIFEST])
-def test_a_flipped_bit_is_found_named_and_never_used(home, machine, name):
+def test_a_flipped_bit_is_detected_and_its_object_named(home, machine, name):
     reference = write(home)
     (flipped,) = [each for each in objects(home) if f"{FOLDER}/{name}" in each]
     flip_a_bit(f"{home}/{flipped}")
@@ -163,7 +164,7 @@ def test_a_flipped_bit_is_found_named_and_never_used(home, machine, name):
     assert not (local_folder(home) / FOLDER).exists()
 
 
-def test_a_missing_object_is_named(home, machine):
+def test_an_error_names_the_missing_object(home, machine):
     import fsspec
 
     reference = write(home)
@@ -174,7 +175,7 @@ def test_a_missing_object_is_named(home, machine):
         text_of(reference)
 
 
-def test_a_copy_in_the_cache_is_fetched_again_when_another_stands_at_the_address(home, machine):
+def test_a_copy_in_the_cache_is_replaced_when_the_address_has_another(home, machine):
     reference = write(home, "old")
     remote.remove_folder(local_folder(reference.path))
     machine("second")
@@ -183,13 +184,13 @@ def test_a_copy_in_the_cache_is_fetched_again_when_another_stands_at_the_address
     assert text_of(reference) == "new"
 
 
-def test_what_was_removed_at_the_address_is_not_there_on_any_machine(home, machine):
+def test_what_was_removed_at_the_address_exists_on_no_machine(home, machine):
     reference = write(home)
     machine("second")
     remote.remove_folder(local_folder(reference.path))
     machine("first")
     assert Store(home).find(STAGE) is None
-    with pytest.raises(StoreError, match="is not there any more"):
+    with pytest.raises(StoreError, match="does not exist any more"):
         text_of(reference)
 
 
@@ -202,7 +203,7 @@ def test_results_of_a_run_are_read_on_another_machine(home, machine):
     assert run.read_result("validation-1") is None
 
 
-def test_a_flipped_bit_in_a_result_is_found_and_named(home, machine):
+def test_a_flipped_bit_in_a_result_is_detected_and_named(home, machine):
     run = RunFolder(home, "toy-1")
     run.write_result("validation-0", {"cells": [1.5, 2.5, 3.5, 4.5]})
     flip_a_bit(f"{run.place}/validation-0.json")
@@ -210,7 +211,7 @@ def test_a_flipped_bit_in_a_result_is_found_and_named(home, machine):
         run.read_result("validation-0")
 
 
-def test_a_member_is_read_without_fetching_the_folder(home, machine, tmp_path):
+def test_a_member_is_read_without_downloading_the_folder(home, machine, tmp_path):
     reference = write(home)
     machine("second")
     folder = local_folder(reference.path)
@@ -236,7 +237,7 @@ def test_runs_at_an_address_are_compared_and_inspected(home, machine, tmp_path, 
     assert better in output
 
 
-def test_what_was_published_is_read_from_an_address_where_it_is_whole(home, machine, published):
+def test_a_published_folder_is_read_from_an_address_and_verified(home, machine, published):
     import fsspec
 
     from metamapping import MetaMapper
@@ -255,12 +256,12 @@ def test_what_was_published_is_read_from_an_address_where_it_is_whole(home, mach
         MetaMapper.from_pretrained(place)
 
 
-def test_what_is_published_keeps_its_plain_names(home):
+def test_published_folders_keep_their_plain_names(home):
     write(home, stage=Stage("published", "toys", 1, {}))
     assert [each.rsplit("/", 2)[1:] for each in objects(home) if "part" in each] == [["inside", "part.txt"]]
 
 
-def test_a_bucket_that_is_not_there_is_refused_before_anything_runs(home):
+def test_a_missing_bucket_is_refused_before_anything_runs(home):
     with pytest.raises(StoreError, match=r"s3://no-such-bucket/home.*bucket"):
         remote.check_writable("s3://no-such-bucket/home")
     remote.check_writable(home)
@@ -274,7 +275,13 @@ def test_a_protocol_without_its_package_is_refused_with_what_to_install():
         remote.check_writable("nosuch://bucket/home")
 
 
-def test_nothing_of_the_credentials_is_written(home, machine):
+def test_an_address_cannot_chain_to_another_storage(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    with pytest.raises(ConfigError, match="chains several storages"):
+        remote.read_file(local_folder(f"simplecache://inside::file:{tmp_path}/secret.txt"))
+
+
+def test_credentials_are_never_written(home, machine):
     import fsspec
 
     write(home)
@@ -287,9 +294,11 @@ def test_a_local_path_is_its_own_place(tmp_path):
     assert local_folder(tmp_path) == tmp_path
     assert local_folder(f"file://{tmp_path}") == tmp_path
     assert place_of(tmp_path / "data") == str(tmp_path / "data")
+    assert not is_remote(tmp_path / "data")
+    assert is_remote(local_folder("s3://bucket/home"))
 
 
 def test_memory_is_an_address_too(machine):
     reference = write("memory://toys")
     machine("second")
-    assert json.loads((reference.folder / MANIFEST).read_text())["name"] == "toys"
+    assert json.loads((reference.fetch() / MANIFEST).read_text())["name"] == "toys"
