@@ -50,6 +50,9 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
 def end_at_sigterm() -> None:
     """Let SIGTERM end this process as Ctrl-C does, so that it stops the others first."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A script that starts this one in the background (`make worker &`) leaves SIGINT ignored, here and in
+    # all that is started from here. Prefect's worker ends by SIGINT: it would wait to be killed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
