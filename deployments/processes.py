@@ -59,6 +59,9 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
 def interrupt_on_sigterm() -> None:
     """Let SIGTERM raise ``KeyboardInterrupt``, so that this process stops the others before it ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A script that starts this one in the background (`make worker &`) leaves SIGINT ignored, here and in
+    # all that is started from here. Prefect's worker ends by SIGINT: it would wait to be killed.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def wait_for_exit(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:

@@ -15,3 +15,15 @@ def published(tmp_path_factory):
     folder = tmp_path_factory.mktemp("published")
     publish_toy(folder, folder / "published")
     return folder / "published"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """For ``--dist loadgroup`` of pytest-xdist: a file stays in one process, unless its marks say more.
+
+    Those of the Prefect server come first: they wait most, while the other process computes.
+    """
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "server")

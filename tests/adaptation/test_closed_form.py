@@ -17,6 +17,7 @@ from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.word_ridge import fit_to_sentences
 
 DIM = 8
+CLEAR_REFS = Path("/proc/self/clear_refs")
 
 
 def task(num_labels, per_label, solver="ridge"):

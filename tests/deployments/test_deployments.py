@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -280,3 +281,17 @@ def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
     settings = Path(command[-1])
     assert "requirepass hunter2" in settings.read_text()
     assert settings.stat().st_mode & 0o077 == 0
+
+
+SAYS_WHETHER_SIGINT_ENDS_IT = (
+    "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+)
+STARTS_IT = "import os, sys; from deployments.processes import end_at_sigterm, start; end_at_sigterm(); "
+STARTS_IT += "start([sys.executable, '-c', sys.argv[1]], os.environ).wait()"
+
+
+def test_what_is_started_from_a_script_in_the_background_still_ends_by_sigint():
+    background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # as `make worker &` in a script does
+    command = [*background, sys.executable, "-c", STARTS_IT, SAYS_WHETHER_SIGINT_ENDS_IT]
+    started = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert started.stdout == "True\n"

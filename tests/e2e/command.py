@@ -12,6 +12,23 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("tiny.yaml")
 TIMEOUT_SECONDS = 600
+# What may be secret in the environment of a run.
+SECRETS = (
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "POSTGRES_PASSWORD",
+    "REDIS_PASSWORD",
+    "HF_TOKEN",
+    "METAMAPPING_NOTIFY_URL",
+    "METAMAPPING_API_KEY",
+    "AWS_SECRET_ACCESS_KEY",
+)
+
+
+def secret(name: str) -> str:
+    """What the tests set a variable of ``SECRETS`` to, and look for afterwards."""
+    name = name.replace("PREFECT_SERVER_API", "PREFECT_API")  # the server's and its clients' are one
+    return f"hunter2:{name.lower().replace('_', '')}"
 
 
 def start(

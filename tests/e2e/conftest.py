@@ -1,7 +1,7 @@
-"""A Prefect server with PostgreSQL and Redis, its workers and a browser, started for these tests.
+"""What the end-to-end tests share: one server with its workers and a browser, and one finished run.
 
-Everything runs as `make server`, `make worker` and `make deploy` start it, on ports of its own.
-A missing part skips the tests, with its name.
+A Prefect server with PostgreSQL and Redis, its workers and a browser run as `make server`, `make worker` and
+`make deploy` start them, on ports of their own. A missing part skips the tests, with its name.
 """
 
 from __future__ import annotations
@@ -22,10 +22,21 @@ from typing import Any
 import pytest
 
 from deployments.local_server import HOST, postgres_program
-from tests.e2e.prefect_server import PASSWORD, PrefectServer
+from tests.e2e.command import SECRETS, finish, secret, start
+from tests.e2e.prefect_server import EMPTY_PAGE, PASSWORD, PrefectServer
 
 CHROMIUM = "/usr/bin/chromium"
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The home of a run of the command that nothing has disturbed, and what it printed.
+
+    Prefect's own home is in it. The environment was full of secrets, for ``test_secrets.py``.
+    """
+    home = tmp_path_factory.mktemp("finished")
+    return home, finish(start(home, **{name: secret(name) for name in SECRETS}))
 
 
 @pytest.fixture(scope="session")
@@ -97,7 +108,7 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
 def page(logged_in: Any) -> Iterator[Any]:
     """A page of headless Chromium that has logged in."""
     yield logged_in
-    logged_in.goto("about:blank")  # what moves on a page that is left open takes a core from later tests
+    logged_in.goto(EMPTY_PAGE)
 
 
 @pytest.fixture(scope="session")

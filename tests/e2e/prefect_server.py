@@ -20,6 +20,8 @@ from deployments.processes import stop
 PASSWORD = "admin:of-these-tests"
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
+POLL_SECONDS = 0.3
+EMPTY_PAGE = "about:blank"  # what moves on a page that is left open takes a core from all that goes on
 
 
 class PrefectServer:
@@ -90,6 +92,11 @@ class PrefectServer:
         """What a run has shown so far, the newest last."""
         mine = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
         return sorted(self.post("/artifacts/filter", mine), key=lambda each: each["created"])
+
+    def logs(self, run_id: str) -> list[str]:
+        """What a run has logged so far."""
+        mine = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
+        return [each["message"] for each in self.post("/logs/filter", mine)]
 
     def process_of(self, run_id: str) -> int:
         """The process that executes a run now; raises ``ValueError`` where there is not one."""
@@ -172,7 +179,7 @@ def wait_for(is_done: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not is_done():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} seconds"
-        time.sleep(1)
+        time.sleep(POLL_SECONDS)
 
 
 def descendants(pid: int) -> list[int]:

@@ -12,7 +12,7 @@ from metamapping.storage import remote
 from tests.e2e.command import finish, kill, published, start
 from tests.s3_server import make_bucket, objects, s3_server
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
 
 NUM_KILLS = 3
 SEED = 20
@@ -33,8 +33,10 @@ def wait_for_objects(address, count, process):
         time.sleep(0.2)
 
 
-def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(tmp_path, monkeypatch, server):
-    finish(start(tmp_path / "local"))
+def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(
+    finished_run, tmp_path, monkeypatch, server
+):
+    local, _ = finished_run
     for name, value in server.items():
         monkeypatch.setenv(name, value)
     home = f"{make_bucket('runs')}/team/home"
@@ -52,7 +54,7 @@ def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(tmp
 
     (folder,) = published_at(home, tmp_path / "reader", monkeypatch)
     for name in ("report.json", "model.safetensors", "mapping.safetensors", "tokenizer.json"):
-        assert (folder / name).read_bytes() == (published(tmp_path / "local") / name).read_bytes(), name
+        assert (folder / name).read_bytes() == (published(local) / name).read_bytes(), name
 
 
 def published_at(home, machine, monkeypatch):

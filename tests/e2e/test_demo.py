@@ -1,7 +1,5 @@
 """The whole road, as `make demo` walks it: sources to published encoder, twice."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -9,17 +7,17 @@ from metamapping import MetaMapper
 from metamapping.runs.folder import RunFolder
 from tests.e2e.command import finish, published, start
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
 
 
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    return tmp_path_factory.mktemp("home")
+@pytest.fixture
+def home(finished_run):
+    return finished_run[0]
 
 
-@pytest.fixture(scope="module")
-def first(home):
-    return finish(start(home))
+@pytest.fixture
+def first(finished_run):
+    return finished_run[1]
 
 
 def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first):
@@ -47,12 +45,10 @@ def test_the_published_encoder_adapts_to_a_new_task(home, first):
 def test_the_same_command_again_does_nothing_twice(home, first):
     folder = published(home)
     before = {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()}
-    started = time.monotonic()
     output = finish(start(home))
     assert "The run was finished already; no work was repeated." in output
     assert {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()} == before
     assert "tensorflow" not in output.lower()
-    print(f"the second run took {time.monotonic() - started:.0f} s")
 
 
 def test_a_configuration_that_cannot_run_is_refused_in_a_sentence_before_anything_starts(tmp_path):

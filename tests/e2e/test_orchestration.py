@@ -7,9 +7,9 @@ things on one run. What was executed again is read from the recorded executions 
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,14 +17,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.prefect_server import PrefectServer, descendants, kill, wait_for
+from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, kill, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
+
+ENDED_IN_ORDER = "Flow run was cancelled."  # Prefect's engine, where SIGTERM has become an exception
 
 
 @pytest.fixture(scope="module")
-def undisturbed(server: PrefectServer) -> dict[str, Any]:
-    """A completed run that the schedule started."""
+def scheduled(server: PrefectServer) -> dict[str, Any]:
+    """A run that a schedule starts half a minute from now."""
     deployment = server.deployment("meta-pretraining")
     soon = datetime.now(UTC) + timedelta(seconds=30)
     every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
@@ -34,12 +36,18 @@ def undisturbed(server: PrefectServer) -> dict[str, Any]:
     before = {"before_": (soon + timedelta(hours=1)).isoformat()}
     mine = {"deployment_id": {"any_": [deployment["id"]]}, "expected_start_time": before}
 
-    def scheduled() -> list[dict[str, Any]]:
+    def found() -> list[dict[str, Any]]:
         return [run for run in server.post("/flow_runs/filter", {"flow_runs": mine}) if run["auto_scheduled"]]
 
-    wait_for(lambda: bool(scheduled()), 120, f"a run scheduled for {soon}")
-    (run,) = scheduled()
-    return server.wait_for_state(run["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
+    wait_for(lambda: bool(found()), 120, f"a run scheduled for {soon}")
+    (run,) = found()
+    return run
+
+
+@pytest.fixture(scope="module")
+def undisturbed(server: PrefectServer, scheduled: dict[str, Any]) -> dict[str, Any]:
+    """That run, completed."""
+    return server.wait_for_state(scheduled["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
 
 
 def published(home: Path) -> dict[str, Any]:
@@ -57,6 +65,16 @@ def test_the_nightly_schedule_is_there_and_paused(server: PrefectServer) -> None
     assert not schedule["active"]
 
 
+@pytest.mark.usefixtures("scheduled")  # which starts meanwhile
+def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any) -> None:
+    open_form(server, page)
+    field(page, "Max Rounds (Optional)").fill("0")
+    page.get_by_role("button", name="Submit").click()
+    page.get_by_text("0 is less than the minimum of 1").first.wait_for()
+    take_picture(page, "refused")
+    assert page.url.endswith("/run")
+
+
 def test_a_scheduled_run_starts_by_itself_and_publishes(
     server: PrefectServer, undisturbed: dict[str, Any], messages: list[str]
 ) -> None:
@@ -68,17 +86,8 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     wait_for(lambda: any(each.startswith("publish tiny-") for each in messages), 60, "word of the model")
 
 
-def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any, pictures: Path) -> None:
-    open_form(server, page)
-    field(page, "Max Rounds (Optional)").fill("0")
-    page.get_by_role("button", name="Submit").click()
-    page.get_by_text("0 is less than the minimum of 1").first.wait_for()
-    page.screenshot(path=pictures / "refused.png")
-    assert page.url.endswith("/run")
-
-
 def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
-    server: PrefectServer, undisturbed: dict[str, Any], page: Any, messages: list[str], pictures: Path
+    server: PrefectServer, undisturbed: dict[str, Any], page: Any, messages: list[str]
 ) -> None:
     (same_run,) = (server.folder / "undisturbed/runs").iterdir()
     home = server.folder / "disturbed"
@@ -88,10 +97,11 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
 
     open_form(server, page)
     field(page, "Home (Optional)").fill(".metamapping")
-    page.screenshot(path=pictures / "form.png")
+    take_picture(page, "form")
     field(page, "Home (Optional)").fill(str(home))
     page.get_by_role("button", name="Submit").click()
     parent = server.started_run(home)
+    page.goto(EMPTY_PAGE)
 
     server.wait_for_state(parent, "FAILED", seconds=600)
     failed = server.stages(parent)["evaluate"]
@@ -102,13 +112,14 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
     )
     page.goto(f"{server.url}/runs/flow-run/{parent}")
     page.get_by_role("button", name="Retry").wait_for()
-    page.wait_for_timeout(5_000)
-    page.screenshot(path=pictures / "failed.png")
+    take_picture(page, "failed")
 
     broken.unlink()
     page.goto(f"{server.url}/runs/flow-run/{failed['id']}")
     page.get_by_role("button", name="Retry").click()
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
+    wait_for(lambda: server.run(failed["id"])["state_type"] != "FAILED", 60, "the retry")
+    page.goto(EMPTY_PAGE)
     server.wait_for_state(parent, "COMPLETED", seconds=600)
 
     counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
@@ -116,8 +127,7 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
     assert published(home) == published(server.folder / "undisturbed")
     page.goto(f"{server.url}/runs/flow-run/{parent}")
     page.get_by_role("button", name="Retry").wait_for()
-    page.wait_for_timeout(5_000)
-    page.screenshot(path=pictures / "run.png")
+    take_picture(page, "run")
 
 
 def test_sources_are_selected_and_runs_compared_by_hand(
@@ -140,11 +150,14 @@ def test_sources_are_selected_and_runs_compared_by_hand(
 
 
 def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
-    server: PrefectServer, page: Any, pictures: Path
+    server: PrefectServer, page: Any
 ) -> None:
     home = server.folder / "killed"
     deployment = server.deployment("meta-pretraining")
-    training = {**deployment["parameters"]["config"]["training"], "meta_steps": 3_000}
+    training = {
+        **deployment["parameters"]["config"]["training"],
+        "meta_steps": 1_000,
+    }  # 15 seconds or more, to be cancelled in
     convergence = {**deployment["parameters"]["config"]["convergence"], "min_rounds": 2, "max_rounds": 2}
     parent = server.start_run(home=str(home), training=training, convergence=convergence)
     server.wait_for_stage(parent, "train", "RUNNING")
@@ -166,9 +179,9 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
         lambda: bool(set(home.glob("runs/*/checkpoints/round-1-partial/*")) - saved), 120, "more steps saved"
     )
     server.cancel(crashed["id"])
-    before = time.monotonic()
     server.wait_for_state(crashed["id"], "CANCELLED", seconds=60)
-    assert time.monotonic() - before < 40
+    # Its process has ended in order, with what it had to tidy up, before its worker would have killed it.
+    wait_for(lambda: ENDED_IN_ORDER in server.logs(crashed["id"]), 60, f"{ENDED_IN_ORDER!r} in the log")
     assert any(home.glob("runs/*/checkpoints/round-1-partial*"))
 
     # By hand, with the run's id: the parent that failed for want of the stage goes on.
@@ -193,8 +206,7 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
         )
         page.goto(f"{server.url}/artifacts/artifact/{shown[0]['id']}")
         page.get_by_text(key, exact=True).first.wait_for()
-        page.wait_for_timeout(5_000)
-        page.screenshot(path=pictures / f"{key}.png")
+        take_picture(page, key)
 
 
 def open_form(server: PrefectServer, page: Any) -> None:
@@ -210,11 +222,9 @@ def field(page: Any, label: str) -> Any:
     return page.locator(f"xpath={name}{holder}").locator("textarea, input").first
 
 
-@pytest.fixture(scope="module")
-def pictures(server: PrefectServer) -> Path:
-    """Where the screenshots go: METAMAPPING_PICTURES, or away with the server."""
-    import os
-
-    folder = Path(os.environ.get("METAMAPPING_PICTURES", server.folder / "pictures"))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def take_picture(page: Any, name: str) -> None:
+    """A screenshot into METAMAPPING_PICTURES, where that is set."""
+    if folder := os.environ.get("METAMAPPING_PICTURES"):
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        page.wait_for_timeout(5_000)  # the drawings of a page move to their place
+        page.screenshot(path=Path(folder) / f"{name}.png")

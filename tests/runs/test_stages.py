@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import threading
+import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, Traini
 from metamapping.rounds.settings import TRAINABLE_LAYERS, AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.lock import locked
 from metamapping.runs.round_training import train_stage
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.session import session_of
@@ -33,6 +36,7 @@ from tests.runs.test_tensorboard import points
 
 WORDS = {"red": "apple cherry rose brick", "blue": "sea sky ink jeans", "green": "leaf grass frog pea"}
 ROLES = {"fruit": "train", "sea": "train", "colours": "train", "garden": "validation", "shop": "test"}
+WAITS = "another process works on run"  # in the log, where a stage has found the run's lock taken
 
 
 def make_run(folder, **sections) -> RunFolder:
@@ -254,23 +258,56 @@ def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_rep
     assert run.read_history()[-1].verdict.best_round in kept
 
 
-def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path):
+def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path, caplog):
+    events = []
+
+    def train():
+        train_stage(run, 1, on_step=lambda *_: events.append("a meta-step"))
+        events.append("done")
+
+    stage = threading.Thread(target=train)
+    with another_process_with_the_lock(run, tmp_path / "home") as other:
+        stage.start()
+        # Until the stage says that it waits; a stage that does not wait trains, which ends this loop too.
+        while stage.is_alive() and not events and WAITS not in caplog.text:
+            time.sleep(0.01)
+        assert not run.checkpoint(1).exists()
+        events.append("the other process ends")
+        other.kill()  # its lock ends with it
+        stage.join(300)
+    assert events == ["the other process ends", *["a meta-step"] * 4, "done"]
+
+
+def test_a_lock_is_not_given_while_another_process_has_it(run, tmp_path):
+    entered = threading.Event()
+
+    def enter():
+        with locked(run):
+            entered.set()
+
+    with another_process_with_the_lock(run, tmp_path / "home") as other:
+        thread = threading.Thread(target=enter)
+        thread.start()
+        assert not entered.wait(0.5)  # without a lock it enters at once
+        other.kill()
+        assert entered.wait(60)
+        thread.join()
+
+
+@contextmanager
+def another_process_with_the_lock(run, home):
+    """A process that holds the run's lock until it is killed."""
     code = "import sys\nfrom metamapping.runs.folder import RunFolder\n"
     code += "from metamapping.runs.lock import locked\n"
     code += "run = RunFolder(sys.argv[1], sys.argv[2])\n"
     code += "with locked(run): print('held', flush=True); sys.stdin.read()"
-    command = [sys.executable, "-c", code, str(tmp_path / "home"), run.run_id]
+    command = [sys.executable, "-c", code, str(home), run.run_id]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
-        assert other.stdout.readline() == b"held\n"
-        done = []
-        waiting = threading.Thread(target=lambda: done.append(train_stage(run, 1)))
-        waiting.start()
-        waiting.join(1.0)
-        assert waiting.is_alive()
-        assert not run.checkpoint(1).exists()
-        other.kill()  # its lock ends with it
-        waiting.join(300)
-    assert done[0].meta_steps == 4
+        try:
+            assert other.stdout.readline() == b"held\n"
+            yield other
+        finally:
+            other.kill()
 
 
 def test_a_finished_round_is_not_trained_again(run):
