@@ -56,8 +56,8 @@ def main() -> None:
     """Print the tables of "The loop, compared with …" in benchmarks/README.md, for each seed and their mean.
 
     They compare three runs of one configuration: the loop with all moves; the loop without any move; and one
-    round of as many meta-steps as the loop took in all. With the options that the README names, one seed takes
-    35 to 45 minutes on two cores.
+    round of as many meta-steps as the loop took in all. With the options that the README names, one seed
+    takes 35 to 45 minutes on two cores.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_options(parser)
