@@ -39,7 +39,7 @@ def main() -> int:
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument(
-        "--inputs", type=int, default=100_000, help="number of inputs for all targets together"
+        "--inputs", type=int, default=100_000, help="number of inputs, of all targets together"
     )
     parser.add_argument("--target", action="append", choices=TARGETS, help="may be repeated; default: all")
     parser.add_argument("--seed", type=int, default=0)
@@ -90,16 +90,8 @@ def run_workers(name: str, count: int, seed: int, folder: Path, *options: str) -
     first, last = 0, count
     while first < last:
         batch = min(BATCH_SIZE, last - first) if not options else last - first
-        command = [
-            sys.executable,
-            "-m",
-            "tests.fuzz.worker",
-            name,
-            "--first",
-            str(first),
-            "--inputs",
-            str(batch),
-        ]
+        command = [sys.executable, "-m", "tests.fuzz.worker", name]
+        command += ["--first", str(first), "--inputs", str(batch)]
         command += ["--seed", str(seed), "--folder", str(folder), *options]
         try:
             process = subprocess.run(

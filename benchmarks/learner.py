@@ -42,7 +42,7 @@ def main() -> None:
 
     They compare a meta-step of metamapping with the same meta-step in PyTorch and with the machine's peak,
     and adapting to a task with the encoder's own passes. On two idle cores, eight steps of both loops take
-    about 20 seconds, in addition to imports and compilation. The README's table of groups is not printed here.
+    about 20 seconds, in addition to imports and compilation. The section's table of groups is not printed.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--steps", type=int, default=12, help="timed meta-steps of each loop")
