@@ -60,11 +60,11 @@ def main() -> int:
             number = sum(row["tried"] for row in summaries)
             seconds = sum(row["seconds"] for row in summaries)
             peak = max((row["peak_megabytes"] for row in summaries), default=0)
-            print(f"| {name} | {number} | {len(faults)} | {seconds:.0f} | {peak} |", flush=True)
+            print(f"| {name} | {number:,} | {len(faults)} | {seconds:.0f} | {peak:,} |", flush=True)
             totals["tried"] += number
             totals["seconds"] += seconds
             findings += [(name, row) for row in faults]
-    print(f"| all | {totals['tried']} | {len(findings)} | {totals['seconds']:.0f} | |")
+    print(f"| all | {totals['tried']:,} | {len(findings)} | {totals['seconds']:.0f} | |")
     for name, row in findings[:50]:
         print(f"\n{name}, input {row['input']}: {row['fault']}\n    {row.get('bytes', '')[:200]}")
     return 1 if findings else 0

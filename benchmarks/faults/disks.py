@@ -1,7 +1,7 @@
 """Disks and clocks: a full disk, a read-only home, a clock that is set back.
 
-The small disks are mounted in memory, which needs root on Linux; the clock needs libfaketime. Without them the
-fault raises ``Missing``.
+The small disks are mounted in memory, which needs root on Linux; the clock needs libfaketime. Without them
+the fault raises ``Missing``.
 """
 
 from __future__ import annotations
