@@ -1,4 +1,4 @@
-"""What the documentation tells its readers to type runs, and its site builds without a dead link."""
+"""The commands and programs in the documentation run, and its site builds without a dead link."""
 
 import os
 import re
@@ -18,53 +18,53 @@ HOW_TO = sorted((ROOT / "docs/how-to").glob("*.md"))
 
 
 @pytest.fixture
-def desk(tmp_path, published):
-    """A clone's folder after `make demo`: the bundled samples, and a run that has published."""
+def clone(tmp_path, published):
+    """The folder of a clone after `make demo`: the bundled samples, and a run that has published."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     shutil.copytree(published, tmp_path / ".metamapping/runs/demo-0123456789abcdef/published")
     return tmp_path
 
 
 def run_in_shell(block, folder):
-    """The output of a console block; the first command that fails ends it."""
+    """Run a console block up to the first command that fails, and return its output."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
+    process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.mark.slow
-def test_the_shell_session_of_the_readme_runs(desk, published):
+def test_the_console_session_of_the_readme_runs(clone, published):
     (session,) = [block for block in blocks(README, "console") if "metamapping adapt" in block]
-    output = run_in_shell(session.replace("path/to/published", str(published)), desk)
+    output = run_in_shell(session.replace("path/to/published", str(published)), clone)
     assert re.search(r"^322 rows +score", output, flags=re.MULTILINE)
     assert '"text": "it has not arrived", "prediction": ' in output
     assert "saved task" in output
 
 
 @pytest.mark.slow
-def test_the_tutorial_runs_from_its_first_block_to_its_last(desk, monkeypatch, capsys):
-    monkeypatch.chdir(desk)
+def test_the_tutorial_runs_from_its_first_block_to_its_last(clone, monkeypatch, capsys):
+    monkeypatch.chdir(clone)
     scope, output = {}, ""
     pattern = re.compile(r"^```(console|python)\n(.*?)^```", flags=re.MULTILINE | re.DOTALL)
     for language, block in pattern.findall(TUTORIAL):
         if language == "python":
             exec(block, scope)
-        elif not block.startswith("make demo"):  # its own end-to-end test
-            output += run_in_shell(block, desk)
+        elif not block.startswith("make demo"):  # has an end-to-end test of its own
+            output += run_in_shell(block, clone)
     assert "('delivery', 'refund', 'defect') 6" in capsys.readouterr().out
     assert "published encoder" in output
     assert re.search(r"^322 rows +score", output, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_the_python_of_the_how_tos_runs(page, published):
+def test_the_python_blocks_of_the_how_tos_run(page, published):
     scope = {}
     for block in blocks(page.read_text(encoding="utf-8"), "python"):
         exec(block.replace("path/to/published", str(published)), scope)
@@ -76,7 +76,7 @@ def test_the_configurations_of_the_how_tos_are_valid(page):
         RunConfig.model_validate(yaml.safe_load(block))
 
 
-def test_every_command_stands_in_the_reference():
+def test_the_reference_has_every_command():
     from metamapping.cli import app
 
     page = (ROOT / "docs/reference/shell.md").read_text(encoding="utf-8")
@@ -85,14 +85,14 @@ def test_every_command_stands_in_the_reference():
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
     reference = (tmp_path / "reference/library.html").read_text(encoding="utf-8")
     for name in ("from_pretrained", "zero_shot", "predict_proba", "confidence", "MetaMappingClassifier"):
         assert name in reference

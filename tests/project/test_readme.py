@@ -1,4 +1,4 @@
-"""The README's commands exist, its links lead somewhere, and its Python runs."""
+"""The commands in the README exist, its links lead to files, and its Python program runs."""
 
 import re
 from pathlib import Path
@@ -24,24 +24,24 @@ def test_links_lead_to_files(page):
 
 def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = {
+    targets = {
         match
         for page in PAGES[:2]
         for block in blocks(page.read_text(encoding="utf-8"), "console")
         for match in re.findall(r"^make ([a-z0-9-]+)", block, flags=re.MULTILINE)
     }
-    assert {"demo", "test", "server", "worker", "deploy"} <= named
-    assert [target for target in named if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
+    assert {"demo", "test", "server", "worker", "deploy"} <= targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
 
 
-def test_configurations_named_in_the_readme_are_read():
-    named = set(re.findall(r"flows\.meta_pretraining (\S+\.yaml)", README))
-    assert named
-    for path in named:
+def test_configurations_named_in_the_readme_are_valid():
+    paths = set(re.findall(r"flows\.meta_pretraining (\S+\.yaml)", README))
+    assert paths
+    for path in paths:
         read_config(ROOT / path)
 
 
-def test_the_python_of_the_readme_runs(published):
+def test_the_python_program_of_the_readme_runs(published):
     (code,) = blocks(README, "python")
     scope = {}
     exec(code.replace("path/to/published", str(published)), scope)
@@ -49,5 +49,5 @@ def test_the_python_of_the_readme_runs(published):
     assert scope["mapping"].predict_proba(["it has not arrived"]).shape == (1, 3)
 
 
-def test_the_readme_is_a_map():
+def test_the_readme_is_short():
     assert len(README.splitlines()) <= 150

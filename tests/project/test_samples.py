@@ -1,4 +1,4 @@
-"""The bundled sample is what its script writes, and keeps what its README promises."""
+"""The bundled sample is exactly what its script writes, and has the properties that its README states."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_demo_reads_every_sample_file() -> None:
     }
 
 
-def test_no_text_stands_in_two_sources() -> None:
+def test_no_text_is_in_two_sources() -> None:
     owner: dict[str, str] = {}
     for source in SOURCES:
         for text, _ in rows_of(source):
@@ -60,7 +60,10 @@ def test_about_one_row_in_a_hundred_is_dirty(source: Source) -> None:
 
 
 def rows_of(source: Source, *, clean: bool = True) -> list[tuple[str, tuple[str, ...]]]:
-    """The rows as (text, labels): entity types for ``ner``; ``clean`` leaves out the empty ones."""
+    """The rows as (text, labels), where the labels of ``ner`` are entity types.
+
+    ``clean`` leaves out rows without a text or without a label.
+    """
     path = Path((source.files or [])[0])
     text, columns = path.read_text(encoding="utf-8"), source.columns
     if path.suffix == ".conll":
