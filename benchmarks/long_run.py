@@ -1,10 +1,10 @@
-"""A long run of a small encoder in one process: memory, open files, disk and traces, round by round.
+"""A long run of a small encoder in one process: memory, open files, disk and traces after each round.
 
     python -m benchmarks.long_run [--rounds 20] [--meta-steps 250] [--picture long-run.png]
 
-In: ``tests/e2e/tiny.yaml`` with more and longer rounds and a learning rate too small to diverge. Out: a
-table as Markdown, and a picture of memory over meta-steps. Flat is what does not grow after the first rounds,
-in which TensorFlow compiles each shape of batch that it meets.
+In: ``tests/e2e/tiny.yaml`` with more and longer rounds, and with a learning rate that is too small to
+diverge. Out: a Markdown table with a row for each round, and a plot of memory against meta-steps. Nothing
+should grow after the first rounds, in which TensorFlow compiles each new shape of batch.
 """
 
 from __future__ import annotations
@@ -25,15 +25,19 @@ PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> None:
-    """Run it, print the table, and draw the picture where one is asked for."""
+    """Print the figures that docs/reliability.md quotes, and draw its plot if ``--picture`` is given.
+
+    Each round is compared with the first one. benchmarks/README.md has no table of it, and its duration has
+    not been recorded.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.long_run",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--meta-steps", type=int, default=250, help="of a round")
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--meta-steps", type=int, default=250, help="meta-steps per round")
+    parser.add_argument("--picture", type=Path, help="file for the plot, as PNG")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         memory, rows = measure(home, num_rounds=options.rounds, meta_steps=options.meta_steps)
@@ -56,7 +60,16 @@ def main() -> None:
 def measure(
     home: str, *, num_rounds: int, meta_steps: int
 ) -> tuple[list[tuple[int, float]], list[list[str]]]:
-    """Memory at meta-steps, and a row of the table for each round."""
+    """Run the rounds.
+
+    Args:
+        home: An empty folder for prepared data and the run.
+        num_rounds: Number of rounds.
+        meta_steps: Number of meta-steps in each round.
+
+    Returns:
+        Pairs of a meta-step and the memory in MB then, and a row of the table for each round.
+    """
     install()
     from flows.prepare_corpus import prepare_corpus
     from metamapping.config.loading import read_config
@@ -104,18 +117,18 @@ def measure(
 
 
 def num_traces(replicas: Replicas) -> int:
-    """How often the meta-step was compiled, for all shapes of batches together."""
+    """How many times TensorFlow traced the meta-step, over all shapes of batches."""
     (replica,) = replicas._replicas
     return int(replica._update.experimental_get_tracing_count())
 
 
 def resident_megabytes() -> float:
-    """Memory of this process."""
+    """Resident memory of this process, in MB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MEGABYTES
 
 
 def draw(memory: list[tuple[int, float]], path: Path) -> None:
-    """Memory over meta-steps, as PNG."""
+    """Plot memory against meta-steps."""
     import matplotlib
 
     matplotlib.use("Agg")

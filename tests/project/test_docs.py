@@ -28,15 +28,15 @@ def checkout(tmp_path, published):
 def run_in_shell(block, folder):
     """Run a console block, and return its output; the first command that fails is an error."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ended = subprocess.run(
+    process = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", block],
         cwd=folder,
         env={**os.environ, "PATH": path},
         capture_output=True,
         text=True,
     )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_the_tutorial_runs_from_its_first_block_to_its_last(checkout, monkeypatc
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_the_python_of_the_how_tos_runs(page, published):
+def test_the_python_blocks_of_the_how_tos_run(page, published):
     scope = {}
     for block in blocks(page.read_text(encoding="utf-8"), "python"):
         exec(block.replace("path/to/published", str(published)), scope)
@@ -85,14 +85,14 @@ def test_every_command_is_in_the_reference():
 
 
 def test_the_site_builds_without_a_warning(tmp_path):
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)],
         cwd=ROOT,
         env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
         capture_output=True,
         text=True,
     )
-    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+    assert (process.returncode, process.stdout, process.stderr) == (0, "", "")
     reference = (tmp_path / "reference/library.html").read_text(encoding="utf-8")
     for name in ("from_pretrained", "zero_shot", "predict_proba", "confidence", "MetaMappingClassifier"):
         assert name in reference

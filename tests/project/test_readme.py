@@ -24,14 +24,14 @@ def test_links_lead_to_files(page):
 
 def test_make_targets_exist():
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = {
+    targets = {
         match
         for page in PAGES[:2]
         for block in blocks(page.read_text(encoding="utf-8"), "console")
         for match in re.findall(r"^make ([a-z0-9-]+)", block, flags=re.MULTILINE)
     }
-    assert {"demo", "test", "server", "worker", "deploy"} <= named
-    assert [target for target in named if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
+    assert {"demo", "test", "server", "worker", "deploy"} <= targets
+    assert [target for target in targets if not re.search(rf"^{target}:", makefile, flags=re.MULTILINE)] == []
 
 
 def test_configurations_named_in_the_readme_are_valid():
@@ -41,7 +41,7 @@ def test_configurations_named_in_the_readme_are_valid():
         read_config(ROOT / path)
 
 
-def test_the_python_of_the_readme_runs(published):
+def test_the_python_program_of_the_readme_runs(published):
     (code,) = blocks(README, "python")
     scope = {}
     exec(code.replace("path/to/published", str(published)), scope)
