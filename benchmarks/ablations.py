@@ -111,7 +111,9 @@ def _compiled_solver(
         count = names.shape[0]
         vectors = mapping.label_vectors(names, tf.zeros(count), tf.ones(count))
         prior = mapping.prior(vectors) * float(use_names)
-        hyperparameters = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
+        hyperparameters = replace(
+            mapping.hyperparameters, views=mapping.hyperparameters.views[: num_views - 1]
+        )
         support = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones(count))
         return SOLVERS[solver](support, prior, hyperparameters)
 

@@ -116,7 +116,7 @@ def measure_draw(
     mapping = featurizer.model.mapping
     names = np.stack([pool.names[label] for label in task])
     solution = solve(mapping, names, np.zeros(ways, bool), support)
-    learned = float(mapping.scale)
+    learned = float(mapping.inverse_temperature)
     calibrations = {
         "softmax, learned τ": Calibration(learned),
         "confidence": calibrate(solution, support, learned_scale=learned),

@@ -24,11 +24,11 @@ from metamapping.adaptation.support import Support
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
-from metamapping.models.solvers.fitted_ridge import MOST_ITEMS, fit_strengths
-from metamapping.models.solvers.hyperparameters import Strengths
-from metamapping.models.solvers.support_set import of_words
-from metamapping.models.solvers.views import widened
-from metamapping.models.solvers.word_ridge import fit_to_sentences
+from metamapping.models.solvers.fitted_ridge import MAX_ITEMS, fit_hyperparameters
+from metamapping.models.solvers.hyperparameters import Hyperparameters
+from metamapping.models.solvers.support_set import balance_words
+from metamapping.models.solvers.views import pad_to_views
+from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
 
 # Limits on the items that α, λ and the views' weights are fitted to. A grid of 120 points times 128,000
 # scores in float32 is 60 MB.
@@ -101,46 +101,52 @@ def solve(
     vectors = mapping.label_vectors(tf.constant(name_features), outside, tf.ones(num_labels))
     prior = mapping.prior(vectors)
     is_ner = bool(is_outside.any())
-    items, strengths = _support_set(support, num_labels, is_ner), mapping.strengths
-    wide = widened(prior, items)
+    items, hyperparameters = _support_set(support, num_labels, is_ner), mapping.hyperparameters
+    wide = pad_to_views(prior, items)
     if not len(support.features):
-        views = _views(items, strengths)
-        return Solution(wide.numpy(), wide.numpy(), float(strengths.ridge), views)
+        views = _views(items, hyperparameters)
+        return Solution(wide.numpy(), wide.numpy(), float(hyperparameters.ridge), views)
     if mapping.solver not in ("ridge", "plain-ridge"):
         weights = mapping.compute_mapping(items, prior)
-        return Solution(weights.numpy(), wide.numpy(), None, _views(items, strengths))
+        return Solution(weights.numpy(), wide.numpy(), None, _views(items, hyperparameters))
     if is_ner:
-        items, strengths = of_words(items, strengths)
+        items, hyperparameters = balance_words(items, hyperparameters)
         if mapping.solver == "ridge":
-            strengths = _fit_words(support, items, wide, strengths)
+            hyperparameters = _fit_words(support, items, wide, hyperparameters)
     elif mapping.solver == "ridge":
         subset, labels = _fitting_subset(support, num_labels)
-        fitted = _fit(subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(strengths))
-        strengths = Strengths(**fitted)
-    alpha, ridge = float(tf.squeeze(strengths.alpha)), float(tf.squeeze(strengths.ridge))
-    weighted_prior, views = alpha * wide.numpy(), _views(items, strengths)
+        fitted = _fit(
+            subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(hyperparameters)
+        )
+        hyperparameters = Hyperparameters(**fitted)
+    alpha, ridge = float(tf.squeeze(hyperparameters.alpha)), float(tf.squeeze(hyperparameters.ridge))
+    weighted_prior, views = alpha * wide.numpy(), _views(items, hyperparameters)
     return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
 
 
-def _fit_words(support: Support, items: SupportSet, prior: tf.Tensor, strengths: Strengths) -> Strengths:
-    """The learned ``strengths`` with the α and λ that fit the sentences of a ``ner`` task."""
-    alpha, ridge = fit_to_sentences(
+def _fit_words(
+    support: Support, items: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters
+) -> Hyperparameters:
+    """The learned ``hyperparameters`` with the α and λ that fit the sentences of a ``ner`` task."""
+    alpha, ridge = fit_word_hyperparameters(
         support.features,
         support.targets,
         support.offsets,
         items.mask.numpy(),
         prior.numpy(),
-        alpha=float(strengths.alpha),
-        alpha_spread=float(strengths.alpha_spread),
-        ridge=float(strengths.ridge),
-        inverse_temperature=float(strengths.inverse_temperature),
+        alpha=float(hyperparameters.alpha),
+        alpha_spread=float(hyperparameters.alpha_spread),
+        ridge=float(hyperparameters.ridge),
+        inverse_temperature=float(hyperparameters.inverse_temperature),
     )
-    return replace(strengths, alpha=tf.constant(alpha, tf.float32), ridge=tf.constant(ridge, tf.float32))
+    return replace(
+        hyperparameters, alpha=tf.constant(alpha, tf.float32), ridge=tf.constant(ridge, tf.float32)
+    )
 
 
 # One for each hyperparameter, by name.
-_STRENGTHS = {field.name: tf.TensorSpec((), tf.float32) for field in fields(Strengths)}
-_STRENGTHS["views"] = tf.TensorSpec((NUM_VIEWS - 1,), tf.float32)
+_HYPERPARAMETERS = {field.name: tf.TensorSpec((), tf.float32) for field in fields(Hyperparameters)}
+_HYPERPARAMETERS["views"] = tf.TensorSpec((NUM_VIEWS - 1,), tf.float32)
 
 
 # Compiled once for all numbers of items, labels and features: run eagerly, its many small operations take
@@ -150,22 +156,22 @@ _STRENGTHS["views"] = tf.TensorSpec((NUM_VIEWS - 1,), tf.float32)
         tf.TensorSpec((None, None), tf.float32),
         tf.TensorSpec((None,), tf.int32),
         tf.TensorSpec((None, None), tf.float32),
-        _STRENGTHS,
+        _HYPERPARAMETERS,
     ],
     autograph=False,
 )
 def _fit(
-    features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, strengths: dict[str, tf.Tensor]
+    features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, hyperparameters: dict[str, tf.Tensor]
 ) -> dict[str, tf.Tensor]:
     items = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones_like(prior[0]))
-    return vars(fit_strengths(items, prior, Strengths(**strengths)))
+    return vars(fit_hyperparameters(items, prior, Hyperparameters(**hyperparameters)))
 
 
-def _views(items: SupportSet, strengths: Strengths) -> tuple[float, ...]:
+def _views(items: SupportSet, hyperparameters: Hyperparameters) -> tuple[float, ...]:
     """The kernel weights of the views after the first; empty for words."""
     if not items.is_independent:
         return ()
-    return tuple(float(weight) for weight in np.ravel(strengths.views.numpy()))
+    return tuple(float(weight) for weight in np.ravel(hyperparameters.views.numpy()))
 
 
 def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[float, ...]) -> np.ndarray:
@@ -229,7 +235,7 @@ def _fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndar
         labels = present[np.linspace(0, len(present) - 1, _MAX_FITTING_LABELS).astype(int)]
     candidates = np.flatnonzero(np.isin(support.targets, labels))
     by_label = candidates[np.argsort(support.targets[candidates], kind="stable")]
-    count = min(len(by_label), MOST_ITEMS, _MAX_FITTING_SCORES // len(labels))
+    count = min(len(by_label), MAX_ITEMS, _MAX_FITTING_SCORES // len(labels))
     rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
     slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
     return replace(support, features=support.features[rows], targets=slots), labels

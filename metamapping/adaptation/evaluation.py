@@ -153,7 +153,7 @@ def _encode(
     words = None
     if starts is not None:
         assert space.word_shapes is not None
-        items = mapping.shaped(tf.constant(items), space.word_shapes.take(rows).values).numpy()
+        items = mapping.add_word_shapes(tf.constant(items), space.word_shapes.take(rows).values).numpy()
         words = Ragged(np.arange(len(items)), starts.offsets)
     slots = np.arange(len(space.labels))
     arrays = label_arrays(space.name_tokens, slots, len(slots))

@@ -136,7 +136,7 @@ class Featurizer:
                 first + w for (first, _), kept in zip(pieces, encoded.words, strict=True) for w in kept
             ]
             states = self.model.encoder.encode(*_ragged(encoded), starts)
-            features[positions] = self.model.mapping.shaped(states, shapes[positions]).numpy()
+            features[positions] = self.model.mapping.add_word_shapes(states, shapes[positions]).numpy()
             # What was truncated comes next; at least one word is dropped, so that the loop ends.
             pieces = [
                 (first + cut, row[cut:])

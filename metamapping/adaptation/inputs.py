@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from metamapping.adaptation.support import Examples
 from metamapping.config.sources import Columns, TaskType
-from metamapping.corpus.records import class_names, label_text, named, whole_text
+from metamapping.corpus.records import class_names, label_name, label_text, without_surrogates
 from metamapping.corpus.tags import OUTSIDE
 
 
@@ -165,7 +165,7 @@ def _encodable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return whole_text(text)
+        return without_surrogates(text)
     return text
 
 
@@ -185,7 +185,7 @@ def _values(column: Any, what: str) -> list[Any]:
         return list(column.to_pylist())
     names = class_names(getattr(column, "features", None))
     if names is not None:
-        return [named(value, names) for value in column]
+        return [label_name(value, names) for value in column]
     if getattr(column, "ndim", 1) != 1:
         raise ValueError(f"{what} has {column.ndim} dimensions: expected one column")
     return list(column.tolist() if hasattr(column, "tolist") else column)

@@ -225,7 +225,7 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
     mapping, support = featurizer.model.mapping, state.support
     is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
     solution = solve(mapping, state.name_features, is_outside, support)
-    learned_scale = float(mapping.scale)
+    learned_scale = float(mapping.inverse_temperature)
     # Calibration leaves examples out. That needs examples, it needs a ridge regression, and it needs
     # independent examples, which the words of one sentence are not. Otherwise the learned τ is used.
     if state.is_ner or not support.num_examples or solution.ridge is None:

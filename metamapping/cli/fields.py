@@ -16,7 +16,7 @@ from typing import Any
 
 from metamapping.cli.records import TAGS, WORDS, Row
 from metamapping.config.sources import TaskType
-from metamapping.corpus.formats import nested
+from metamapping.corpus.formats import nested_value
 from metamapping.corpus.records import label_text
 from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio
 from metamapping.errors import listed
@@ -122,7 +122,7 @@ def bio(tags: list[list[str]]) -> list[list[str]]:
 def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:
     values = []
     for number, row in enumerate(rows, first):
-        value = nested(row, name)
+        value = nested_value(row, name)
         if value is None and name in row:
             raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
         if value is None:

@@ -210,7 +210,7 @@ def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
 
 def _fields(reader: Any, lines: BoundedLines, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
     while True:
-        lines.row_ends()
+        lines.end_row()
         line = reader.line_num + 1
         try:
             fields = next(reader, None)

@@ -134,7 +134,7 @@ def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) ->
     width = len(header) if header else 0
     places: list[int | None] | None = None
     while True:
-        lines.row_ends()
+        lines.end_row()
         line = reader.line_num + 1
         try:
             fields = next(reader, None)
@@ -230,13 +230,13 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
             continue
         yield Row(
             number,
-            nested(record, text),
-            None if text_pair is None else nested(record, text_pair),
-            nested(record, label),
+            nested_value(record, text),
+            None if text_pair is None else nested_value(record, text_pair),
+            nested_value(record, label),
         )
 
 
-def nested(record: Any, name: str) -> Any:
+def nested_value(record: Any, name: str) -> Any:
     """Return the value of a name in a JSON object, or ``None``.
 
     Args:
@@ -280,7 +280,7 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
             columns.append(batch.column(str(name)).to_pylist())
         elif str(name).split(".")[0] in batch.schema.names:
             top, _, rest = str(name).partition(".")
-            columns.append([nested(value, rest) for value in batch.column(top).to_pylist()])
+            columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
         else:
             raise no_such_column(name, batch.schema.names, source, place)
     for text, text_pair, label in zip(*columns, strict=True):

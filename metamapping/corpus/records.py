@@ -232,18 +232,20 @@ def _strings(values: list[str | None]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except UnicodeEncodeError:  # JSON may contain half of a surrogate pair (\ud83d alone).
-        return pa.array([None if value is None else whole_text(value) for value in values], pa.string())
+        return pa.array(
+            [None if value is None else without_surrogates(value) for value in values], pa.string()
+        )
 
 
 def _lists(values: list[list[str] | None]) -> pa.Array:
     try:
         return pa.array(values, pa.list_(pa.string()))
     except UnicodeEncodeError:
-        joined = [None if value is None else [whole_text(item) for item in value] for value in values]
+        joined = [None if value is None else [without_surrogates(item) for item in value] for value in values]
         return pa.array(joined, pa.list_(pa.string()))
 
 
-def whole_text(text: str) -> str:
+def without_surrogates(text: str) -> str:
     """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced."""
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
@@ -264,7 +266,7 @@ def _read_hub(source: Source) -> Iterator[Row]:
     for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):
-                yield row if names is None else row._replace(label=named(row.label, names))
+                yield row if names is None else row._replace(label=label_name(row.label, names))
 
 
 def class_names(feature: Any) -> list[str] | None:
@@ -273,8 +275,8 @@ def class_names(feature: Any) -> list[str] | None:
     return getattr(feature, "names", None)
 
 
-def named(value: Any, names: list[str]) -> Any:
+def label_name(value: Any, names: list[str]) -> Any:
     """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name."""
     if isinstance(value, list):
-        return [named(item, names) for item in value]
+        return [label_name(item, names) for item in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -55,7 +55,7 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
 class BoundedLines:
     """The lines of a file, for readers that may combine several of them to one row.
 
-    The reader calls ``row_ends`` after each row. Iterating raises ``ConfigError`` once a row has
+    The reader calls ``end_row`` after each row. Iterating raises ``ConfigError`` once a row has
     ``MAX_FIELD_CHARACTERS`` and has not ended.
     """
 
@@ -75,7 +75,7 @@ class BoundedLines:
                 )
             yield line
 
-    def row_ends(self) -> None:
+    def end_row(self) -> None:
         """Count the characters of the next row from zero."""
         self._characters = 0
 

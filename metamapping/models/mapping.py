@@ -21,7 +21,7 @@ import tensorflow as tf
 from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.models.encoder import NUM_VIEWS
-from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
+from metamapping.models.solvers import SOLVERS, Hyperparameters, SupportSet
 from metamapping.models.solvers.hyperparameters import initial_vector, vector_length
 
 
@@ -53,16 +53,16 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         self.built = True
 
     @property
-    def strengths(self) -> Strengths:
+    def hyperparameters(self) -> Hyperparameters:
         """The learned adaptation hyperparameters."""
-        return Strengths.from_vector(tf.convert_to_tensor(self.hyperparameter_vector))
+        return Hyperparameters.from_vector(tf.convert_to_tensor(self.hyperparameter_vector))
 
     @property
-    def scale(self) -> tf.Tensor:
+    def inverse_temperature(self) -> tf.Tensor:
         """The learned inverse temperature τ, a positive scalar."""
-        return self.strengths.inverse_temperature
+        return self.hyperparameters.inverse_temperature
 
-    def shaped(self, words: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
+    def add_word_shapes(self, words: tf.Tensor, shapes: tf.Tensor) -> tf.Tensor:
         """Features of words with the learned vectors of their shapes added to the first view.
 
         Args:
@@ -118,4 +118,4 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
         Returns:
             V, ``(..., num_views * d + 1, C)``; new items have the scores ``score(x, V)``.
         """
-        return SOLVERS[self.solver](support, prior, self.strengths)
+        return SOLVERS[self.solver](support, prior, self.hyperparameters)

@@ -23,7 +23,7 @@ import numpy as np
 from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.errors import StoreError
-from metamapping.interop import hugging_face, keras_alone
+from metamapping.interop import hugging_face, keras_hub_only
 from metamapping.interop.families import family_of
 from metamapping.interop.sentence_transformers import write_modules
 from metamapping.interop.tokenizer_files import complete_tokenizer
@@ -99,7 +99,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         shutil.copytree(model.tokenizer_folder, draft, ignore=hidden, dirs_exist_ok=True)
         family = family_of(model.encoder.backbone)
         if family is None:
-            keras_alone.write_backbone(model.encoder.backbone, draft)
+            keras_hub_only.write_backbone(model.encoder.backbone, draft)
         else:
             hugging_face.write_backbone(model.encoder.backbone, draft)
             complete_tokenizer(draft, max_length_tokens=model.max_length_tokens)
@@ -136,8 +136,8 @@ def read_published(folder: str | Path) -> PublishedModel:
     folder = local_folder(folder)
     check_published(folder)
     settings = read_settings(folder)
-    export_format = keras_alone if settings.family is None else hugging_face
-    encoder_file = keras_alone.ENCODER if settings.family is None else hugging_face.CONFIG
+    export_format = keras_hub_only if settings.family is None else hugging_face
+    encoder_file = keras_hub_only.ENCODER if settings.family is None else hugging_face.CONFIG
     if encoder_file not in list_files(folder):
         raise StoreError(f"{folder / MANIFEST} does not name {encoder_file}: publish again")
     encoder = Encoder(export_format.read_backbone(folder))

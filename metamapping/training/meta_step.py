@@ -55,7 +55,7 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     # 1. Features of the items, (N, d), and label vectors G of every split, (S, C, dim).
     if is_ner:
         # Words are trained through their first view alone; the lower layer's view stays as pretrained.
-        x = mapping.shaped(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
+        x = mapping.add_word_shapes(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
     else:
         x = encoder.texts(batch)
     label_mask, is_query = batch["label_mask"], batch["query"]
@@ -66,7 +66,7 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     weights = mapping.compute_mapping(support, mapping.prior(G))
 
     # 3. The queries' loss. All items are scored, (S, N, C); the query mask selects.
-    logits = masked_logits(score(x, weights), label_mask, mapping.scale)
+    logits = masked_logits(score(x, weights), label_mask, mapping.inverse_temperature)
     targets = tf.broadcast_to(batch["targets"], tf.shape(is_query))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     # An item that is not a query may have a label outside of the split, whose loss is about 1e9.

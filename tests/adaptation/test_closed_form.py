@@ -14,7 +14,7 @@ from metamapping.adaptation.support import Examples, empty_support
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
-from metamapping.models.solvers.word_ridge import fit_to_sentences
+from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
 
 DIM = 8
 CLEAR_REFS = Path("/proc/self/clear_refs")
@@ -68,20 +68,20 @@ def test_alpha_and_ridge_of_words_are_fitted_to_the_task():
     support = replace(support, features=support.features[:, :DIM].copy(), num_views=1)
     solved = solve(mapping, names, np.arange(7) == 0, support)
     plain = solve(task(7, 5, "plain-ridge")[0], names, np.arange(7) == 0, support)
-    alpha, ridge = fit_to_sentences(
+    alpha, ridge = fit_word_hyperparameters(
         support.features,
         support.targets,
         support.offsets,
         np.ones(len(support.targets)),  # every label has five words
-        plain.prior / float(mapping.strengths.alpha),
-        alpha=float(mapping.strengths.alpha),
-        alpha_spread=float(mapping.strengths.alpha_spread),
-        ridge=float(mapping.strengths.word_ridge),
-        inverse_temperature=float(mapping.strengths.inverse_temperature),
+        plain.prior / float(mapping.hyperparameters.alpha),
+        alpha=float(mapping.hyperparameters.alpha),
+        alpha_spread=float(mapping.hyperparameters.alpha_spread),
+        ridge=float(mapping.hyperparameters.word_ridge),
+        inverse_temperature=float(mapping.hyperparameters.inverse_temperature),
     )
     assert solved.ridge == pytest.approx(ridge)
     assert solved.ridge != pytest.approx(plain.ridge, rel=0.1)
-    np.testing.assert_allclose(solved.prior, plain.prior * alpha / mapping.strengths.alpha, rtol=1e-4)
+    np.testing.assert_allclose(solved.prior, plain.prior * alpha / mapping.hyperparameters.alpha, rtol=1e-4)
     X, fit = support.features, solved.weights - solved.prior
     residual = np.eye(7)[support.targets] - 1 / 7 - (X @ solved.prior[:-1] + solved.prior[-1])
     np.testing.assert_allclose(

@@ -68,9 +68,9 @@ def test_word_views_are_means_of_the_pieces_states_in_the_last_and_the_lower_lay
     assert words.shape == (60, NUM_WORD_VIEWS * encoder.dim) == (60, encoder.word_dim)
 
     item = 0
-    for row, (length, of_words) in enumerate(zip(lengths, starts, strict=True)):
+    for row, (length, balance_words) in enumerate(zip(lengths, starts, strict=True)):
         states = states_of(encoder, batch, row, monkeypatch)
-        for start in of_words:
+        for start in balance_words:
             stop = min(start + 2, length - 1)
             last, lower = (unit(each[start:stop].mean(axis=0)) for each in states)
             expected = np.concatenate([last, np.sqrt(3.0) * lower])

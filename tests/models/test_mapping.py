@@ -5,7 +5,12 @@ import pytest
 import tensorflow as tf
 
 from metamapping.models.mapping import MetaMapping
-from metamapping.models.solvers.hyperparameters import Strengths, VectorIndex, initial_vector, vector_length
+from metamapping.models.solvers.hyperparameters import (
+    Hyperparameters,
+    VectorIndex,
+    initial_vector,
+    vector_length,
+)
 from metamapping.models.solvers.support_set import SupportSet, score
 
 D, C = 5, 3
@@ -19,7 +24,7 @@ def test_targets_are_centred_over_the_labels_that_take_part():
 
 
 def test_hyperparameters_start_where_the_documentation_says():
-    learned = MetaMapping(D).strengths
+    learned = MetaMapping(D).hyperparameters
     expected = {
         "alpha": 0.5,
         "ridge": 1.0,
@@ -56,9 +61,9 @@ def test_the_stored_vector_keeps_the_layout_of_checkpoints():
 )
 def test_each_index_of_the_vector_is_one_hyperparameter(index, name):
     vector = initial_vector(3).numpy()
-    before = vars(Strengths.from_vector(tf.constant(vector)))
+    before = vars(Hyperparameters.from_vector(tf.constant(vector)))
     vector[index] += 0.01
-    after = vars(Strengths.from_vector(tf.constant(vector)))
+    after = vars(Hyperparameters.from_vector(tf.constant(vector)))
     assert [key for key in before if not np.array_equal(before[key], after[key])] == [name]
 
 

@@ -8,7 +8,7 @@ scores ``[x, 1] V``. With an empty support set V is the prior alone, which is ze
 
 from metamapping.models.solvers.fitted_ridge import ridge
 from metamapping.models.solvers.gradient import gradient
-from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.prototypes import prototypes
 from metamapping.models.solvers.support_set import SupportSet
@@ -20,4 +20,4 @@ SOLVERS = {
     "gradient": gradient,
 }
 
-__all__ = ["SOLVERS", "Strengths", "SupportSet"]
+__all__ = ["SOLVERS", "Hyperparameters", "SupportSet"]

@@ -11,7 +11,7 @@ Residuals of left-out items: Allen, "The relationship between variable selection
 a method for prediction" (PRESS), Technometrics 1974. The figures: docs/experiments/strengths.md.
 
     weights = ridge(support, prior, hyperparameters)
-    fitted = fit_strengths(support, prior, hyperparameters)      # to look at α, λ and the views
+    fitted = fit_hyperparameters(support, prior, hyperparameters)      # to look at α, λ and the views
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Strengths
+from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Hyperparameters
 from metamapping.models.solvers.plain_ridge import plain_ridge, solve_regularized
 from metamapping.models.solvers.support_set import SupportSet, masked_logits
 from metamapping.models.solvers.views import num_views
@@ -30,7 +30,7 @@ from metamapping.models.solvers.views import num_views
 # The grid's values of λ, as multiples of the learned one (R of them). Those of α are ALPHA_GRID (A of them).
 TEXT_RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
 # More items than this add nothing to the fit: this many are taken, evenly spaced.
-MOST_ITEMS = 512
+MAX_ITEMS = 512
 # Left-out items of different labels are not independent evidence: beyond this many labels the likelihood
 # is scaled down, so that all together count as this many. The figures: docs/experiments/strengths.md.
 MAX_EFFECTIVE_LABELS = 5.0
@@ -38,7 +38,7 @@ MAX_EFFECTIVE_LABELS = 5.0
 INVERSE_TEMPERATURE_FACTORS = (1.0, 2.0, 4.0)
 
 
-def ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
     """Plain ridge with the α, λ and view weights that fit each task.
 
     Words are solved with the learned hyperparameters: they would have to be left out by whole sentences,
@@ -54,10 +54,12 @@ def ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> 
     """
     if not support.is_independent:
         return plain_ridge(support, prior, hyperparameters)
-    return plain_ridge(support, prior, fit_strengths(support, prior, hyperparameters))
+    return plain_ridge(support, prior, fit_hyperparameters(support, prior, hyperparameters))
 
 
-def fit_strengths(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> Strengths:
+def fit_hyperparameters(
+    support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters
+) -> Hyperparameters:
     """α, λ and the view weights of each task: the grid's posterior mean, for λ the geometric one.
 
     Args:
@@ -87,7 +89,9 @@ def fit_strengths(support: SupportSet, prior: tf.Tensor, hyperparameters: Streng
     )
 
 
-def leave_one_of_each_out(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def leave_one_of_each_out(
+    support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters
+) -> tf.Tensor:
     """Scores of each item by the mapping that was computed without the item's fold.
 
     With ``C = (H Hᵀ + λI)⁻¹`` and the dual ``D = C (Y − α H P)``, which is linear in α, the items l of a
@@ -152,12 +156,12 @@ def _gram(features: tf.Tensor) -> tf.Tensor:
 
 
 def _evenly_spaced_items(support: SupportSet) -> SupportSet:
-    """At most ``MOST_ITEMS`` items; all of them where their number is unknown to TensorFlow's graph."""
+    """At most ``MAX_ITEMS`` items; all of them where their number is unknown to TensorFlow's graph."""
     count = support.features.shape[-2]
     # A caller that leaves the number of items open has limited it (adaptation.closed_form does).
-    if count is None or count <= MOST_ITEMS:
+    if count is None or count <= MAX_ITEMS:
         return support
-    rows = [round(i * (count - 1) / (MOST_ITEMS - 1)) for i in range(MOST_ITEMS)]
+    rows = [round(i * (count - 1) / (MAX_ITEMS - 1)) for i in range(MAX_ITEMS)]
     return replace(
         support,
         features=tf.gather(support.features, rows, axis=-2),
@@ -166,7 +170,7 @@ def _evenly_spaced_items(support: SupportSet) -> SupportSet:
     )
 
 
-def _posterior_weights(support: SupportSet, scores: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def _posterior_weights(support: SupportSet, scores: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
     """The posterior weight of each subset of views, λ and α, which sum to 1: ``(..., W, R, A)``."""
     log_posterior = _log_likelihood(support, scores, hyperparameters.inverse_temperature)
     log_ridges = tf.constant([math.log(factor) for factor in TEXT_RIDGE_FACTORS], scores.dtype)

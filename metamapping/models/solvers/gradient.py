@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.models.solvers.views import with_weighted_views
 
@@ -18,7 +18,7 @@ NUM_STEPS = 5
 
 
 @with_weighted_views
-def gradient(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def gradient(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
     """``NUM_STEPS`` steps ``V ← V + η Hᵀ (one-hot − softmax(τ H V))`` over the support set, from P.
 
     The step size is ``η = 2 / (λ + τ Σᵢ ‖hᵢ‖² / 2)``: the loss's curvature is at most ``τ Σᵢ ‖hᵢ‖² / 2``,

@@ -5,7 +5,7 @@ the global norm of the gradient stays that of earlier releases. ``VectorIndex`` 
 no other place indexes the vector.
 
     vector = initial_vector(num_views=3)         # float32 (8,), what a new mapping starts from
-    Strengths.from_vector(vector).ridge          # λ, a positive scalar
+    Hyperparameters.from_vector(vector).ridge          # λ, a positive scalar
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ INITIAL_VIEW_PROBABILITY = 0.2
 
 
 @dataclass(frozen=True)
-class Strengths:
+class Hyperparameters:
     """The hyperparameters of an adaptation, learned or fitted to a task.
 
     Learned ones are scalars; fitted ones may have leading axes, ``(..., 1, 1)``, one value per task.
@@ -75,7 +75,7 @@ class Strengths:
     views: tf.Tensor
 
     @classmethod
-    def from_vector(cls, vector: tf.Tensor) -> Strengths:
+    def from_vector(cls, vector: tf.Tensor) -> Hyperparameters:
         """The hyperparameters that a trained vector stands for.
 
         Args:

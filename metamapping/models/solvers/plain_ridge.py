@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import Strengths
-from metamapping.models.solvers.support_set import SupportSet, of_words
+from metamapping.models.solvers.hyperparameters import Hyperparameters
+from metamapping.models.solvers.support_set import SupportSet, balance_words
 from metamapping.models.solvers.views import with_weighted_views
 
 
 @with_weighted_views
-def plain_ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def plain_ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
     """Ridge regression on the centred labels with the given α and λ.
 
     Args:
@@ -25,12 +25,12 @@ def plain_ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Strength
         V, ``(..., d + 1, C)``.
     """
     if not support.is_independent:
-        support, hyperparameters = of_words(support, hyperparameters)
+        support, hyperparameters = balance_words(support, hyperparameters)
     return regress(support, support.Y, prior, hyperparameters)
 
 
 def regress(
-    support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, hyperparameters: Strengths
+    support: SupportSet, targets: tf.Tensor, prior: tf.Tensor, hyperparameters: Hyperparameters
 ) -> tf.Tensor:
     """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``, column by column.
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.solvers.views import with_weighted_views
 
 
 @with_weighted_views
-def prototypes(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+def prototypes(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
     """``α P + [2 m_c; −‖m_c‖²]``, the second part centred over the labels that have examples.
 
     Args:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.hyperparameters import Hyperparameters
 
 # A word's weight is its label's count to the power of minus this. The figures: docs/experiments/words.md.
 WORD_BALANCE = 0.25
@@ -66,7 +66,9 @@ class SupportSet:
         return (one_hot - (1.0 / count)[..., None, :]) * self.label_mask[..., None, :]
 
 
-def of_words(support: SupportSet, hyperparameters: Strengths) -> tuple[SupportSet, Strengths]:
+def balance_words(
+    support: SupportSet, hyperparameters: Hyperparameters
+) -> tuple[SupportSet, Hyperparameters]:
     """A support set of words with balanced labels, and the hyperparameters of words.
 
     Nineteen of twenty words are outside of any entity, so an unweighted ridge regression predicts

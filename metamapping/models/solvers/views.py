@@ -16,10 +16,10 @@ from dataclasses import replace
 
 import tensorflow as tf
 
-from metamapping.models.solvers.hyperparameters import Strengths
+from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.support_set import SupportSet
 
-Solver = Callable[[SupportSet, tf.Tensor, Strengths], tf.Tensor]
+Solver = Callable[[SupportSet, tf.Tensor, Hyperparameters], tf.Tensor]
 
 
 def with_weighted_views(solver: Solver) -> Solver:
@@ -33,20 +33,22 @@ def with_weighted_views(solver: Solver) -> Solver:
         first view. It returns weights of raw features, ``(..., num_views * d + 1, C)``.
     """
 
-    def solve_weighted(support: SupportSet, prior: tf.Tensor, hyperparameters: Strengths) -> tf.Tensor:
+    def solve_weighted(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:
         roots = view_roots(support, hyperparameters)
         weighted = replace(support, features=support.features * roots)
-        return _weights_of_raw_features(solver(weighted, widened(prior, weighted), hyperparameters), roots)
+        return _weights_of_raw_features(
+            solver(weighted, pad_to_views(prior, weighted), hyperparameters), roots
+        )
 
     return solve_weighted
 
 
-def num_views(support: SupportSet, hyperparameters: Strengths) -> int:
+def num_views(support: SupportSet, hyperparameters: Hyperparameters) -> int:
     """The number of views that are weighted here; 1 for words, whose features are weighted already."""
     return 1 + int(hyperparameters.views.shape[-1]) if support.is_independent else 1
 
 
-def view_roots(support: SupportSet, hyperparameters: Strengths) -> tf.Tensor:
+def view_roots(support: SupportSet, hyperparameters: Hyperparameters) -> tf.Tensor:
     """The square root of each feature's weight: ``(..., 1, num_views * d)``."""
     count = num_views(support, hyperparameters)
     if count == 1:
@@ -59,7 +61,7 @@ def view_roots(support: SupportSet, hyperparameters: Strengths) -> tf.Tensor:
     return tf.repeat(roots, support.features.shape[-1] // count, axis=-1)
 
 
-def widened(prior: tf.Tensor, support: SupportSet) -> tf.Tensor:
+def pad_to_views(prior: tf.Tensor, support: SupportSet) -> tf.Tensor:
     """The prior with zeros for all views but the first.
 
     Args:

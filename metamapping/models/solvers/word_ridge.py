@@ -11,7 +11,7 @@ Allen's residuals (see ``fitted_ridge``) in blocks: with ``C = (X Xᵀ + λI)⁻
 sentence s are ``(C_ss)⁻¹ D_s``. This is NumPy in float64, one task at a time; texts are fitted in TensorFlow,
 because training back-propagates through their fit.
 
-    alpha, ridge = fit_to_sentences(features, targets, offsets, roots, prior, **learned)
+    alpha, ridge = fit_word_hyperparameters(features, targets, offsets, roots, prior, **learned)
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ INVERSE_TEMPERATURE_FACTOR = 0.5
 MAX_WORDS = 512
 
 
-def fit_to_sentences(
+def fit_word_hyperparameters(
     features: np.ndarray,
     targets: np.ndarray,
     offsets: np.ndarray,

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
+from metamapping.models.solvers import SOLVERS, Hyperparameters, SupportSet
 from metamapping.models.solvers.fitted_ridge import (
     INVERSE_TEMPERATURE_FACTORS,
     TEXT_RIDGE_FACTORS,
-    fit_strengths,
+    fit_hyperparameters,
     leave_one_of_each_out,
 )
 from metamapping.models.solvers.gradient import NUM_STEPS
@@ -32,7 +32,7 @@ HYPERPARAMETERS = {
 
 def hyperparameters(**changes):
     values = HYPERPARAMETERS | changes
-    return Strengths(**{name: tf.constant(value, tf.float64) for name, value in values.items()})
+    return Hyperparameters(**{name: tf.constant(value, tf.float64) for name, value in values.items()})
 
 
 class Task:
@@ -173,7 +173,7 @@ def test_ten_labels_are_as_much_evidence_as_five():
 
     scores = leave_one_of_each_out(support, prior, hyperparameters()).numpy()[0]
     weights = expected_posterior(scores, labels, exponent=0.5)
-    fitted = fit_strengths(support, prior, hyperparameters())
+    fitted = fit_hyperparameters(support, prior, hyperparameters())
     np.testing.assert_allclose(np.squeeze(fitted.alpha), weights.sum(axis=0) @ ALPHA_GRID)
     ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(TEXT_RIDGE_FACTORS))
     np.testing.assert_allclose(np.squeeze(fitted.ridge), ridge)
@@ -194,7 +194,9 @@ def test_a_misleading_prior_gets_less_weight():
     right[:C] = np.eye(C)
     weights = {}
     for name, prior in (("right", right), ("wrong", np.roll(right, 1, axis=1))):
-        fitted = fit_strengths(task.support(), tf.constant(prior), hyperparameters(inverse_temperature=10.0))
+        fitted = fit_hyperparameters(
+            task.support(), tf.constant(prior), hyperparameters(inverse_temperature=10.0)
+        )
         weights[name] = fitted.alpha.numpy().item()
     assert weights["wrong"] < 0.2
     assert weights["right"] > 0.5
@@ -249,7 +251,7 @@ def test_an_informative_view_gets_a_high_weight():
     support, _ = with_two_more_views(task)
     features = np.concatenate([support.features[:, : 2 * D], 2 * np.eye(D)[task.labels]], axis=1)
     learned = hyperparameters(views=[0.2, 0.2], inverse_temperature=10.0)
-    fitted = fit_strengths(
+    fitted = fit_hyperparameters(
         replace(support, features=tf.constant(features)), tf.constant(0 * task.prior), learned
     )
     first, second = fitted.views.numpy().ravel()

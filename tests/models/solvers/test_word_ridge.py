@@ -5,13 +5,13 @@ import pytest
 import tensorflow as tf
 
 from metamapping.models.solvers import word_ridge
-from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Strengths
+from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Hyperparameters
 from metamapping.models.solvers.plain_ridge import regress
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.solvers.word_ridge import (
     MAX_WORDS,
     WORD_RIDGE_FACTORS,
-    fit_to_sentences,
+    fit_word_hyperparameters,
     leave_sentences_out,
 )
 
@@ -35,7 +35,7 @@ def words_of(lengths, *, noise, prior=0.3, seed=0):
 def hyperparameters(alpha, ridge):
     numbers = LEARNED | {"alpha": alpha, "ridge": ridge, "ridge_spread": 1.0}
     values = {name: tf.constant(value, tf.float64) for name, value in numbers.items()}
-    return Strengths(**values, word_ridge=tf.constant(0.0), views=tf.zeros(0))
+    return Hyperparameters(**values, word_ridge=tf.constant(0.0), views=tf.zeros(0))
 
 
 def test_a_sentence_left_out_is_scored_by_a_regression_without_it():
@@ -62,20 +62,20 @@ def test_a_sentence_left_out_is_scored_by_a_regression_without_it():
 
 
 def test_the_fitted_lambda_is_small_for_clean_examples_and_large_for_noisy_ones():
-    trusted = fit_to_sentences(*words_of([8] * 10, noise=0.1), **LEARNED)
-    doubted = fit_to_sentences(*words_of([8] * 10, noise=3.0), **LEARNED)
+    trusted = fit_word_hyperparameters(*words_of([8] * 10, noise=0.1), **LEARNED)
+    doubted = fit_word_hyperparameters(*words_of([8] * 10, noise=3.0), **LEARNED)
     assert trusted[1] < RIDGE / 3 < RIDGE < doubted[1]
 
 
 def test_a_misleading_prior_gets_little_weight():
-    misled = fit_to_sentences(*words_of([8] * 10, noise=0.1, prior=3.0), **LEARNED)
+    misled = fit_word_hyperparameters(*words_of([8] * 10, noise=0.1, prior=3.0), **LEARNED)
     assert misled[0] < 0.5 * LEARNED["alpha"]
 
 
 def test_nothing_is_fitted_where_no_label_occurs_in_two_sentences():
     features, _, offsets, roots, prior = words_of([2, 2], noise=0.1)
     targets = np.array([0, 1, 2, 3])
-    assert fit_to_sentences(features, targets, offsets, roots, prior, **LEARNED) == (1.0, RIDGE)
+    assert fit_word_hyperparameters(features, targets, offsets, roots, prior, **LEARNED) == (1.0, RIDGE)
 
 
 def test_a_sentence_counts_as_one_however_long_it_is():
@@ -95,7 +95,7 @@ def test_many_sentences_are_subsampled_and_the_order_of_labels_does_not_matter(m
     seen = []
     whole = leave_sentences_out
     monkeypatch.setattr(word_ridge, "leave_sentences_out", lambda *each: seen.append(each) or whole(*each))
-    fitted = fit_to_sentences(features, targets, offsets, roots, prior, **LEARNED)
+    fitted = fit_word_hyperparameters(features, targets, offsets, roots, prior, **LEARNED)
     assert MAX_WORDS - 9 <= len(seen[0][0]) <= MAX_WORDS + 9
-    turned = fit_to_sentences(features, 3 - targets, offsets, roots, prior[:, ::-1], **LEARNED)
+    turned = fit_word_hyperparameters(features, 3 - targets, offsets, roots, prior[:, ::-1], **LEARNED)
     assert turned == pytest.approx(fitted)

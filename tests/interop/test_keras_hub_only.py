@@ -9,7 +9,7 @@ from safetensors.numpy import save_file
 
 from metamapping import MetaMapper
 from metamapping.errors import StoreError
-from metamapping.interop import hugging_face, keras_alone
+from metamapping.interop import hugging_face, keras_hub_only
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.publishing.published_model import PublishedModel, read_published, write_published
@@ -68,11 +68,11 @@ def test_it_cannot_be_written_in_hugging_faces_format(backbone, tmp_path):
 def test_only_classes_of_backbones_can_be_named(tmp_path, name):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": name, "config": {}}))
     with pytest.raises(StoreError, match="not a backbone of KerasHub"):
-        keras_alone.read_backbone(tmp_path)
+        keras_hub_only.read_backbone(tmp_path)
 
 
 def test_a_configuration_with_unknown_arguments_is_an_error(tmp_path):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": "AlbertBackbone", "config": {"layers": 1}}))
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
     with pytest.raises(StoreError, match="does not describe a AlbertBackbone"):
-        keras_alone.read_backbone(tmp_path)
+        keras_hub_only.read_backbone(tmp_path)
