@@ -1,8 +1,8 @@
 """metamapping: one encoder for many small language tasks, adapted in closed form.
 
-``from metamapping import MetaMapper, Mapping`` is the entry point for users of a published encoder. Both
-names are imported lazily, because TensorFlow takes many seconds to import and preparing data never
-needs it.
+``from metamapping import MetaMapper, Mapping, Columns`` is the entry point for users of a published
+encoder. The names are imported lazily, because TensorFlow takes many seconds to import and preparing
+data never needs it.
 """
 
 from importlib import import_module
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:  # for type checkers alone; at run time ``__getattr__`` imports the same names
     from metamapping.adaptation.mapper import MetaMapper
     from metamapping.adaptation.task_mapping import Mapping
+    from metamapping.config.sources import Columns
 
-__all__ = ["Mapping", "MetaMapper"]
+__all__ = ["Columns", "Mapping", "MetaMapper"]
 __version__ = "0.2.0"
 
 _MODULES = {
+    "Columns": "metamapping.config.sources",
     "Mapping": "metamapping.adaptation.task_mapping",
     "MetaMapper": "metamapping.adaptation.mapper",
 }
