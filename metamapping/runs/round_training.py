@@ -116,8 +116,10 @@ def _with_diagnosis(
     from metamapping.models.backbones import num_frozen_layers
     from metamapping.training.gradient_agreement import measure_gradient_cosines
 
-    started, cosines = time.monotonic(), {}
-    if "without" in run.config.adjustment.moves and math.isfinite(report.loss):
+    config, started, cosines = run.config, time.monotonic(), {}
+    # Only the move `without` reads them, so the last round that there can be measures none.
+    is_last = plan.round >= config.convergence.max_rounds
+    if "without" in config.adjustment.moves and not is_last and math.isfinite(report.loss):
         cosines = measure_gradient_cosines(learner, spaces, plan)
     return report.model_copy(
         update={

@@ -181,6 +181,12 @@ def test_every_train_source_has_an_agreement_and_the_same_one_in_a_repeated_run(
     assert train_stage(again, 1).agreements == pytest.approx(report.agreements, abs=1e-4)
 
 
+def test_the_last_round_measures_no_agreement_since_nothing_would_read_it(tmp_path):
+    run = make_run(tmp_path, convergence={"max_rounds": 1})
+    initialise_stage(run)
+    assert train_stage(run, 1).agreements == {}
+
+
 def test_only_listed_sources_are_trained_on(tmp_path):
     run = make_run(tmp_path, selection={"mode": "list", "sources": ["sea"]}, training={"meta_steps": 8})
     initialise_stage(run)
