@@ -40,7 +40,8 @@ def main() -> None:
         details += [f"Cycle of {name}: {', '.join(members)}." for members in cycles]
         counts = [sum(map(len, groups)), num_levels(groups, found), len(found), len(cycles)]
         print(f"| {name} |", *(f"{each} |" for each in counts), f"{len(upward) if order else 'unknown'} |")
-    print("\n" + "\n".join(details))
+    if details:
+        print("\n" + "\n".join(details))
 
 
 def strong_components(edges: list[Edge]) -> list[list[str]]:
