@@ -80,7 +80,7 @@ class Source(Part):
         "`files`.",
     )
     format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = Field(
-        None, description="Format of the files. Default: the format that their suffix stands for."
+        None, description="Format of the files. Default: the format given by their suffix."
     )
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     header: bool = Field(

@@ -27,7 +27,7 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
     """Write configuration and weights of a backbone.
 
     Args:
-        backbone: Of one of the ``FAMILIES``.
+        backbone: A backbone of one of the ``FAMILIES``.
         folder: An existing folder.
 
     Raises:
@@ -40,7 +40,7 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
             f"{', '.join(FAMILIES)}"
         )
     write_json(folder / CONFIG, family.to_config(backbone))
-    # Transformers expects this entry, which says for which framework the arrays are laid out.
+    # Transformers requires this entry: the framework by whose conventions the arrays are laid out.
     save_file(family.to_arrays(backbone), folder / MODEL, metadata={"format": "pt"})
     (folder / MODEL).chmod(0o644)
 

@@ -1,7 +1,7 @@
 """Encoders that only KerasHub knows (ALBERT, Llama, Qwen …), in a format that only ``MetaMapper`` reads.
 
 ``encoder.json`` names the backbone's class and its plain arguments; ``model.safetensors`` has its weights
-under Keras' names. Other libraries find no ``config.json`` and say so.
+under Keras' names. Other libraries report that ``config.json`` is missing.
 
     write_backbone(backbone, folder)
     backbone = read_backbone(folder)

@@ -1,7 +1,6 @@
 """Statistics of rounds: accuracies, gains and trends in losses.
 
-Goes in: the records of one or more rounds. Comes out: an ``Estimate`` or a few numbers. All functions are
-pure.
+Input: the records of one or more rounds. Output: an ``Estimate`` or a few numbers. All functions are pure.
 
     paired_difference(report, report.untrained()).is_gain
 """
@@ -168,8 +167,8 @@ def weakest_shots(report: RoundReport) -> int | None:
     """Find the number of shots at which training has clearly helped least.
 
     The measure is the share of the untrained encoder's error that training removed, ``1 − error / untrained
-    error``, compared within each source; so a small gain where little error was left is not a weakness. Zero
-    shots are left out, because one split of every training batch is zero-shot anyway.
+    error``, compared within each source; so a small gain does not count as a weakness if little error was
+    left. Zero shots are left out, because one split of every training batch is zero-shot anyway.
 
     Args:
         report: The round's report.
@@ -215,7 +214,7 @@ def weakest_ways(report: RoundReport) -> int | None:
     many = [mean for source, mean in means.items() if ways.get(source) == most]
     if min(len(few), len(many)) < 2 or not np.isfinite([*few, *many]).all():
         return None
-    # Importing scipy.stats takes a second, which rounds that get no further need not spend.
+    # Importing scipy.stats takes a second, so it is only imported when it is needed.
     from scipy.stats import ttest_ind
 
     difference = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)

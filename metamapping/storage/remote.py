@@ -1,9 +1,9 @@
 """Remote: homes at an address of an object store, used through paths of this machine.
 
-All code works on local paths. A home at an address (``s3://bucket/prefix``, or any other that fsspec
-reads) has a cache folder on each machine, ``$METAMAPPING_CACHE/addresses/s3/bucket/prefix`` (by default
-under ``~/.cache/metamapping``), and a path inside of it stands for the object or folder at the address.
-The cache is only a copy: it may be empty, and may be deleted at any time.
+All code works on local paths. A home at an address (``s3://bucket/prefix``, or any other that fsspec reads)
+has a cache folder on each machine, ``$METAMAPPING_CACHE/addresses/s3/bucket/prefix`` (by default under
+``~/.cache/metamapping``), and a path in it represents the object or folder at the address. The cache is only
+a copy: it may be empty, and may be deleted at any time.
 
 Each function here takes a path and passes the call to one of two backends: ``RemotePlace`` for paths in
 the cache, ``LocalPlace`` for all others.
@@ -51,7 +51,7 @@ class Place(Protocol):
         """Bring the copy of this machine up to date."""
 
     def share(self) -> None:
-        """Let others see the files of a folder as they are now."""
+        """Make the files of a folder visible to other machines as they are now."""
 
     def list_folders(self) -> list[Path]:
         """Return the finished folders directly inside of a folder."""
@@ -92,7 +92,7 @@ def place_of(path: Path) -> str:
 
 
 def is_remote(path: Path) -> bool:
-    """Whether a path stands for an address."""
+    """Whether a path is in the cache, and so represents an address."""
     return "://" in place_of(path)
 
 
@@ -150,7 +150,7 @@ def read_member(folder: Path, name: str) -> bytes | None:
         name: The file's path within the folder.
 
     Returns:
-        The bytes, or ``None`` if there is no such folder or file.
+        The bytes, or ``None`` if the folder or the file does not exist.
 
     Raises:
         StoreError: The file does not match the manifest.
