@@ -66,7 +66,7 @@ def read_backbone(folder: Path) -> keras.Model:
         backbone = build_bounded(lambda: backbone_class(**config), config, arrays)
     except Exception as error:  # Keras raises many types for values that no layer can have
         raise StoreError(
-            f"{path} does not describe a {backbone_class.__name__}: {one_line(error)}"
+            f"{path} does not describe a valid {backbone_class.__name__}: {one_line(error)}"
         ) from error
     assign_variables(_variables(backbone), arrays, folder / MODEL)
     return backbone

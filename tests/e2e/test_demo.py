@@ -1,4 +1,4 @@
-"""The whole road, as `make demo` walks it: sources to published encoder, twice."""
+"""The whole pipeline, as `make demo` runs it: from sources to a published encoder, twice."""
 
 import numpy as np
 import pytest

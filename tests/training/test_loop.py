@@ -1,4 +1,4 @@
-"""The outer loop: it learns, resumes exactly, and stops on what is not finite."""
+"""The training loop: it learns, resumes exactly, and stops at a loss that is not finite."""
 
 import json
 import math
@@ -166,7 +166,7 @@ def test_lower_precision_trains_float32_weights_that_a_float32_encoder_reads(pre
     )
     before, batch = weights(low), draw_batch(0, [SPACES[0]])
     low.encoder_optimizer.learning_rate = low.mapping_optimizer.learning_rate = 1e-3
-    for _ in range(4):  # the first ones overflow in float16, and are left out
+    for _ in range(4):  # in float16, the first ones overflow and are skipped
         assert np.isfinite(update_weights(low, batch, max_norm=1.0))
     assert low.encoder.backbone.dtype_policy.name == precision
     assert {value.dtype for value in weights(low).values()} == {np.dtype(np.float32)}
