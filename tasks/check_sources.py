@@ -11,6 +11,10 @@ from metamapping.corpus import records as library
 def check_sources(home: str, sources: list[Source]) -> None:
     """Open each source and check its columns and first rows.
 
+    Args:
+        home: Folder or address of the store.
+        sources: The sources to check.
+
     Raises:
         ConfigError: One sentence for each source that cannot be read.
     """

@@ -136,7 +136,14 @@ def pad_tokens(
 
 
 def length_bucket(longest: int) -> int:
-    """The smallest of the few compiled lengths that holds ``longest`` tokens."""
+    """The smallest of the few lengths to which training batches are padded.
+
+    Args:
+        longest: The number of tokens of a batch's longest text, at most 8192.
+
+    Returns:
+        A length of at least ``longest``.
+    """
     return next(length for length in _LENGTHS if length >= longest)
 
 

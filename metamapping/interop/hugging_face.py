@@ -76,7 +76,14 @@ def read_backbone(folder: Path) -> keras.Model:
 
 
 def is_readable(folder: Path) -> bool:
-    """Whether a folder is in Hugging Face's format, of a known family, with its weights in one file."""
+    """Whether ``read_backbone`` can read a folder.
+
+    Args:
+        folder: Any folder; it need not exist.
+
+    Returns:
+        True if the folder is in Hugging Face's format, of a known family, with its weights in one file.
+    """
     if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
         return False
     try:

@@ -62,7 +62,15 @@ class Evidence:
         return trained_rounds(self.rounds)
 
     def number(self, setting: str, default: float = 1.0) -> float:
-        """Return the value of a numeric setting, or ``default`` where it is not set."""
+        """Return the value of a numeric setting.
+
+        Args:
+            setting: Name of the setting, as in ``rounds.settings``.
+            default: The result if the setting is not set.
+
+        Returns:
+            The value.
+        """
         value = self.settings.get(setting)
         return float(value) if isinstance(value, (int, float)) else default
 

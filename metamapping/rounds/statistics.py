@@ -116,7 +116,14 @@ def _cell_names(report: RoundReport) -> list[str]:
 
 
 def trained_rounds(rounds: Sequence[Round]) -> list[RoundReport]:
-    """Return the reports of rounds whose losses can be compared: trained, and not diverged."""
+    """Return the reports of rounds whose losses can be compared: trained, and not diverged.
+
+    Args:
+        rounds: Judged rounds, in order.
+
+    Returns:
+        Their reports, in the same order.
+    """
     return [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
 
 
@@ -155,7 +162,14 @@ def loss_change(reports: Sequence[RoundReport]) -> float | None:
 
 
 def mean_gradient_similarities(reports: Sequence[RoundReport]) -> dict[str, float]:
-    """Compute for each source the mean over rounds of its gradient's cosine similarity to the others'."""
+    """Compute for each source the mean over rounds of its gradient's cosine similarity to the others'.
+
+    Args:
+        reports: The reports of trained rounds.
+
+    Returns:
+        The mean similarity, -1 to 1, of each source for which any was measured.
+    """
     seen: dict[str, list[float]] = {}
     for report in reports:
         for source, similarity in report.training.agreements.items():

@@ -59,7 +59,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def quarantine_folder(folder: Path, reason: Exception) -> None:
-    """Rename a damaged folder of this machine to a name that no reader opens, and log a warning."""
+    """Rename a damaged folder of this machine to a name that no reader opens, and log a warning.
+
+    Args:
+        folder: The damaged folder.
+        reason: The error that describes the damage, for the warning.
+    """
     quarantined = folder.with_name(f".damaged-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError):  # Another process was faster.
         folder.rename(quarantined)

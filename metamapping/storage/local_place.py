@@ -51,12 +51,34 @@ class LocalPlace:
         return self.path.stat().st_mtime
 
     def read_member(self, name: str) -> bytes | None:
-        """Return one file of a folder, verified against the manifest."""
+        """Return one file of a folder, verified against the manifest.
+
+        Args:
+            name: The file's path within the folder.
+
+        Returns:
+            The bytes, or ``None`` if the folder has no manifest, or neither a file nor an entry of that
+            name.
+
+        Raises:
+            StoreError: The file does not match the manifest.
+        """
         manifest = self._child(MANIFEST).read()
         return None if manifest is None else self.verified_member(name, manifest)
 
     def verified_member(self, name: str, manifest: bytes) -> bytes | None:
-        """Return one file of a folder, verified against these bytes of its manifest."""
+        """Return one file of a folder, verified against the given bytes of its manifest.
+
+        Args:
+            name: The file's path within the folder.
+            manifest: The manifest's bytes.
+
+        Returns:
+            The bytes, or ``None`` if neither the file nor an entry of that name exists.
+
+        Raises:
+            StoreError: The file does not match the manifest.
+        """
         path = self.path / name
         checksum = files_of(unsealed(manifest, self.path / MANIFEST), self.path / MANIFEST).get(name)
         data = path.read_bytes() if path.is_file() else None

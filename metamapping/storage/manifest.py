@@ -145,6 +145,13 @@ def lies_inside(folder: Path, name: str) -> bool:
 
     Links of the Hugging Face hub's cache count as inside: it stores files in ``blobs``, next to
     ``snapshots``, and links to them.
+
+    Args:
+        folder: The folder.
+        name: The file's path within the folder; the file need not exist.
+
+    Returns:
+        False also if the links cannot be resolved.
     """
     try:
         root, target = folder.resolve(), (folder / name).resolve()

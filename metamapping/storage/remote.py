@@ -83,7 +83,14 @@ def local_folder(place: str | Path) -> Path:
 
 
 def place_of(path: Path) -> str:
-    """Return the name of a path that other machines understand: its address if it is in the cache."""
+    """Return the location of a path for other machines.
+
+    Args:
+        path: A path on this machine.
+
+    Returns:
+        The address, if the path is in the cache of one; otherwise the path itself.
+    """
     try:
         scheme, *rest = path.relative_to(_cache()).parts
     except ValueError:
@@ -178,15 +185,25 @@ def pull_folder(folder: Path) -> None:
 
 
 def share_folder(folder: Path) -> None:
-    """Upload a folder's files as they are now, for others to watch.
+    """Upload a folder's files as they are now, for others to read while the work continues.
 
-    A failure is only logged, because nothing depends on these files.
+    A failure is only logged, because no stage depends on these files.
+
+    Args:
+        folder: A folder of this machine; nothing happens unless it is in the cache of an address.
     """
     _place(folder).share()
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """Return the finished folders directly inside of a folder, sorted by name."""
+    """List the finished folders directly inside a folder.
+
+    Args:
+        folder: The folder that contains them.
+
+    Returns:
+        Their paths on this machine, sorted by name; those at an address need not be downloaded yet.
+    """
     return _place(folder).list_folders()
 
 
