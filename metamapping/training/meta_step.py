@@ -59,7 +59,7 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
         x = mapping.add_word_shapes(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
     else:
         x = encoder.texts(batch)
-    label_mask, is_query = batch["label_mask"], batch["query"]
+    label_mask, query_weights = batch["label_mask"], batch["query"]
     # Step 2: label vectors of every split, (S, C, dim).
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
 
@@ -67,14 +67,14 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
     weights = mapping.compute_mapping(support, mapping.prior(G))
 
-    # Steps 5 and 6: all items are scored, (S, N, C), and the mask selects the queries for the loss.
+    # Steps 5 and 6: all items are scored, (S, N, C); the weight of an item that is not a query is 0.
     logits = masked_logits(score(x, weights), label_mask, mapping.inverse_temperature)
-    targets = tf.broadcast_to(batch["targets"], tf.shape(is_query))
+    targets = tf.broadcast_to(batch["targets"], tf.shape(query_weights))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
     # An item that is not a query may have a label outside the split, for which the loss is about 1e9.
-    losses = tf.where(is_query > 0, losses, tf.zeros_like(losses))
-    num_queries = tf.reduce_sum(is_query, axis=-1)
-    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(num_queries, 1.0))
+    losses = tf.where(query_weights > 0, query_weights * losses, tf.zeros_like(losses))
+    total = tf.reduce_sum(query_weights, axis=-1)
+    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(total, 1.0))
 
 
 def differentiate(learner: Learner, batch: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:

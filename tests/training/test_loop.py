@@ -74,6 +74,27 @@ def test_training_lowers_the_query_loss_of_every_kind_of_source(learner, space):
     assert float(query_loss(learner, batch)) < 0.8 * before
 
 
+def test_the_loss_is_the_mean_of_the_queries_losses_by_their_weights(learner):
+    batch = draw_batch(0, [SPACES[0]])
+    is_query = batch["query"].numpy() > 0
+    weights = np.where(is_query, np.random.default_rng(0).uniform(0.1, 2.0, is_query.shape), 0.0)
+
+    def loss(query):
+        return float(query_loss(learner, {**batch, "query": tf.constant(query, tf.float32)}))
+
+    expected = []
+    for split, of_split in enumerate(is_query):  # the loss of each query alone, with its split alone
+        rest = np.zeros_like(weights)
+        queries = np.flatnonzero(of_split)
+        alone = []
+        for query in queries:
+            rest[:] = 0.0
+            rest[split, query] = 1.0
+            alone.append(loss(rest) * len(weights))
+        expected.append(np.average(alone, weights=weights[split, queries]))
+    assert loss(weights) == pytest.approx(np.mean(expected), rel=1e-4)
+
+
 def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
     undisturbed = new_learner()
     report = train_round(Replicas(undisturbed, TRAINING), SPACES, plan(), folder=tmp_path / "one")
