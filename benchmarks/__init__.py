@@ -1,1 +1,1 @@
-"""Benchmarks: against published tables, against peers, and against physical limits."""
+"""Benchmarks: comparisons with published tables, with other tools and with hardware limits."""

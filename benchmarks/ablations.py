@@ -1,6 +1,11 @@
-"""What each part of the learner is worth: one task solved in several ways from the same examples.
+"""What each part of the learner contributes: one task solved by several methods from the same examples.
 
-rows = solve_ways(untrained, trained, task)     # {"trained": predictions, "logistic regression": …}
+In: a label space or texts, encoded by the untrained and by the trained learner. Out: each method's
+predictions for the same queries. The methods are the rows of the tables that ``intents``, ``arsc`` and
+``setfit --ablations`` print.
+
+    predictions = predict_by_method(untrained, trained, labels=…, support=…, targets=…, queries=…)
+    predictions["meta-trained"]     # label slots, one for each query
 """
 
 from __future__ import annotations
@@ -13,30 +18,30 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from metamapping.checkpoints import load_weights
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet
 from metamapping.models.solvers.support_set import score
-from metamapping.publishing import PublishedModel
-from metamapping.runs import RunFolder
-from metamapping.training import Learner, build_learner
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.runs.folder import RunFolder
+from metamapping.training.checkpoints import load_weights
+from metamapping.training.learner import Learner, build_learner
 
-WAYS = (
+METHODS = (
     "meta-trained",
     "… without label names",
     "… the last layer alone, no other views",
     "… prototypes instead of ridge",
-    "… learned strengths, not fitted",
+    "… learned hyperparameters, not fitted",
     "untrained encoder, same closed form",
     "untrained encoder, logistic regression",
 )
 
 
 def read_learner(run: RunFolder, round: int) -> Learner:
-    """The learner of a run at the end of a round; round 0 is the untrained one."""
+    """Read the learner of a run as it was at the end of a round; round 0 is the untrained learner."""
     config = run.config
     learner = build_learner(
         config.encoder, config.training, vocabulary_size=run.corpus.vocabulary_size, seed=config.seed
@@ -47,15 +52,15 @@ def read_learner(run: RunFolder, round: int) -> Learner:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A source's texts and label names, as one learner sees them."""
+    """The features of a source's texts and label names, computed by one learner."""
 
     learner: Learner | PublishedModel
-    items: np.ndarray  # (num_rows, text_dim)
-    names: tf.Tensor  # (num_labels, d)
+    features: np.ndarray  # (num_rows, text_dim)
+    names: tf.Tensor  # (num_labels, dim)
 
     @classmethod
     def of(cls, learner: Learner, space: LabelSpace) -> Encoded:
-        """Encode all texts of a label space."""
+        """Encode all texts and all label names of a label space."""
         arrays = label_arrays(space.name_tokens, np.arange(len(space.labels)), len(space.labels))
         names = learner.encoder.names({key: tf.constant(value) for key, value in arrays.items()})
         return cls(learner, learner.encoder.encode(space.token_ids, space.segment_ids), names)
@@ -68,12 +73,25 @@ class Encoded:
         queries: np.ndarray,
         *,
         solver: str,
-        named: bool = True,
+        use_names: bool = True,
         num_views: int = NUM_VIEWS,
     ) -> np.ndarray:
-        """Label slots of the queries, ``(num_queries,)``. ``targets``: those of the support."""
+        """Predict the label slots of the queries.
+
+        Args:
+            labels: Indices of the task's labels in the label space.
+            support: Features of the support, ``(num_support, text_dim)``.
+            targets: Label slots of the support, ``(num_support,)``.
+            queries: Features of the queries, ``(num_queries, text_dim)``.
+            solver: A key of ``SOLVERS``.
+            use_names: Whether the prior from the label names takes part.
+            num_views: How many views of a text to use; 1 is the last layer alone.
+
+        Returns:
+            Label slots, ``(num_queries,)``.
+        """
         width = num_views * self.learner.encoder.dim
-        compute = _solver(self.learner.mapping, solver, named, num_views)
+        compute = _compiled_solver(self.learner.mapping, solver, use_names, num_views)
         weights = compute(
             tf.gather(self.names, labels), tf.constant(support[:, :width]), tf.constant(targets, tf.int32)
         )
@@ -82,22 +100,27 @@ class Encoded:
 
 
 @cache
-def _solver(mapping: MetaMapping, solver: str, named: bool, num_views: int) -> Callable[..., tf.Tensor]:
-    """Weights of scores from names, features and targets; compiled: thousands of tasks have one shape."""
+def _compiled_solver(
+    mapping: MetaMapping, solver: str, use_names: bool, num_views: int
+) -> Callable[..., tf.Tensor]:
+    """A function of names, features and targets that returns the weights from which scores are computed."""
 
+    # Compiled, because thousands of tasks have the same shape.
     @tf.function(autograph=False)  # type: ignore[untyped-decorator]  # TensorFlow has no types
     def compute(names: tf.Tensor, features: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
         count = names.shape[0]
         vectors = mapping.label_vectors(names, tf.zeros(count), tf.ones(count))
-        prior = mapping.prior(vectors) * float(named)
-        strengths = replace(mapping.strengths, views=mapping.strengths.views[: num_views - 1])
+        prior = mapping.prior(vectors) * float(use_names)
+        hyperparameters = replace(
+            mapping.hyperparameters, views=mapping.hyperparameters.views[: num_views - 1]
+        )
         support = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones(count))
-        return SOLVERS[solver](support, prior, strengths)
+        return SOLVERS[solver](support, prior, hyperparameters)
 
     return compute
 
 
-def solve_ways(
+def predict_by_method(
     untrained: Encoded,
     trained: Encoded,
     *,
@@ -105,31 +128,38 @@ def solve_ways(
     support: np.ndarray,
     targets: np.ndarray,
     queries: np.ndarray,
-    query_items: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Predicted slots of the queries, by way.
+    """Predict the label slots of the queries by each of ``METHODS``.
 
-    ``support``, ``queries``: rows of the space. ``targets``: slots of the support's labels.
-    ``query_items``: features of the queries by either learner, where they are rows of another space.
+    Args:
+        untrained: The source as the untrained learner encodes it.
+        trained: The source as the meta-trained learner encodes it.
+        labels: Indices of the task's labels in the label space.
+        support: Rows of the support.
+        targets: Label slots of the support.
+        queries: Rows of the queries.
+
+    Returns:
+        Label slots, ``(num_queries,)``, for each method.
     """
-    features = [each.items[support] for each in (untrained, trained)]
-    asked = query_items or (untrained.items[queries], trained.items[queries])
-    untrained_task, trained_task = ((labels, x, targets, y) for x, y in zip(features, asked, strict=True))
+    untrained_task, trained_task = (
+        (labels, each.features[support], targets, each.features[queries]) for each in (untrained, trained)
+    )
     dim = untrained.learner.encoder.dim
-    regression = LogisticRegression(max_iter=1_000).fit(features[0][:, :dim], targets)
-    solved = [
+    regression = LogisticRegression(max_iter=1_000).fit(untrained.features[support][:, :dim], targets)
+    predicted = [
         trained.predict(*trained_task, solver="ridge"),
-        trained.predict(*trained_task, solver="ridge", named=False),
+        trained.predict(*trained_task, solver="ridge", use_names=False),
         trained.predict(*trained_task, solver="ridge", num_views=1),
         trained.predict(*trained_task, solver="prototypes"),
         trained.predict(*trained_task, solver="plain-ridge"),
         untrained.predict(*untrained_task, solver="ridge"),
-        regression.predict(asked[0][:, :dim]),
+        regression.predict(untrained.features[queries][:, :dim]),
     ]
-    return dict(zip(WAYS, solved, strict=True))
+    return dict(zip(METHODS, predicted, strict=True))
 
 
-def markdown(rows: dict[str, Sequence[str]], columns: Sequence[str]) -> str:
-    """A table with a row a way."""
-    lines = ["| way | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
+def markdown(rows: dict[str, Sequence[str]], columns: Sequence[str], *, heading: str = "method") -> str:
+    """A Markdown table with one line for each of ``rows``; ``heading`` is that of their names."""
+    lines = [f"| {heading} | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
     return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])

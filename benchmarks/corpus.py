@@ -1,12 +1,13 @@
-"""How fast the corpus is prepared, beside two peers and the tokenizer alone, on the same rows.
+"""Speed and memory of corpus preparation, compared with two other tools and with the tokenizer alone.
 
-    METAMAPPING_DATA=… python -m benchmarks.corpus --rows 200000 --tokenizer FOLDER
-    python -m benchmarks.corpus --memory --rows 1000000 --tokenizer FOLDER
+    METAMAPPING_DATA=path/to/data python -m benchmarks.corpus --rows 200000 --tokenizer FOLDER
+    METAMAPPING_DATA=path/to/data python -m benchmarks.corpus --memory --rows 1000000 --tokenizer FOLDER
 
-Each contender runs in a process of its own, on all cores, from one JSONL file to Parquet; its clock
-starts after the imports. All clean with the same functions, drop equal texts and tokenize with the same
-tokenizer. Memory is the highest sum of anonymous memory of the process and its children. `datatrove`
-is measured where it is installed (`pip install datatrove orjson`).
+In: a tokenizer, and real sentences from which rows are generated. Each contender runs in a process of its own
+on all cores, and reads one JSONL file and writes Parquet; its clock starts after the imports. All contenders
+clean with the same functions, drop equal texts and use the same tokenizer. Memory is the peak of the sum of
+anonymous memory of the process and its children. `datatrove` needs `pip install datatrove orjson`. Out:
+seconds, rows per second and memory, as Markdown.
 """
 
 from __future__ import annotations
@@ -24,18 +25,26 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-LENGTH = 64
+MAX_LENGTH_TOKENS = 64
 CONTENDERS = ("encode_batch", "metamapping", "metamapping-near", "datasets", "datatrove")
 
 
 def main() -> None:
-    """Write the rows, run each contender, and print the table."""
+    """Print the table of "Preparing a corpus: speed and memory" in benchmarks/README.md.
+
+    It compares metamapping with `datasets.map`, with `datatrove`, and with the speed of
+    `tokenizers.encode_batch` alone. On two cores, 200,000 rows take the five contenders about 100 seconds
+    together, once for each of ``--repeats``. With ``--memory``, it prints the figures of the section's table
+    "Memory" instead.
+    """
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--rows", type=int, default=200_000)
     parser.add_argument("--tokenizer", required=True, help="folder with tokenizer.json")
     parser.add_argument("--contenders", nargs="*", default=list(CONTENDERS))
-    parser.add_argument("--repeats", type=int, default=1, help="the best of so many runs is shown")
-    parser.add_argument("--memory", action="store_true", help="ours alone, at a tenth of the rows and at all")
+    parser.add_argument("--repeats", type=int, default=1, help="number of runs; the fastest one is shown")
+    parser.add_argument(
+        "--memory", action="store_true", help="metamapping alone, with a tenth of the rows, then all"
+    )
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--folder", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -63,19 +72,20 @@ def main() -> None:
 
 def _print(results: dict[str, tuple[float, float]], rows: int) -> None:
     print(f"\n{rows:,} rows, {os.cpu_count()} cores\n")
-    print("| what | seconds | rows a second | share of encode_batch | peak memory |")
+    print("| tool | seconds | rows a second | share of `encode_batch` | peak memory |")
     print("|---|---|---|---|---|")
-    limit = results.get("encode_batch", (float("nan"), 0))[0]
+    limit_seconds = results.get("encode_batch", (float("nan"), 0))[0]
     for name, (seconds, peak) in results.items():
-        share = f"{limit / seconds:.0%}"
+        share = f"{limit_seconds / seconds:.0%}"
         print(f"| {name} | {seconds:.1f} | {rows / seconds:,.0f} | {share} | {peak:,.0f} MB |")
-    peers = [results[name][0] for name in ("datasets", "datatrove") if name in results]
-    if peers and "metamapping" in results:
-        print(f"\n{min(peers) / results['metamapping'][0]:.1f} times the faster peer")
+    others = [results[name][0] for name in ("datasets", "datatrove") if name in results]
+    if others and "metamapping" in results:
+        ratio = min(others) / results["metamapping"][0]
+        print(f"\n{ratio:.1f} times as fast as the faster of the two other tools")
 
 
 def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]:
-    """Seconds of a contender in its own process, and its peak memory in MB."""
+    """Run a contender in its own process; its seconds and its peak memory in MB."""
     command = [sys.executable, "-m", "benchmarks.corpus", "--tokenizer", tokenizer]
     command += ["--contender", contender, "--folder", folder]
     with tempfile.TemporaryFile("w+") as errors:
@@ -87,6 +97,7 @@ def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]
         if process.returncode:
             errors.seek(0)
             raise SystemExit(f"{contender} failed: {errors.read()[-2000:]}")
+    # The last line is the number of seconds; a line before it, if there is one, says how they are divided.
     print(*out.strip().splitlines()[:-1][-1:], file=sys.stderr)
     seconds = float(out.strip().splitlines()[-1])
     print(f"{contender}: {seconds:.1f} s", file=sys.stderr, flush=True)
@@ -94,24 +105,24 @@ def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]
 
 
 def watch_memory(process: subprocess.Popen[str], peak: list[float]) -> None:
-    """Keep the highest anonymous memory of a process and its children in ``peak[0]``, in MB."""
+    """Keep the peak of the anonymous memory of a process and its children in ``peak[0]``, in MB."""
     while process.poll() is None:
-        peak[0] = max(peak[0], sum(_anonymous_mb(pid) for pid in _family(process.pid)))
+        peak[0] = max(peak[0], sum(_anonymous_megabytes(pid) for pid in _process_tree(process.pid)))
         time.sleep(0.1)
 
 
-def _family(pid: int) -> Iterator[int]:
+def _process_tree(pid: int) -> Iterator[int]:
     yield pid
     try:
         children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
     except OSError:
         return
     for child in children:
-        yield from _family(int(child))
+        yield from _process_tree(int(child))
 
 
-def _anonymous_mb(pid: int) -> float:
-    """Without file pages: mapped files lie in the page cache, and the system may take it back."""
+def _anonymous_megabytes(pid: int) -> float:
+    """Memory without the pages of mapped files, because the system may reclaim the page cache."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -120,7 +131,7 @@ def _anonymous_mb(pid: int) -> float:
 
 
 def write_rows(folder: Path, num_rows: int) -> None:
-    """Labelled rows of one to three sentences, some dirty, one in twenty an exact duplicate."""
+    """Write labelled rows of one to three sentences: one in twenty repeats another, one in ten is dirty."""
     rng = random.Random(0)
     sentences = _sentences()
     dirt = ("<br />", "&amp;", "  ", " caf\u00c3\u00a9 ", "\u00a0", " \u2014 ", "\u200b")
@@ -143,14 +154,14 @@ def write_rows(folder: Path, num_rows: int) -> None:
 
 
 def hash_of(text: str) -> int:
-    """A number that is the same in every process."""
+    """A number that depends on the text alone; Python's own ``hash`` differs between processes."""
     return sum(map(ord, text))
 
 
 def _sentences() -> list[str]:
     root = os.environ.get("METAMAPPING_DATA")
     if root is None:
-        raise SystemExit("METAMAPPING_DATA is not set: set it to the folder with the real sources")
+        raise SystemExit("METAMAPPING_DATA is not set: set it to the folder that holds the real sources")
     sentences = []
     for name in ("banking77", "clinc150", "snips"):
         with (Path(root) / "text-classification" / f"{name}.jsonl").open(encoding="utf-8") as file:
@@ -166,7 +177,7 @@ def _encode_batch(folder: Path, tokenizer_folder: str) -> float:
 
     with (folder / "rows.jsonl").open(encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file]
-    tokenizer = load_tokenizer(tokenizer_folder, max_length_tokens=LENGTH)
+    tokenizer = load_tokenizer(tokenizer_folder, max_length_tokens=MAX_LENGTH_TOKENS)
     start = time.perf_counter()
     for i in range(0, len(texts), 10_000):
         tokenizer.encode_batch(texts[i : i + 10_000])
@@ -174,16 +185,17 @@ def _encode_batch(folder: Path, tokenizer_folder: str) -> float:
 
 
 def _metamapping(folder: Path, tokenizer_folder: str, *, near: bool = False) -> float:
-    from metamapping.config import CleaningSpec, DuplicateSpec, FilterSpec, Source
+    from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+    from metamapping.config.sources import Source
     from metamapping.corpus.examples import Rules, write_examples
-    from metamapping.corpus.sources import write_records
+    from metamapping.corpus.records import write_records
     from metamapping.corpus.tokens import load_tokenizer, write_tokens
 
     source = Source(
         name="rows", task_type="text-classification", role="train", files=[str(folder / "rows.jsonl")]
     )
     rules = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec(near=near))
-    out = fresh(folder / "metamapping")
+    out = emptied(folder / "metamapping")
     start = time.perf_counter()
     for stage in ("records", "examples", "tokens"):
         (out / stage).mkdir()
@@ -191,7 +203,7 @@ def _metamapping(folder: Path, tokenizer_folder: str, *, near: bool = False) -> 
     read = time.perf_counter()
     write_examples(source, rules, out / "records", out / "examples")
     cleaned = time.perf_counter()
-    tokenizer = load_tokenizer(tokenizer_folder, max_length_tokens=LENGTH)
+    tokenizer = load_tokenizer(tokenizer_folder, max_length_tokens=MAX_LENGTH_TOKENS)
     write_tokens(out / "examples", tokenizer, out / "tokens")
     end = time.perf_counter()
     print(f"read {read - start:.1f} s, clean {cleaned - read:.1f} s, tokenize {end - cleaned:.1f} s")
@@ -203,8 +215,8 @@ def _metamapping_near(folder: Path, tokenizer_folder: str) -> float:
 
 
 def clean(text: str) -> str:
-    """What a user writes who cleans text by text: the same functions on every text."""
-    from metamapping.config import CleaningSpec
+    """Clean one text with the same functions as metamapping, as the users of other tools would do it."""
+    from metamapping.config.corpus import CleaningSpec
     from metamapping.corpus.cleaning import CLEANERS
 
     for name in CleaningSpec().cleaners:
@@ -217,7 +229,7 @@ def _datasets(folder: Path, tokenizer_folder: str) -> float:
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(tokenizer_folder)
-    cache = fresh(folder / "datasets")
+    cache = emptied(folder / "datasets")
     cores = os.cpu_count() or 1
     start = time.perf_counter()
     rows = datasets.load_dataset(
@@ -236,7 +248,7 @@ def _datasets(folder: Path, tokenizer_folder: str) -> float:
             keep.append(i)
     rows = rows.select(keep)
     rows = rows.map(
-        lambda batch: tokenizer(batch["text"], truncation=True, max_length=LENGTH),
+        lambda batch: tokenizer(batch["text"], truncation=True, max_length=MAX_LENGTH_TOKENS),
         batched=True,
         num_proc=cores,
     )
@@ -259,11 +271,12 @@ def _datatrove(folder: Path, tokenizer_folder: str) -> float:
         def format(self, text: str) -> str:
             return clean(text)
 
-    out = fresh(folder / "datatrove")
+    out = emptied(folder / "datatrove")
     cores = os.cpu_count() or 1
     (out / "in").mkdir()
     start = time.perf_counter()
-    with (folder / "rows.jsonl").open("rb") as file:  # it gives a worker whole files
+    # datatrove distributes whole files among its workers, so each of them needs a file.
+    with (folder / "rows.jsonl").open("rb") as file:
         parts = [(out / "in" / f"{i}.jsonl").open("wb") for i in range(cores)]
         for number, line in enumerate(file):
             parts[number % cores].write(line)
@@ -295,8 +308,8 @@ def _datatrove(folder: Path, tokenizer_folder: str) -> float:
     return time.perf_counter() - start
 
 
-def fresh(folder: Path) -> Path:
-    """The folder, empty."""
+def emptied(folder: Path) -> Path:
+    """Create the folder, or remove everything in it."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     return folder

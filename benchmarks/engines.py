@@ -1,12 +1,12 @@
-"""What an engine costs: seconds to start it, and seconds a task, beside the work that a task does.
+"""The overhead of an engine, compared with the work that its tasks do.
 
     python -m benchmarks.engines [--runners threads processes dask ray] [--tasks 40] [--rows 20000]
 
-In: nothing; the rows are made up. Out: a table with a line for each engine: how long it takes until the
-first task of every worker has come back, what each further task costs (an empty one, as our tasks are
-declared), and from how much data on the four tasks of a parcel of sources cost less than 2 % of its own work
-(``metamapping.corpus.parcels`` packs them so); and how that work is parted among reading, cleaning and
-tokenizing.
+In: nothing; the rows are generated. Out: how the work on a row is divided into reading, cleaning and
+tokenizing; then a Markdown table with a row for each engine: the seconds until every worker has finished its
+first task, the overhead of each further task (an empty one, declared like the real ones), and how many rows,
+and MB of files, a source group needs so that the overhead of its four tasks is below 2 % of its work.
+``metamapping.corpus.source_groups`` takes its sizes from here.
 """
 
 from __future__ import annotations
@@ -23,44 +23,48 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.testing.utilities import prefect_test_harness
 
-from metamapping.config import CleaningSpec, DuplicateSpec, EncoderSpec, EngineSpec, FilterSpec, Source
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.engine import EngineSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, write_examples
-from metamapping.corpus.sources import write_records
+from metamapping.corpus.records import write_records
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
 from tasks.engine import run_on_engine
 
 RUNNERS = ("threads", "processes", "dask", "ray")
-TASKS_OF_A_PARCEL = 4  # read, clean, tokenize, screen
-SHARE = 0.02
+TASKS_PER_GROUP = 4  # read, clean, tokenize, screen
+MAX_OVERHEAD = 0.02
 
 
 @task(cache_policy=NO_CACHE, persist_result=False)
 def wait(seconds: float) -> int:
-    """A task that does nothing."""
+    """A task that does nothing but wait."""
     time.sleep(seconds)
     return os.getpid()
 
 
 @flow
 def measure(runner: str, num_workers: int, num_tasks: int) -> tuple[float, float]:
-    """Seconds to start, and seconds a task, with all workers at it."""
-    begun = time.perf_counter()
+    """Seconds to start the engine, and seconds per task while all workers are busy."""
+    begin = time.perf_counter()
 
     def work() -> tuple[float, float]:
-        warm = [wait.submit(1.0) for _ in range(num_workers)]
-        for each in warm:
+        # A second each, so that no worker takes two of these tasks.
+        first_tasks = [wait.submit(1.0) for _ in range(num_workers)]
+        for each in first_tasks:
             each.result()
         started = time.perf_counter()
         for each in [wait.submit(0.0) for _ in range(num_tasks)]:
             each.result()
-        return started - begun, (time.perf_counter() - started) / num_tasks
+        return started - begin, (time.perf_counter() - started) / num_tasks
 
     return run_on_engine(EngineSpec(runner=runner, num_workers=num_workers), work)
 
 
 def seconds_of_work(num_rows: int) -> tuple[dict[str, float], int]:
-    """Seconds of each task of one source on one worker, and the bytes of its file."""
+    """Seconds of each task for one generated source on one worker, and the size of its file in bytes."""
     with tempfile.TemporaryDirectory() as name:
         folder, rng = Path(name), random.Random(0)
         words = [f"word{number}" for number in range(3_000)]
@@ -75,22 +79,26 @@ def seconds_of_work(num_rows: int) -> tuple[dict[str, float], int]:
             (folder / stage).mkdir()
         encoder = EncoderSpec.model_validate({"scratch": {}})
         write_tokenizer(encoder, [" ".join(words)] * 3, folder / "tokenizer")
-        clocks = [time.perf_counter()]
+        times = [time.perf_counter()]
         write_records(source, folder / "records")
-        clocks.append(time.perf_counter())
+        times.append(time.perf_counter())
         rules = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec())
         write_examples(source, rules, folder / "records", folder / "examples")
-        clocks.append(time.perf_counter())
+        times.append(time.perf_counter())
         tokenizer = load_tokenizer(folder / "tokenizer", max_length_tokens=64)
         write_tokens(folder / "examples", tokenizer, folder / "tokens")
-        clocks.append(time.perf_counter())
+        times.append(time.perf_counter())
         size = (folder / "rows.jsonl").stat().st_size
-    steps = zip(("read", "clean", "tokenize"), clocks, clocks[1:], strict=False)
+    steps = zip(("read", "clean", "tokenize"), times, times[1:], strict=False)
     return {name: end - start for name, start, end in steps}, size
 
 
 def main() -> None:
-    """Measure, and print the table."""
+    """Print the table of "The overhead of an engine" in benchmarks/README.md.
+
+    It compares the four engines. The defaults take about a minute on two cores, in addition to the start of
+    Prefect's test server.
+    """
     parser = argparse.ArgumentParser(prog="python -m benchmarks.engines", description=__doc__.split("\n")[0])
     parser.add_argument("--runners", nargs="*", default=list(RUNNERS), choices=RUNNERS)
     parser.add_argument("--workers", type=int, default=2)
@@ -99,17 +107,17 @@ def main() -> None:
     options = parser.parse_args()
     work, size = seconds_of_work(options.rows)
     total = sum(work.values())
-    parts = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in work.items())
-    print(f"{options.rows / total:,.0f} rows a second on one worker: {parts}\n", flush=True)
-    print("| engine | start | a task | rows a parcel for less than 2 % | MB |")
+    shares = ", ".join(f"{name} {seconds / total:.0%}" for name, seconds in work.items())
+    print(f"{options.rows / total:,.0f} rows per second on one worker: {shares}\n", flush=True)
+    print("| engine | start | per task | rows in a source group for an overhead below 2 % | MB |")
     print("|---|---|---|---|---|")
     with prefect_test_harness(server_startup_timeout=300):
         for runner in options.runners:
             start, seconds = measure(runner, options.workers, options.tasks)
-            rows = TASKS_OF_A_PARCEL * seconds / SHARE * options.rows / total
+            rows = TASKS_PER_GROUP * seconds / MAX_OVERHEAD * options.rows / total
             megabytes = rows * size / options.rows / 1e6
-            cost = f"{1000 * seconds:.0f} ms | {rows:,.0f} | {megabytes:.0f}"
-            print(f"| {runner} | {start:.1f} s | {cost} |", flush=True)
+            cells = f"{1000 * seconds:.0f} ms | {rows:,.0f} | {megabytes:.0f}"
+            print(f"| {runner} | {start:.1f} s | {cells} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,18 +1,18 @@
-"""What a unit of work costs as there is more of it: rows, sources, labels, workers.
+"""The cost of a unit of work as its amount grows: rows, sources, labels, workers.
 
-    METAMAPPING_DATA=… python -m benchmarks.growth rows --sizes 10000 100000 1000000
+    METAMAPPING_DATA=path/to/data python -m benchmarks.growth rows --sizes 10000 100000 1000000
     python -m benchmarks.growth sources --sizes 10 100 1000
     python -m benchmarks.growth labels --sizes 10 100 1000 10000
-    METAMAPPING_DATA=… python -m benchmarks.growth workers --sizes 1 2 4
+    METAMAPPING_DATA=path/to/data python -m benchmarks.growth workers --sizes 1 2 4
 
-Each size runs in a process of its own. Seconds are those of the processor, all threads together, so that
-other work on the machine counts little; memory is the highest anonymous memory of the process and its
-children. Prints a table, and draws it with ``--picture``.
+In: what grows, and its sizes; each size runs in a process of its own. Out: a Markdown table of CPU seconds,
+of all threads together, so that other work on the machine matters little, and of the peak of anonymous memory
+of the process and its children; with ``--picture``, also a plot of both.
 
-rows      generated rows of one source read, cleaned, deduplicated and tokenized (`benchmarks.corpus`)
-sources   generated sources of 40 rows each: prepared, found prepared, and the start of a run with them
-labels    `MetaMapper.adapt` with two examples a label, 384 features, an encoder of one layer
-workers   as many processes at once as `rows`, each with a source of 100,000 rows of its own
+rows      reading, cleaning, deduplicating and tokenizing generated rows of one source (`benchmarks.corpus`)
+sources   generated sources of 40 rows each: their data work, recognising it as done, and a run's first step
+labels    `MetaMapper.adapt` with two examples of each label, 384 features and an encoder of one layer
+workers   processes at once, each of which prepares 100,000 rows of its own as `rows` does
 """
 
 from __future__ import annotations
@@ -30,24 +30,29 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks.corpus import RUN, watch_memory, write_rows
-from metamapping.manifest import check_files, write_manifest
+from metamapping.storage.manifest import check_files, write_manifest
 
-ROWS_A_WORKER, ROWS_A_SOURCE = 100_000, 40
-Costs = dict[str, float]  # seconds by what took them
+ROWS_PER_WORKER, ROWS_PER_SOURCE = 100_000, 40
+Costs = dict[str, float]  # CPU seconds, by name of the part
 
 
 def main() -> None:
-    """Measure each size, print the table, draw the picture."""
+    """Print one table of "Cost as work grows" in benchmarks/README.md, and draw its plot.
+
+    It compares sizes of the same work with each other. On two cores, ten million rows take about seven
+    minutes of CPU time, 1,000 sources a minute and a half, 10,000 labels half a minute, and four workers as
+    long.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=sorted(MEASURED))
+    parser.add_argument("what", choices=sorted(MEASUREMENTS))
     parser.add_argument("--sizes", type=int, nargs="+", required=True)
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--picture", type=Path, help="file for the plot, as PNG")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.folder is not None:  # the process of one size
-        print(json.dumps(MEASURED[options.what](options.sizes[0], options.folder)))
+    if options.folder is not None:  # this is the process for one size
+        print(json.dumps(MEASUREMENTS[options.what](options.sizes[0], options.folder)))
         return
     table = []
     for size in options.sizes:
@@ -65,7 +70,7 @@ def _measure(what: str, size: int) -> tuple[Costs, float]:
             for number in range(size if what == "workers" else 1):
                 place = Path(folder) / str(number)
                 place.mkdir()
-                write_rows(place, ROWS_A_WORKER if what == "workers" else size)
+                write_rows(place, ROWS_PER_WORKER if what == "workers" else size)
         command = [sys.executable, "-m", "benchmarks.growth", what, "--sizes", str(size), "--folder", folder]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         peak = [0.0]
@@ -88,7 +93,7 @@ def _rows(size: int, folder: Path) -> Costs:
     clock.lap("write checksums")
     for stage in stages:
         check_files(stage, [])
-    clock.lap("hold files against them")
+    clock.lap("verify files against them")
     return costs
 
 
@@ -111,10 +116,11 @@ def _sources(size: int, folder: Path) -> Costs:
 
     without_prefect.install()
     from flows.prepare_corpus import prepare_corpus
-    from metamapping.config_file import parse_config
-    from metamapping.runs import Corpus
-    from metamapping.spaces import check_run
-    from metamapping.stages import initialise_stage, open_run, train_stage
+    from metamapping.config.loading import parse_config
+    from metamapping.corpus.prepared import Corpus
+    from metamapping.runs.label_spaces import check_run
+    from metamapping.runs.round_training import train_stage
+    from metamapping.runs.stages import initialise_stage, open_run
 
     values = _configuration(size, folder)
     costs: Costs = {}
@@ -122,11 +128,11 @@ def _sources(size: int, folder: Path) -> Costs:
     config = parse_config(values)
     clock.lap("read the configuration")
     check_run(config)
-    clock.lap("check the sources")
+    clock.lap("check")
     prepare_corpus(config)
     clock.lap("data work")
     corpus = Corpus.model_validate(prepare_corpus(config))
-    clock.lap("find all of it done")
+    clock.lap("recognise it as done")
     run = open_run(config, corpus)
     clock.lap("open the run")
     initialise_stage(run)
@@ -135,18 +141,18 @@ def _sources(size: int, folder: Path) -> Costs:
     class FirstStepError(Exception):
         pass
 
-    def stop(step: int, loss: float) -> None:
+    def stop_after_first_step(step: int, loss: float) -> None:
         raise FirstStepError
 
     try:
-        train_stage(run, 1, on_step=stop)
+        train_stage(run, 1, on_step=stop_after_first_step)
     except FirstStepError:
         clock.lap("first meta-step")
     return costs
 
 
 def _configuration(size: int, folder: Path) -> dict[str, object]:
-    """So many train sources of two labels, and one source of each other role."""
+    """A configuration with ``size`` train sources of two labels, and one source of each other role."""
     rng = random.Random(0)
     words = [f"{a}{b}{c}" for a in "bdfgklmnprst" for b in "aeiou" for c in "bdfgklmnprst"]
     roles = ["train"] * size + ["validation", "test"]
@@ -155,7 +161,7 @@ def _configuration(size: int, folder: Path) -> dict[str, object]:
         path = folder / f"source-{number}.jsonl"
         rows = [
             {"text": f"{' '.join(rng.choices(words, k=8))} {number}", "label": "ab"[i % 2]}
-            for i in range(ROWS_A_SOURCE)
+            for i in range(ROWS_PER_SOURCE)
         ]
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         sources.append(
@@ -178,10 +184,12 @@ def _configuration(size: int, folder: Path) -> dict[str, object]:
 
 def _labels(size: int, folder: Path) -> Costs:
     from metamapping import MetaMapper
-    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import PublishedModel
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import PublishedModel
+    from metamapping.training.learner import build_learner
 
     scratch = ScratchEncoder(num_layers=1, num_heads=2, hidden_dim=384, intermediate_dim=384)
     spec = EncoderSpec(scratch=scratch, max_length_tokens=16)
@@ -193,7 +201,7 @@ def _labels(size: int, folder: Path) -> Costs:
     mapper = MetaMapper(
         PublishedModel(learner.encoder, learner.mapping, folder / "tokenizer", 16, CleaningSpec())
     )
-    mapper.adapt(["a b", "c d"], ["one", "two"])  # what is compiled once
+    mapper.adapt(["a b", "c d"], ["one", "two"])  # compiles, so that compilation is not measured
     texts, labels = [f"{name} {i}" for name in names for i in range(2)], [n for n in names for _ in range(2)]
     costs: Costs = {}
     clock = _Clock(costs)
@@ -205,12 +213,12 @@ def _labels(size: int, folder: Path) -> Costs:
     mapping.predict(texts[:1])
     clock.lap("predict one text")
     mapping.add(texts[:1], labels[:1])
-    clock.lap("add one example")
+    clock.lap("add one")
     return costs
 
 
 class _Clock:
-    """The processor's seconds since the last lap, by name."""
+    """Stores the CPU seconds between two laps in ``costs``, under the name of the second one."""
 
     def __init__(self, costs: Costs) -> None:
         self._costs = costs
@@ -228,7 +236,7 @@ def _tokenizer() -> str:
     return packaged_encoder()
 
 
-MEASURED: dict[str, Callable[[int, Path], Costs]] = {
+MEASUREMENTS: dict[str, Callable[[int, Path], Costs]] = {
     "rows": _rows,
     "sources": _sources,
     "labels": _labels,
@@ -245,17 +253,17 @@ def _print(what: str, table: list[tuple[int, Costs, float]]) -> None:
 
 
 def _draw(what: str, table: list[tuple[int, Costs, float]], path: Path) -> None:
-    """Milliseconds a unit, and memory, over the size."""
+    """Plot milliseconds per unit of work and memory against the size."""
     from matplotlib.figure import Figure
 
     sizes = [size for size, _, _ in table]
     figure = Figure(figsize=(8, 2.6), layout="constrained")
     left, right = figure.subplots(1, 2)
-    units = ROWS_A_WORKER if what == "workers" else 1
+    units = ROWS_PER_WORKER if what == "workers" else 1
     for name in table[0][1]:
         each = [1000 * costs[name] / (size * units) for size, costs, _ in table]
         left.plot(sizes, each, marker="o", label=name)
-    left.set(xscale="log", yscale="log", xlabel=what, ylabel=f"ms a {'row' if units > 1 else what[:-1]}")
+    left.set(xscale="log", yscale="log", xlabel=what, ylabel=f"ms per {'row' if units > 1 else what[:-1]}")
     peaks = [peak for _, _, peak in table]
     right.plot(sizes, peaks, marker="o")
     right.set(xscale="log", xlabel=what, ylabel="peak memory, MB", ylim=(0, 1.1 * max(peaks)))

@@ -1,10 +1,11 @@
-"""Speed of the learner: meta-steps beside a PyTorch loop, and adapting beside the encoder alone.
+"""Speed of the learner: a meta-step compared with PyTorch, and adapting compared with the encoder alone.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.learner [--steps 12]
 
-Both loops take the same batches of BANKING77, the same encoder with the same frozen layers, and solve
-the same ridge regressions; the PyTorch one is written here with `transformers` and `torch.linalg`, and
-pads to the longest text of a batch. Needs `requirements/torch.txt`. Prints Markdown.
+In: BANKING77 and the packaged encoder; needs `requirements/torch.txt`. Both loops train on the same batches
+with the same encoder and the same frozen layers, and solve the same ridge regressions. The PyTorch loop is
+written here with `transformers` and `torch.linalg`, and pads to the longest text of a batch. Out: medians of
+seconds, and ratios, as Markdown.
 """
 
 from __future__ import annotations
@@ -21,22 +22,32 @@ import tensorflow as tf
 
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
-from metamapping.config import CleaningSpec, EncoderSpec, EpisodeSpec, TrainingSpec
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.training import TrainingSpec
+from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.batches import Batch, build_batch
-from metamapping.episodes.label_space import LabelSpace, Ragged
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import sample_batch
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
-from metamapping.publishing import PublishedModel
-from metamapping.training import Learner, build_learner, replicas_of
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.training.learner import Learner, build_learner
+from metamapping.training.replicas import Replicas
 
 EPISODES = EpisodeSpec()
 MAX_TOKENS = 64
 
 
 def main() -> None:
-    """Measure, and print the tables."""
+    """Print the tables of "Speed of the learner" in benchmarks/README.md.
+
+    They compare a meta-step of metamapping with the same meta-step in PyTorch and with the machine's peak,
+    and adapting to a task with the encoder's own passes. On two idle cores, eight steps of both loops take
+    about 20 seconds, in addition to imports and compilation. The section's table of groups is not printed.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--steps", type=int, default=12, help="timed meta-steps of each loop")
     parser.add_argument("--trainable-layers", type=int, help="train only the upper layers")
@@ -47,21 +58,21 @@ def main() -> None:
     )
     training = TrainingSpec(solver="plain-ridge")
     learner = build_learner(spec, training, vocabulary_size=30_522, seed=0)
-    space = _intents(encoder)
+    space = _read_banking77(encoder)
     batches = [_batch(space, i) for i in range(options.steps)]
     steps = {
-        "metamapping": _ours(learner, training),
-        "PyTorch": _torch_loop(encoder, options.trainable_layers),
+        "metamapping": _metamapping_step(learner, training),
+        "PyTorch": _torch_step(encoder, options.trainable_layers),
     }
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for step in steps.values():
         step(batches[0])  # compiles
-    for batch in batches:  # by turns, so that other work on the machine slows both
+    for batch in batches:  # in alternation, so that other work on the machine slows both alike
         for name, step in steps.items():
             started = time.perf_counter()
             step(batch)
             seconds[name].append(time.perf_counter() - started)
-    peak = _peak_flops()
+    peak = _peak_flops_per_second()
     tokens = float(np.mean([batch["padding_mask"].sum() for batch in batches]))
     padded = float(np.mean([batch["padding_mask"].size for batch in batches]))
     print("| loop | seconds a meta-step (median) | share of the peak |\n| --- | --- | --- |")
@@ -69,17 +80,17 @@ def main() -> None:
         share = _flops_of_tokens(learner, tokens) / np.median(each) / peak
         print(f"| {name} | {np.median(each):.3f} | {share:.0%} |")
     ratio = np.median(np.asarray(seconds["PyTorch"]) / np.asarray(seconds["metamapping"]))
-    print(f"\n{ratio:.2f} times PyTorch's meta-steps a second.")
+    print(f"\n{ratio:.2f} times as many meta-steps per second as PyTorch.")
     print(f"Peak: {peak / 1e9:.0f} GFLOP/s, a float32 product of 2048 × 2048.")
-    grouped = float(np.mean([_padded(batch) for batch in batches]))
+    grouped = float(np.mean([_num_padded_tokens(batch) for batch in batches]))
     print(
-        f"Tokens in a batch {tokens:.0f}, padded to its longest text {padded:.0f}, in groups {grouped:.0f}: "
-        f"{1 - tokens / grouped:.0%} padding.\n"
+        f"A batch has {tokens:.0f} tokens, which the longest text pads to {padded:.0f} and the groups pad to "
+        f"{grouped:.0f} ({1 - tokens / grouped:.0%} padding).\n"
     )
     _print_adapting(learner.encoder, encoder)
 
 
-def _intents(encoder: str) -> LabelSpace:
+def _read_banking77(encoder: str) -> LabelSpace:
     import json
 
     path = Path(os.environ["METAMAPPING_DATA"]) / "text-classification" / "banking77.jsonl"
@@ -102,8 +113,8 @@ def _intents(encoder: str) -> LabelSpace:
     )
 
 
-def _padded(batch: Batch) -> int:
-    """Tokens that go through the encoder, each group as long as its longest text."""
+def _num_padded_tokens(batch: Batch) -> int:
+    """Number of tokens that pass the encoder, where each group is padded to its longest text."""
     lengths, ends = batch["padding_mask"].sum(axis=1), batch["group_ends"]
     firsts = [0, *ends[:-1]]
     return sum(int((end - first) * lengths[first:end].max()) for first, end in zip(firsts, ends, strict=True))
@@ -113,14 +124,14 @@ def _batch(space: LabelSpace, index: int) -> Batch:
     return build_batch(space, sample_batch(np.random.default_rng(index), [space], {}, EPISODES), EPISODES)
 
 
-def _ours(learner: Learner, training: TrainingSpec) -> Callable[[Batch], float]:
-    replicas = replicas_of(learner, training)
+def _metamapping_step(learner: Learner, training: TrainingSpec) -> Callable[[Batch], float]:
+    replicas = Replicas(learner, training)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-5
     return lambda batch: float(replicas.update({0: batch}, 1)[0])
 
 
-def _torch_loop(encoder: str, trainable_layers: int | None) -> Callable[[Batch], float]:
-    """The same outer step in PyTorch: prior, ridge in closed form, the queries' cross-entropy."""
+def _torch_step(encoder: str, trainable_layers: int | None) -> Callable[[Batch], float]:
+    """The same meta-step in PyTorch: prior, ridge in closed form, cross-entropy of the queries."""
     import torch
     from torch.nn import functional
     from transformers import AutoModel
@@ -130,7 +141,7 @@ def _torch_loop(encoder: str, trainable_layers: int | None) -> Callable[[Batch],
         model.requires_grad_(False)
         for layer in list(model.encoder.layer)[len(model.encoder.layer) - trainable_layers :]:
             layer.requires_grad_(True)
-    model.eval()  # without dropout, as ours
+    model.eval()  # without dropout, as in metamapping
     d = model.config.hidden_size
     prior, bias, label_map = (
         torch.nn.Parameter(value) for value in (torch.eye(d), torch.zeros(d), torch.eye(d))
@@ -175,8 +186,8 @@ def _torch_loop(encoder: str, trainable_layers: int | None) -> Callable[[Batch],
     return step
 
 
-def _peak_flops() -> float:
-    """Floating-point operations a second of a large float32 product, best of five."""
+def _peak_flops_per_second() -> float:
+    """Floating-point operations per second of a large float32 product, the best of six."""
     a = tf.random.stateless_normal((2048, 2048), (0, 0))
     best = 0.0
     for _ in range(6):
@@ -187,14 +198,17 @@ def _peak_flops() -> float:
 
 
 def _flops_of_tokens(learner: Learner, tokens: float) -> float:
-    """Two operations a weight and token forwards, four backwards; attention's own products left out."""
+    """Floating-point operations of a step: for each weight and token two forward and four backward.
+
+    Frozen layers have no backward pass. The products within attention are left out.
+    """
     layers = learner.encoder.backbone.layers
     blocks = [layer for layer in layers if layer.name.startswith("transformer_layer")]
     return sum(layer.count_params() * tokens * (6 if layer.trainable else 2) for layer in blocks)
 
 
 def _print_adapting(encoder: Encoder, folder: str) -> None:
-    """Adapting to 5 labels of 5 examples and one prediction, beside encoding those 26 texts alone."""
+    """Compare adapting to 5 labels × 5 examples, plus one prediction, with encoding the same texts alone."""
     mapping = MetaMapping(encoder.dim)  # with the default solver
     model = PublishedModel(encoder, mapping, Path(folder), MAX_TOKENS, CleaningSpec())
     mapper = MetaMapper(model, progress=False)
@@ -215,13 +229,14 @@ def _print_adapting(encoder: Encoder, folder: str) -> None:
         for name, call in (("adapt", adapt), ("encode", encode)):
             started = time.perf_counter()
             call()
-            if i >= 5:
+            if i >= 5:  # the first calls compile
                 seconds[name].append(time.perf_counter() - started)
     adapting, encoding = (np.median(seconds[name]) for name in ("adapt", "encode"))
-    print("| what | milliseconds (median) |\n| --- | --- |")
+    print("| operation | milliseconds (median) |\n| --- | --- |")
     print(f"| adapt to 5 labels × 5 examples, predict one text | {1000 * adapting:.1f} |")
     print(f"| encode the same 26 texts and 5 names | {1000 * encoding:.1f} |")
-    print(f"\n{adapting / encoding:.2f} times the encoder's own passes.")
+    ratio = adapting / encoding
+    print(f"\nAdapting and predicting take {ratio:.2f} times as long as the encoder's own passes.")
 
 
 if __name__ == "__main__":

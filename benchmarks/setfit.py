@@ -1,11 +1,12 @@
-"""SetFit beside MetaMapper: the same encoder, the same 8 examples a label, sources that neither has seen.
+"""MetaMapper compared with SetFit: the same initial encoder and the same eight examples of each label.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2] [--ablations]
 
-PUBLISHED: what `python -m benchmarks.real_run` published; its training has seen none of these sources.
-Needs `requirements/torch.txt` and `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs
-with its own defaults (one epoch over its generated pairs); the clock covers adapting alone. Prints Markdown.
-`--ablations`: instead of all that, what each part of the learner is worth on the same draws.
+In: PUBLISHED, the folder that `python -m benchmarks.real_run` published; neither method has been trained on
+the sources compared here. Needs `requirements/torch.txt` and
+`pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs with its own defaults (one epoch over
+the pairs that it generates). Out: accuracy, and the seconds that adapting alone takes, as Markdown. With
+`--ablations`, the output is instead the accuracy of the learner without single parts, on the same samples.
 """
 
 from __future__ import annotations
@@ -24,14 +25,16 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablations import Encoded, markdown, solve_ways
+from benchmarks.ablations import Encoded, markdown, predict_by_method
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
-from metamapping.config import EncoderSpec, TrainingSpec, readable_label
-from metamapping.featurizer import Featurizer
-from metamapping.manifest import fingerprint
-from metamapping.publishing import PublishedModel
-from metamapping.training import build_learner
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import readable_label
+from metamapping.config.training import TrainingSpec
+from metamapping.publishing.published_model import PublishedModel
+from metamapping.storage.manifest import fingerprint
+from metamapping.training.learner import build_learner
 
 SHOTS, NUM_QUERIES = 8, 500
 TREC = {
@@ -47,7 +50,12 @@ Rows = list[tuple[str, str]]
 
 
 def main() -> None:
-    """Run the comparison and print its tables."""
+    """Print the table of "Compared with SetFit" in benchmarks/README.md, or its ablations.
+
+    It compares the meta-trained mapper, logistic regression on the untrained encoder and SetFit. Nearly all
+    of the time is SetFit's: on two cores 50 to 86 seconds for each sample of the small sources, and more than
+    an hour for one sample of BANKING77.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("published")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
@@ -58,7 +66,7 @@ def main() -> None:
     if options.ablations:
         print(ablations(mapper.featurizer.model, options.sources, options.seeds))
         return
-    frozen = _frozen_features()
+    encode = _untrained_encoder()
     results: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for source in options.sources:
         support_rows, query_rows = read_source(source)
@@ -66,15 +74,15 @@ def main() -> None:
         for seed in options.seeds:
             support, queries = draw(support_rows, query_rows, seed)
             for name, adapt in (
-                ("MetaMapper", partial(_metamapper, mapper)),
-                ("logistic regression, untrained encoder", partial(_regression, frozen)),
-                ("SetFit", partial(_setfit, seed)),
+                ("MetaMapper", partial(_adapt_metamapper, mapper)),
+                ("logistic regression, untrained encoder", partial(_fit_regression, encode)),
+                ("SetFit", partial(_train_setfit, seed)),
             ):
                 started = time.perf_counter()
                 predict = adapt(support)
                 seconds = time.perf_counter() - started
                 predicted = predict([text for text, _ in queries])
-                hits = [a == label for a, (_, label) in zip(predicted, queries, strict=True)]
+                hits = [guess == label for guess, (_, label) in zip(predicted, queries, strict=True)]
                 results.setdefault((source, name), []).append((float(np.mean(hits)), seconds))
                 print(f"{source} seed {seed}: {name} {np.mean(hits):.3f}, {seconds:.2f} s", flush=True)
     rows: dict[str, list[str]] = {}
@@ -82,12 +90,12 @@ def main() -> None:
         accuracy, seconds = np.mean(each, axis=0)
         rows.setdefault(source, []).append(f"{100 * accuracy:.1f}, {seconds:.2f} s")
     names = list(dict.fromkeys(name for _, name in results))
-    print("\nAccuracy, seconds to adapt; 8 examples a label\n")
-    print(markdown(rows, names))
+    print("\nAccuracy, seconds to adapt; 8 examples of each label\n")
+    print(markdown(rows, names, heading="source"))
 
 
 def ablations(published: PublishedModel, sources: list[str], seeds: list[int]) -> str:
-    """A row a way, a column a source: mean accuracy over the draws of ``seeds``, as Markdown."""
+    """A Markdown table of mean accuracy over ``seeds``: a row for each method, a column for each source."""
     spec = EncoderSpec(preset=packaged_encoder(), max_length_tokens=published.max_length_tokens)
     learner = build_learner(spec, TrainingSpec(), vocabulary_size=0, seed=0)
     untrained = replace(published, encoder=learner.encoder, mapping=learner.mapping)
@@ -99,28 +107,28 @@ def ablations(published: PublishedModel, sources: list[str], seeds: list[int]) -
             support, queries = draw(support_rows, query_rows, seed)
             texts, given = zip(*support, *queries, strict=True)
             labels, slots = np.unique(given, return_inverse=True)
-            solved = solve_ways(
-                *(_encoded(model, list(texts), list(labels)) for model in (untrained, published)),
+            predictions = predict_by_method(
+                *(_encode(model, list(texts), list(labels)) for model in (untrained, published)),
                 labels=np.arange(len(labels)),
                 support=np.arange(len(support)),
                 targets=slots[: len(support)],
                 queries=np.arange(len(support), len(texts)),
             )
-            for way, predicted in solved.items():
-                hits.setdefault(way, []).append(float(np.mean(predicted == slots[len(support) :])))
-        for way, accuracies in hits.items():
-            rows.setdefault(way, []).append(f"{100 * np.mean(accuracies):.1f}")
+            for method, predicted in predictions.items():
+                hits.setdefault(method, []).append(float(np.mean(predicted == slots[len(support) :])))
+        for method, accuracies in hits.items():
+            rows.setdefault(method, []).append(f"{100 * np.mean(accuracies):.1f}")
     return markdown(rows, sources)
 
 
-def _encoded(model: PublishedModel, texts: list[str], labels: list[str]) -> Encoded:
+def _encode(model: PublishedModel, texts: list[str], labels: list[str]) -> Encoded:
     featurizer = Featurizer(model, progress=False)
     names = featurizer.names([readable_label(label, {}) for label in labels])
     return Encoded(model, featurizer.texts(texts), tf.constant(names))
 
 
 def read_source(name: str) -> tuple[Rows, Rows]:
-    """Rows to draw the support from and rows to draw the queries from, with readable labels."""
+    """Read the rows to draw the support from and those to draw the queries from, with readable labels."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
     if name in ("banking77", "snips"):
         lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
@@ -138,7 +146,7 @@ def read_source(name: str) -> tuple[Rows, Rows]:
 
 
 def draw(support_rows: Rows, query_rows: Rows, seed: int) -> tuple[Rows, Rows]:
-    """8 rows of each label, and 500 others."""
+    """Draw ``SHOTS`` rows of each label as the support, and ``NUM_QUERIES`` other rows as queries."""
     rng = np.random.default_rng(seed)
     support: Rows = []
     for label in sorted({label for _, label in support_rows}):
@@ -157,25 +165,25 @@ def _read_csv(path: Path, names: dict[str, str]) -> Rows:
 Predict = Callable[[list[str]], list[str]]
 
 
-def _metamapper(mapper: MetaMapper, rows: Rows) -> Predict:
+def _adapt_metamapper(mapper: MetaMapper, rows: Rows) -> Predict:
     texts, labels = zip(*rows, strict=True)
     return mapper.adapt(list(texts), list(labels)).predict
 
 
-def _frozen_features() -> Callable[[list[str]], np.ndarray]:
+def _untrained_encoder() -> Callable[[list[str]], np.ndarray]:
     from sentence_transformers import SentenceTransformer
 
     model = SentenceTransformer(packaged_encoder(), device="cpu")
     return lambda texts: model.encode(texts, show_progress_bar=False)
 
 
-def _regression(features: Callable[[list[str]], np.ndarray], rows: Rows) -> Predict:
+def _fit_regression(encode: Callable[[list[str]], np.ndarray], rows: Rows) -> Predict:
     texts, labels = zip(*rows, strict=True)
-    fitted = LogisticRegression(max_iter=1_000).fit(features(list(texts)), labels)
-    return lambda texts: fitted.predict(features(texts)).tolist()
+    regression = LogisticRegression(max_iter=1_000).fit(encode(list(texts)), labels)
+    return lambda texts: regression.predict(encode(texts)).tolist()
 
 
-def _setfit(seed: int, rows: Rows) -> Predict:
+def _train_setfit(seed: int, rows: Rows) -> Predict:
     from datasets import Dataset
     from setfit import SetFitModel, Trainer, TrainingArguments
 

@@ -1,9 +1,10 @@
-"""When is no label near enough? Confidence beside the plain softmax, on tasks cut out of real intents.
+"""Rejecting texts of no label: the confidence compared with the plain softmax, on tasks of real intents.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.threshold PUBLISHED [--draws 10]
 
-Some labels of BANKING77 and CLINC150, drawn at random, are the task; the others' texts are of no label
-and near, those of other sources far. Prints the table of ``docs/decisions/threshold.md`` as Markdown.
+In: a published folder. A task consists of labels of BANKING77 or CLINC150, drawn at random; texts of the
+source's other labels have no label in the task and are near, texts of other sources are far. Out: the
+calibration error and the shares of kept and rejected texts, as Markdown.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from metamapping import MetaMapper
-from metamapping.calibration import Calibration, calibrate, nearness
-from metamapping.config import readable_label
-from metamapping.featurizer import Featurizer
+from metamapping.adaptation.calibration import Calibration, calibrate, nearness
+from metamapping.adaptation.closed_form import solve
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.support import Examples, empty_support
+from metamapping.config.sources import readable_label
 from metamapping.models.encoder import NUM_VIEWS
-from metamapping.solution import solve
-from metamapping.support import Examples, empty_support
 
 SOURCES = ("banking77", "clinc150", "snips")
 TASKS = [("banking77", 5, 4), ("banking77", 50, 4), ("clinc150", 20, 4), ("banking77", 20, 1)]
@@ -31,36 +32,41 @@ TEXTS_PER_LABEL, QUERIES = 30, 10
 
 
 class Pool(NamedTuple):
-    """The texts of a source: features ``(num_texts, text_dim)``, labels, its names' features."""
+    """The encoded texts and label names of one source."""
 
-    features: np.ndarray
-    labels: np.ndarray
-    names: dict[str, np.ndarray]
+    features: np.ndarray  # (num_texts, text_dim)
+    labels: np.ndarray  # (num_texts,)
+    names: dict[str, np.ndarray]  # features of each label's name, (dim,)
 
 
 def main() -> None:
-    """Encode each source once, then play the draws of every task."""
+    """Print the table of docs/experiments/threshold.md, to which benchmarks/README.md refers.
+
+    It compares two ways to judge a prediction: the softmax with the learned inverse temperature τ, and the
+    confidence, which is fitted to the task's own examples. The duration has not been recorded; the work is to
+    encode about 7,000 short texts once and to fit ``--draws`` tasks for each of the four rows.
+    """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("published", help="folder of a published encoder")
-    parser.add_argument("--draws", type=int, default=10, help="random tasks a row")
+    parser.add_argument("--draws", type=int, default=10, help="random tasks for each row")
     options = parser.parse_args()
     featurizer = MetaMapper.from_pretrained(options.published).featurizer
     folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
     pools = {name: read_pool(featurizer, folder / f"{name}.jsonl") for name in SOURCES}
-    columns = " | ".join(f"{threshold}: kept (right) near far" for threshold in THRESHOLDS)
+    columns = " | ".join(f"{threshold}: kept (correct), near, far" for threshold in THRESHOLDS)
     print(f"| labels × shots | | ECE | {columns} |")
     print("| --- " + "| --- " * (2 + len(THRESHOLDS)) + "|")
     for source, ways, shots in TASKS:
-        rows = [play(featurizer, pools, source, ways, shots, seed) for seed in range(options.draws)]
-        for how in rows[0]:
-            error, *figures = np.mean([row[how] for row in rows], axis=0)
+        rows = [measure_draw(featurizer, pools, source, ways, shots, seed) for seed in range(options.draws)]
+        for method in rows[0]:
+            error, *figures = np.mean([row[method] for row in rows], axis=0)
             cells = np.reshape(figures, (-1, 4))
-            shown = " | ".join("{:.2f} ({:.2f}) {:.2f} {:.2f}".format(*cell) for cell in cells)
-            print(f"| {source} {ways} × {shots} | {how} | {error:.2f} | {shown} |")
+            text = " | ".join("{:.2f} ({:.2f}) {:.2f} {:.2f}".format(*cell) for cell in cells)
+            print(f"| {source} {ways} × {shots} | {method} | {error:.2f} | {text} |")
 
 
 def read_pool(featurizer: Featurizer, path: Path) -> Pool:
-    """The same few texts of each label, encoded."""
+    """Read and encode ``TEXTS_PER_LABEL`` texts of each label, the same ones each time."""
     by_label: dict[str, list[str]] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         row = json.loads(line)
@@ -75,13 +81,22 @@ def read_pool(featurizer: Featurizer, path: Path) -> Pool:
     )
 
 
-def play(
+def measure_draw(
     featurizer: Featurizer, pools: dict[str, Pool], source: str, ways: int, shots: int, seed: int
 ) -> dict[str, list[float]]:
-    """The figures of one draw, by way of judging.
+    """Draw one task and measure each method of judging its predictions.
 
-    The calibration error, then for each threshold the share of the task's texts that are kept, how
-    many of those rightly, and the shares of near and of far texts that are rejected.
+    Args:
+        featurizer: The published encoder.
+        pools: The encoded texts of all sources, by name.
+        source: The source whose labels form the task.
+        ways: Number of labels.
+        shots: Number of examples of each label.
+        seed: Seed of the draw.
+
+    Returns:
+        By method: the calibration error, then four shares for each threshold: the task's texts that are kept,
+        those of the kept that get the correct label, and the near and the far texts that are rejected.
     """
     rng = np.random.default_rng([seed, ways, shots])
     pool = pools[source]
@@ -101,33 +116,36 @@ def play(
     mapping = featurizer.model.mapping
     names = np.stack([pool.names[label] for label in task])
     solution = solve(mapping, names, np.zeros(ways, bool), support)
-    learned = float(mapping.scale)
-    ways_of_judging = {
+    learned = float(mapping.inverse_temperature)
+    calibrations = {
         "softmax, learned τ": Calibration(learned),
         "confidence": calibrate(solution, support, learned_scale=learned),
     }
-    is_right = solution.scores(texts[0]).argmax(axis=-1) == np.repeat(np.arange(ways), QUERIES)
+    is_correct = solution.scores(texts[0]).argmax(axis=-1) == np.repeat(np.arange(ways), QUERIES)
     figures = {}
-    for how, calibration in ways_of_judging.items():
-        sure = []
+    for method, calibration in calibrations.items():
+        confidences = []
         for x in texts:
             scores = solution.scores(x)
             member = calibration.membership(nearness(x, scores, support))
-            sure.append(calibration.probabilities(scores).max(axis=-1) * member)
-        truth = np.concatenate([is_right, np.zeros(len(near), bool)])
-        figures[how] = [calibration_error(np.concatenate(sure[:2]), truth)]
+            confidences.append(calibration.probabilities(scores).max(axis=-1) * member)
+        # A near text has no label in the task, so whatever is predicted for it is wrong.
+        truth = np.concatenate([is_correct, np.zeros(len(near), bool)])
+        figures[method] = [calibration_error(np.concatenate(confidences[:2]), truth)]
         for threshold in THRESHOLDS:
-            kept = sure[0] >= threshold
-            right = is_right[kept].mean() if kept.any() else 1.0
-            figures[how] += [kept.mean(), right, *((each < threshold).mean() for each in sure[1:])]
+            kept = confidences[0] >= threshold
+            correct = is_correct[kept].mean() if kept.any() else 1.0
+            rejected = [(each < threshold).mean() for each in confidences[1:]]
+            figures[method] += [kept.mean(), correct, *rejected]
     return figures
 
 
-def calibration_error(sure: np.ndarray, is_right: np.ndarray) -> float:
-    """Expected calibration error over ten bins of one width."""
-    bins = np.minimum((sure * 10).astype(int), 9)
+def calibration_error(confidences: np.ndarray, is_correct: np.ndarray) -> float:
+    """Expected calibration error over ten bins of equal width (Guo et al., ICML 2017)."""
+    bins = np.minimum((confidences * 10).astype(int), 9)
     gaps = [
-        abs(sure[bins == i].mean() - is_right[bins == i].mean()) * (bins == i).mean() for i in np.unique(bins)
+        abs(confidences[bins == i].mean() - is_correct[bins == i].mean()) * (bins == i).mean()
+        for i in np.unique(bins)
     ]
     return float(sum(gaps))
 

@@ -1,7 +1,9 @@
-"""The names that flows and tasks take from Prefect, doing nothing: for a run without it.
+"""Stand-ins for the names that flows and tasks import from Prefect, for a run without it.
 
-``install()`` before the first import of ``flows``: a flow or task is then its plain function, ``submit``
-runs it in a thread, and artifacts and logs go nowhere.
+    from benchmarks.without_prefect import install
+    install()                              # before the first import of ``flows`` or ``tasks``
+
+A flow or task is then its plain function, ``submit`` runs it in a thread, and artifacts and logs are dropped.
 """
 
 from __future__ import annotations
@@ -32,12 +34,12 @@ MODULES = (
     "prefect.task_runners",
     "prefect.types._datetime",
 )
-# Twice as many as run at once: one that waits for another's result does not keep it from running.
+# Twice as many as cores, because a function that waits for another's result occupies a thread meanwhile.
 THREADS = ThreadPoolExecutor(2 * (os.cpu_count() or 2))
 
 
 def install() -> None:
-    """Put the stand-ins where `import` finds them."""
+    """Put the stand-ins into ``sys.modules``, where imports find them."""
     for name in MODULES:
         sys.modules[name] = MagicMock(name=name)
     prefect = sys.modules["prefect"]
@@ -46,7 +48,7 @@ def install() -> None:
 
 
 def plain(*function: Callable[..., Any], **_: Any) -> Any:
-    """Stands for both decorators, with and without arguments."""
+    """The stand-in for both decorators, with and without arguments."""
     if not function:
         return plain
     (called,) = function
@@ -61,5 +63,5 @@ def plain(*function: Callable[..., Any], **_: Any) -> Any:
 
 
 def result(value: Any) -> Any:
-    """A submitted task's result, or the value itself."""
+    """The result of a submitted task, or the value itself."""
     return value.result() if isinstance(value, Future) else value

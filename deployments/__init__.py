@@ -1,1 +1,1 @@
-"""Deployments: the server, its workers, and what is registered there."""
+"""Deployments: the Prefect server, its workers, and what is registered on the server."""

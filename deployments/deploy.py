@@ -1,10 +1,12 @@
 """Register everything on a Prefect server: ``make deploy CONFIG=configs/demo.yaml``.
 
-Pools and automations, the deployments of deployments/prefect.yaml, a nightly schedule (paused), and
-the configuration that the form of `meta-pretraining` opens with. Doing it again brings all that up
-to date, and leaves alone what people switch in the UI: schedules, limits, paused automations.
-The server is the one that PREFECT_API_URL names. METAMAPPING_POOLS says what runs are: a process beside
-their worker (`process`, where nothing is said), a container (`docker`) or a job (`kubernetes`).
+In: a configuration, and the server in PREFECT_API_URL. Out, on the server: work pools, automations, the
+deployments of deployments/prefect.yaml, a nightly schedule (paused), and the configuration with which the
+form of `meta-pretraining` opens. Registering again updates all of that, and keeps what people have changed
+in the UI: schedules, limits, paused automations.
+
+METAMAPPING_POOLS selects how runs are started: as processes of the worker (`process`, the default), as
+containers (`docker`) or as jobs (`kubernetes`). METAMAPPING_NOTIFY_URL is a webhook for notifications.
 """
 
 from __future__ import annotations
@@ -21,87 +23,112 @@ import yaml
 from prefect import get_client
 from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.types import SecretDict
 
 from deployments.work_pools import create_pools
-from metamapping.config import ConfigError
-from metamapping.config_file import read_config
+from metamapping.config.loading import read_config
+from metamapping.errors import ConfigError
 
 FOLDER = Path(__file__).parent
 MAIN = "meta-pretraining/meta-pretraining"
 NIGHTLY = CronSchedule(cron="0 2 * * *", timezone="UTC")
 NOTIFY = "metamapping-notify"
+# Automations are found by name; one that an earlier version created under another name is updated.
+FORMER_NAMES = {"Mark runs with missed heartbeats as crashed": "Runs without a sign of life have crashed"}
 
 
 def main(config_path: str) -> None:
-    """Register everything; the form opens with the configuration at ``config_path``."""
+    """Register everything.
+
+    Args:
+        config_path: The configuration with which the form of the main deployment opens.
+
+    Raises:
+        ConfigError: The configuration is invalid.
+    """
     config = read_config(config_path)
     config = config.at_home(os.environ.get("METAMAPPING_HOME", config.home))
     with get_client(sync_client=True) as client:
         create_pools(client, os.environ.get("METAMAPPING_POOLS", "process"))
         register_deployments()
-        fill_form(client, {"config": config.model_dump(mode="json", exclude_none=True)})
+        set_form_defaults(client, {"config": config.model_dump(mode="json", exclude_none=True)})
         add_nightly_schedule(client)
         create_automations(client, os.environ.get("METAMAPPING_NOTIFY_URL"))
 
 
 def register_deployments() -> None:
-    """``prefect deploy --all``, from the repository's root, where workers find the code."""
+    """Run ``prefect deploy --all`` in the repository's root, where workers find the code."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run([*command, "--prefect-file", str(FOLDER / "prefect.yaml")], check=True, cwd=FOLDER.parent)
 
 
-def fill_form(client: SyncPrefectClient, parameters: dict[str, Any]) -> None:
-    """What the form of the main deployment opens with, and what a run without a form takes."""
+def set_form_defaults(client: SyncPrefectClient, parameters: dict[str, Any]) -> None:
+    """Set the values with which the form of the main deployment opens; scheduled runs use them as well."""
     deployment = client.read_deployment_by_name(MAIN)
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
 
 
 def add_nightly_schedule(client: SyncPrefectClient) -> None:
-    """A paused schedule, unless the deployment has one already."""
+    """Add a paused schedule to the main deployment, unless it has a schedule already."""
     deployment = client.read_deployment_by_name(MAIN)
     if not deployment.schedules:
-        client.create_deployment_schedules(deployment.id, [(NIGHTLY, False)])
+        schedule = DeploymentScheduleCreate(schedule=NIGHTLY, active=False)
+        client.create_deployment_schedules(deployment.id, [schedule])
 
 
 def create_automations(client: SyncPrefectClient, notify_url: str | None) -> None:
-    """Those of automations.yaml; the ones that notify only where there is an address to notify."""
+    """Create or update the automations of automations.yaml.
+
+    Args:
+        client: The client of the server.
+        notify_url: Webhook for notifications; without it, automations that notify are skipped.
+    """
     block_id = save_notification_block(notify_url) if notify_url else None
     for wanted in yaml.safe_load((FOLDER / "automations.yaml").read_text(encoding="utf-8")):
         notifies = [action for action in wanted["actions"] if "block_document_id" in action]
         if notifies and block_id is None:
-            print(f"left out, for METAMAPPING_NOTIFY_URL is not set: {wanted['name']}")
+            print(f"skipped, because METAMAPPING_NOTIFY_URL is not set: {wanted['name']}")
             continue
         for action in notifies:
             action["block_document_id"] = str(block_id)
         automation = AutomationCore.model_validate(wanted)
-        known: list[Automation] = client.read_automations_by_name(automation.name)
-        if known:
-            enabled = automation.model_copy(update={"enabled": known[0].enabled})
-            client.update_automation(known[0].id, enabled)
-        else:
+        known = _known_automation(client, automation.name)
+        if known is None:
             client.create_automation(automation)
+        else:
+            client.update_automation(known.id, automation.model_copy(update={"enabled": known.enabled}))
 
 
 def save_notification_block(url: str) -> UUID:
-    """Save what ``notification_block`` makes."""
-    return notification_block(url).save(NOTIFY, overwrite=True)
+    """Save the block of ``notification_block`` on the server, and return its id."""
+    block_id = notification_block(url).save(NOTIFY, overwrite=True)
+    assert isinstance(block_id, UUID), "Block.save is only asynchronous within an event loop"
+    return block_id
 
 
 def notification_block(url: str) -> CustomWebhookNotificationBlock:
-    """A webhook that Slack, Mattermost and their like understand: ``{"text": …}``."""
+    """A webhook that posts ``{"text": …}``, as Slack and Mattermost expect it."""
     message = {"text": "{{subject}}\n{{body}}"}
-    # Who knows a webhook's address may write there: it is kept as a secret, and shown to nobody.
+    # Anyone who knows the URL of a webhook may post to it: it is stored as a secret.
     secret = SecretDict({"address": url})
     return CustomWebhookNotificationBlock(name=NOTIFY, url="{{address}}", secrets=secret, json_data=message)
 
 
+def _known_automation(client: SyncPrefectClient, name: str) -> Automation | None:
+    """The automation of that name on the server, or the one with its former name."""
+    for each in (name, FORMER_NAMES.get(name)):
+        if each is not None and (found := client.read_automations_by_name(each)):
+            known: Automation = found[0]
+            return known
+    return None
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m deployments.deploy", description=__doc__)
-    parser.add_argument("config", metavar="CONFIG.yaml", help="what the form opens with")
+    parser.add_argument("config", metavar="CONFIG.yaml", help="configuration with which the form opens")
     try:
         main(parser.parse_args().config)
     except ConfigError as error:

@@ -1,9 +1,9 @@
-"""The whole server as local processes, where there is no Docker: ``make server``.
+"""The whole Prefect server as local processes, for machines without Docker: ``make server``.
 
-PostgreSQL, Redis, the API with the UI, and the background services, as docker-compose.yml has them.
-They listen on 127.0.0.1 alone: the API on ``--port``, PostgreSQL and Redis on the next two ports.
-Their data and passwords lie in ``--home``, and stay there between starts; Ctrl-C ends all four.
-With PREFECT_SERVER_API_AUTH_STRING=user:password in the environment the API asks for it.
+It starts PostgreSQL, Redis, the API with the UI, and the background services, with the same settings as
+docker-compose.yml. All listen on 127.0.0.1 only: the API on ``--port``, PostgreSQL and Redis on the next
+two ports. Data and passwords are kept in ``--home`` between starts. Ctrl-C ends all four. If
+PREFECT_SERVER_API_AUTH_STRING=user:password is set in the environment, the API requires it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 import httpx
 
-from deployments.processes import end_at_sigterm, read_env_file, running, wait_for_end
+from deployments.processes import interrupt_on_sigterm, read_env_file, running, wait_for_exit
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
@@ -29,14 +29,22 @@ PREFECT = [sys.executable, "-m", "prefect"]
 
 
 def main(home: Path, port: int) -> None:
-    """Start everything, say where it is, and wait for Ctrl-C or SIGTERM."""
+    """Start everything, print the address, and wait for Ctrl-C or SIGTERM.
+
+    Args:
+        home: Folder for data and passwords.
+        port: Port of the API; PostgreSQL and Redis use the next two.
+
+    Raises:
+        SystemExit: A program is missing, or did not start in time.
+    """
     home.mkdir(parents=True, exist_ok=True)
     password = read_password(home / "password")
     env = server_env(port, password)
-    end_at_sigterm()
+    interrupt_on_sigterm()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         processes = {
-            "PostgreSQL": stack.enter_context(running(start_postgres(home, port + 1), os.environ)),
+            "PostgreSQL": stack.enter_context(running(postgres_command(home, port + 1), os.environ)),
             "Redis": stack.enter_context(running(redis_command(home, port + 2, password), os.environ)),
         }
         wait_for_postgres(port + 1, password)
@@ -46,11 +54,16 @@ def main(home: Path, port: int) -> None:
         processes["services"] = stack.enter_context(running([*PREFECT, "server", "services", "start"], env))
         wait_for_api(port, env.get("PREFECT_SERVER_API_AUTH_STRING"))
         print(f"ready: http://{HOST}:{port}", flush=True)
-        wait_for_end(processes)
+        wait_for_exit(processes)
 
 
 def server_env(port: int, password: str) -> dict[str, str]:
-    """The environment of the API and the background services."""
+    """The environment of the API and the background services.
+
+    Args:
+        port: Port of the API.
+        password: Password of PostgreSQL and Redis.
+    """
     redis = f"redis://:{password}@{HOST}:{port + 2}"
     addresses = {
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
@@ -64,8 +77,8 @@ def server_env(port: int, password: str) -> dict[str, str]:
     return {**read_env_file(Path(__file__).parent / "server.env"), **os.environ, **addresses}
 
 
-def start_postgres(home: Path, port: int) -> list[str]:
-    """PostgreSQL's command, its data folder made at the first start."""
+def postgres_command(home: Path, port: int) -> list[str]:
+    """The command of PostgreSQL; the first call creates its data folder."""
     data, as_user = home / "postgres", postgres_user(home)
     if not (data / "PG_VERSION").is_file():
         initialise = [postgres_program("initdb"), "--pgdata", str(data), "--username", "prefect"]
@@ -77,7 +90,10 @@ def start_postgres(home: Path, port: int) -> list[str]:
 
 
 def postgres_user(home: Path) -> list[str]:
-    """PostgreSQL refuses to run as root: then it runs as the user that its package made."""
+    """A command prefix that runs PostgreSQL as its package's user, if this process is root's.
+
+    PostgreSQL does not start as root.
+    """
     if os.geteuid() != 0:
         return []
     for path in (home, home / "password"):
@@ -86,13 +102,13 @@ def postgres_user(home: Path) -> list[str]:
 
 
 def postgres_program(name: str) -> str:
-    """The newest installed one; Debian keeps them outside the search path."""
+    """The path of a program of the newest installed PostgreSQL; Debian has them outside of PATH."""
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return str(installed[-1]) if installed else program(name)
 
 
 def redis_command(home: Path, port: int, password: str) -> list[str]:
-    """Redis, which keeps its memory in the home folder; its password is in a file of its owner's."""
+    """The command of Redis. Its password is in a file that only the owner can read."""
     settings = {
         "bind": HOST,
         "port": port,
@@ -107,18 +123,18 @@ def redis_command(home: Path, port: int, password: str) -> list[str]:
 
 
 def program(name: str) -> str:
-    """Where a program is. Raises ``SystemExit`` with what to install."""
+    """The path of an installed program. Raises ``SystemExit`` with what to install."""
     found = shutil.which(name)
     if found is None:
         raise SystemExit(
-            f"error: there is no {name!r} on this machine: install PostgreSQL and Redis (Debian and "
+            f"error: the program {name!r} is missing: install PostgreSQL and Redis (Debian and "
             "Ubuntu: apt install postgresql redis-server), or use docker compose"
         )
     return found
 
 
 def wait_for_postgres(port: int, password: str) -> None:
-    """Until it answers a query."""
+    """Wait until PostgreSQL answers a query."""
     address = ["--host", HOST, "--port", str(port), "--username", "prefect", "postgres"]
     probe = [program("psql"), *address, "--quiet", "--command", "select 1"]
     env = {**os.environ, "PGPASSWORD": password}
@@ -126,7 +142,7 @@ def wait_for_postgres(port: int, password: str) -> None:
 
 
 def wait_for_api(port: int, auth: str | None) -> None:
-    """Until it is ready for requests."""
+    """Wait until the API accepts requests."""
     user, _, password = (auth or "").partition(":")
 
     def is_ready() -> bool:
@@ -139,7 +155,7 @@ def wait_for_api(port: int, auth: str | None) -> None:
 
 
 def wait_until(is_done: Callable[[], bool], what: str) -> None:
-    """Raises ``SystemExit`` after ``START_SECONDS``."""
+    """Poll a condition. Raises ``SystemExit`` after ``START_SECONDS``."""
     deadline = time.monotonic() + START_SECONDS
     while not is_done():
         if time.monotonic() > deadline:
@@ -148,7 +164,7 @@ def wait_until(is_done: Callable[[], bool], what: str) -> None:
 
 
 def read_password(path: Path) -> str:
-    """The password of database and Redis, made at the first start; only its owner may read it."""
+    """The password of PostgreSQL and Redis; the first call generates it. Only the owner can read it."""
     if not path.is_file():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24), encoding="utf-8")

@@ -1,4 +1,8 @@
-"""Several long-lived processes as one: they are started together and stopped together."""
+"""Long-lived processes that are started and stopped together.
+
+with running([sys.executable, "-m", "prefect", "server", "start"], env) as server:
+    wait_for_exit({"server": server})
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ STOP_SECONDS = 60.0
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """The ``NAME=value`` lines of a file that Docker Compose reads too."""
+    """Read the ``NAME=value`` lines of an environment file, as Docker Compose does."""
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
 @contextmanager
 def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A process, stopped at the end of the block."""
+    """Start a process, and stop it at the end of the block."""
     process = start(command, env)
     try:
         yield process
@@ -30,16 +34,21 @@ def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subproce
 
 
 def start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """A process in a session of its own, which Ctrl-C in this one's terminal does not reach."""
+    """Start a process in a new session, so that Ctrl-C in this terminal does not reach it."""
     return subprocess.Popen(list(command), env=dict(env), start_new_session=True)
 
 
 def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
-    """Ask all of them to end, wait, and insist."""
-    going_on = [process for process in processes if process.poll() is None]
-    for process in going_on:
+    """Send SIGTERM to all processes, and SIGKILL to those that have not ended in time.
+
+    Args:
+        *processes: The processes to stop; those that have ended are ignored.
+        seconds: How long to wait for each process before SIGKILL.
+    """
+    alive = [process for process in processes if process.poll() is None]
+    for process in alive:
         process.send_signal(signal.SIGTERM)
-    for process in going_on:
+    for process in alive:
         try:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -47,20 +56,28 @@ def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> 
             process.wait()
 
 
-def end_at_sigterm() -> None:
-    """Let SIGTERM end this process as Ctrl-C does, so that it stops the others first."""
+def interrupt_on_sigterm() -> None:
+    """Let SIGTERM raise ``KeyboardInterrupt``, so that this process stops the others before it ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A script that starts this one in the background (`make worker &`) leaves SIGINT ignored, here and in
-    # all that is started from here. Prefect's worker ends by SIGINT: it would wait to be killed.
+    # all processes that are started from here. Prefect's worker is stopped by SIGINT, and would ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def wait_for_end(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
-    """Until Ctrl-C or SIGTERM; raises ``RuntimeError`` when one of them ends by itself."""
+def wait_for_exit(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
+    """Wait until Ctrl-C or SIGTERM.
+
+    Args:
+        processes: Processes by a name for the error message.
+
+    Raises:
+        KeyboardInterrupt: On Ctrl-C, and on SIGTERM after ``interrupt_on_sigterm``.
+        RuntimeError: One of the processes ended by itself.
+    """
     while True:
         for name, process in processes.items():
             if process.poll() is not None:
                 raise RuntimeError(
-                    f"{name} ended with exit code {process.returncode}: its last lines above say why"
+                    f"{name} ended with exit code {process.returncode}: see its last output lines"
                 )
         time.sleep(0.5)

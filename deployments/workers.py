@@ -1,8 +1,7 @@
-"""Workers as local processes, one a pool: ``make worker``, or ``make worker POOLS=cpu``.
+"""Workers as local processes, one per pool: ``make worker``, or ``make worker POOLS=cpu``.
 
-A machine without a GPU may serve the pool `gpu` too: training then runs on its CPU. Where the pools are
-of another type than `process`, ``--type`` says which (deployments/work_pools.py).
-The server is the one that PREFECT_API_URL names.
+A machine without a GPU may serve the pool `gpu` too; training then runs on its CPU. ``--type`` is the type
+of the pools (deployments/work_pools.py). The server is the one in PREFECT_API_URL.
 """
 
 from __future__ import annotations
@@ -14,26 +13,31 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from deployments.processes import end_at_sigterm, read_env_file, start, stop, wait_for_end
+from deployments.processes import interrupt_on_sigterm, read_env_file, start, stop, wait_for_exit
 from deployments.work_pools import TYPES
 
 
 def main(pools: list[str], pool_type: str) -> None:
-    """Serve the pools until Ctrl-C or SIGTERM."""
+    """Serve the pools until Ctrl-C or SIGTERM.
+
+    Args:
+        pools: Names of the pools.
+        pool_type: Type of all these pools, one of ``TYPES``.
+    """
     env = {**read_env_file(Path(__file__).parent / "worker.env"), **os.environ}
-    # The pools' command is `python`: this one.
+    # The command of the process pools is `python`, which must be this interpreter.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
-    end_at_sigterm()
+    interrupt_on_sigterm()
     workers = {pool: start(worker_command(pool, pool_type), env) for pool in pools}
     try:
         with suppress(KeyboardInterrupt):
-            wait_for_end(workers)
+            wait_for_exit(workers)
     finally:
         stop(*workers.values())
 
 
 def worker_command(pool: str, pool_type: str) -> list[str]:
-    """The worker of one pool, named after pool and machine, so that the UI tells them apart."""
+    """The command of one pool's worker, which is named after the pool and this machine."""
     name = f"{pool}-{socket.gethostname()}"
     options = {"--pool": pool, "--type": pool_type, "--name": name}
     start_worker = [sys.executable, "-m", "prefect", "worker", "start"]
@@ -43,6 +47,6 @@ def worker_command(pool: str, pool_type: str) -> list[str]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m deployments.workers", description=__doc__)
     parser.add_argument("pools", nargs="+", metavar="POOL", help="cpu, gpu or both")
-    parser.add_argument("--type", default="process", choices=TYPES, help="of the pools")
+    parser.add_argument("--type", default="process", choices=TYPES, help="type of the pools")
     options = parser.parse_args()
     main(options.pools, options.type)

@@ -1,8 +1,8 @@
-"""Flows: the story of a run, one file a flow.
+"""Flows: what happens in a run, one file per flow.
 
-Nothing is reported to anyone. Kept off the terminal are TensorFlow's words on missing GPUs and the
-embedded server's farewell to its own unfinished bookkeeping, pages of cancelled database calls. What
-the environment says wins.
+Importing this package sets defaults for environment variables that are not set yet. They turn off
+telemetry, hide TensorFlow's messages about missing GPUs, and hide the log of the embedded server, which at
+its end prints pages about its own cancelled database calls.
 """
 
 import os
@@ -13,6 +13,6 @@ os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-from flows.refusals import drop_tracebacks
+from flows.log_filter import install_filters
 
-drop_tracebacks()
+install_filters()

@@ -1,34 +1,24 @@
-"""Judge one round of a run, and adjust the next one's training."""
+"""The flow that judges one round of a run and adjusts the training of the next one."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.stage_flow import stage_flow
 from tasks.adjust import judge_and_adjust
 
 
-@flow(
-    name="adjust-round",
-    flow_run_name="adjust {run_id} round {round}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+@stage_flow("adjust-round", "adjust {run_id} round {round}")
 def adjust_round(
     run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """The verdict: whether to train again, and why.
+    """Judge a round: the verdict says whether to train another round, and why.
 
     Args:
-        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
-        round: An evaluated round.
-        home: Folder of the store and the runs; the one of the run's configuration.
+        run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: Number of an evaluated round.
+        home: Folder of the store and the runs, as in the run's configuration.
     """
     return judge_and_adjust(home, run_id, round)

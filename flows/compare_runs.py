@@ -1,4 +1,4 @@
-"""Compare two runs: what differed, and which is better on what."""
+"""The flow that compares two runs: what differed, and which is better on which source."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tasks.compare import compare
     result_serializer="json",
 )
 def compare_runs(first: str, second: str, home: str = ".metamapping") -> str:
-    """The verdict in a sentence; the tables and a picture are its artifacts.
+    """Compare two runs. The result is one sentence; tables and a plot are artifacts of the flow run.
 
     Args:
-        first: The run to compare with, as `meta-pretraining` named it.
-        second: The run that is compared with it.
-        home: Folder of the store and the runs; the one of the runs' configurations.
+        first: ID of the run to compare with, as `meta-pretraining` named it.
+        second: ID of the run that is compared with it.
+        home: Folder of the store and the runs, as in the runs' configurations.
     """
     return compare(home, first, second)

@@ -1,34 +1,24 @@
-"""Evaluate one round of a run on the validation sources."""
+"""The flow that evaluates one round of a run on the validation sources."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.stage_flow import stage_flow
 from tasks.evaluate import evaluate
 
 
-@flow(
-    name="evaluate-round",
-    flow_run_name="evaluate {run_id} round {round}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+@stage_flow("evaluate-round", "evaluate {run_id} round {round}")
 def evaluate_round(
     run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """The round's report: scores of the fixed episodes, beside those of the untrained encoder.
+    """Evaluate a round: the report has its scores on fixed episodes next to the untrained encoder's.
 
     Args:
-        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
-        round: A trained round.
-        home: Folder of the store and the runs; the one of the run's configuration.
+        run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: Number of a trained round.
+        home: Folder of the store and the runs, as in the run's configuration.
     """
     return evaluate(home, run_id, round)

@@ -1,7 +1,7 @@
 """Meta-mapping pre-training, from raw sources to a published encoder.
 
-``python -m flows.meta_pretraining CONFIG.yaml`` runs it with an embedded Prefect; the same command
-again goes on where the last one stopped. ``--help`` says what a configuration can set.
+``python -m flows.meta_pretraining CONFIG.yaml`` runs it with an embedded Prefect server. The same command
+again resumes where the last one stopped. ``--help`` lists what a configuration can set.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from flows.evaluate_round import evaluate_round
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
 from flows.select_sources import select_sources
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import run_stage
+from flows.state_watchdog import keep_cancelled, watch_state
+from flows.subflows import run_stage
 from flows.train_round import train_round
-from metamapping.config import RunConfig
+from metamapping.config.schema import RunConfig
 from tasks.train import open_training_run
 
 
@@ -25,8 +25,8 @@ from tasks.train import open_training_run
     flow_run_name="meta-pretrain {config.name}",
     persist_result=True,
     result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
+    on_running=[watch_state],
+    on_crashed=[keep_cancelled],
 )
 def meta_pretraining(config: RunConfig) -> str:
     """Prepare the corpus, select sources, train rounds until the verdict is final, publish the best one.
@@ -38,16 +38,17 @@ def meta_pretraining(config: RunConfig) -> str:
     run = {"run_id": open_training_run(config, corpus), "home": config.home}
     if config.selection.mode != "all":
         run_stage(select_sources, "select", **run)
-    for round in range(1, config.convergence.max_rounds + 1):
-        run_stage(train_round, f"train round {round}", round=round, **run)
-        run_stage(evaluate_round, f"evaluate round {round}", round=round, **run)
-        verdict = run_stage(adjust_round, f"adjust round {round}", round=round, **run)
+    for number in range(1, config.convergence.max_rounds + 1):
+        run_stage(train_round, f"train round {number}", round=number, **run)
+        run_stage(evaluate_round, f"evaluate round {number}", round=number, **run)
+        verdict = run_stage(adjust_round, f"adjust round {number}", round=number, **run)
         if verdict["is_final"]:
             break
-    return run_stage(publish, "publish", **run)
+    published: str = run_stage(publish, "publish", **run)
+    return published
 
 
 if __name__ == "__main__":
-    from flows.command import main
+    from flows.cli import main
 
     raise SystemExit(main(meta_pretraining))

@@ -1,23 +1,21 @@
-"""Prepare: sources into examples, and examples into tokens.
+"""The flow that prepares a corpus: from sources to examples, and from examples to tokens.
 
 python -m flows.prepare_corpus configs/demo.yaml
 """
 
 import sys
-from typing import Any
+from typing import Any, TypeVar, cast
 
-from prefect import flow
 from prefect.futures import PrefectFuture
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
-from metamapping.config import RunConfig
-from metamapping.config_file import read_config
+from flows.stage_flow import stage_flow
+from metamapping.config.loading import read_config
+from metamapping.config.schema import RunConfig
 from metamapping.corpus.examples import Rules
-from metamapping.corpus.parcels import pack
 from metamapping.corpus.report import Prepared
+from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
-from metamapping.store import Reference
+from metamapping.storage.artifacts import Reference
 from tasks.check_sources import check_sources
 from tasks.clean_sources import clean_sources
 from tasks.engine import run_on_engine
@@ -28,50 +26,48 @@ from tasks.report_corpus import report_corpus
 from tasks.screen_sources import screen_sources
 from tasks.tokenize_sources import tokenize_sources
 
+Result = TypeVar("Result")
 
-@flow(
-    name="prepare-corpus",
-    flow_run_name="prepare {config.name}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+
+@stage_flow("prepare-corpus", "prepare {config.name}")
 def prepare_corpus(config: RunConfig) -> dict[str, Any]:
-    """The tokens of every source, in the configuration's order, and the tokenizer they were made with.
+    """Prepare the tokens of every source, in the configuration's order, and the tokenizer that made them.
 
     Args:
-        config: A whole run, of which this uses the sources, what is done to their texts, and the engine.
+        config: A whole run. Used are its sources, the processing of their texts, and the engine.
     """
     return run_on_engine(config.engine, lambda: prepare(config))
 
 
 def prepare(config: RunConfig) -> dict[str, Any]:
-    """The tasks of the flow, on whatever runs them."""
+    """Run the tasks of the flow, each on a group of sources.
+
+    Returns:
+        References as JSON: `tokens` (a list, one per source), `tokenizer` and `report`.
+    """
     home = config.home
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
     check_sources(home, config.sources)
-    parcels = pack(config.sources, config.engine.runner)
-    read = [read_sources.submit(home, parcel) for parcel in parcels]
+    groups = group_sources(config.sources, config.engine.runner)
+    read = [read_sources.submit(home, group) for group in groups]
     cleaned = [
-        clean_sources.submit(home, parcel, rules, records)
-        for parcel, records in zip(parcels, read, strict=True)
+        clean_sources.submit(home, group, rules, _argument(records))
+        for group, records in zip(groups, read, strict=True)
     ]
-    examples = _all(cleaned)
+    examples = _results(cleaned)
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
     tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
-        tokenize_sources.submit(home, parcel, config.encoder, limits, each, tokenizer)
-        for parcel, each in zip(parcels, cleaned, strict=True)
+        tokenize_sources.submit(home, group, config.encoder, limits, _argument(each), tokenizer)
+        for group, each in zip(groups, cleaned, strict=True)
     ]
     screened = [
-        screen_sources.submit(home, parcel, tokens, leaks)
-        for parcel, tokens in zip(parcels, tokenized, strict=True)
+        screen_sources.submit(home, group, _argument(tokens), leaks)
+        for group, tokens in zip(groups, tokenized, strict=True)
     ]
-    finished = _all(screened)
-    stages = zip(config.sources, examples, _all(tokenized), finished, strict=True)
+    finished = _results(screened)
+    stages = zip(config.sources, examples, _results(tokenized), finished, strict=True)
     report = report_corpus(home, [Prepared(*each) for each in stages], leaks)
     return {
         "tokens": [each.model_dump(mode="json") for each in finished],
@@ -80,10 +76,15 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def _all(parcels: list[PrefectFuture[list[Reference]]]) -> list[Reference]:
-    """What tasks have made of each source, in the sources' order."""
-    return [reference for parcel in parcels for reference in parcel.result()]
+def _argument(future: PrefectFuture[Result]) -> Result:
+    """A future as another task's argument: Prefect passes on its result as soon as there is one."""
+    return cast(Result, future)
+
+
+def _results(groups: list[PrefectFuture[list[Reference]]]) -> list[Reference]:
+    """The results of all groups, one per source in the configuration's order."""
+    return [reference for group in groups for reference in group.result()]
 
 
 if __name__ == "__main__":
-    print("The report stands in", prepare_corpus(read_config(sys.argv[1]))["report"]["path"])
+    print("The report is in", prepare_corpus(read_config(sys.argv[1]))["report"]["path"])

@@ -1,28 +1,17 @@
-"""Publish the best round of a run that has come to its end."""
+"""The flow that publishes the best round of a finished run."""
 
 from __future__ import annotations
 
-from prefect import flow
-
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.stage_flow import stage_flow
 from tasks.publish import publish_best
 
 
-@flow(
-    name="publish",
-    flow_run_name="publish {run_id}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+@stage_flow("publish", "publish {run_id}")
 def publish(run_id: str, home: str = ".metamapping") -> str:
-    """The folder of the published encoder.
+    """Publish the best round and return the folder or address of the published encoder.
 
     Args:
-        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
-        home: Folder of the store and the runs; the one of the run's configuration.
+        run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        home: Folder of the store and the runs, as in the run's configuration.
     """
     return publish_best(home, run_id)

@@ -1,30 +1,19 @@
-"""Select the sources that a run trains on."""
+"""The flow that selects the sources a run trains on."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.stage_flow import stage_flow
 from tasks.select import select
 
 
-@flow(
-    name="select-sources",
-    flow_run_name="select {run_id}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+@stage_flow("select-sources", "select {run_id}")
 def select_sources(run_id: str, home: str = ".metamapping") -> dict[str, Any]:
-    """Every train source, with its closeness to the targets and whether it is trained on.
+    """Select train sources: the result lists each with its similarity to the targets and the decision.
 
     Args:
-        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
-        home: Folder of the store and the runs; the one of the run's configuration.
+        run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        home: Folder of the store and the runs, as in the run's configuration.
     """
     return select(home, run_id)

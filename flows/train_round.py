@@ -1,34 +1,24 @@
-"""Train one round of a run."""
+"""The flow that trains one round of a run."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow
 from pydantic import Field
 
-from flows.sign_of_life import look_after, stay_cancelled
-from flows.stage_runs import resume_parents
+from flows.stage_flow import stage_flow
 from tasks.train import train
 
 
-@flow(
-    name="train-round",
-    flow_run_name="train {run_id} round {round}",
-    persist_result=True,
-    result_serializer="json",
-    on_running=[look_after],
-    on_crashed=[stay_cancelled],
-    on_completion=[resume_parents],
-)
+@stage_flow("train-round", "train {run_id} round {round}")
 def train_round(
     run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """Meta-steps from the checkpoint that the history names; done at once where it is done.
+    """Train a round from the checkpoint that the history names; a finished round is not trained again.
 
     Args:
-        run_id: The run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
-        round: The round to train; those before must be done.
-        home: Folder of the store and the runs; the one of the run's configuration.
+        run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.
+        round: Number of the round to train; the rounds before it must be finished.
+        home: Folder of the store and the runs, as in the run's configuration.
     """
     return train(home, run_id, round)

@@ -1,22 +1,29 @@
 """metamapping: one encoder for many small language tasks, adapted in closed form.
 
-``from metamapping import MetaMapper`` is the way in for users of a published encoder. The name is
-imported lazily, because TensorFlow takes many seconds to import and the corpus stages never use it.
+``from metamapping import MetaMapper, Mapping, Columns`` is the entry point for users of a published
+encoder. The names are imported lazily, because TensorFlow takes many seconds to import and preparing
+data never needs it.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
-    from metamapping.task_mapping import Mapping
+if TYPE_CHECKING:  # for type checkers alone; at run time ``__getattr__`` imports the same names
+    from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.adaptation.task_mapping import Mapping
+    from metamapping.config.sources import Columns
 
-__all__ = ["Mapping", "MetaMapper"]
-__version__ = "0.1.0"
+__all__ = ["Columns", "Mapping", "MetaMapper"]
+__version__ = "0.2.0"
+
+_MODULES = {
+    "Columns": "metamapping.config.sources",
+    "Mapping": "metamapping.adaptation.task_mapping",
+    "MetaMapper": "metamapping.adaptation.mapper",
+}
 
 
 def __getattr__(name: str) -> Any:
-    if name in __all__:
-        from metamapping import mapper
-
-        return getattr(mapper, name)
+    if name in _MODULES:
+        return getattr(import_module(_MODULES[name]), name)
     raise AttributeError(f"module 'metamapping' has no attribute {name!r}")

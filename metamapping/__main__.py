@@ -1,7 +1,7 @@
-"""``python -m metamapping``: the same as the command `metamapping`."""
+"""``python -m metamapping`` is the same as the command `metamapping`."""
 
 import sys
 
-from metamapping.shell import main
+from metamapping.cli import main
 
 sys.exit(main())

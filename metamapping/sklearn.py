@@ -1,16 +1,16 @@
-"""MetaMappingClassifier: adapting as a scikit-learn classifier of texts.
+"""MetaMappingClassifier: few-shot adaptation as a scikit-learn text classifier.
 
     classifier = MetaMappingClassifier("path/to/published").fit(texts, labels)
     classifier.predict(["it never arrived"])                  # array(["delivery"])
     cross_val_score(MetaMappingClassifier(mapper), texts, labels, cv=5)
 
-``X`` is a column of texts, or two columns for pairs. Labels of any type come back as they were given.
-A published folder that is named by its path is opened once in a process, whatever clones there are.
+``X`` is a column of texts, or two columns for pairs. Predicted labels have the type of the labels in
+``y``. A published folder that is given by its path is loaded once in each process, for all clones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Map
+from collections import abc
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -21,27 +21,41 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from metamapping.config import readable_label
-from metamapping.corpus.sources import label_text
-from metamapping.mapper import MetaMapper
+from metamapping.adaptation.mapper import MetaMapper
+from metamapping.config.sources import readable_label
+from metamapping.corpus.records import label_text
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
-    """A classifier that learns a task in closed form, on top of a published encoder.
+    """A text classifier that learns a task in closed form, on top of a published encoder.
 
-    ``model``: the path of a published folder, or a ``MetaMapper``. For several processes
-    (``n_jobs``) give the path: an encoder is never pickled. ``label_names``: readable words by label.
+    Args:
+        model: The path of a published folder, or a ``MetaMapper``. Give the path to work in several
+            processes (``n_jobs``), because an encoder cannot be pickled.
+        label_names: Readable words by label.
 
-    After ``fit``: ``classes_``, the labels in sorted order, and ``mapping_``, the task's ``Mapping``,
-    which explains and saves itself; there labels are strings.
+    Attributes:
+        classes_: The labels in sorted order, set by ``fit``.
+        mapping_: The task's ``Mapping``, set by ``fit``, which can explain its predictions and be saved.
+            Its labels are strings.
     """
 
-    def __init__(self, model: str | Path | MetaMapper, label_names: Map[Any, str] | None = None) -> None:
+    def __init__(
+        self, model: str | Path | MetaMapper, label_names: abc.Mapping[Any, str] | None = None
+    ) -> None:
         self.model = model
         self.label_names = label_names
 
     def fit(self, X: Any, y: Any) -> MetaMappingClassifier:
-        """Adapt to texts ``X`` with labels ``y``. Raises ``ValueError`` for what cannot be learned from."""
+        """Adapt to labelled texts.
+
+        Args:
+            X: Texts ``(num_texts,)``, or one or two columns of texts ``(num_texts, 1 or 2)``.
+            y: Labels ``(num_texts,)`` of any type.
+
+        Raises:
+            ValueError: The examples cannot be learned from.
+        """
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
         y = column_or_1d(y, warn=True)
@@ -49,42 +63,60 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         self.classes_, encoded = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
-        mapper = self.model if isinstance(self.model, MetaMapper) else _opened(str(self.model))
+        mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
         labels = [str(label_text(label)) for label in self.classes_.tolist()]
         if len(set(labels)) < len(labels):
-            raise ValueError(f"some labels cannot be told apart: {', '.join(map(repr, self.classes_[:10]))}")
+            shown = ", ".join(map(repr, self.classes_[:10]))
+            raise ValueError(f"some labels are equal when written as strings: {shown}")
         texts, text_pairs = _columns(X)
         self.mapping_ = mapper.adapt(
             texts,
             [labels[i] for i in encoded],
             text_pairs=text_pairs,
-            label_names=self._names(labels),
+            label_names=self._readable_names(labels),
         )
         return self
 
     def predict(self, X: Any) -> np.ndarray:
-        """The label of each text, ``(num_texts,)``, of the type that was given."""
+        """Predict the label of each text.
+
+        Args:
+            X: Texts, as for ``fit``.
+
+        Returns:
+            Labels ``(num_texts,)`` of the type of ``y``.
+        """
         best = self.predict_proba(X).argmax(axis=-1)
         predicted: np.ndarray = self.classes_[best]
         return predicted
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Float32 ``(num_texts, num_classes)``, columns as ``classes_``; alike in any order of texts."""
+        """Predict the probability of each label; the result does not depend on the order of the texts.
+
+        Args:
+            X: Texts, as for ``fit``.
+
+        Returns:
+            Float32 ``(num_texts, num_classes)``, columns in the order of ``classes_``.
+        """
         check_is_fitted(self)
-        texts, text_pairs, rows = _in_order(*_columns(X))
-        place = {label: i for i, label in enumerate(self.mapping_.labels)}
-        order = [place[str(label_text(label))] for label in self.classes_.tolist()]
+        texts, text_pairs, rows = _unique_sorted(*_columns(X))
+        position_of = {label: i for i, label in enumerate(self.mapping_.labels)}
+        order = [position_of[str(label_text(label))] for label in self.classes_.tolist()]
         probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
-    def _names(self, labels: list[str]) -> dict[str, str]:
+    def _readable_names(self, labels: list[str]) -> dict[str, str]:
+        """Readable words by string label; ``labels`` are the classes as strings."""
         given = dict(self.label_names or {})
         unknown = [label for label in given if label not in set(self.classes_.tolist())]
         if unknown:
-            raise ValueError(f"label_names names {unknown[0]!r}, which is not in y: {', '.join(labels[:10])}")
-        named = zip(self.classes_.tolist(), labels, strict=True)
-        return {label: given.get(value, readable_label(label, {})) for value, label in named}
+            raise ValueError(
+                f"label_names has a name for {unknown[0]!r}, which is not in y: {', '.join(labels[:10])}"
+            )
+        classes = zip(self.classes_.tolist(), labels, strict=True)
+        return {label: given.get(value, readable_label(label, {})) for value, label in classes}
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -95,12 +127,12 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
 
 @lru_cache(maxsize=4)
-def _opened(folder: str) -> MetaMapper:
+def _load_mapper(folder: str) -> MetaMapper:
     return MetaMapper.from_pretrained(folder)
 
 
 def _columns(X: Any) -> tuple[Any, Any]:
-    """The texts of ``X``, and the second texts where it has two columns."""
+    """The texts of ``X``, and the second texts if it has two columns."""
     if getattr(X, "ndim", 1) == 1:
         return X, None
     values = np.asarray(X)
@@ -109,11 +141,12 @@ def _columns(X: Any) -> tuple[Any, Any]:
     return values[:, 0], values[:, 1] if values.shape[1] == 2 else None
 
 
-def _in_order(texts: Any, text_pairs: Any) -> tuple[Any, Any, Any]:
-    """Each text once, sorted, with its pair; and for every text that was given its row among them.
+def _unique_sorted(texts: Any, text_pairs: Any) -> tuple[Any, Any, Any]:
+    """The distinct texts in sorted order, their pairs, and the row of each given text among them.
 
-    The last digits of a float32 may depend on where in a batch a text stands; so texts that are given in
-    another order are computed in the same one. What is no string is left for the mapping to refuse.
+    The last digits of a float32 feature can depend on the text's position in its batch. Sorting makes
+    the result independent of the order in which the texts are given. Values that are not strings are
+    returned unchanged, for the mapping to reject with the number of their row.
     """
     given = [*zip(texts, texts if text_pairs is None else text_pairs, strict=True)]
     if not given or not all(isinstance(text, str) for pair in given for text in pair):

@@ -1,8 +1,8 @@
 """Sentences with named entities: news, orders, events, appointments at the doctor's, sports.
 
-A template holds ``<type>`` where an entity stands; everything else is outside. The held-out
-sources have people and places of their own, told in the same kinds of contexts, and each of them
-one type that no other source has. Some names fit several types, so that the context must decide.
+A template has ``<type>`` in the place of an entity; everything else is outside. The held-out sources have
+their own people and places, in the same kinds of contexts, and each has one type that no other source has.
+Some names fit several types, so that the context must decide.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phrases import Slots, lines, listed, say
+from phrases import Slots, expand, lines, split_phrases
 
 Sentence = list[tuple[str, str]]
 
@@ -20,7 +20,7 @@ OUTSIDE = "O"
 
 @dataclass(frozen=True)
 class Notes:
-    """One domain: its templates, the slots of common words, the names of each entity type."""
+    """One domain: its templates, the slots for common words, and the names of each entity type."""
 
     name: str
     templates: list[str]
@@ -29,22 +29,22 @@ class Notes:
 
 
 def sample_sentences(notes: Notes, rng: random.Random) -> Iterator[Sentence]:
-    """Sentences of ``notes`` as (word, BIO tag), without end; they may repeat."""
+    """Generate sentences of ``notes`` as pairs of a word and its BIO tag, endlessly; they may repeat."""
     while True:
         template = rng.choice(notes.templates)
         if rng.random() < 0.12:
             template += " " + rng.choice(notes.templates)
-        lowered = rng.random() < 0.08
+        is_lower_case = rng.random() < 0.08
         sentence: Sentence = []
-        for part in _spaced(say(template, notes.words, rng)).split():
+        for part in _separate_punctuation(expand(template, notes.words, rng)).split():
             if part.startswith("<"):
-                kind = part[1:-1]
-                words = say(rng.choice(notes.entities[kind]), COMMON, rng).split()
-                tags = [f"B-{kind}"] + [f"I-{kind}"] * (len(words) - 1)
+                entity_type = part[1:-1]
+                words = expand(rng.choice(notes.entities[entity_type]), COMMON, rng).split()
+                tags = [f"B-{entity_type}"] + [f"I-{entity_type}"] * (len(words) - 1)
                 sentence.extend(zip(words, tags, strict=True))
             else:
                 sentence.append((part, OUTSIDE))
-        if not lowered:
+        if not is_lower_case:
             first, tag = sentence[0]
             sentence[0] = (first[:1].upper() + first[1:], tag)
         else:
@@ -52,8 +52,8 @@ def sample_sentences(notes: Notes, rng: random.Random) -> Iterator[Sentence]:
         yield sentence
 
 
-def _spaced(text: str) -> str:
-    """Punctuation set apart, as NER corpora write it."""
+def _separate_punctuation(text: str) -> str:
+    """Put spaces around punctuation, as NER corpora do."""
     for mark in ",.?!;:":
         text = text.replace(f"{mark} ", f" {mark} ")
         if text.endswith(mark):
@@ -62,38 +62,38 @@ def _spaced(text: str) -> str:
 
 
 COMMON = {
-    "first": listed(
+    "first": split_phrases(
         "Anna; Peter; Maria; Tom; Lucy; Ahmed; Elena; Victor; Nadia; Oscar; Florence; Sofia; Liam;"
         "Jordan; Grace; Ravi; Helen; Marco; Irene; Paul; Dora; Felix; Austin; Yuki; Sydney"
     ),
-    "last": listed(
+    "last": split_phrases(
         "Miller; Santos; Novak; Chen; Okafor; Baker; Rossi; Weber; Silva; Hansen; Kumar; Lopez;"
         "Field; Carter; Moreau; Ivanova; Stone; Fischer; Brook; Haddad; Lund; Wood; Tanaka"
     ),
-    "other_first": listed(
+    "other_first": split_phrases(
         "Anna; Peter; Julia; Emil; Sara; Hugo; Clara; Omar; Ines; Leo; Marta; Noah; Paris; Ruth;"
         "Kofi; Georgia; Ben; Zoe; Martin; Lena; Diego; Amir"
     ),
-    "other_last": listed(
+    "other_last": split_phrases(
         "Bauer; Costa; Diallo; Hill; Nowak; Kim; Park; Schmidt; Reyes; Olsen; Marsh; Vidal; Quinn;"
         "Banks; Perez; Larsen; Shaw; Cook; Rivers; Adeyemi; Brown"
     ),
-    "month": listed("January; March; April; May; June; August; September; October; December"),
-    "weekday": listed("Monday; Tuesday; Wednesday; Thursday; Friday; Saturday; Sunday"),
+    "month": split_phrases("January; March; April; May; June; August; September; October; December"),
+    "weekday": split_phrases("Monday; Tuesday; Wednesday; Thursday; Friday; Saturday; Sunday"),
     "day": [str(day) for day in range(1, 29)],
     "year": [str(year) for year in range(1998, 2027)],
-    "town": listed(
+    "town": split_phrases(
         "London; Lisbon; Vienna; Bergen; Cairo; Boston; Rome; Prague; Sydney; Florence; Austin;"
         "Oslo; Lima; Geneva; Toronto; Delhi; Porto; Kyoto; Leeds; Bristol; Jordan; Chad"
     ),
-    "other_town": listed(
+    "other_town": split_phrases(
         "Madrid; Dublin; Warsaw; Hamburg; Paris; Georgia; Lagos; Turin; Chicago; Seville; Ghent;"
         "Denver; Cork; Bath; Lyon; Malmo; Brno; Perth; Rome; London"
     ),
-    "colour": listed("Red; Blue; Green; White; Golden; Black; Silver"),
-    "kind": listed("wooden; small; large; folding; old; plastic"),
-    "side": listed("North; South; East; West; Upper; Lower"),
-    "count": listed("two; three; four; five; six; ten; twelve; twenty; 2; 4; 8; 15; 40; 250"),
+    "colour": split_phrases("Red; Blue; Green; White; Golden; Black; Silver"),
+    "kind": split_phrases("wooden; small; large; folding; old; plastic"),
+    "side": split_phrases("North; South; East; West; Upper; Lower"),
+    "count": split_phrases("two; three; four; five; six; ten; twelve; twenty; 2; 4; 8; 15; 40; 250"),
 }
 PEOPLE = lines("""
     {first} {last}
@@ -170,15 +170,15 @@ NEWS = Notes(
         who is <PER> ?
     """),
     {
-        "why": listed(
+        "why": split_phrases(
             "to talk about peace; for the first time; because of the strike; for a short visit;"
             "after the vote; before the talks"
         ),
-        "profit": listed("the profit; the price of oil; the rent; the minimum wage; the budget"),
-        "people": listed(
+        "profit": split_phrases("the profit; the price of oil; the rent; the minimum wage; the budget"),
+        "people": split_phrases(
             "hundreds of workers; many students; the farmers; two thousand people; the neighbours"
         ),
-        "spoke": listed("spoke to the press; answered questions; kept silent; agreed to the plan"),
+        "spoke": split_phrases("spoke to the press; answered questions; kept silent; agreed to the plan"),
     },
     {
         "PER": PEOPLE,
@@ -233,11 +233,11 @@ ORDERS = Notes(
         we only sell <product> from <quantity> on.
     """),
     {
-        "soon": listed("as soon as possible; this time; without delay; as always; for the party"),
-        "ask": listed("please confirm; let me know; please call first; no bill needed; it is urgent"),
-        "fault": listed("the colour was wrong; it came too late; the box was open; it was too small"),
-        "fault_plural": listed("never came; broke at once; were too big; are great"),
-        "fault_last_time": listed("some broke last time; the way is long; it may rain"),
+        "soon": split_phrases("as soon as possible; this time; without delay; as always; for the party"),
+        "ask": split_phrases("please confirm; let me know; please call first; no bill needed; it is urgent"),
+        "fault": split_phrases("the colour was wrong; it came too late; the box was open; it was too small"),
+        "fault_plural": split_phrases("never came; broke at once; were too big; are great"),
+        "fault_last_time": split_phrases("some broke last time; the way is long; it may rain"),
     },
     {
         "customer": PEOPLE,
@@ -295,8 +295,10 @@ EVENTS = Notes(
         at <time> the doors of <venue> close.
     """),
     {
-        "where": listed("in the big hall; in the open air; on two stages; all day long; behind the church"),
-        "come": listed("come early; bring your friends; come along; do come; you are welcome"),
+        "where": split_phrases(
+            "in the big hall; in the open air; on two stages; all day long; behind the church"
+        ),
+        "come": split_phrases("come early; bring your friends; come along; do come; you are welcome"),
     },
     {
         "event": lines("""
@@ -356,7 +358,7 @@ DOCTOR = Notes(
         {often} <PERSON> feels <SYMPTOM>.
         bring your papers on <DATE> , says <PERSON>.
     """),
-    {"often": listed("in the morning; at night; twice a day; after meals; now and then")},
+    {"often": split_phrases("in the morning; at night; twice a day; after meals; now and then")},
     {
         "PERSON": [*OTHER_PEOPLE, "Dr {other_last}", "Nurse {other_first}"],
         "PLACE": OTHER_PLACES,
@@ -403,10 +405,10 @@ SPORTS = Notes(
         what a day for <team> and {fans} !
     """),
     {
-        "score": listed("2-1; 3-0; 4-4; 78-65; 6-3 6-4; 1-0; 5-2; 31-17"),
-        "goals": listed("twice; three goals; a penalty; ten points; the winner; in the last minute"),
-        "fans": listed("thousands of fans; the crowd; the home fans; the supporters"),
-        "fell": listed("fell apart; had no chance; were slow; found no way to the goal"),
+        "score": split_phrases("2-1; 3-0; 4-4; 78-65; 6-3 6-4; 1-0; 5-2; 31-17"),
+        "goals": split_phrases("twice; three goals; a penalty; ten points; the winner; in the last minute"),
+        "fans": split_phrases("thousands of fans; the crowd; the home fans; the supporters"),
+        "fell": split_phrases("fell apart; had no chance; were slow; found no way to the goal"),
     },
     {
         "player": OTHER_PEOPLE,

@@ -1,7 +1,7 @@
-"""Messages to eight service desks: what a person wants, in a common language of asking.
+"""Messages to eight service desks, with a common vocabulary of requests.
 
-An ``Intent`` takes its wording from a common request (``act``: cancelling, asking for a price,
-...), spoken about its own ``objects``, and from sentences of its own.
+An ``Intent`` takes its wording from a common request (``act``: cancelling, asking for a price, …) about its
+own ``objects``, and from sentences of its own.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phrases import lines, listed, roughen, say, some_of
+from phrases import add_noise, expand, lines, sample_share, split_phrases
 
 
 @dataclass(frozen=True)
 class Intent:
-    """One label: as written, its common request (if any), what it is about, and its own wording."""
+    """One label: its name, its common request ("" if none), what it is about, and its own sentences."""
 
     label: str
     act: str
@@ -25,7 +25,7 @@ class Intent:
 
 @dataclass(frozen=True)
 class Desk:
-    """One service and what people write to it about."""
+    """One service, its intents, and the circumstances that people mention."""
 
     name: str
     intents: list[Intent]
@@ -33,21 +33,21 @@ class Desk:
 
 
 def sample_messages(desk: Desk, rng: random.Random, label: str) -> Iterator[str]:
-    """Messages to ``desk`` with one intent, without end; they may repeat."""
+    """Generate messages to ``desk`` with one intent, endlessly; they may repeat."""
     intent = next(intent for intent in desk.intents if intent.label == label)
-    common = some_of(ACTS[intent.act], rng, 0.7) if intent.act else []
+    common = sample_share(ACTS[intent.act], rng, 0.7) if intent.act else []
     slots = {"it": intent.objects, **COMMON}
     while True:
         own = not common or rng.random() < 0.33
-        text = say(rng.choice(intent.own if own else common), slots, rng)
+        text = expand(rng.choice(intent.own if own else common), slots, rng)
         if rng.random() < 0.3:
-            text = say(rng.choice(OPENINGS), slots, rng) + " " + text
+            text = expand(rng.choice(OPENINGS), slots, rng) + " " + text
         if rng.random() < 0.3:
             about = desk.contexts if rng.random() < 0.6 else CONTEXTS
-            text = _join(text, say(rng.choice(about), slots, rng), rng)
+            text = _join(text, expand(rng.choice(about), slots, rng), rng)
         if rng.random() < 0.15:
-            text = _join(text, say(rng.choice(CLOSINGS), slots, rng), rng, first=False)
-        yield roughen(text, rng)
+            text = _join(text, expand(rng.choice(CLOSINGS), slots, rng), rng, first=False)
+        yield add_noise(text, rng)
 
 
 def _join(text: str, other: str, rng: random.Random, *, first: bool = True) -> str:
@@ -56,17 +56,17 @@ def _join(text: str, other: str, rng: random.Random, *, first: bool = True) -> s
 
 
 COMMON = {
-    "want": listed("i want to; i would like to; i need to; i wish to; i have to; let me; help me"),
-    "can": listed("can i; could i; is it possible to; how do i; how can i; where do i; may i"),
-    "you": listed("can you; could you; please; would you"),
-    "day": listed("Monday; Tuesday; Thursday; Friday; Saturday; the weekend; Easter; Monday morning"),
-    "soon": listed("today; as soon as possible; right now; this week; quickly; ;;;"),
+    "want": split_phrases("i want to; i would like to; i need to; i wish to; i have to; let me; help me"),
+    "can": split_phrases("can i; could i; is it possible to; how do i; how can i; where do i; may i"),
+    "you": split_phrases("can you; could you; please; would you"),
+    "day": split_phrases("Monday; Tuesday; Thursday; Friday; Saturday; the weekend; Easter; Monday morning"),
+    "soon": split_phrases("today; as soon as possible; right now; this week; quickly; ;;;"),
 }
-OPENINGS = listed(
+OPENINGS = split_phrases(
     "hi,; hello,; good morning,; hey there,; dear team,; excuse me,; sorry to bother you,;"
     "quick question:; urgent!; good evening,; i have a question:; hello again,; ok so"
 )
-CLOSINGS = listed(
+CLOSINGS = split_phrases(
     "thanks; thank you; please help; many thanks in advance; it is urgent; best wishes;"
     "any help is welcome; cheers; i am waiting; please answer soon"
 )
@@ -308,7 +308,7 @@ BANK = Desk(
         Intent(
             "card_lost",
             "lost",
-            listed("my card; my debit card; my bank card"),
+            split_phrases("my card; my debit card; my bank card"),
             lines("""
             my wallet was taken on the bus with the bank card inside
             block my card {soon}, it is in the wrong hands
@@ -319,7 +319,7 @@ BANK = Desk(
         Intent(
             "addr_chg",
             "address",
-            listed("my account; my bank letters; my statements"),
+            split_phrases("my account; my bank letters; my statements"),
             lines("""
             letters from the bank still go to my old flat
             my account shows the street where i lived before
@@ -329,7 +329,7 @@ BANK = Desk(
         Intent(
             "fee_q",
             "price",
-            listed("a transfer abroad; the gold card; my account"),
+            split_phrases("a transfer abroad; the gold card; my account"),
             lines("""
             why did you take four euros at the cash machine
             what is the monthly fee of the account
@@ -339,7 +339,7 @@ BANK = Desk(
         Intent(
             "trf_stat",
             "status",
-            listed("my transfer; my salary; the payment"),
+            split_phrases("my transfer; my salary; the payment"),
             lines("""
             the money i sent on {day} has not reached my landlord
             my transfer is pending since {day}
@@ -349,7 +349,7 @@ BANK = Desk(
         Intent(
             "pw_reset",
             "password",
-            listed("online banking; the banking app; my account"),
+            split_phrases("online banking; the banking app; my account"),
             lines("""
             the banking app wants a code that i never set
             i entered the pin wrong three times
@@ -358,7 +358,7 @@ BANK = Desk(
         Intent(
             "acc_close",
             "cancel",
-            listed("my account; my savings account; the gold card"),
+            split_phrases("my account; my savings account; the gold card"),
             lines("""
             close my account and send the rest to my other bank
             {can} close an account of my late father
@@ -368,7 +368,7 @@ BANK = Desk(
         Intent(
             "chg_wrong",
             "refund",
-            listed("this charge; the card fee; the second payment"),
+            split_phrases("this charge; the card fee; the second payment"),
             lines("""
             there is a payment on my statement that i never made
             a shop in Rome charged my card, i was never there
@@ -378,7 +378,7 @@ BANK = Desk(
         Intent(
             "human",
             "person",
-            listed("my adviser; a clerk; somebody at the branch"),
+            split_phrases("my adviser; a clerk; somebody at the branch"),
             lines("""
             my adviser knows the case, is she in
             a real person from the branch should ring me
@@ -399,7 +399,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "ticketRefund",
             "refund",
-            listed("my ticket; the day pass; the missed train"),
+            split_phrases("my ticket; the day pass; the missed train"),
             lines("""
             my train did not run, who pays for the ticket
             two hours late, how much of the fare do i get back
@@ -409,7 +409,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "trainDelay",
             "status",
-            listed("the train; my train; the night train"),
+            split_phrases("the train; my train; the night train"),
             lines("""
             is the 8:15 late [today|again]
             how many minutes behind is the express
@@ -419,7 +419,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "ticketPrice",
             "price",
-            listed("a ticket to Porto; a day pass; first class"),
+            split_phrases("a ticket to Porto; a day pass; first class"),
             lines("""
             is a return cheaper than two singles
             what is the fare for a child of six
@@ -429,7 +429,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "cancelTrip",
             "cancel",
-            listed("my trip; my booking; the seat; my rail pass"),
+            split_phrases("my trip; my booking; the seat; my rail pass"),
             lines("""
             i am ill and cannot travel on {day}
             the meeting is off so i will not take the train
@@ -438,7 +438,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "seatBooking",
             "book",
-            listed("a seat; a window seat; a bed in the sleeper"),
+            split_phrases("a seat; a window seat; a bed in the sleeper"),
             lines("""
             two seats side by side with a table please
             {can} sit in the quiet carriage
@@ -448,7 +448,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "lostLuggage",
             "lost",
-            listed("my suitcase; my umbrella; my rucksack"),
+            split_phrases("my suitcase; my umbrella; my rucksack"),
             lines("""
             my coat is still hanging in carriage nine
             a red suitcase was left on the train to Lyon
@@ -475,7 +475,7 @@ TRAIN_TRAVEL = Desk(
         Intent(
             "trainTimes",
             "hours",
-            listed("the ticket office; the station"),
+            split_phrases("the ticket office; the station"),
             lines("""
             when does the last train leave
             which platform for the train to Turin
@@ -500,7 +500,7 @@ INTERNET = Desk(
         Intent(
             "no_connection",
             "broken",
-            listed("the internet; my router; the wifi"),
+            split_phrases("the internet; my router; the wifi"),
             lines("""
             the red lamp on the box is blinking
             no page opens since {day}
@@ -528,7 +528,7 @@ INTERNET = Desk(
         Intent(
             "cancel_contract",
             "cancel",
-            listed("my contract; the tv package; my line"),
+            split_phrases("my contract; the tv package; my line"),
             lines("""
             another company is cheaper, so goodbye
             what is the notice period of the contract
@@ -538,7 +538,7 @@ INTERNET = Desk(
         Intent(
             "moving_house",
             "address",
-            listed("my line; the contract; the bill"),
+            split_phrases("my line; the contract; the bill"),
             lines("""
             {can} take the internet along to the new flat
             is your line available in our new house
@@ -548,7 +548,7 @@ INTERNET = Desk(
         Intent(
             "bill_copy",
             "invoice",
-            listed("the bill; my last bill; the March bill"),
+            split_phrases("the bill; my last bill; the March bill"),
             lines("""
             why is the bill higher than last month
             the bill in my account cannot be opened
@@ -557,7 +557,7 @@ INTERNET = Desk(
         Intent(
             "password_reset",
             "password",
-            listed("the wifi; the router; my mail"),
+            split_phrases("the wifi; the router; my mail"),
             lines("""
             what is the wifi code of the new box
             guests want the wifi password and i do not know it
@@ -566,7 +566,7 @@ INTERNET = Desk(
         Intent(
             "technician_visit",
             "book",
-            listed("a technician; a visit; a repair"),
+            split_phrases("a technician; a visit; a repair"),
             lines("""
             {you} send somebody to install the line
             the technician did not come on {day}, i need a new date
@@ -576,7 +576,7 @@ INTERNET = Desk(
         Intent(
             "talk_to_person",
             "person",
-            listed("an agent; the technical team; a human"),
+            split_phrases("an agent; the technical team; a human"),
             lines("""
             the robot on the hotline does not get it
             an agent promised to ring me and did not
@@ -597,7 +597,7 @@ LIBRARY = Desk(
         Intent(
             "extend-loan",
             "extend",
-            listed("my loan; the book; this novel; the films"),
+            split_phrases("my loan; the book; this novel; the films"),
             lines("""
             i am not done reading, three hundred pages to go
             {can} bring the book back later
@@ -607,7 +607,7 @@ LIBRARY = Desk(
         Intent(
             "lost-book",
             "lost",
-            listed("a library book; the cookbook; my library card"),
+            split_phrases("a library book; the cookbook; my library card"),
             lines("""
             the dog took the book and now it is nowhere
             i may have returned your book to the wrong library
@@ -616,7 +616,7 @@ LIBRARY = Desk(
         Intent(
             "opening-hours",
             "hours",
-            listed("the library; the reading room"),
+            split_phrases("the library; the reading room"),
             lines("""
             {can} return books at night
             is the reading room open during the holidays
@@ -625,7 +625,7 @@ LIBRARY = Desk(
         Intent(
             "reserve-book",
             "book",
-            listed("the new novel; a study room; this title"),
+            split_phrases("the new novel; a study room; this title"),
             lines("""
             tell me when the book is back on the shelf
             somebody else has the book, put me in the queue
@@ -635,7 +635,7 @@ LIBRARY = Desk(
         Intent(
             "late-fee",
             "price",
-            listed("a late return; a reminder; a lost card"),
+            split_phrases("a late return; a reminder; a lost card"),
             lines("""
             i brought it back a day late, what now
             why do i owe the library six euros
@@ -645,7 +645,7 @@ LIBRARY = Desk(
         Intent(
             "become-member",
             "join",
-            listed("the library; the reading club; a card"),
+            split_phrases("the library; the reading club; a card"),
             lines("""
             we just moved here and love reading
             do i have to live in town to borrow books
@@ -654,7 +654,7 @@ LIBRARY = Desk(
         Intent(
             "damaged-book",
             "damaged",
-            listed("the book; the picture book; the atlas"),
+            split_phrases("the book; the picture book; the atlas"),
             lines("""
             my toddler painted on page three
             coffee ran over the cover
@@ -664,7 +664,7 @@ LIBRARY = Desk(
         Intent(
             "password",
             "password",
-            listed("the catalogue; my reader account"),
+            split_phrases("the catalogue; my reader account"),
             lines("""
             the terminal in the hall does not know my card
             what is the first password of a new reader
@@ -685,7 +685,7 @@ GYM = Desk(
         Intent(
             "1",
             "cancel",
-            listed("my membership; the yoga course; my contract"),
+            split_phrases("my membership; the yoga course; my contract"),
             lines("""
             i am moving to another town and quit the gym
             my knee is gone, no more sports for me
@@ -695,7 +695,7 @@ GYM = Desk(
         Intent(
             "2",
             "hours",
-            listed("the gym; the pool; the sauna; the weight room"),
+            split_phrases("the gym; the pool; the sauna; the weight room"),
             lines("""
             {can} train at [five|six] in the morning
             when is the pool empty
@@ -705,7 +705,7 @@ GYM = Desk(
         Intent(
             "3",
             "book",
-            listed("the yoga class; a spin class; a court; a trainer"),
+            split_phrases("the yoga class; a spin class; a court; a trainer"),
             lines("""
             the class is full, is there a waiting list
             {can} bring a friend to boxing
@@ -714,7 +714,7 @@ GYM = Desk(
         Intent(
             "4",
             "price",
-            listed("a membership; a day ticket; a towel; the sauna"),
+            split_phrases("a membership; a day ticket; a towel; the sauna"),
             lines("""
             is the first month free
             what do i pay if i only swim
@@ -723,7 +723,7 @@ GYM = Desk(
         Intent(
             "5",
             "broken",
-            listed("the treadmill; the shower; the rowing machine"),
+            split_phrases("the treadmill; the shower; the rowing machine"),
             lines("""
             the third bike from the left has no pedal
             only cold water in the men's showers
@@ -733,7 +733,7 @@ GYM = Desk(
         Intent(
             "6",
             "lost",
-            listed("my locker key; my towel; my headphones; my ring"),
+            split_phrases("my locker key; my towel; my headphones; my ring"),
             lines("""
             my locker will not open without the key
             black shoes left in the changing room
@@ -759,7 +759,7 @@ GYM = Desk(
         Intent(
             "8",
             "refund",
-            listed("the course; last month; the day ticket"),
+            split_phrases("the course; last month; the day ticket"),
             lines("""
             you were closed for two weeks and still took the full amount
             the trainer was ill and i paid for nothing
@@ -780,7 +780,7 @@ POST_OFFICE = Desk(
         Intent(
             "where",
             "status",
-            listed("my parcel; the letter; a package from Spain"),
+            split_phrases("my parcel; the letter; a package from Spain"),
             lines("""
             tracking says delivered but there is nothing at the door
             stuck in customs since {day}
@@ -790,7 +790,7 @@ POST_OFFICE = Desk(
         Intent(
             "damaged",
             "damaged",
-            listed("my parcel; the box; the package"),
+            split_phrases("my parcel; the box; the package"),
             lines("""
             the vase inside was only shards
             the box had been opened and taped again
@@ -799,7 +799,7 @@ POST_OFFICE = Desk(
         Intent(
             "redirect",
             "address",
-            listed("my mail; the parcel; my letters"),
+            split_phrases("my mail; the parcel; my letters"),
             lines("""
             forward our mail while we are away
             {you} drop the parcel at the neighbour's
@@ -809,7 +809,7 @@ POST_OFFICE = Desk(
         Intent(
             "postage",
             "price",
-            listed("a stamp; a letter to Japan; a five kilo parcel"),
+            split_phrases("a stamp; a letter to Japan; a five kilo parcel"),
             lines("""
             how many stamps for a thick letter
             is a small packet cheaper than a parcel
@@ -818,7 +818,7 @@ POST_OFFICE = Desk(
         Intent(
             "hours",
             "hours",
-            listed("the post office; the counter; the parcel shop"),
+            split_phrases("the post office; the counter; the parcel shop"),
             lines("""
             until what time is the letter box emptied
             {can} bring a parcel on Saturday afternoon
@@ -827,7 +827,7 @@ POST_OFFICE = Desk(
         Intent(
             "compensation",
             "refund",
-            listed("the lost parcel; postage; the express fee"),
+            split_phrases("the lost parcel; postage; the express fee"),
             lines("""
             the express letter took a week, that is not what i paid for
             who pays for the content if the parcel is lost
@@ -853,7 +853,7 @@ POST_OFFICE = Desk(
         Intent(
             "complaint",
             "complaint",
-            listed("the postman; the driver; the queue"),
+            split_phrases("the postman; the driver; the queue"),
             lines("""
             the driver throws parcels over the fence
             the postman never rings
@@ -875,7 +875,7 @@ INSURANCE = Desk(
         Intent(
             "report_damage",
             "damaged",
-            listed("my car; the roof; the front door; our cellar"),
+            split_phrases("my car; the roof; the front door; our cellar"),
             lines("""
             a tree fell on the garage in the storm
             i drove into the neighbour's fence
@@ -886,7 +886,7 @@ INSURANCE = Desk(
         Intent(
             "claim_status",
             "status",
-            listed("my claim; the expert; your answer"),
+            split_phrases("my claim; the expert; your answer"),
             lines("""
             four weeks since the accident and not a word
             has the case been decided yet
@@ -896,7 +896,7 @@ INSURANCE = Desk(
         Intent(
             "cancel_policy",
             "cancel",
-            listed("my policy; the car insurance; the travel cover"),
+            split_phrases("my policy; the car insurance; the travel cover"),
             lines("""
             i sold the car, so the cover can end
             i am insured elsewhere from {day}
@@ -905,7 +905,7 @@ INSURANCE = Desk(
         Intent(
             "change_address",
             "address",
-            listed("my policy; the household cover"),
+            split_phrases("my policy; the household cover"),
             lines("""
             the policy still shows the flat in Leeds
             new house, bigger rooms, does the cover move along
@@ -914,7 +914,7 @@ INSURANCE = Desk(
         Intent(
             "price_question",
             "price",
-            listed("dental cover; a second car; legal cover"),
+            split_phrases("dental cover; a second car; legal cover"),
             lines("""
             why does my premium rise every year
             do i get a bonus without accidents
@@ -923,7 +923,7 @@ INSURANCE = Desk(
         Intent(
             "copy_of_papers",
             "invoice",
-            listed("the policy; the green card; the letter"),
+            split_phrases("the policy; the green card; the letter"),
             lines("""
             the garage needs proof that i am insured
             the yearly paper for the tax return did not come
@@ -949,7 +949,7 @@ INSURANCE = Desk(
         Intent(
             "talk_to_person",
             "person",
-            listed("my agent; an expert; a human"),
+            split_phrases("my agent; an expert; a human"),
             lines("""
             the form is too hard, who explains it to me
             agent wanted, the chat is going in circles
@@ -970,7 +970,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "order_status",
             "status",
-            listed("my order; the jacket; my new lamp; the delivery"),
+            split_phrases("my order; the jacket; my new lamp; the delivery"),
             lines("""
             the tracking page has not moved since {day}
             my cart says shipped, my door says no
@@ -981,7 +981,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "cancel_order",
             "cancel",
-            listed("my order; the order from {day}; one of the items"),
+            split_phrases("my order; the order from {day}; one of the items"),
             lines("""
             i clicked buy by mistake
             stop the shipment if it is not packed yet
@@ -991,7 +991,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "refund",
             "refund",
-            listed("the shoes; my return; the order; the coat"),
+            split_phrases("the shoes; my return; the order; the coat"),
             lines("""
             you got the parcel back on {day} but my account is empty
             i sent the dress back two weeks ago
@@ -1000,7 +1000,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "damaged_item",
             "damaged",
-            listed("the mirror; the lamp; my teapot; the chair"),
+            split_phrases("the mirror; the lamp; my teapot; the chair"),
             lines("""
             the glass was in a thousand pieces
             one leg of the chair is split
@@ -1010,7 +1010,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "change_address",
             "address",
-            listed("my order; the delivery; my account"),
+            split_phrases("my order; the delivery; my account"),
             lines("""
             i typed the wrong street at checkout
             ship it to my office, not home
@@ -1053,7 +1053,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "copy_of_bill",
             "invoice",
-            listed("the invoice; the receipt; the bill"),
+            split_phrases("the invoice; the receipt; the bill"),
             lines("""
             there was no paper in the box
             our company name must stand on the receipt
@@ -1062,7 +1062,7 @@ ONLINE_SHOP = Desk(
         Intent(
             "talk_to_person",
             "person",
-            listed("a shop assistant; the sales team; a human"),
+            split_phrases("a shop assistant; the sales team; a human"),
             lines("""
             the chat window answers nonsense
             get me someone who can think

@@ -1,7 +1,7 @@
 """Pairs of texts: two questions with the same or another meaning, two statements that agree or not.
 
-In every source the words that two texts share say little: pairs of both labels are about the same
-things, and what differs is the action, the place, or the state of the thing.
+In every source, the words that two texts share say little about the label: pairs of both labels are about the
+same things, and what differs is the action, the place, or the state of the thing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from phrases import Slots, lines, listed, say
+from phrases import Slots, expand, lines, split_phrases
 
 Pair = tuple[str, str]
 
@@ -18,15 +18,15 @@ FOLLOWS, CONTRADICTS = "entailment", "contradiction"
 
 
 def sample_questions(rng: random.Random, label: str) -> Iterator[Pair]:
-    """Two questions about the house; asked differently they have another action or object."""
+    """Generate two questions about the house; those of label ``DIFFERENT`` differ in action or object."""
     while True:
         action = rng.choice(ACTIONS)
         thing = rng.choice(THINGS[action[0]])
         other_action, other_thing = action, thing
         if label == DIFFERENT:
             if rng.random() < 0.5:
-                alike = [a for a in ACTIONS if a[0] == action[0] and a is not action]
-                other_action = rng.choice(alike)
+                similar = [a for a in ACTIONS if a[0] == action[0] and a is not action]
+                other_action = rng.choice(similar)
             else:
                 other_thing = rng.choice([t for t in THINGS[action[0]] if t != thing])
         first, second = rng.sample(QUESTIONS, 2)
@@ -37,27 +37,27 @@ def sample_questions(rng: random.Random, label: str) -> Iterator[Pair]:
 
 
 def sample_statements(rng: random.Random, label: str) -> Iterator[Pair]:
-    """Two statements about a thing at home: the second follows from the first or contradicts it."""
+    """Generate two statements about a thing at home: the second follows from the first or contradicts it."""
     return _states(HOME_THINGS, HOME_TALK, rng, agrees=label == FOLLOWS)
 
 
 def sample_village_news(rng: random.Random, label: str) -> Iterator[Pair]:
-    """Two reports from a village, in other words: with the same meaning or the opposite one."""
+    """Generate two reports from a village in different words, with the same or the opposite meaning."""
     return _states(VILLAGE_THINGS, VILLAGE_TALK, rng, agrees=label == SAME)
 
 
 def _question(template: str, verbs: list[str], thing: str, rng: random.Random) -> str:
-    text = say(template, {"do": verbs, "it": [thing]}, rng)
+    text = expand(template, {"do": verbs, "it": [thing]}, rng)
     return text[:1].upper() + text[1:] + rng.choice(["?", "?", ""])
 
 
 def _states(
     things: dict[str, list[str]], talk: tuple[list[str], ...], rng: random.Random, *, agrees: bool
 ) -> Iterator[Pair]:
-    """Pairs about the state of a thing.
+    """Generate pairs about the state of a thing.
 
-    Contradictions are as often denials of the same word as they are opposites: in real inference
-    pairs, too, "not" gives many contradictions away. One agreement in ten denies the opposite.
+    Half of the contradictions deny the same word, and half state the opposite: in real inference pairs, too,
+    many contradictions can be recognised by "not". One agreement in ten denies the opposite.
     """
     first_talk, second_talk, denials = talk
     while True:
@@ -74,32 +74,32 @@ def _states(
 
 
 def _statement(templates: list[str], slots: Slots, rng: random.Random) -> str:
-    text = say(rng.choice(templates), slots, rng)
+    text = expand(rng.choice(templates), slots, rng)
     return text[:1].upper() + text[1:] + "."
 
 
-# What can be done with a kind of thing: the kind, and verbs that say the same.
+# What can be done with a kind of thing: the kind, and verbs with the same meaning.
 ACTIONS: list[tuple[str, list[str]]] = [
-    ("machine", listed("repair; fix; mend")),
-    ("machine", listed("clean; wash; scrub")),
-    ("machine", listed("buy; purchase; get hold of")),
-    ("machine", listed("sell; get rid of; find a buyer for")),
-    ("machine", listed("move; carry; shift")),
-    ("food", listed("cook; prepare; make")),
-    ("food", listed("store; keep; put away")),
-    ("food", listed("freeze; deep-freeze; put on ice")),
-    ("paper", listed("renew; extend; prolong")),
-    ("paper", listed("cancel; end; give up")),
-    ("paper", listed("apply for; request; ask for")),
-    ("paper", listed("lose; mislay; misplace")),
+    ("machine", split_phrases("repair; fix; mend")),
+    ("machine", split_phrases("clean; wash; scrub")),
+    ("machine", split_phrases("buy; purchase; get hold of")),
+    ("machine", split_phrases("sell; get rid of; find a buyer for")),
+    ("machine", split_phrases("move; carry; shift")),
+    ("food", split_phrases("cook; prepare; make")),
+    ("food", split_phrases("store; keep; put away")),
+    ("food", split_phrases("freeze; deep-freeze; put on ice")),
+    ("paper", split_phrases("renew; extend; prolong")),
+    ("paper", split_phrases("cancel; end; give up")),
+    ("paper", split_phrases("apply for; request; ask for")),
+    ("paper", split_phrases("lose; mislay; misplace")),
 ]
 THINGS = {
-    "machine": listed(
+    "machine": split_phrases(
         "the oven; my bike; the dishwasher; a fridge; an old piano; the sofa; a lamp; the mower;"
         "a wooden table; the coffee machine; the printer; my laptop"
     ),
-    "food": listed("rice; fresh fish; mushrooms; tomato soup; beans; bread; potatoes; carrot cake"),
-    "paper": listed(
+    "food": split_phrases("rice; fresh fish; mushrooms; tomato soup; beans; bread; potatoes; carrot cake"),
+    "paper": split_phrases(
         "my passport; the contract; a library card; the phone line; car insurance; my ticket;"
         "a train pass; the membership; my driving licence"
     ),
@@ -124,24 +124,24 @@ QUESTIONS = lines("""
 """)
 
 STATES: dict[str, tuple[list[str], list[str]]] = {
-    "open": (listed("open; unlocked"), listed("closed; shut")),
-    "hot": (listed("hot; very warm"), listed("cold; freezing")),
-    "clean": (listed("clean; spotless"), listed("dirty; full of mud")),
-    "full": (listed("crowded; full of people"), listed("empty; deserted")),
-    "new": (listed("new; modern"), listed("old; ancient")),
-    "quiet": (listed("quiet; silent"), listed("loud; noisy")),
-    "broken": (listed("broken; out of order"), listed("working; repaired")),
-    "dry": (listed("dry; without a drop of water"), listed("wet; soaked")),
+    "open": (split_phrases("open; unlocked"), split_phrases("closed; shut")),
+    "hot": (split_phrases("hot; very warm"), split_phrases("cold; freezing")),
+    "clean": (split_phrases("clean; spotless"), split_phrases("dirty; full of mud")),
+    "full": (split_phrases("crowded; full of people"), split_phrases("empty; deserted")),
+    "new": (split_phrases("new; modern"), split_phrases("old; ancient")),
+    "quiet": (split_phrases("quiet; silent"), split_phrases("loud; noisy")),
+    "broken": (split_phrases("broken; out of order"), split_phrases("working; repaired")),
+    "dry": (split_phrases("dry; without a drop of water"), split_phrases("wet; soaked")),
 }
 HOME_THINGS = {
-    "open": listed("the kitchen window; the front door; the garage; the cellar door; the gate"),
-    "hot": listed("the soup; the tea; the oven; the bath water; the living room"),
-    "clean": listed("the carpet; the white shirt; the bathroom; the floor; the car"),
-    "full": listed("the kitchen; our garden; the balcony; the living room; the pool"),
-    "new": listed("the sofa; our house; the piano; the bathroom; the table"),
-    "quiet": listed("the dog; the fridge; the baby; the washing machine; the flat upstairs"),
-    "broken": listed("the lamp; the heating; the television; the doorbell; the toaster"),
-    "dry": listed("the towel; the washing; the firewood; the bathroom floor; the grass"),
+    "open": split_phrases("the kitchen window; the front door; the garage; the cellar door; the gate"),
+    "hot": split_phrases("the soup; the tea; the oven; the bath water; the living room"),
+    "clean": split_phrases("the carpet; the white shirt; the bathroom; the floor; the car"),
+    "full": split_phrases("the kitchen; our garden; the balcony; the living room; the pool"),
+    "new": split_phrases("the sofa; our house; the piano; the bathroom; the table"),
+    "quiet": split_phrases("the dog; the fridge; the baby; the washing machine; the flat upstairs"),
+    "broken": split_phrases("the lamp; the heating; the television; the doorbell; the toaster"),
+    "dry": split_phrases("the towel; the washing; the firewood; the bathroom floor; the grass"),
 }
 HOME_TALK = (
     lines("""
@@ -174,14 +174,14 @@ HOME_TALK = (
     """),
 )
 VILLAGE_THINGS = {
-    "open": listed("the village shop; the town hall; the bridge; the museum; the mill"),
-    "hot": listed("the lake; the church; the school; the bakery; the month of May"),
-    "clean": listed("the river; the beach; the fountain; the bus; the market"),
-    "full": listed("the church; the bus; the market square; the school; the festival tent"),
-    "new": listed("the fire station; the stone bridge; the school roof; the tram"),
-    "quiet": listed("the main street; the harbour; the playground; the forest path"),
-    "broken": listed("the church clock; the ferry; the water pump; the street light"),
-    "dry": listed("the football field; the river bed; the hay; the summer"),
+    "open": split_phrases("the village shop; the town hall; the bridge; the museum; the mill"),
+    "hot": split_phrases("the lake; the church; the school; the bakery; the month of May"),
+    "clean": split_phrases("the river; the beach; the fountain; the bus; the market"),
+    "full": split_phrases("the church; the bus; the market square; the school; the festival tent"),
+    "new": split_phrases("the fire station; the stone bridge; the school roof; the tram"),
+    "quiet": split_phrases("the main street; the harbour; the playground; the forest path"),
+    "broken": split_phrases("the church clock; the ferry; the water pump; the street light"),
+    "dry": split_phrases("the football field; the river bed; the hay; the summer"),
 }
 VILLAGE_TALK = (
     lines("""

@@ -1,8 +1,8 @@
-"""Sentences from templates: ``{slot}`` draws from a list, ``[a|b|]`` picks one of its parts.
+"""Sentences from templates: ``{slot}`` draws from a list, ``[a|b|]`` chooses one of its parts.
 
-    say("the {thing} is [very|] nice", {"thing": ["tea"]}, random.Random(1))
+    expand("the {thing} is [very|] nice", {"thing": ["tea"]}, random.Random(1))
 
-Drawn text is expanded again, so a slot's entry may itself hold slots and choices.
+Drawn text is expanded as well, so a slot's entry may itself contain slots and choices.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _QUESTION_WORDS = (
 _OPEN = re.compile(r"\{(\w+)\}|\[([^\[\]{}]*)\]")
 
 
-def say(template: str, slots: Slots, rng: random.Random) -> str:
+def expand(template: str, slots: Slots, rng: random.Random) -> str:
     """Expand ``template`` until no slot and no choice is left."""
 
     def draw(match: re.Match[str]) -> str:
@@ -38,22 +38,22 @@ def lines(text: str) -> list[str]:
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
-def listed(text: str) -> list[str]:
-    """The phrases of ``text``, set apart by semicolons."""
+def split_phrases(text: str) -> list[str]:
+    """The phrases of ``text``, which are separated by semicolons."""
     return [phrase.strip() for phrase in text.split(";")]
 
 
-def some_of(phrases: Sequence[str], rng: random.Random, share: float) -> list[str]:
-    """A part of ``phrases``: each source speaks its own selection of a common language."""
+def sample_share(phrases: Sequence[str], rng: random.Random, share: float) -> list[str]:
+    """A random ``share`` of ``phrases``, so that each source has its own selection of a common vocabulary."""
     return rng.sample(list(phrases), max(1, round(share * len(phrases))))
 
 
-def roughen(text: str, rng: random.Random) -> str:
-    """Write ``text`` as people do: mostly tidy, at times in capitals, with a typo or an entity."""
+def add_noise(text: str, rng: random.Random) -> str:
+    """Write ``text`` as people do: mostly tidy, sometimes in capitals, with a typo or an HTML entity."""
     style = rng.random()
     if style < 0.55:
-        asks = text.startswith(_QUESTION_WORDS)
-        text = text[:1].upper() + text[1:] + rng.choice("??." if asks else "...! ").strip()
+        is_question = text.startswith(_QUESTION_WORDS)
+        text = text[:1].upper() + text[1:] + rng.choice("??." if is_question else "...! ").strip()
     elif style < 0.58:
         text = text.upper()
     if rng.random() < 0.07:

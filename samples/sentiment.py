@@ -1,7 +1,7 @@
-"""Reviews of eight kinds of things and places, in one common language of praise and complaint.
+"""Reviews of eight kinds of things and places, with a common vocabulary of praise and complaint.
 
-Each domain has its own nouns and its own hand-written observations; the words of opinion are
-drawn from common lists, of which each domain speaks only a part.
+Each domain has its own nouns and its own hand-written observations. Words of opinion are drawn from common
+lists, of which each domain uses only a part.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from phrases import Slots, lines, listed, roughen, say, some_of
+from phrases import Slots, add_noise, expand, lines, sample_share, split_phrases
 
 POSITIVE, NEUTRAL, NEGATIVE = "positive", "neutral", "negative"
 
 
 @dataclass(frozen=True)
 class Domain:
-    """What reviews of one domain talk about.
+    """The phrases of one domain's reviews.
 
-    ``place`` is what is reviewed, ``person`` who served, ``again`` what a happy customer will do;
+    ``place`` is what is reviewed, ``person`` is who served, and ``again`` is what a happy customer will do.
     ``praise``, ``remarks`` and ``complaints`` are the domain's own sentences.
     """
 
@@ -35,14 +35,14 @@ class Domain:
 
 
 def sample_reviews(domain: Domain, rng: random.Random, label: str) -> Iterator[str]:
-    """Reviews of ``domain`` with one sentiment, without end; they may repeat."""
+    """Generate reviews of ``domain`` with one sentiment, endlessly; they may repeat."""
     share = 0.65
     slots: dict[str, list[str]] = {
-        "good": some_of(GOOD, rng, share),
-        "bad": some_of(BAD, rng, share),
-        "okay": some_of(OKAY, rng, share),
-        "kind": some_of(KIND, rng, share),
-        "rude": some_of(RUDE, rng, share),
+        "good": sample_share(GOOD, rng, share),
+        "bad": sample_share(BAD, rng, share),
+        "okay": sample_share(OKAY, rng, share),
+        "kind": sample_share(KIND, rng, share),
+        "rude": sample_share(RUDE, rng, share),
         "place": domain.place,
         "person": domain.person,
         "again": domain.again,
@@ -51,13 +51,13 @@ def sample_reviews(domain: Domain, rng: random.Random, label: str) -> Iterator[s
         **COMMON,
     }
     clauses = {
-        POSITIVE: (some_of(PRAISE, rng, share), domain.praise),
-        NEUTRAL: (some_of(REMARKS, rng, share), domain.remarks),
-        NEGATIVE: (some_of(COMPLAINTS, rng, share), domain.complaints),
+        POSITIVE: (sample_share(PRAISE, rng, share), domain.praise),
+        NEUTRAL: (sample_share(REMARKS, rng, share), domain.remarks),
+        NEGATIVE: (sample_share(COMPLAINTS, rng, share), domain.complaints),
     }
     closings = {POSITIVE: HAPPY_ENDS, NEUTRAL: PLAIN_ENDS, NEGATIVE: UNHAPPY_ENDS}[label]
     while True:
-        yield roughen(_review(label, clauses, closings, slots, rng), rng)
+        yield add_noise(_review(label, clauses, closings, slots, rng), rng)
 
 
 def _review(
@@ -67,60 +67,60 @@ def _review(
     slots: Slots,
     rng: random.Random,
 ) -> str:
-    spoken: set[str] = set()
+    used: set[str] = set()
 
     def clause(of: str) -> str:
         common, own = clauses[of]
         pool = common if rng.random() < 0.6 else own
-        template = rng.choice([template for template in pool if template not in spoken])
-        spoken.add(template)
-        return say(template, slots, rng)
+        template = rng.choice([template for template in pool if template not in used])
+        used.add(template)
+        return expand(template, slots, rng)
 
     parts = [clause(label)]
     shape = rng.random()
     if shape < 0.35:
         parts.append(clause(label))
     elif shape < 0.5 and label != NEUTRAL:
-        # A concession: the review means what it says last.
+        # A concession: the sentiment is that of the last clause.
         other = clause(NEGATIVE if label == POSITIVE else POSITIVE)
-        verdict = say("[but|still,|but all in all,|in the end,|even so,]", slots, rng)
+        verdict = expand("[but|still,|but all in all,|in the end,|even so,]", slots, rng)
         parts = [f"{other}, {verdict} {parts[0]}"]
     elif shape < 0.65:
         parts.append(clause(NEUTRAL))
     if rng.random() < 0.2:
-        parts.append(say(rng.choice(closings), slots, rng))
+        parts.append(expand(rng.choice(closings), slots, rng))
     joint = rng.choice([". ", ", ", ". ", " and "])
     text = joint.join(parts)
-    return say(rng.choice(OPENINGS), slots, rng) + " " + text if rng.random() < 0.25 else text
+    return expand(rng.choice(OPENINGS), slots, rng) + " " + text if rng.random() < 0.25 else text
 
 
-GOOD = listed(
+GOOD = split_phrases(
     "great; excellent; lovely; wonderful; fantastic; superb; good; nice; brilliant; perfect;"
     "amazing; pleasant; delightful; impressive; outstanding; terrific; splendid; fabulous;"
     "beautiful; first class; very good; really nice; just right; as good as it gets"
 )
-BAD = listed(
+BAD = split_phrases(
     "bad; awful; terrible; horrible; poor; disappointing; dreadful; useless; annoying; ugly;"
     "unacceptable; miserable; hopeless; shabby; pathetic; very bad; a joke; a disaster; a mess;"
     "a big letdown; below any standard; worse than before"
 )
-OKAY = listed(
+OKAY = split_phrases(
     "okay; average; ordinary; acceptable; so-so; unremarkable; nothing special; standard; passable;"
     "middling; what you would expect; neither here nor there; fair enough; all right; usual"
 )
-KIND = listed(
+KIND = split_phrases(
     "friendly; helpful; kind; patient; polite; attentive; always smiling; very welcoming; generous;"
     "quick to help; cheerful; honest"
 )
-RUDE = listed(
+RUDE = split_phrases(
     "rude; unfriendly; impatient; careless; arrogant; never there; not interested; in a bad mood;"
     "dishonest; slow to answer; no help at all; grumpy"
 )
 COMMON = {
-    "very": listed("very; really; so; truly; quite; absolutely; ;;"),
-    "when": listed("today; yesterday; last week; this time; again; on Saturday; this morning; ;;;"),
-    "who": listed("i; we; my husband and i; my sister and i; my family and i"),
-    "whom": listed("anyone; my friends; everybody; all my family; my colleagues"),
+    "very": split_phrases("very; really; so; truly; quite; absolutely; ;;"),
+    "when": split_phrases("today; yesterday; last week; this time; again; on Saturday; this morning; ;;;"),
+    "who": split_phrases("i; we; my husband and i; my sister and i; my family and i"),
+    "whom": split_phrases("anyone; my friends; everybody; all my family; my colleagues"),
 }
 OPENINGS = lines("""
     well,
@@ -261,14 +261,14 @@ REMARKS = lines("""
 
 COFFEE_SHOP = Domain(
     name="coffee-shop",
-    place=listed("this café; the coffee shop; this little place; the café on the corner"),
-    person=listed("the barista; the owner; the girl behind the counter; the young waiter"),
-    again=listed("come back; stop by again; have another cup here; meet friends here"),
-    thing=listed(
+    place=split_phrases("this café; the coffee shop; this little place; the café on the corner"),
+    person=split_phrases("the barista; the owner; the girl behind the counter; the young waiter"),
+    again=split_phrases("come back; stop by again; have another cup here; meet friends here"),
+    thing=split_phrases(
         "coffee; cappuccino; espresso; latte; cake; carrot cake; seating; atmosphere; music;"
         "hot chocolate; terrace; breakfast; tea; milk foam; queue; smell"
     ),
-    things=listed("muffins; croissants; sandwiches; tables; cookies; prices; baristas; cups; bagels"),
+    things=split_phrases("muffins; croissants; sandwiches; tables; cookies; prices; baristas; cups; bagels"),
     praise=lines("""
         my cup was hot, strong and full of flavour
         the beans are roasted on the spot and you can taste it
@@ -307,14 +307,14 @@ COFFEE_SHOP = Domain(
 )
 HOTEL = Domain(
     name="hotel",
-    place=listed("this hotel; the hotel; this guest house; the inn"),
-    person=listed("the receptionist; the cleaning lady; the manager; the porter; the night porter"),
-    again=listed("stay here again; book again; come back next summer; spend the night here"),
-    thing=listed(
+    place=split_phrases("this hotel; the hotel; this guest house; the inn"),
+    person=split_phrases("the receptionist; the cleaning lady; the manager; the porter; the night porter"),
+    again=split_phrases("stay here again; book again; come back next summer; spend the night here"),
+    thing=split_phrases(
         "room; bed; bathroom; shower; view; pool; lobby; breakfast buffet; lift; balcony; parking;"
         "location; reception; sauna; heating; wardrobe"
     ),
-    things=listed("pillows; towels; beds; rooms; curtains; windows; staff; corridors; sheets"),
+    things=split_phrases("pillows; towels; beds; rooms; curtains; windows; staff; corridors; sheets"),
     praise=lines("""
         we slept like babies
         the balcony looks over the whole bay
@@ -353,14 +353,14 @@ HOTEL = Domain(
 )
 HEADPHONES = Domain(
     name="headphones",
-    place=listed("this headset; this pair; the product; this model; this brand"),
-    person=listed("the seller; the support team; the support agent; the man on the hotline"),
-    again=listed("buy this brand again; order a second pair; buy from this seller"),
-    thing=listed(
+    place=split_phrases("this headset; this pair; the product; this model; this brand"),
+    person=split_phrases("the seller; the support team; the support agent; the man on the hotline"),
+    again=split_phrases("buy this brand again; order a second pair; buy from this seller"),
+    thing=split_phrases(
         "sound; bass; battery; microphone; fit; cable; noise cancelling; case; volume; design;"
         "connection; charging; build quality; manual; headband"
     ),
-    things=listed("ear pads; buttons; speakers; hinges; controls; cables; high notes; voices"),
+    things=split_phrases("ear pads; buttons; speakers; hinges; controls; cables; high notes; voices"),
     praise=lines("""
         i can hear every single instrument
         the battery lasts for days
@@ -399,14 +399,14 @@ HEADPHONES = Domain(
 )
 BOOKS = Domain(
     name="books",
-    place=listed("this book; this novel; the author; this story; the second volume"),
-    person=listed("the author; the hero; the narrator; the translator"),
-    again=listed("read it again; read the next volume; buy another book by this author"),
-    thing=listed(
+    place=split_phrases("this book; this novel; the author; this story; the second volume"),
+    person=split_phrases("the author; the hero; the narrator; the translator"),
+    again=split_phrases("read it again; read the next volume; buy another book by this author"),
+    thing=split_phrases(
         "plot; story; ending; style; language; first chapter; cover; translation; humour; dialogue;"
         "beginning; love story; print; paper; idea"
     ),
-    things=listed("characters; chapters; dialogues; pictures; descriptions; jokes; twists; pages"),
+    things=split_phrases("characters; chapters; dialogues; pictures; descriptions; jokes; twists; pages"),
     praise=lines("""
         i could not put it down
         i laughed and cried until the last page
@@ -445,14 +445,14 @@ BOOKS = Domain(
 )
 BICYCLE = Domain(
     name="bicycle",
-    place=listed("this bike; the bike shop; this bicycle; the brand; this model"),
-    person=listed("the mechanic; the dealer; the shop owner; the man in the workshop"),
-    again=listed("buy a bike here again; ride it every day; order from this dealer"),
-    thing=listed(
+    place=split_phrases("this bike; the bike shop; this bicycle; the brand; this model"),
+    person=split_phrases("the mechanic; the dealer; the shop owner; the man in the workshop"),
+    again=split_phrases("buy a bike here again; ride it every day; order from this dealer"),
+    thing=split_phrases(
         "saddle; frame; gear shift; front light; chain; bell; paint; brake; ride; handlebar;"
         "basket; delivery; assembly; motor; kickstand; price"
     ),
-    things=listed("brakes; tyres; pedals; gears; lights; wheels; mudguards; grips; screws"),
+    things=split_phrases("brakes; tyres; pedals; gears; lights; wheels; mudguards; grips; screws"),
     praise=lines("""
         it rolls like a dream
         the gears change without a sound
@@ -491,14 +491,14 @@ BICYCLE = Domain(
 )
 PHONE_APP = Domain(
     name="phone-app",
-    place=listed("this app; the app; the new version; the program"),
-    person=listed("the support team; the developer; the help desk; the chat agent"),
-    again=listed("use it every day; install it again; pay for the full version"),
-    thing=listed(
+    place=split_phrases("this app; the app; the new version; the program"),
+    person=split_phrases("the support team; the developer; the help desk; the chat agent"),
+    again=split_phrases("use it every day; install it again; pay for the full version"),
+    thing=split_phrases(
         "design; login; search; update; menu; map; start screen; dark mode; calendar; sync; speed;"
         "layout; camera function; backup; registration"
     ),
-    things=listed("icons; settings; reminders; messages; ads; colours; updates; functions; widgets"),
+    things=split_phrases("icons; settings; reminders; messages; ads; colours; updates; functions; widgets"),
     praise=lines("""
         it opens in a blink
         i found everything at once without any help
@@ -537,14 +537,14 @@ PHONE_APP = Domain(
 )
 GARDEN_TOOLS = Domain(
     name="garden-tools",
-    place=listed("this tool; the garden set; this mower; this brand; the garden centre"),
-    person=listed("the seller; the gardener; the man at the garden centre; the service woman"),
-    again=listed("buy this brand again; use it next spring; order more tools here"),
-    thing=listed(
+    place=split_phrases("this tool; the garden set; this mower; this brand; the garden centre"),
+    person=split_phrases("the seller; the gardener; the man at the garden centre; the service woman"),
+    again=split_phrases("buy this brand again; use it next spring; order more tools here"),
+    thing=split_phrases(
         "mower; spade; rake; hose; hedge trimmer; handle; blade; watering can; engine; wheelbarrow;"
         "sprinkler; grip; axe; steel; weight"
     ),
-    things=listed("shears; gloves; blades; handles; secateurs; seeds; pots; nozzles; forks"),
+    things=split_phrases("shears; gloves; blades; handles; secateurs; seeds; pots; nozzles; forks"),
     praise=lines("""
         cuts thick branches like butter
         my lawn has never looked so even
@@ -574,14 +574,14 @@ GARDEN_TOOLS = Domain(
 )
 RESTAURANT = Domain(
     name="restaurant",
-    place=listed("this restaurant; the restaurant; this diner; the pizzeria; this place"),
-    person=listed("the waiter; the waitress; the chef; the head waiter; the cook"),
-    again=listed("eat here again; come back for dinner; book a table again; bring my parents"),
-    thing=listed(
+    place=split_phrases("this restaurant; the restaurant; this diner; the pizzeria; this place"),
+    person=split_phrases("the waiter; the waitress; the chef; the head waiter; the cook"),
+    again=split_phrases("eat here again; come back for dinner; book a table again; bring my parents"),
+    thing=split_phrases(
         "soup; steak; pizza; pasta; fish; dessert; wine; salad; service; menu; curry; sauce;"
         "kitchen; starter; roast; dining room; rice; bill"
     ),
-    things=listed("portions; dishes; noodles; vegetables; chips; waiters; dumplings; drinks; oysters"),
+    things=split_phrases("portions; dishes; noodles; vegetables; chips; waiters; dumplings; drinks; oysters"),
     praise=lines("""
         the meat melted on the tongue
         we licked our plates clean

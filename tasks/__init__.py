@@ -1,1 +1,1 @@
-"""Tasks: Prefect's policy (retries, tags, names, artifacts) around one library call each."""
+"""Tasks: Prefect's policy (retries, tags, names, artifacts) around one call into the library each."""

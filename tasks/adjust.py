@@ -1,4 +1,4 @@
-"""Judging a round and adjusting the training of the next."""
+"""The task that judges a round and adjusts the training of the next one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,27 @@ from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from metamapping.pictures import learning_curve_png
-from metamapping.reports import rounds_markdown
-from metamapping.runs import RunFolder
-from metamapping.stages import adjust_stage
+from metamapping.rounds.tables import rounds_markdown
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.plots import learning_curve_png
+from metamapping.runs.stages import adjust_stage
 
 
-@task(task_run_name="judge round {round}", cache_policy=NO_CACHE)
-def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
-    """Write verdict and adjustments to the history; return the verdict, and whether it is final."""
+@task(task_run_name="judge round {round_number}", cache_policy=NO_CACHE)
+def judge_and_adjust(home: str, run_id: str, round_number: int) -> dict[str, Any]:
+    """Append verdict and adjustments to the run's history, and show its rounds and learning curve.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of the run.
+        round_number: Number of an evaluated round.
+
+    Returns:
+        The verdict as JSON, with `is_final`.
+    """
     run = RunFolder(home, run_id)
-    judged = adjust_stage(run, round)
-    get_run_logger().info("round %d: %s. %s", round, judged.verdict.state, judged.verdict.sentence)
+    judged = adjust_stage(run, round_number)
+    get_run_logger().info("round %d: %s. %s", round_number, judged.verdict.state, judged.verdict.sentence)
     create_markdown_artifact(
         key="rounds",
         markdown=rounds_markdown(run.read_history()),
@@ -31,6 +40,6 @@ def judge_and_adjust(home: str, run_id: str, round: int) -> dict[str, Any]:
     create_image_artifact(
         image_url=f"data:image/png;base64,{png}",
         key="learning-curve",
-        description=f"The learning curve of {run_id} after round {round}",
+        description=f"The learning curve of {run_id} after round {round_number}",
     )
     return {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}

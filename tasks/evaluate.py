@@ -1,4 +1,4 @@
-"""Few-shot evaluation of a round on held-out sources."""
+"""The task that evaluates a round on held-out sources."""
 
 from __future__ import annotations
 
@@ -8,31 +8,40 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.reports import source_shots_markdown
-from metamapping.runs import RunFolder
-from metamapping.stages import evaluate_stage
+from metamapping.rounds.tables import source_shots_markdown
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.stages import evaluate_stage
 from tasks.progress import show_progress
 
 
 @task(
-    task_run_name="episodes of round {round}",
+    task_run_name="episodes of round {round_number}",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
     tags=["evaluate"],
 )
-def evaluate(home: str, run_id: str, round: int) -> dict[str, Any]:
-    """Measure a trained round on the validation sources and return its report."""
+def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
+    """Evaluate a trained round on the validation sources, and show its scores as an artifact.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of the run.
+        round_number: Number of a trained round.
+
+    Returns:
+        The round's report as JSON.
+    """
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("validation")]
-    with show_progress(f"round {round}: validation sources", total=len(sources)) as advance:
+    with show_progress(f"round {round_number}: validation sources", total=len(sources)) as advance:
         report = evaluate_stage(
-            run, round, on_progress=lambda source, _: advance(sources.index(source), source)
+            run, round_number, on_progress=lambda source, _: advance(sources.index(source), source)
         )
         advance(len(sources), "")
     create_markdown_artifact(
         key="validation-scores",
         markdown=source_shots_markdown(report),
-        description=f"Validation sources, round {round} of {run_id}, beside the untrained encoder",
+        description=f"Validation sources, round {round_number} of {run_id}, next to the untrained encoder",
     )
     return report.model_dump(mode="json")

@@ -1,11 +1,14 @@
 """Make the tokenizer of a run."""
 
+from pathlib import Path
+
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import EncoderSpec, Source
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
-from metamapping.store import Reference, Store
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="make tokenizer", cache_policy=NO_CACHE, persist_result=False)
@@ -16,13 +19,23 @@ def make_tokenizer(
     examples: list[Reference],
     leaks: Reference,
 ) -> Reference:
-    """The encoder's own tokenizer, or one learned from the train sources."""
-    store = Store(home)
-    fingerprints = [each.fingerprint for each in examples]
-    stage = tokenizer_stage(encoder, sources, fingerprints, leaks.folder)
-    if (done := store.find(stage)) is not None:
-        return done
-    with store.write(stage) as draft:
-        texts = TrainTexts(sources, [each.folder for each in examples], leaks.folder)
-        draft.counts.update(write_tokenizer(encoder, texts, draft.folder))
-    return store.find(stage)
+    """Make the tokenizer of a run: that of the encoder's preset, or one learned from the train sources.
+
+    Args:
+        home: Folder or address of the store.
+        encoder: The configuration of the encoder.
+        sources: All sources of the corpus.
+        examples: The examples of each source, in the same order.
+        leaks: The leaks, which a learned tokenizer is not trained on.
+
+    Returns:
+        The tokenizer.
+    """
+    leaks_folder = leaks.fetch()
+
+    def write(folder: Path) -> dict[str, int]:
+        texts = TrainTexts(sources, [each.fetch() for each in examples], leaks_folder)
+        return write_tokenizer(encoder, texts, folder)
+
+    stage = tokenizer_stage(encoder, sources, [each.fingerprint for each in examples], leaks_folder)
+    return Store(home).get_or_write(stage, write)

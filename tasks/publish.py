@@ -1,4 +1,4 @@
-"""Publishing the best round."""
+"""The task that publishes the best round."""
 
 from __future__ import annotations
 
@@ -6,15 +6,23 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.addresses import place_of
-from metamapping.runs import RunFolder
-from metamapping.stages import publish_stage
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.publish_best import publish_stage
+from metamapping.storage.remote import place_of
 from tasks.progress import show_progress
 
 
 @task(task_run_name="publish {run_id}", cache_policy=NO_CACHE, tags=["publish"])
 def publish_best(home: str, run_id: str) -> str:
-    """Measure the best round on the test sources, publish it, and return its folder or address."""
+    """Evaluate the best round on the test sources and publish it, with its model card as an artifact.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of a run whose verdict is final.
+
+    Returns:
+        Folder or address of the published encoder.
+    """
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("test")]
     with show_progress("test sources", total=len(sources)) as advance:

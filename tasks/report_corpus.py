@@ -1,26 +1,38 @@
-"""Report a corpus: what came in, what went out, what was left out and why."""
+"""Report a corpus: what came in, what came out, and what was rejected for which reasons."""
 
 import base64
+from pathlib import Path
 
 from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.corpus.report import Prepared, describe_corpus, read_sources, report_stage, write_report
-from metamapping.store import Reference, Store
+from metamapping.corpus.report import Prepared, describe_corpus, read_source_table, report_stage, write_report
+from metamapping.storage.artifacts import Reference, Store
 
 
 @task(task_run_name="report corpus", cache_policy=NO_CACHE, persist_result=False)
 def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Reference:
-    """The report of all sources, in the store and as artifacts of every run that uses it."""
-    store, stage = Store(home), report_stage(prepared, leaks.fingerprint)
-    if store.find(stage) is None:
-        with store.write(stage) as draft:
-            draft.counts.update(write_report(describe_corpus(prepared, leaks.folder), draft.folder))
-    done = store.find(stage)
-    folder = done.folder
+    """Write the report of a corpus, and create artifacts of it for this flow run.
+
+    Args:
+        home: Folder or address of the store.
+        prepared: All sources with their finished stages.
+        leaks: The leaks of the corpus.
+
+    Returns:
+        The report.
+    """
+
+    def write(folder: Path) -> dict[str, int]:
+        return write_report(describe_corpus(prepared, leaks.fetch()), folder)
+
+    report = Store(home).get_or_write(report_stage(prepared, leaks.fingerprint), write)
+    folder = report.fetch()
     picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()
-    create_table_artifact(key="corpus-sources", table=read_sources(folder), description="Rows of each source")
+    create_table_artifact(
+        key="corpus-sources", table=read_source_table(folder), description="Rows of each source"
+    )
     create_markdown_artifact(key="corpus-report", markdown=(folder / "report.md").read_text(encoding="utf-8"))
     create_image_artifact(key="corpus-picture", image_url=f"data:image/png;base64,{picture}")
-    return done
+    return report

@@ -1,4 +1,8 @@
-"""Show how far a task has come with its rows: in the log, and as a progress artifact in the UI."""
+"""Row progress: shows how many rows a task has processed, in the log and as a progress artifact in the UI.
+
+with show_rows("clean banking77", total=10_000) as on_progress:
+    on_progress(500)
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -13,28 +17,34 @@ SECONDS_BETWEEN = 5.0
 
 @contextmanager
 def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A function to call with the rows done so far; it speaks every ``SECONDS_BETWEEN``.
+    """Yield a function to call with the number of rows done so far.
 
-    The artifact is made where ``total`` is known and the work takes that long at all: most sources are
-    done before.
+    It reports at most every ``SECONDS_BETWEEN``. The artifact is only created if ``total`` is known and
+    the work takes longer than that: most sources are done before.
+
+    Args:
+        what: What the rows are processed for, such as ``clean banking77``.
+        total: The number of rows, if it is known.
     """
     logger = get_run_logger()
-    start = spoken = time.monotonic()
+    start = reported = time.monotonic()
     artifact: UUID | None = None
 
     def on_progress(rows: int) -> None:
-        nonlocal spoken, artifact
+        nonlocal reported, artifact
         now = time.monotonic()
-        if now - spoken < SECONDS_BETWEEN:
+        if now - reported < SECONDS_BETWEEN:
             return
-        spoken = now
+        reported = now
         of_total = f" of {total:,}" if total else ""
         logger.info("%s: %s%s rows, %.0f a second", what, f"{rows:,}", of_total, rows / (now - start))
         if not total:
             return
         progress = min(100.0, 100.0 * rows / total)
         if artifact is None:
-            artifact = create_progress_artifact(progress=progress, description=f"{what}: {total:,} rows")
+            created = create_progress_artifact(progress=progress, description=f"{what}: {total:,} rows")
+            assert isinstance(created, UUID), "creating is only asynchronous within an event loop"
+            artifact = created
         else:
             update_progress_artifact(artifact, progress=progress)
 

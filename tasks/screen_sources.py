@@ -1,29 +1,45 @@
 """Screen sources: their tokens without the rows that leak."""
 
+from pathlib import Path
+
+import pyarrow as pa
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.leakage import read_leaks
-from metamapping.corpus.parcels import Parcel
 from metamapping.corpus.screening import screened_stage, write_screened
-from metamapping.store import Reference, Store
+from metamapping.corpus.source_groups import SourceGroup
+from metamapping.storage.artifacts import Reference, Store
 
 
-@task(task_run_name="screen {parcel.name}", cache_policy=NO_CACHE, persist_result=False)
-def screen_sources(home: str, parcel: Parcel, tokens: list[Reference], leaks: Reference) -> list[Reference]:
-    """Each source's tokens as they are if nothing leaks, else without what does."""
-    store = Store(home)
-    return [_screen(store, source, each, leaks) for source, each in zip(parcel.sources, tokens, strict=True)]
+@task(task_run_name="screen {group.name}", cache_policy=NO_CACHE, persist_result=False)
+def screen_sources(
+    home: str, group: SourceGroup, tokens: list[Reference], leaks: Reference
+) -> list[Reference]:
+    """Remove the rows that leak from the tokens of each source.
+
+    Args:
+        home: Folder or address of the store.
+        group: The sources that this task run processes.
+        tokens: The tokens of each source, in the order of the group.
+        leaks: The leaks of the corpus.
+
+    Returns:
+        For each source a stage without its leaks, or the same reference if it has none.
+    """
+    store, leaks_folder = Store(home), leaks.fetch()
+    return [
+        _screen(store, source, each, read_leaks(leaks_folder, source.name))
+        for source, each in zip(group.sources, tokens, strict=True)
+    ]
 
 
-def _screen(store: Store, source: Source, tokens: Reference, leaks: Reference) -> Reference:
-    found = read_leaks(leaks.folder, source.name)
-    if not found.num_rows:
+def _screen(store: Store, source: Source, tokens: Reference, leaks: pa.Table) -> Reference:
+    if not leaks.num_rows:
         return tokens
-    stage = screened_stage(source, tokens.fingerprint, found)
-    if (done := store.find(stage)) is not None:
-        return done
-    with store.write(stage) as draft:
-        draft.counts.update(write_screened(tokens.folder, found, draft.folder))
-    return store.find(stage)
+
+    def write(folder: Path) -> dict[str, int]:
+        return write_screened(tokens.fetch(), leaks, folder)
+
+    return store.get_or_write(screened_stage(source, tokens.fingerprint, leaks), write)

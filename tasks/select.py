@@ -1,4 +1,4 @@
-"""Selecting the sources that a run trains on."""
+"""The task that selects the sources a run trains on."""
 
 from __future__ import annotations
 
@@ -9,30 +9,38 @@ from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.pictures import closeness_png
-from metamapping.runs import RunFolder
-from metamapping.selection import selection_markdown
-from metamapping.stages import select_stage
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.plots import similarity_png
+from metamapping.runs.select_sources import select_stage
+from metamapping.training.source_selection import selection_markdown
 from tasks.progress import show_progress
 
 
 @task(task_run_name="select sources of {run_id}", cache_policy=NO_CACHE, tags=["select"])
 def select(home: str, run_id: str) -> dict[str, Any]:
-    """Choose the train sources and return the selection."""
+    """Select train sources, and show the selection and the sources' similarities as artifacts.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of the run.
+
+    Returns:
+        The selection as JSON.
+    """
     run = RunFolder(home, run_id)
     total = len(run.config.sources_with("train"))
-    with show_progress("closeness of sources", total=total) as advance:
+    with show_progress("similarity of sources", total=total) as advance:
         selection = select_stage(run, on_source=lambda done, source: advance(min(done, total), source))
     create_markdown_artifact(
         key="selection",
         markdown=selection_markdown(selection),
-        description=f"The train sources of {run_id}: {len(selection.chosen)} of {total} are trained on",
+        description=f"The train sources of {run_id}: {len(selection.chosen)} of {total} are selected",
     )
-    if selection.closeness:
-        png = base64.b64encode(closeness_png(selection)).decode()
+    if selection.similarity:
+        png = base64.b64encode(similarity_png(selection)).decode()
         create_image_artifact(
             image_url=f"data:image/png;base64,{png}",
             key="closeness",
-            description=f"How close the sources of {run_id} are to each other",
+            description=f"How similar the sources of {run_id} are to each other",
         )
     return selection.model_dump(mode="json")

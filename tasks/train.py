@@ -1,47 +1,64 @@
-"""Opening a run and training one of its rounds."""
+"""The tasks that open a run and train one of its rounds."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from prefect import task
 from prefect.artifacts import create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.config import RunConfig
-from metamapping.runs import Corpus, RunFolder
-from metamapping.stages import initialise_stage, open_run, train_stage
+from metamapping.config.schema import RunConfig
+from metamapping.corpus.prepared import Corpus
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.round_training import train_stage
+from metamapping.runs.stages import initialise_stage, open_run
 from tasks.progress import show_progress
 
 
 @task(task_run_name="open run {config.name}", cache_policy=NO_CACHE)
 def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
-    """Check the label spaces, write down the run, and return its id."""
+    """Check the label spaces, write the folder of the run, and return the run's id.
+
+    Args:
+        config: The configuration of the run.
+        corpus: The result of `prepare-corpus`.
+    """
     return open_run(config, Corpus.model_validate(corpus)).run_id
 
 
 @task(
-    task_run_name="meta-steps of round {round}",
+    task_run_name="meta-steps of round {round_number}",
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
     tags=["train"],
 )
-def train(home: str, run_id: str, round: int) -> dict[str, Any]:
-    """Train a round and return its training report."""
+def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
+    """Train a round, and show the loss of each source as an artifact.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of the run.
+        round_number: Number of the round; the rounds before it are finished.
+
+    Returns:
+        The training report as JSON.
+    """
     run = RunFolder(home, run_id)
     initialise_stage(run)
     total = run.config.training.meta_steps
-    with show_progress(f"round {round}: meta-steps", total=total) as advance:
-        report = train_stage(run, round, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
+    with show_progress(f"round {round_number}: meta-steps", total=total) as advance:
+        report = train_stage(run, round_number, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
     create_table_artifact(
         key="source-losses",
-        table=[{"source": name, "loss": round_(loss)} for name, loss in report.source_losses.items()],
-        description=f"Mean query loss of each source in round {round} of {run_id}",
+        table=[{"source": name, "loss": _shown(loss)} for name, loss in report.source_losses.items()],
+        description=f"Mean query loss of each source in round {round_number} of {run_id}",
     )
     return report.model_dump(mode="json")
 
 
-def round_(value: float) -> float | str:
-    """Three digits for a table; words for what JSON has no number for."""
-    return float(f"{value:.3g}") if value == value else "not a number"
+def _shown(loss: float) -> float | str:
+    """The loss with three digits, for a table; NaN as text, because JSON has no NaN."""
+    return "not a number" if math.isnan(loss) else float(f"{loss:.3g}")

@@ -1,4 +1,4 @@
-"""What several tests share: a small published encoder. No test has a deadline: machines are shared."""
+"""Fixtures that several tests share. Property tests have no deadline, because machines may be busy."""
 
 import pytest
 from hypothesis import settings
@@ -9,7 +9,7 @@ settings.load_profile("untimed")
 
 @pytest.fixture(scope="session")
 def published(tmp_path_factory):
-    """The folder of an untrained little BERT, published as any other."""
+    """The published folder of a small untrained BERT."""
     from tests.toy_published import publish_toy
 
     folder = tmp_path_factory.mktemp("published")

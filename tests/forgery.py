@@ -1,8 +1,8 @@
-"""Manifests as a forger writes them: with checksums that fit."""
+"""Forged manifests: changed contents with matching checksums."""
 
 import json
 
-from metamapping.manifest import MANIFEST, sealed, unsealed
+from metamapping.storage.manifest import MANIFEST, sealed, unsealed
 
 
 def read_manifest(folder):

@@ -18,9 +18,10 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from metamapping.checkpoints import model_variables
-from metamapping.devices import strategy_of
-from metamapping.training import RoundPlan, build_learner, replicas_of, train_round
+from metamapping.models.variables import model_variables
+from metamapping.training.learner import build_learner
+from metamapping.training.loop import RoundPlan, train_round
+from metamapping.training.replicas import Replicas, strategy_of
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, ner_space, text_space
 
 NUM_BATCHES = 4
@@ -49,8 +50,9 @@ def train(devices: str, folder: Path, meta_steps: int, seconds_a_step: float) ->
     )
     plan = RoundPlan(round=1, seed=0, first_step=0, episodes=EPISODES, training=training)
     learner = build_learner(ENCODER, training, vocabulary_size=VOCABULARY_SIZE, seed=0)
+    replicas = Replicas(learner, training)
     report = train_round(
-        learner,
+        replicas,
         [text_space(), ner_space()],
         plan,
         folder=folder / f"{devices}-partial",
@@ -59,7 +61,7 @@ def train(devices: str, folder: Path, meta_steps: int, seconds_a_step: float) ->
     task = json.loads(os.environ.get("TF_CONFIG", '{"task": {"index": 0}}'))["task"]["index"]
     weights = {
         f"{copy}/{name}": variable.numpy()
-        for copy, each in enumerate(replicas_of(learner, training).learners)
+        for copy, each in enumerate(replicas.learners)
         for name, variable in model_variables(each.encoder, each.mapping).items()
     }
     np.savez(folder / f"{devices}-{task}.npz", loss=report.loss, **weights)

@@ -1,6 +1,9 @@
-"""An S3 server on this machine, with a bucket of its own for each test that asks.
+"""A local S3 server, with a separate bucket for each test that asks for one.
 
-Started as a process, so that processes of ours reach it as they would any other.
+It is a process of its own, so that the processes of a test reach it like any other server.
+
+    with s3_server() as environment:          # with these variables, fsspec uses the server
+        home = f"{make_bucket('bucket')}/home"
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ START_SECONDS = 60
 
 @contextmanager
 def s3_server() -> Iterator[dict[str, str]]:
-    """The environment that leads fsspec to the server."""
+    """Start the server, and yield the environment variables that make fsspec use it."""
     with socket.socket() as free:
         free.bind((HOST, 0))
         port = free.getsockname()[1]
@@ -34,7 +37,7 @@ def s3_server() -> Iterator[dict[str, str]]:
     try:
         deadline = time.monotonic() + START_SECONDS
         while True:
-            assert process.poll() is None, "the S3 server has ended"
+            assert process.poll() is None, "the S3 server has exited"
             assert time.monotonic() < deadline, "the S3 server does not answer"
             with suppress(URLError, OSError), urlopen(f"{url}/moto-api", timeout=5):
                 break
@@ -52,7 +55,7 @@ def s3_server() -> Iterator[dict[str, str]]:
 
 
 def make_bucket(name: str) -> str:
-    """The address of a new, empty bucket."""
+    """Create an empty bucket, and return its address."""
     import fsspec
 
     file_system = fsspec.filesystem("s3", use_listings_cache=False)
@@ -63,7 +66,7 @@ def make_bucket(name: str) -> str:
 
 
 def objects(address: str) -> list[str]:
-    """Every object at an address, as paths below it."""
+    """Every object below an address, as relative paths."""
     import fsspec
 
     file_system, key = fsspec.url_to_fs(address, use_listings_cache=False)
@@ -72,7 +75,7 @@ def objects(address: str) -> list[str]:
 
 
 def flip_a_bit(address: str) -> None:
-    """Change one bit in the middle of an object."""
+    """Flip one bit in the middle of an object."""
     import fsspec
 
     file_system, key = fsspec.url_to_fs(address, use_listings_cache=False)

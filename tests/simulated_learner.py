@@ -1,9 +1,9 @@
-"""A learner that costs milliseconds: stochastic gradient descent on a quadratic.
+"""A simulated learner that trains in milliseconds: stochastic gradient descent on a quadratic function.
 
-Every train source pulls the parameters towards its own optimum with noisy gradients; a held-out
-source's accuracy falls with the squared distance from 1. So it saturates at a noise floor that a
-lower learning rate lowers, oscillates or diverges when steps are too large, and is harmed by a
-source whose optimum lies elsewhere: all of it known exactly.
+Each train source pulls the parameters towards its own optimum with noisy gradients; the accuracy on a
+held-out source falls with the squared distance from 1. So the learner saturates at a noise floor that depends
+on the learning rate, oscillates or diverges with too large steps, and is harmed by a source whose optimum
+lies elsewhere. Its true accuracy is known exactly.
 """
 
 from __future__ import annotations
@@ -13,18 +13,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metamapping.adjustment import (
-    Round,
-    Settings,
-    adjust,
-    mean_of_rounds,
-    settings_of,
-    start_round,
-)
-from metamapping.agreement import agreements_of
-from metamapping.config import AdjustmentSpec, ConvergenceSpec, EpisodeSpec, TrainingSpec
-from metamapping.convergence import judge
-from metamapping.reports import Cell, RoundReport, TrainingReport, training_of_mean
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.rounds import AdjustmentSpec, ConvergenceSpec
+from metamapping.config.training import TrainingSpec
+from metamapping.rounds.adjustment import adjust
+from metamapping.rounds.next_round import mean_of_rounds, settings_of, start_round, training_of_mean
+from metamapping.rounds.records import Cell, Round, RoundReport, TrainingReport
+from metamapping.rounds.settings import AdjustableSettings
+from metamapping.rounds.verdict import judge
+from metamapping.training.gradient_agreement import gradient_cosines
 
 DIM = 10
 NUM_EPISODES = 30
@@ -32,7 +29,14 @@ NUM_EPISODES = 30
 
 @dataclass(frozen=True)
 class SimulatedLearner:
-    """``optima``: where each train source pulls the parameters; 1 is right."""
+    """A learner whose true accuracy is known.
+
+    Attributes:
+        optima: The value towards which each train source pulls the parameters; 1 is the right one.
+        gradient_noise: Standard deviation of the gradient's noise.
+        validation_sources: Names of the held-out sources.
+        seed: Seed of all random draws.
+    """
 
     optima: Mapping[str, float] = field(
         default_factory=lambda: {"coffee": 1.0, "books": 1.0, "hotel": 1.0, "intents": 1.0}
@@ -42,14 +46,14 @@ class SimulatedLearner:
     seed: int = 0
 
     def quality(self, theta: np.ndarray) -> float:
-        """The true mean accuracy of parameters: 0.5 untrained, at most 0.8."""
+        """Return the true mean accuracy of parameters: 0.5 for the untrained ones, at most 0.8."""
         return float(0.5 + 0.3 * (1.0 - np.clip(np.mean((theta - 1.0) ** 2), 0.0, 2.0)))
 
     def train(
-        self, start: np.ndarray, training: TrainingSpec, round: int
+        self, start: np.ndarray, training: TrainingSpec, round_number: int
     ) -> tuple[np.ndarray, TrainingReport]:
-        """One round from ``start``; the loss of NaN where the parameters have run away."""
-        rng = np.random.default_rng([self.seed, 1, round])
+        """Train one round from ``start``; the loss is NaN where the parameters have diverged."""
+        rng = np.random.default_rng([self.seed, 1, round_number])
         names = list(self.optima)
         weights = np.array([training.source_weights.get(name, 1.0) for name in names])
         theta, losses = start.copy(), []
@@ -78,17 +82,20 @@ class SimulatedLearner:
         return theta, report
 
     def agreements(self, theta: np.ndarray, rng: np.random.Generator) -> dict[str, float]:
-        """Of each source's gradient with those of the others, from two noisy gradients a source."""
+        """Return the cosine similarity of each source's gradient to the sum of the others' gradients.
+
+        Each gradient is the mean of two noisy ones.
+        """
         noise = self.gradient_noise / np.sqrt(2)
         gradients = {n: theta - o + rng.normal(size=DIM) * noise for n, o in self.optima.items()}
-        return agreements_of(gradients) if np.isfinite(theta).all() else {}
+        return gradient_cosines(gradients) if np.isfinite(theta).all() else {}
 
-    def evaluate(self, theta: np.ndarray, round: int) -> list[Cell]:
-        """Noisy scores of the fixed episodes."""
+    def evaluate(self, theta: np.ndarray, round_number: int) -> list[Cell]:
+        """Measure noisy scores on the fixed episodes."""
         cells = []
         for number, source in enumerate(self.validation_sources):
             easy = np.random.default_rng([self.seed, 2, number]).normal(size=NUM_EPISODES) * 0.1
-            rng = np.random.default_rng([self.seed, 3, number, round])
+            rng = np.random.default_rng([self.seed, 3, number, round_number])
             scores = self.quality(theta) + easy + rng.normal(size=NUM_EPISODES) * 0.05
             cells.append(
                 Cell(
@@ -104,14 +111,14 @@ class SimulatedLearner:
 
 @dataclass(frozen=True)
 class SimulatedRun:
-    """A finished loop: its history and the true quality of every round's parameters."""
+    """A finished run: its history and the true accuracy of each round's parameters, from round 0 on."""
 
     history: list[Round]
-    qualities: list[float]  # of round 0, 1, …
+    qualities: list[float]
 
     @property
     def published_quality(self) -> float:
-        """Of the round that the last verdict calls the best."""
+        """The true accuracy of the round that the last verdict calls the best."""
         return self.qualities[self.history[-1].verdict.best_round]
 
 
@@ -123,7 +130,7 @@ def simulate(
     adjustment: AdjustmentSpec,
 ) -> SimulatedRun:
     """Train, evaluate, judge and adjust until the verdict is final."""
-    configured = Settings(training=training, episodes=EpisodeSpec())
+    configured = AdjustableSettings(training=training, episodes=EpisodeSpec())
     checkpoints, history = [np.zeros(DIM)], []
     while not history or not history[-1].verdict.is_final:
         now = settings_of(configured, history).training

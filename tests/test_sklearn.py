@@ -1,4 +1,4 @@
-"""The classifier in scikit-learn's hands."""
+"""MetaMappingClassifier: the conventions of scikit-learn, and the same results as MetaMapper."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def mapper(published):
 
 
 @pytest.mark.parametrize("values", [(1, -1), (True, False), (0.0, 1.0), ("a b", " c")], ids=str)
-def test_labels_of_any_type_come_back_as_given(mapper, values):
+def test_predicted_labels_have_the_type_of_the_given_ones(mapper, values):
     y = np.array([values[label == "refund"] for label in LABELS])
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
     assert classifier.classes_.tolist() == sorted(values)
@@ -34,7 +34,7 @@ def test_labels_of_any_type_come_back_as_given(mapper, values):
     assert classifier.score(TEXTS, y) == 1
 
 
-def test_probabilities_stand_in_the_order_of_classes(mapper):
+def test_probabilities_are_in_the_order_of_classes(mapper):
     labels = ["z", "z", "a", "a"] * 3
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, labels)
     assert classifier.mapping_.labels == ("z", "a")
@@ -42,7 +42,7 @@ def test_probabilities_stand_in_the_order_of_classes(mapper):
     assert classifier.classes_[probabilities.argmax(axis=1)].tolist() == labels
 
 
-def test_label_names_are_by_the_label_as_given(mapper):
+def test_label_names_are_keyed_by_the_given_labels(mapper):
     y = [1 if label == "refund" else -1 for label in LABELS]
     plain = MetaMappingClassifier(mapper).fit(TEXTS, y)
     named = MetaMappingClassifier(mapper, label_names={1: "refund", -1: "delivery"}).fit(TEXTS, y)
@@ -52,12 +52,12 @@ def test_label_names_are_by_the_label_as_given(mapper):
     assert not np.allclose(plain.predict_proba(TEXTS), named.predict_proba(TEXTS))
 
 
-def test_two_columns_are_pairs(mapper):
+def test_two_columns_are_read_as_pairs(mapper):
     frame = pd.DataFrame({"premise": TEXTS, "hypothesis": TEXTS[::-1]})
     classifier = MetaMappingClassifier(mapper).fit(frame, LABELS)
     same = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1])
     pairs = [*zip(TEXTS, TEXTS[::-1], strict=True)]
-    once = sorted(set(pairs))  # the order in which they are computed, and so in the same digits
+    once = sorted(set(pairs))  # the order in which they are computed, so that the digits are the same
     expected = same.predict_proba([text for text, _ in once], text_pairs=[pair for _, pair in once])
     np.testing.assert_allclose(
         classifier.predict_proba(frame), expected[[once.index(each) for each in pairs]]
@@ -66,20 +66,20 @@ def test_two_columns_are_pairs(mapper):
     assert one.predict(TEXTS).tolist() == LABELS
 
 
-def test_the_order_of_texts_changes_no_digit(mapper):
+def test_the_order_of_texts_does_not_change_the_result(mapper):
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
     texts = [*TEXTS, *TEXTS[:5], "something else"]
     backwards = classifier.predict_proba(texts[::-1])[::-1]
     np.testing.assert_array_equal(classifier.predict_proba(texts), backwards)
 
 
-def test_what_is_no_text_is_refused_by_its_place(mapper):
+def test_a_value_that_is_not_a_text_is_rejected_with_its_row(mapper):
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
     with pytest.raises(ValueError, match=r"text 1 is .*: expected a string"):
         classifier.predict_proba([TEXTS[0], ["not", "a", "text"]])
 
 
-def test_clones_share_the_encoder_and_nothing_that_was_learned(mapper, published):
+def test_clones_share_only_the_encoder(mapper, published):
     fitted = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
     copied = clone(fitted)
     assert copied.model is mapper
@@ -89,8 +89,8 @@ def test_clones_share_the_encoder_and_nothing_that_was_learned(mapper, published
 
 
 def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
-    shout = FunctionTransformer(lambda texts: [text.upper() for text in texts])
-    assert make_pipeline(shout, MetaMappingClassifier(mapper)).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1
+    upper = FunctionTransformer(lambda texts: [text.upper() for text in texts])
+    assert make_pipeline(upper, MetaMappingClassifier(mapper)).fit(TEXTS, LABELS).score(TEXTS, LABELS) == 1
     folds = StratifiedKFold(3)
     assert cross_val_score(MetaMappingClassifier(mapper), TEXTS, LABELS, cv=folds).tolist() == [1, 1, 1]
     names = [None, {"refund": "money back"}]
@@ -106,18 +106,18 @@ def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
         (TEXTS, None, "requires y to be passed"),
         (TEXTS, np.linspace(0, 1, 12), "Unknown label type: continuous"),
         (np.array([TEXTS] * 3).T, LABELS, r"X has the shape \(12, 3\): expected one column of texts"),
-        (TEXTS, ["a", " a"] * 6, "cannot be told apart"),
+        (TEXTS, ["a", " a"] * 6, "some labels are equal when written as strings"),
         (TEXTS[:11], LABELS, "11 texts but 12 labels"),
         ([*TEXTS[:11], None], LABELS, "text 11 is missing"),
     ],
 )
-def test_what_cannot_be_learned_from_is_refused(mapper, X, y, message):
+def test_examples_that_cannot_be_learned_from_are_rejected(mapper, X, y, message):
     with pytest.raises(ValueError, match=message):
         MetaMappingClassifier(mapper).fit(X, y)
 
 
-def test_names_of_labels_that_are_not_there_are_refused(mapper):
-    with pytest.raises(ValueError, match="label_names names '1', which is not in y: -1, 1"):
+def test_names_of_unknown_labels_are_rejected(mapper):
+    with pytest.raises(ValueError, match="label_names has a name for '1', which is not in y: -1, 1"):
         MetaMappingClassifier(mapper, label_names={"1": "refund"}).fit(TEXTS, [1, -1] * 6)
 
 
@@ -127,14 +127,14 @@ def test_nothing_is_predicted_before_fit(mapper):
 
 
 class OnNumbers(MetaMappingClassifier):
-    """The same with numbers written out as texts: scikit-learn's own checks are about numbers."""
+    """The classifier with numbers converted to texts: scikit-learn's own checks use numbers."""
 
     def fit(self, X, y):
-        return super().fit(written_out(validate_data(self, X)), y)
+        return super().fit(as_texts(validate_data(self, X)), y)
 
     def predict_proba(self, X):
         check_is_fitted(self)
-        return super().predict_proba(written_out(validate_data(self, X, reset=False)))
+        return super().predict_proba(as_texts(validate_data(self, X, reset=False)))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -142,16 +142,16 @@ class OnNumbers(MetaMappingClassifier):
         return tags
 
 
-def written_out(X):
+def as_texts(X):
     return [" ".join(f"{chr(97 + i % 26)}{int(4 * value)}" for i, value in enumerate(row)) for row in X]
 
 
-NEVER_PICKLED = "a fitted encoder is saved by `mapping_.save(folder)`, and never pickled"
-EXPECTED_TO_FAIL = {"check_estimators_pickle": NEVER_PICKLED}
+NOT_PICKLED = "an encoder cannot be pickled: a fitted task is saved by `mapping_.save(folder)`"
+EXPECTED_TO_FAIL = {"check_estimators_pickle": NOT_PICKLED}
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered in cast:RuntimeWarning")
-def test_scikit_learns_own_checks_are_passed(published):
+def test_scikit_learns_own_checks_pass(published):
     outcomes = check_estimator(
         OnNumbers(str(published)), expected_failed_checks=EXPECTED_TO_FAIL, on_fail=None, on_skip=None
     )

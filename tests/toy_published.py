@@ -1,4 +1,4 @@
-"""A small encoder, untrained, and published as any other."""
+"""A small untrained encoder, published like any other."""
 
 from pathlib import Path
 
@@ -13,12 +13,14 @@ SENTENCES = [
 
 
 def publish_toy(making: Path, folder: Path) -> None:
-    """Publish a little BERT as ``folder``; ``making`` is scratch."""
-    from metamapping.config import CleaningSpec, EncoderSpec, ScratchEncoder, TrainingSpec
+    """Publish a small BERT as ``folder``; ``making`` is a scratch folder for the tokenizer."""
+    from metamapping.config.corpus import CleaningSpec
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+    from metamapping.config.training import TrainingSpec
     from metamapping.corpus.tokenizer import write_tokenizer
-    from metamapping.publishing import Provenance, PublishedModel, write_published
-    from metamapping.store import Stage
-    from metamapping.training import build_learner
+    from metamapping.publishing.published_model import Provenance, PublishedModel, write_published
+    from metamapping.storage.artifacts import Stage
+    from metamapping.training.learner import build_learner
 
     spec = EncoderSpec(
         scratch=ScratchEncoder(
@@ -27,7 +29,8 @@ def publish_toy(making: Path, folder: Path) -> None:
         max_length_tokens=16,
     )
     counts = write_tokenizer(spec, SENTENCES * 5, making / "tokenizer")
-    # An untrained encoder tells little of a text, which a ridge fitted to the task would notice.
+    # The features of an untrained encoder say little about a text; a ridge fitted to the task would notice
+    # that and rely on them less.
     training = TrainingSpec(solver="plain-ridge")
     learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
     model = PublishedModel(

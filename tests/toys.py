@@ -1,11 +1,14 @@
-"""Toy sources for the learner's tests: ten words, a tiny BERT, no files."""
+"""Toy label spaces and a tiny BERT for the tests of models and training; no files are read."""
 
 from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config import EncoderSpec, EpisodeSpec, ScratchEncoder, Source, TrainingSpec
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.episodes import EpisodeSpec
+from metamapping.config.sources import Source
+from metamapping.config.training import TrainingSpec
 from metamapping.corpus.shards import TOKENS
 from metamapping.episodes.label_space import LabelSpace, build_label_space
 
@@ -27,7 +30,7 @@ def tokenize_names(names):
 
 
 def text_space(name="toys", *, labels=("a", "b", "c"), per_label=12, pairs=False, role="train") -> LabelSpace:
-    """Texts whose tokens say their label: the token 20 + 10 · label + noise."""
+    """Texts whose tokens reveal their label: each is 20 + 10 · label + noise."""
     rng = np.random.default_rng(len(name))
     rows = []
     for i, label in enumerate(labels):
@@ -35,13 +38,13 @@ def text_space(name="toys", *, labels=("a", "b", "c"), per_label=12, pairs=False
             words = (20 + 10 * i + rng.integers(0, 8, size=rng.integers(2, 6))).tolist()
             rows.append((label, [1, *words, 2]))
     segments = [[0] * (len(ids) - 2) + [int(pairs)] * 2 for _, ids in rows]
-    table = _table(rows=[(label, None, ids, None) for label, ids in rows], name=name, segments=segments)
+    table = token_table(rows=[(label, None, ids, None) for label, ids in rows], name=name, segments=segments)
     source = Source(name=name, task_type="text-classification", role=role, files=["x"])
     return build_label_space(source, table, role=role, tokenize_names=tokenize_names)
 
 
 def ner_space(name="entities", *, per_type=8, role="train") -> LabelSpace:
-    """Sentences of five words, the middle two an entity of a type that its tokens say."""
+    """Sentences of five words; words three and four are an entity whose tokens reveal its type."""
     rng = np.random.default_rng(len(name))
     rows = []
     for i, kind in enumerate(("person", "place")):
@@ -56,10 +59,11 @@ def ner_space(name="entities", *, per_type=8, role="train") -> LabelSpace:
             tags = ["O", "O", f"B-{kind}", f"I-{kind}", "O"]
             rows.append((None, tags, [int(x) for x in ids], [1, 2, 3, 4, 5]))
     source = Source(name=name, task_type="ner", role=role, files=["x"])
-    return build_label_space(source, _table(rows, name), role=role, tokenize_names=tokenize_names)
+    return build_label_space(source, token_table(rows, name), role=role, tokenize_names=tokenize_names)
 
 
-def _table(rows, name, segments=None) -> pa.Table:
+def token_table(rows, name, segments=None) -> pa.Table:
+    """A ``tokens`` table from rows of label, tags, token ids and word starts."""
     columns = list(zip(*rows, strict=True))
     count = len(rows)
     return pa.table(

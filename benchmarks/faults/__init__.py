@@ -1,1 +1,1 @@
-"""Faults: what is done to a running pipeline, and whether anything is lost. See ``docs/reliability.md``."""
+"""Fault injection: what is done to a running pipeline, and whether anything is lost (docs/reliability.md)."""

@@ -1,9 +1,11 @@
-"""Try every fault on a small run, and print a table: ``make faults``.
+"""Inject every fault into a small run, and report what it survives: ``make faults``.
 
     python -m benchmarks.faults [--kills 300] [--commands 3] [--first-seed 0] [--only kills]
 
-``--kills`` runs are killed without Prefect, ``--commands`` runs with it, at moments that each run's seed
-decides and that are printed; a fault that needs a part which this machine has not got is left out by name.
+In: nothing; the configuration is ``tests/e2e/tiny.yaml``. ``--kills`` runs are killed without Prefect and
+``--commands`` runs with it, at random moments that depend on each run's seed and are printed. Out: a Markdown
+table of the faults; a fault that this machine cannot produce is named and left out. The exit code is 1 if
+anything was lost.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from benchmarks.faults.disks import clock_set_back, full_disk, read_only
 from benchmarks.faults.kills import kill_runs
 from benchmarks.faults.pipeline import Commands, Forks
 from benchmarks.faults.races import two_runs, two_starts
-from metamapping.reports import markdown_table
+from metamapping.rounds.tables import markdown_table
 
 DISTURBANCES: tuple[Disturbance, ...] = (
     full_disk,
@@ -31,7 +33,11 @@ DISTURBANCES: tuple[Disturbance, ...] = (
 
 
 def main() -> int:
-    """Run what is asked for; the exit code says whether anything was lost."""
+    """Print the table of "What was tested" in docs/reliability.md, and return the exit code.
+
+    Every disturbed run is compared with an undisturbed one, byte for byte. The duration depends on
+    ``--kills`` and has not been recorded; benchmarks/README.md has no table of it.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.faults",
         description=__doc__,
@@ -43,14 +49,14 @@ def main() -> int:
     parser.add_argument("--only", choices=["kills", *(each.__name__ for each in DISTURBANCES)])
     options = parser.parse_args()
     tallies = []
-    with tempfile.TemporaryDirectory(prefix="metamapping-faults-") as place:
-        folder = Path(place)
+    with tempfile.TemporaryDirectory(prefix="metamapping-faults-") as name:
+        folder = Path(name)
         if options.only in (None, "kills"):
             with Commands() as commands:
-                tallies += killed(commands, folder / "commands", options.first_seed, options.commands)
+                tallies += kill_tally(commands, folder / "commands", options.first_seed, options.commands)
         with Forks() as forks:
             if options.only in (None, "kills"):
-                tallies += killed(forks, folder / "forks", options.first_seed, options.kills)
+                tallies += kill_tally(forks, folder / "forks", options.first_seed, options.kills)
             chosen = [each for each in DISTURBANCES if options.only in (None, each.__name__)]
             bench = Bench.of(forks, folder / "bench") if chosen else None
             for disturbance in chosen:
@@ -58,15 +64,15 @@ def main() -> int:
                 try:
                     tallies.append(disturbance(bench))
                     print(*tallies[-1].row, sep=" | ", flush=True)
-                except Missing as part:
-                    print(f"{disturbance.__name__} is left out: this machine lacks {part}", flush=True)
+                except Missing as requirement:
+                    print(f"{disturbance.__name__} is left out: this machine lacks {requirement}", flush=True)
     print()
     print(markdown_table(["fault", "tried", "survived", "lost"], [tally.row for tally in tallies]))
     return int(any(tally.failed for tally in tallies))
 
 
-def killed(pipeline: Forks | Commands, folder: Path, first_seed: int, num_runs: int) -> list[Tally]:
-    """The tally of so many runs of a pipeline; nothing where none are asked for."""
+def kill_tally(pipeline: Forks | Commands, folder: Path, first_seed: int, num_runs: int) -> list[Tally]:
+    """The tally of ``num_runs`` killed runs, in a list; an empty list if there are none."""
     if not num_runs:
         return []
     runs = kill_runs(pipeline, folder, seeds=range(first_seed, first_seed + num_runs))

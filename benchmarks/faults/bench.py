@@ -1,4 +1,8 @@
-"""What every fault is tried on: one small configuration, and its undisturbed run to compare with."""
+"""What every fault is injected into: one small configuration, with an undisturbed run to compare with.
+
+bench = Bench.of(pipeline, folder)
+tally = full_disk(bench)            # a disturbance is a function from a bench to a tally
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,13 @@ from benchmarks.faults.pipeline import Commands, Forks
 from benchmarks.faults.watcher import Watcher
 
 
-class Missing(RuntimeError):  # noqa: N818  (it is no error: something that this machine has not got)
-    """A part of the machine that the fault needs, by its name."""
+class Missing(RuntimeError):  # noqa: N818  (it is not an error but a reason to skip a fault)
+    """This machine lacks what a fault needs; the message names it."""
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A configuration, the home of its undisturbed run, and the seconds that took."""
+    """A configuration, the home of its undisturbed run, and how many seconds that run took."""
 
     pipeline: Forks | Commands
     folder: Path
@@ -27,23 +31,23 @@ class Bench:
 
     @classmethod
     def of(cls, pipeline: Forks | Commands, folder: Path) -> Bench:
-        """Run it undisturbed in a new folder."""
+        """Write the configuration and run it undisturbed in ``folder``."""
         config, undisturbed = write_config(folder), folder / "undisturbed"
         return cls(pipeline, folder, config, undisturbed, run_undisturbed(pipeline, config, undisturbed))
 
     def attempt(self, home: Path) -> tuple[int, str]:
-        """Run to the end; the exit code and what was printed."""
+        """Run to the end in ``home``; the exit code and what was printed."""
         attempt = self.pipeline.start(self.config, home)
         return attempt.wait(), attempt.output()
 
     def what_is_lost(self, home: Path, watcher: Watcher) -> list[str]:
-        """All that differs from the undisturbed run, and every half folder that was seen."""
+        """Everything that differs from the undisturbed run, and every incomplete folder that was seen."""
         return [*differences(home, self.undisturbed), *watcher.faults]
 
 
 @dataclass
 class Tally:
-    """How often a fault was tried and survived, and what was lost."""
+    """How many times a fault was tried and survived, and what was lost."""
 
     fault: str
     tried: int = 0
@@ -51,14 +55,14 @@ class Tally:
     failed: int = 0
 
     def count(self, lost: list[str]) -> None:
-        """One more try."""
+        """Count one more try, which lost ``lost``; an empty list means that it was survived."""
         self.tried += 1
         self.failed += bool(lost)
         self.lost += lost
 
     @property
     def row(self) -> list[str]:
-        """For the table."""
+        """The cells of the table: fault, tried, survived, lost."""
         return [self.fault, str(self.tried), str(self.tried - self.failed), "; ".join(self.lost) or "nothing"]
 
 

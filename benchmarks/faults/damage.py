@@ -1,4 +1,4 @@
-"""Damage: one file of a home cut short or one bit of it turned over; it must never be used."""
+"""Damaged files: one file of a home is truncated, or one of its bits is flipped. It must never be used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from benchmarks.faults.bench import Bench, Tally
 from benchmarks.faults.watcher import Watcher
 
-# What is damaged, and what a person removes where the run is refused; "": it is made again by itself.
+# Which file is damaged, and what a person removes after the error. "": the run rebuilds it without help.
 TARGETS = {
     "data/tokens-*/part-00000.parquet": "",
     "data/records-*/manifest.json": "",
@@ -25,12 +25,15 @@ TARGETS = {
 
 
 def damaged_files(bench: Bench) -> Tally:
-    """Every kind of file damaged in a finished home: the run heals, or names the file until it is mended."""
-    tally, home = Tally("a file is cut short, or a bit of it turned over"), bench.folder / "damaged"
+    """Damage every kind of file in a finished home.
+
+    A run must rebuild the file, or fail with an error that names it and complete once it is removed.
+    """
+    tally, home = Tally("a file is truncated, or one of its bits is flipped"), bench.folder / "damaged"
     code, output = bench.attempt(home)
     assert code == 0, output
     for number, (pattern, removed) in enumerate(TARGETS.items()):
-        for how in ("cut", "turned"):
+        for how in ("truncated", "flipped"):
             tally.count(_try(bench, home, pattern, removed, how=how, number=number))
     return tally
 
@@ -40,20 +43,21 @@ def _try(bench: Bench, home: Path, pattern: str, removed: str, *, how: str, numb
     (run,) = (home / "runs").iterdir()
     if "published" not in pattern:
         shutil.rmtree(run / "published", ignore_errors=True)
-        # What only a later round reads is read again only where that is to be made again.
+        # A finished round is not trained again, and so its inputs are not read again: remove it.
         for later in ("checkpoints/round-2", *(["checkpoints/round-1"] if "round-0" in pattern else [])):
             shutil.rmtree(run / later, ignore_errors=True)
     data = file.read_bytes()
-    place = (number + 1) * len(data) // (len(TARGETS) + 1)
-    turned = data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :]
-    file.write_bytes(data[: max(1, place)] if how == "cut" else turned)
+    # Each target is damaged in another place: near its start, …, near its end.
+    position = (number + 1) * len(data) // (len(TARGETS) + 1)
+    flipped = data[:position] + bytes([data[position] ^ 1]) + data[position + 1 :]
+    file.write_bytes(data[: max(1, position)] if how == "truncated" else flipped)
     code, output = bench.attempt(home)
     is_named = file.name in re.sub(r"\s+", " ", output)
     lost = []
     if code == 0 and removed:
-        lost.append(f"{file} ({how} at {place}) was used")
+        lost.append(f"{file} ({how} at {position}) was used")
     if code != 0 and not is_named:
-        lost.append(f"{file} ({how} at {place}) is not named: {output[-400:]}")
+        lost.append(f"{file} ({how} at {position}) is not named: {output[-400:]}")
     if code != 0:
         target = run / removed
         shutil.rmtree(target, ignore_errors=True) if target.is_dir() else target.unlink(missing_ok=True)

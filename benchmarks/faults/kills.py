@@ -1,10 +1,11 @@
-"""Kill anything, anywhere: SIGKILL at random moments, again and again, until the run comes to its end.
+"""Kills: SIGKILL at random moments, again and again, until the run completes.
 
-Every run is of one configuration into a new home. The moment of each kill is drawn from a generator of
-its own seed, between the start and the time that an undisturbed run takes, so that half of what a first
-attempt would do is lost on average; the same seed kills at the same seconds again.
+Every run has the same configuration and a home of its own. The moment of each kill is drawn from a generator
+with the run's seed, uniformly between the start and the duration of an undisturbed run, so that on average
+half of a first attempt is done when it is killed. The same seed kills at the same seconds again.
 
-    outcome = kill_until_done(pipeline, config, home, seed=7, seconds=20.0)
+    killed = kill_until_done(pipeline, config, home, undisturbed=undisturbed, seed=7, seconds=20.0)
+    assert not killed.faults
 """
 
 from __future__ import annotations
@@ -20,15 +21,15 @@ import yaml
 from benchmarks.faults.pipeline import TINY, Commands, Forks, finish
 from benchmarks.faults.watcher import Watcher
 
-# An attempt that is never allowed to end would go on for ever: from here on it is left alone. Four or five
-# kills are usual; where other work slows the machine down after the undisturbed run, all of these are used.
+# If every attempt were killed, a run would never end: after this many kills, the last attempt is not killed.
+# Four or five kills are usual; if other work slows the machine down after the undisturbed run, all are used.
 MOST_KILLS = 10
 BIT_FOR_BIT = ("report.json", "model.safetensors", "mapping.safetensors", "tokenizer.json", "config.json")
 
 
 @dataclass(frozen=True)
 class Killed:
-    """How one run came to its end: the seconds after which it was killed, and what was wrong then."""
+    """How one run went: the seconds after which its attempts were killed, and what was wrong at its end."""
 
     seed: int
     kills: tuple[float, ...]
@@ -41,12 +42,12 @@ class Killed:
 
 
 def write_config(folder: Path) -> Path:
-    """A configuration of seconds: two rounds of the smallest run that goes through every stage."""
+    """Write the configuration of a run that takes seconds: two rounds that go through every stage."""
     config = yaml.safe_load(TINY.read_text(encoding="utf-8"))
     for source in config["sources"]:
         source["files"] = [str((TINY.parent / file).resolve()) for file in source["files"]]
     config["convergence"] = {"min_rounds": 2, "max_rounds": 2}
-    config["adjustment"] = {"moves": []}  # so that the second round goes on from the first
+    config["adjustment"] = {"moves": []}  # so that the second round continues from the first
     config["training"] = {**config["training"], "meta_steps": 4, "solver": "plain-ridge"}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "tiny.yaml"
@@ -61,7 +62,7 @@ def published(home: Path) -> Path:
 
 
 def differences(home: Path, undisturbed: Path) -> list[str]:
-    """What differs between two published folders, file by file, and the rounds' scores."""
+    """Every published file that differs between two homes, and whether the rounds' scores do."""
     found = [
         f"{name} differs from the undisturbed run"
         for name in BIT_FOR_BIT
@@ -75,7 +76,7 @@ def differences(home: Path, undisturbed: Path) -> list[str]:
 
 
 def run_undisturbed(pipeline: Forks | Commands, config: Path, home: Path) -> float:
-    """Run to the end, and return the seconds that it took."""
+    """Run to the end, and return the duration in seconds."""
     started = time.monotonic()
     finish(pipeline.start(config, home))
     return time.monotonic() - started
@@ -84,7 +85,16 @@ def run_undisturbed(pipeline: Forks | Commands, config: Path, home: Path) -> flo
 def kill_until_done(
     pipeline: Forks | Commands, config: Path, home: Path, *, undisturbed: Path, seed: int, seconds: float
 ) -> Killed:
-    """Start, kill within ``seconds``, start again …; the last attempt ends by itself."""
+    """Start a run, kill it within ``seconds`` and start it again, until an attempt ends before its kill.
+
+    Args:
+        pipeline: What starts an attempt.
+        config: The configuration.
+        home: A new home.
+        undisturbed: The home of the undisturbed run to compare with.
+        seed: Decides the moments of the kills.
+        seconds: The duration of the undisturbed run.
+    """
     rng = np.random.default_rng([seed])
     kills: list[float] = []
     faults: list[str] = []
@@ -113,7 +123,7 @@ def kill_runs(
     seeds: range,
     on_run: Callable[[Killed], None] = lambda killed: print(killed, flush=True),
 ) -> list[Killed]:
-    """One run for each seed, against an undisturbed one made first; every run's seconds are printed."""
+    """Run the configuration undisturbed once, then kill one run for each seed; each outcome is printed."""
     config = write_config(folder)
     undisturbed = folder / "undisturbed"
     seconds = run_undisturbed(pipeline, config, undisturbed)

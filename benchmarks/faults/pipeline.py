@@ -1,10 +1,10 @@
-"""The pipeline under attack: processes that a test may kill, each a real run of the main flow.
+"""The pipeline under test: processes that may be killed, each of which is a real run of the main flow.
 
-``Forks`` keeps one process that has imported everything and initialised nothing of TensorFlow, and forks
-it for every attempt: the attempt runs the flows' and tasks' own code, with Prefect's names standing in as
-in ``benchmarks/without_prefect.py``, costs no imports, and executes its few meta-steps one operation after
-the other, since to compile them takes longer than all else together. ``Commands`` starts
-``python -m flows.meta_pretraining`` anew, with its embedded Prefect, imports and compiled steps.
+``Forks`` keeps one process that has done all imports but has initialised nothing of TensorFlow, and forks it
+for every attempt. An attempt runs the code of the flows and tasks, with stand-ins for Prefect's names
+(``benchmarks/without_prefect.py``), and executes its few meta-steps eagerly, since compiling them would take
+longer than everything else together. ``Commands`` starts ``python -m flows.meta_pretraining``, with its
+embedded Prefect, its imports and compiled steps.
 
     with Forks() as pipeline:
         attempt = pipeline.start(config, home)
@@ -35,11 +35,11 @@ LOGS = Path(tempfile.gettempdir()) / f"metamapping-attempts-{os.getpid()}"
 
 @dataclass
 class Attempt:
-    """One process that runs the pipeline; what it prints goes to ``log``."""
+    """One process that runs the pipeline; its output goes to ``log``."""
 
     pid: int
     log: Path
-    server: Any  # Popen of the process itself, or of the one that forked it
+    server: Any  # the Popen of the process itself, or of the one that forked it
     is_fork: bool
     started: float = field(default_factory=time.monotonic)
     _status: int | None = None
@@ -51,7 +51,7 @@ class Attempt:
         return self._status
 
     def wait(self, seconds: float = TIMEOUT_SECONDS) -> int:
-        """The exit code. Raises ``TimeoutError`` with what it has printed, having killed it."""
+        """Wait for the exit code. After ``seconds``, kills the process and raises ``TimeoutError``."""
         deadline = time.monotonic() + seconds
         while (status := self.poll()) is None:
             if time.monotonic() > deadline:
@@ -61,7 +61,7 @@ class Attempt:
         return status
 
     def kill(self) -> None:
-        """SIGKILL, and an end to the embedded Prefect server that a killed command leaves behind."""
+        """Send SIGKILL, and stop the embedded Prefect server that a killed command leaves behind."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         if not self.is_fork:
@@ -69,7 +69,7 @@ class Attempt:
                 os.killpg(self.pid, signal.SIGTERM)
 
     def output(self) -> str:
-        """All that it has printed."""
+        """Everything that the process has printed so far."""
         return self.log.read_text(errors="replace") if self.log.is_file() else ""
 
     def _forked_status(self) -> int | None:
@@ -78,7 +78,7 @@ class Attempt:
 
 
 class Forks:
-    """Attempts without Prefect, forked from one warm process."""
+    """Attempts without Prefect, forked from one process that has done the imports."""
 
     name = "stages alone"
 
@@ -105,7 +105,7 @@ class Forks:
         self._server.wait(60)
 
     def start(self, config: Path, home: Path, *, env: dict[str, str] | None = None) -> Attempt:
-        """A new attempt into ``home``; what it prints goes to a file in the temporary folder."""
+        """Start a new attempt with this ``home``; its output goes to a file in the temporary folder."""
         log = _new_log(home)
         assert self._server is not None
         assert self._server.stdin is not None
@@ -124,9 +124,9 @@ class Forks:
 
 
 class Commands:
-    """Attempts as a user starts them: the command, with an embedded Prefect."""
+    """Attempts as a user starts them: the command with its embedded Prefect."""
 
-    name = "with Prefect"
+    name = "the command with Prefect"
 
     def __enter__(self) -> Commands:
         return self
@@ -135,7 +135,7 @@ class Commands:
         pass
 
     def start(self, config: Path, home: Path, *, env: dict[str, str] | None = None) -> Attempt:
-        """A new attempt into ``home``; what it prints goes to a file in the temporary folder."""
+        """Start a new attempt with this ``home``; its output goes to a file in the temporary folder."""
         log = _new_log(home)
         prefect_home = home.with_name(f"{home.name}-prefect")
         prefect_home.mkdir(parents=True, exist_ok=True)
@@ -159,21 +159,21 @@ class Commands:
 
 
 def finish(attempt: Attempt) -> str:
-    """Wait for a good end and return what was printed. Raises ``AssertionError`` with it otherwise."""
+    """Wait for exit code 0 and return the output. Raises ``AssertionError`` with it otherwise."""
     status = attempt.wait()
     assert status == 0, f"exit code {status}\n{attempt.output()}"
     return attempt.output()
 
 
 def _new_log(home: Path) -> Path:
-    """Not beside the home, whose disk may be full."""
+    """The path of a new log file, not next to the home, whose disk may be full."""
     home.parent.mkdir(parents=True, exist_ok=True)
     LOGS.mkdir(exist_ok=True)
     return LOGS / f"{home.name}-{time.time_ns()}.log"
 
 
 def _serve() -> None:
-    """Fork once for each line of standard input, and write down how each child ended."""
+    """Fork once for each line of standard input, and store the exit code of each child."""
     from benchmarks.without_prefect import install
 
     install()
@@ -188,10 +188,10 @@ def _serve() -> None:
     from transformers import AutoTokenizer, BertTokenizerFast  # noqa: F401
 
     import flows.meta_pretraining  # noqa: F401
-    import metamapping.doors.families
-    import metamapping.evaluation
-    import metamapping.publishing
-    import metamapping.training  # noqa: F401
+    import metamapping.adaptation.evaluation
+    import metamapping.interop.families
+    import metamapping.publishing.published_model
+    import metamapping.training.loop  # noqa: F401
 
     tf.config.run_functions_eagerly(True)
     children: dict[int, str] = {}
@@ -217,13 +217,13 @@ def _reap(children: dict[int, str]) -> None:
         found, status = os.waitpid(pid, os.WNOHANG)
         if found:
             path = Path(children.pop(pid)).with_suffix(".status")
-            draft = path.with_suffix(".draft")
-            draft.write_text(str(os.waitstatus_to_exitcode(status)))
-            draft.rename(path)
+            temporary = path.with_suffix(".tmp")
+            temporary.write_text(str(os.waitstatus_to_exitcode(status)))
+            temporary.rename(path)
 
 
 def _attempt(order: dict[str, Any]) -> None:
-    """What the main command does, in a forked child; never returns."""
+    """Do what the main command does, in a forked child; never returns."""
     os.setsid()
     os.environ.update(order["env"])
     log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -232,7 +232,7 @@ def _attempt(order: dict[str, Any]) -> None:
         os.dup2(source, target)
     code = 1
     try:
-        from flows.command import main
+        from flows.cli import main
         from flows.meta_pretraining import meta_pretraining
 
         code = main(meta_pretraining, [order["config"], "--home", order["home"]])

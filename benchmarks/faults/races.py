@@ -1,4 +1,4 @@
-"""Races: two processes at once, on one run or on two runs of one home."""
+"""Races: two processes at the same time, on the same run or on two runs in one home."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.faults.watcher import Watcher
 
 
 def two_starts(bench: Bench) -> Tally:
-    """The same run started twice at once: one waits, nothing interleaves."""
+    """Start the same run twice at once: one process must wait, so that no stage is done twice."""
     tally, home = Tally("the same run is started twice at once"), bench.folder / "twice"
     with Watcher(home) as watcher:
         attempts = [bench.pipeline.start(bench.config, home) for _ in range(2)]
@@ -24,8 +24,8 @@ def two_starts(bench: Bench) -> Tally:
 
 
 def two_runs(bench: Bench) -> Tally:
-    """Two runs of one corpus side by side in one home: both as if they were alone."""
-    tally, home = Tally("two runs side by side in one home"), bench.folder / "side-by-side"
+    """Run two configurations of one corpus in parallel in one home: each must end as if it were alone."""
+    tally, home = Tally("two runs in parallel in one home"), bench.folder / "parallel"
     config = yaml.safe_load(bench.config.read_text(encoding="utf-8"))
     other = bench.folder / "other.yaml"
     other.write_text(yaml.safe_dump({**config, "name": "other", "seed": 1}), encoding="utf-8")

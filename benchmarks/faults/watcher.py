@@ -1,8 +1,8 @@
-"""The watcher: looks at a home all the time, and writes down every folder that is seen half.
+"""The watcher: checks a home all the time, and records every folder that is visible but incomplete.
 
-Whole is a visible folder whose manifest stands and whose files have the sizes and checksums that it says.
-Names with a dot in front are drafts, which nobody reads. Where what a stage wrote last is replaced by
-something else after it was seen, the stage was done twice.
+A folder is complete if it has a manifest and its files have the sizes and checksums in it. Names that start
+with a dot are temporary directories, which nothing reads. If the file that a stage writes last is replaced
+after it was seen, the stage was done twice.
 
     with Watcher(home) as watcher:
         ...
@@ -16,8 +16,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from metamapping.checkpoints import STATE
-from metamapping.store import MANIFEST, StoreError, check_files
+from metamapping.errors import StoreError
+from metamapping.storage.manifest import MANIFEST, check_files
+from metamapping.training.checkpoints import STATE
 
 PATTERNS = (
     "data/[!.]*",
@@ -29,14 +30,14 @@ RESULTS = ("runs/*/run.json", "runs/*/selection.json", "runs/*/validation-*.json
 
 
 class Watcher:
-    """Looks at one home from a thread, until the block ends; then once more at everything."""
+    """Checks one home from a thread until the block ends, and then everything once more."""
 
     def __init__(self, home: Path, *, seconds_between: float = 0.01) -> None:
         self.home = home
         self.faults: list[str] = []
         self.num_looks = 0
         self._seconds_between = seconds_between
-        self._whole: dict[Path, bytes | tuple[int, int]] = {}
+        self._complete: dict[Path, bytes | tuple[int, int]] = {}
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
@@ -50,7 +51,7 @@ class Watcher:
         self.look(again=True)
 
     def look(self, *, again: bool = False) -> None:
-        """Check what is new; ``again``: also what was whole before."""
+        """Check what is new, and with ``again`` also what was complete before."""
         self.num_looks += 1
         for pattern in PATTERNS:
             for folder in self.home.glob(pattern):
@@ -61,41 +62,45 @@ class Watcher:
 
     def _watch(self) -> None:
         while not self._ended.is_set():
-            with suppress(FileNotFoundError):  # a folder was removed while it was listed: look again
+            with suppress(FileNotFoundError):  # a folder was removed while it was listed
                 self.look()
             time.sleep(self._seconds_between)
 
-    def _check(self, place: Path, mark: Path, *, again: bool) -> None:
-        """``mark``: the file whose writing made the place whole."""
-        identity = _identity(mark)
-        seen = self._whole.get(place)
+    def _check(self, path: Path, last_file: Path, *, again: bool) -> None:
+        """Check a folder or file; ``last_file`` is the file that completes it."""
+        identity = _identity(last_file)
+        seen = self._complete.get(path)
         if seen is not None and identity is not None and seen != identity:
-            self._tell(f"{place} was made a second time")
+            self._record(f"{path} was written a second time")
         elif seen is not None and not again:
             return
-        if place.is_dir():
+        if path.is_dir():
             try:
-                check_files(place, [])
+                check_files(path, [])
             except (OSError, StoreError) as error:
-                # Gone as a whole since it was listed, or half: only the latter is wrong.
-                if place.is_dir():
-                    self._tell(f"{place} is visible and not whole: {error}")
+                # A folder that was removed since it was listed is no fault.
+                if path.is_dir():
+                    self._record(f"{path} is visible and incomplete: {error}")
                 return
         if identity is not None:
-            self._whole[place] = identity
+            self._complete[path] = identity
 
-    def _tell(self, fault: str) -> None:
+    def _record(self, fault: str) -> None:
         if fault not in self.faults:
             self.faults.append(fault)
 
 
-def _identity(mark: Path) -> bytes | tuple[int, int] | None:
-    """Of what a stage wrote last; of a checkpoint, whose weights may go later, the state with its seconds."""
+def _identity(last_file: Path) -> bytes | tuple[int, int] | None:
+    """What changes if a stage is done twice: inode and time of its last file; ``None`` without that file.
+
+    A checkpoint's weights may be removed later, which rewrites its manifest. Its state stays the same, and it
+    holds the seconds of the training that wrote it.
+    """
     try:
-        state = mark.with_name(STATE)
-        if mark.name == MANIFEST and state.is_file():
+        state = last_file.with_name(STATE)
+        if last_file.name == MANIFEST and state.is_file():
             return state.read_bytes()
-        status = mark.stat()
+        status = last_file.stat()
     except OSError:
         return None
     return status.st_ino, status.st_mtime_ns

@@ -1,21 +1,21 @@
-"""A hook of the site: the settings of a run, as `--help` lists them, in place of ``{{ settings }}``."""
+"""MkDocs hook that replaces ``{{ settings }}`` in a page by the list of settings that ``--help`` prints."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from metamapping.config_file import describe_settings
+from metamapping.config.loading import describe_settings
 
-PLACE = "{{ settings }}"
+PLACEHOLDER = "{{ settings }}"
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """The page with a list of settings where its place is."""
-    return markdown.replace(PLACE, "\n".join(map(_item, describe_settings().splitlines())))
+    """Replace the placeholder in a page by a Markdown list of all settings."""
+    return markdown.replace(PLACEHOLDER, "\n".join(map(_list_item, describe_settings().splitlines())))
 
 
-def _item(line: str) -> str:
-    """``name (default 1): what it does`` → a list's item with the name as code."""
+def _list_item(line: str) -> str:
+    """``name (default 1): description`` as a list item with the name as code."""
     name = re.split(r"[: ]", line.strip(), maxsplit=1)[0]
     return line.strip().replace(name, f"- `{name}`", 1)

@@ -1,8 +1,8 @@
-"""Cleaning: what may change a text, as an ordered list of named cleaners.
+"""Cleaning: changes texts by an ordered list of named cleaners.
 
-A cleaner is a function of a text and a pattern of the texts that it could change. Texts that do not
-match are never touched: Arrow finds them many times faster than Python could clean them, and most
-texts need nothing. For ``ner`` the words are cleaned one by one, and their number never changes.
+A cleaner is a function, and a pattern that matches all texts which the function may change. Only matching
+texts are passed to the function: most texts need no cleaning, and Arrow finds the others many times faster
+than Python could clean all. For ``ner`` each word is cleaned by itself, and their number never changes.
 
     clean_texts(pa.array(["caf&eacute;  noir"]), ["html", "whitespace"])     # ["café noir"]
 """
@@ -20,18 +20,23 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleanerName
+from metamapping.config.corpus import CleanerName
 
 
 class Cleaner(NamedTuple):
-    """``clean`` changes nothing in a text where ``pattern`` (RE2) finds nothing."""
+    """``clean`` leaves every text unchanged in which ``pattern`` (RE2) finds nothing."""
 
     pattern: str
     clean: Callable[[str], str]
 
 
 def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
-    """The texts after all ``cleaners`` in their order; null stays null."""
+    """Apply cleaners to texts.
+
+    Args:
+        texts: Strings; null stays null.
+        cleaners: The names of the cleaners in their order.
+    """
     for name in cleaners:
         cleaner = CLEANERS[name]
         hit = pc.match_substring_regex(texts, cleaner.pattern).fill_null(False)
@@ -42,9 +47,13 @@ def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
 
 
 def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.ListArray:
-    """The same number of words in every row, each cleaned on its own.
+    """Apply cleaners to each word by itself, so that the number of words stays the same.
 
-    A word that cleaning would part in two is written together, and one that it would empty stays.
+    A word that cleaning would split is joined again, and one that it would empty is left unchanged.
+
+    Args:
+        words: The words of each row; null stays null.
+        cleaners: The names of the cleaners in their order.
     """
     different = words.flatten().dictionary_encode()
     before = different.dictionary
@@ -58,7 +67,7 @@ def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.List
     return pa.ListArray.from_arrays(offsets, cleaned, mask=words.is_null())
 
 
-# Tags that stand in scraped text; "a < b > c" and "<3" are no tags.
+# HTML tags that occur in scraped texts; "a < b > c" and "<3" are not tags.
 _TAG = re.compile(
     r"</?(?:a|abbr|article|aside|b|big|blockquote|body|br|button|center|cite|code|dd|del|div|dl|dt|em"
     r"|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|mark"
@@ -66,7 +75,8 @@ _TAG = re.compile(
     r"|tbody|td|textarea|tfoot|th|thead|title|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>|<!--.*?-->",
     re.IGNORECASE | re.DOTALL,
 )
-# Zero-width joiners shape Persian, Indic and emoji: they go only beside ASCII, where they shape nothing.
+# Zero-width joiners have a meaning in Persian, in Indic scripts and between emoji: they are only removed
+# next to ASCII, where they have none.
 _INVISIBLE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x7f\x80-\x84\x86-\x9f\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064"
     r"\u2066-\u206f\ufeff\ufff9-\ufffb]|(?<![^\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?![^\x00-\x7f])"
@@ -99,14 +109,14 @@ def _users(text: str) -> str:
     return _USER.sub("@user", text)
 
 
-# The placeholders are those of TweetEval (github.com/cardiffnlp/tweeteval), which encoders know.
+# The placeholders are those of TweetEval (github.com/cardiffnlp/tweeteval), which encoders of tweets know.
 CLEANERS: dict[CleanerName, Cleaner] = {
     "encoding": Cleaner(r"[^\x00-\x7f]", ftfy.fix_encoding),
     "html": Cleaner(r"&[#A-Za-z]|<[/!A-Za-z]", _html),
     "unicode": Cleaner(r"[^\x00-\x7f]", _unicode),
     "control": Cleaner(r"[\x00-\x08\x0e-\x1b\x7f]|[^\x00-\x7f]", _control),
     "urls": Cleaner(r"(?i)https?://|www\.", _urls),
-    # RE2's \w is of ASCII alone, Python's is not.
+    # In RE2 \w matches only ASCII, in Python all letters.
     "users": Cleaner(r"@(?:\w|[^\x00-\x7f])", _users),
     "whitespace": Cleaner(r"^\s|\s$|\s\s|[\t\n\v\f\r\x1c-\x1f]|[^\x00-\x7f]", _whitespace),
 }

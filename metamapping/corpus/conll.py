@@ -1,7 +1,7 @@
-"""CoNLL: a word a line, its tag beside it, blank lines between sentences.
+"""CoNLL: files with one word and its tag in each line, and blank lines between sentences.
 
-Columns are parted by tabs, or by spaces where a line has no tab; there may be two of them or many.
-`-DOCSTART-` lines part documents, and `# key = value` lines are comments.
+In goes an open text file, out come ``Row``s. Columns are separated by tabs, or by spaces in lines without
+a tab; there may be two or more. `-DOCSTART-` lines separate documents, `# key = value` lines are comments.
 
     for row in read_conll(file, source, path):
         print(row.line, row.text, row.label)         # words and tags
@@ -14,19 +14,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.sources import Source
 from metamapping.corpus.mentions import mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines
+from metamapping.errors import ConfigError
 
-_COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a mere `#` is a word
+_COMMENT = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7`; a `#` alone is a word
 
 
 def read_conll(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
-    """Sentences: a word a line, blank lines between; columns parted by tabs, else by spaces."""
+    """Yield one row for each sentence, with its words and tags.
+
+    A sentence with a line of too few columns is one malformed row.
+
+    Args:
+        file: The open file.
+        source: Which columns are words and tags; the first and the last by default.
+        path: The file's path, for error messages.
+
+    Raises:
+        ConfigError: A column has no number, or a sentence is too long to be one.
+    """
     word_column = _column(source, source.columns.text, default=0)
     tag_column = _column(source, source.columns.label, default=-1)
-    least = max(2, *(column + 1 if column >= 0 else -column for column in (word_column, tag_column)))
+    min_columns = max(2, *(column + 1 if column >= 0 else -column for column in (word_column, tag_column)))
     words: list[str] = []
     tags: list[str] = []
     faulty: list[str] = []
@@ -45,11 +57,11 @@ def read_conll(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
         if length > MAX_FIELD_CHARACTERS:
             raise ConfigError(
                 f"source {source.name!r}: {path}: the sentence that begins in line {start} is longer than "
-                f"{MAX_FIELD_CHARACTERS} characters: part sentences by blank lines, or set `format` to what "
-                "the file is"
+                f"{MAX_FIELD_CHARACTERS} characters: separate sentences by blank lines, or set "
+                "`format` to the format of the file"
             )
         fields = line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
-        if len(fields) < least:
+        if len(fields) < min_columns:
             faulty.append(line)
         else:
             words.append(fields[word_column])
@@ -59,7 +71,16 @@ def read_conll(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
 
 
 def read_mentions(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
-    """The typed mentions of all sentences, as pairs of sentence and mention."""
+    """Yield one row for each entity: its sentence, its words, and its type as the label.
+
+    Args:
+        file: The open file.
+        source: As for ``read_conll``.
+        path: The file's path, for error messages.
+
+    Raises:
+        ConfigError: As for ``read_conll``.
+    """
     for row in read_conll(file, source, path):
         if row.fault is not None:
             yield row

@@ -1,11 +1,12 @@
-"""Duplicates: rows of one source that say the same text again, or nearly.
+"""Deduplication: finds rows of one source whose texts are equal or nearly equal.
 
-Equal are texts that differ in capitals alone: the first stays and the others are duplicates; where
-their labels differ nobody knows which is right, and all are rejected as a conflict. Nearly alike are
-texts whose signatures agree to the threshold: of those with one label the first stays. (With another
-label they stay: the little in which they differ is what a model is to learn.) Pairs are equal if both
-texts are, and nearly alike if the first is and the second equal. Keys lie on disk and are sorted in
-bounded buckets, so memory grows by a byte a row and with what is found, no more.
+In go the keys of rows, out comes a verdict for each row. Texts are equal if they differ only in capitals:
+the first is kept and the others are duplicates, but if their labels differ, all are rejected as a conflict,
+because it is unknown which label is right. Texts are near duplicates if the similarity of their signatures
+reaches the threshold: of those with the same label the first is kept. Those with different labels are all
+kept, because their small difference is what a model has to learn. Pairs of texts are equal if both texts
+are, and near duplicates if the first texts are and the second texts are equal. Keys are stored on disk and
+sorted in buckets of bounded size, so memory only grows by one byte for each row and with the pairs found.
 
     with KeyWriter(folder, spec) as writer:
         writer.add(positions, rows)
@@ -28,22 +29,22 @@ import xxhash
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from metamapping.config import DuplicateSpec
+from metamapping.config.corpus import DuplicateSpec
 from metamapping.corpus.signatures import band_keys, num_bands, sign, similarity
 
 KEEP, DUPLICATE, CONFLICT, NEAR_DUPLICATE = 0, 1, 2, 3
-REASONS = ("duplicate", "conflict", "near_duplicate")  # of the verdicts from 1
+REASONS = ("duplicate", "conflict", "near_duplicate")  # The reasons of verdicts 1, 2 and 3.
 
 KEY = np.dtype([("text", np.uint64), ("label", np.uint64), ("position", np.int64), ("is_signed", np.bool_)])
 _KEYS_PER_BUCKET = 1_000_000
 
 
 class Keys(NamedTuple):
-    """What a source's rows are told apart by, mapped from the disk.
+    """The keys by which a source's rows are compared, memory-mapped.
 
-    ``rows``: ``KEY (num_keys,)``; positions ascend. Where near duplicates are looked for,
-    ``signatures``: uint32 ``(num_keys, num_permutations)``, and ``bands``: for each band uint64
-    ``(num_keys,)``; else nothing.
+    ``rows``: ``KEY (num_keys,)`` with ascending positions.
+    ``signatures``: uint32 ``(num_keys, num_permutations)``; empty unless near duplicates are searched.
+    ``bands``: uint64 ``(num_keys,)`` for each band; empty unless near duplicates are searched.
     """
 
     rows: np.ndarray
@@ -52,7 +53,7 @@ class Keys(NamedTuple):
 
 
 class KeyWriter:
-    """The keys of a source's rows, appended batch by batch to files in ``folder``."""
+    """Appends the keys of a source's rows to files in a new folder, batch by batch."""
 
     def __init__(self, folder: Path, spec: DuplicateSpec) -> None:
         folder.mkdir()
@@ -64,7 +65,12 @@ class KeyWriter:
         self._file = {name: self._files.enter_context((folder / name).open("wb")) for name in names}
 
     def add(self, positions: np.ndarray, rows: pa.Table) -> None:
-        """Append the keys of ``rows`` (of ``EXAMPLES``) at ``positions``, which go on from before."""
+        """Append the keys of a batch of rows.
+
+        Args:
+            positions: The position of each row in the source, int64 ``(num_rows,)``, above all before.
+            rows: The rows, with the columns of ``EXAMPLES``.
+        """
         keys = np.zeros(len(positions), KEY)
         texts, pairs = _digests(pc.utf8_lower(rows["text"])), None
         if rows["text_pair"].null_count < rows.num_rows:
@@ -81,7 +87,7 @@ class KeyWriter:
         self._write("rows", keys)
 
     def _write(self, name: str, values: np.ndarray) -> None:
-        # Not ``values.tofile``: on a full disk that loses the last kilobytes without an error.
+        # On a full disk `values.tofile` loses the last kilobytes without an error.
         self._file[name].write(values.tobytes())
 
     def __enter__(self) -> KeyWriter:
@@ -94,7 +100,12 @@ class KeyWriter:
 
 
 def read_keys(folder: Path, num_permutations: int) -> Keys:
-    """The keys that a ``KeyWriter`` wrote, mapped from the disk."""
+    """Return the keys that a ``KeyWriter`` wrote, memory-mapped.
+
+    Args:
+        folder: The folder of the keys.
+        num_permutations: The length of a signature.
+    """
     return Keys(
         _mapped(folder / "rows", KEY),
         _mapped(folder / "signatures", np.dtype(np.uint32)).reshape(-1, num_permutations),
@@ -103,19 +114,28 @@ def read_keys(folder: Path, num_permutations: int) -> Keys:
 
 
 def find_duplicates(keys: Keys, num_rows: int, spec: DuplicateSpec) -> np.ndarray:
-    """A verdict for each row, int8 ``(num_rows,)``; rows without a key are kept."""
+    """Find duplicates, conflicts and near duplicates.
+
+    Args:
+        keys: The keys of the rows.
+        num_rows: The number of rows, of which some may have no key; these are kept.
+        spec: What is searched for.
+
+    Returns:
+        ``KEEP``, ``DUPLICATE``, ``CONFLICT`` or ``NEAR_DUPLICATE`` for each row, int8 ``(num_rows,)``.
+    """
     verdicts = np.zeros(num_rows, np.int8)
     if spec.exact:
         for bucket in _buckets(keys.rows["text"]):
-            positions, found = _judge_equal(keys.rows[bucket])
+            positions, found = _verdicts_of_equal(keys.rows[bucket])
             verdicts[positions] = found
     if spec.near:
         verdicts[_near(keys, verdicts, spec.threshold)] = NEAR_DUPLICATE
     return verdicts
 
 
-def _judge_equal(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Positions and verdicts of keys among which all equal texts are."""
+def _verdicts_of_equal(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Positions and verdicts of a bucket of keys, which has all rows of each of its texts."""
     keys = np.sort(keys, order=("text", "position"))
     is_first = np.append(True, keys["text"][1:] != keys["text"][:-1])
     group = np.cumsum(is_first) - 1
@@ -128,9 +148,9 @@ def _judge_equal(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _near(keys: Keys, verdicts: np.ndarray, threshold: float) -> np.ndarray:
-    """Positions of the rows that are nearly another, earlier row of their label."""
+    """Positions of the rows that are near duplicates of an earlier row with the same label."""
     num_keys = len(keys.rows)
-    found = np.empty(0, np.int64)  # a pair of keys as one number, earlier * num_keys + later
+    found = np.empty(0, np.int64)  # each pair of keys as one number: earlier * num_keys + later
     for band in keys.bands:
         for bucket in _buckets(band):
             mine = keys.rows[bucket]
@@ -151,7 +171,7 @@ def _near(keys: Keys, verdicts: np.ndarray, threshold: float) -> np.ndarray:
 
 
 def _pairs_of_equal(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Each row with the first row that has the same value, ``(num_pairs, 2)``, earlier first."""
+    """Pairs of each row with the first row of the same value, ``(num_pairs, 2)``, the earlier row first."""
     order = np.argsort(values, kind="stable")
     values, rows = values[order], rows[order]
     is_first = np.append(True, values[1:] != values[:-1]) if len(values) else np.empty(0, bool)
@@ -161,7 +181,7 @@ def _pairs_of_equal(values: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def _buckets(values: np.ndarray) -> Iterator[np.ndarray]:
-    """The places of all values in a few parts of bounded size, equal values in the same part."""
+    """The indices of all values in a few buckets of bounded size, with equal values in the same bucket."""
     num_buckets = 1 + len(values) // _KEYS_PER_BUCKET
     for bucket in range(num_buckets):
         places = [
@@ -174,7 +194,7 @@ def _buckets(values: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _digests(texts: pa.Array) -> np.ndarray:
-    """64 bits of each text; ten million texts collide once in 400,000 times."""
+    """64-bit hashes; among ten million texts there is a collision with probability 1 to 400,000."""
     digests = map(xxhash.xxh3_64_intdigest, texts.cast(pa.binary()).to_pylist())
     return np.fromiter(digests, np.uint64, len(texts))
 

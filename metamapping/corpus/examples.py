@@ -1,10 +1,10 @@
-"""Examples: records made clean, filtered, and each text once.
+"""Examples: cleans, filters and deduplicates the records of a source.
 
-In go a source's ``records`` shards, out come its ``examples`` shards and ``rejects.parquet``: every
-record is in one of the two, a reject with its reason. The work is done in two passes, one that cleans
-and keys the rows, and one that writes them when all duplicates are known; what lies between them, and
-what duplicates are found by, lies on disk. ``keys.parquet`` keeps the keys of the examples, by which
-leaks into other sources are found later.
+In go a source's ``records`` shards, out come its ``examples`` shards and ``rejects.parquet``: every record
+is in one of the two, and each reject has a reason. The first of two passes cleans the rows and computes
+their keys; the second writes them once all duplicates are known. Cleaned rows and keys are stored on disk
+in between. ``keys.parquet`` has the keys of the examples, which are needed to find leaks into other
+sources.
 
     counts = write_examples(source, rules, records_folder, folder)
 """
@@ -20,10 +20,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import CleaningSpec, ConfigError, DuplicateSpec, FilterSpec, Source
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
+from metamapping.corpus.records import OnProgress
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
@@ -33,9 +35,9 @@ from metamapping.corpus.shards import (
     iterate_shards,
 )
 from metamapping.corpus.signatures import algorithm
-from metamapping.corpus.sources import Progress
 from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, find_scheme, to_bio
-from metamapping.store import Stage
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
 
 _VERSION = 1
 
@@ -50,7 +52,7 @@ _CLEANED = pa.schema(
 
 
 class Rules(NamedTuple):
-    """How records become examples."""
+    """The configuration by which records become examples."""
 
     cleaning: CleaningSpec
     filters: FilterSpec
@@ -58,9 +60,15 @@ class Rules(NamedTuple):
 
 
 def examples_stage(source: Source, rules: Rules, records: str) -> Stage:
-    """The identity of a source's examples, from its records' fingerprint."""
+    """Return the identity of a source's examples.
+
+    Args:
+        source: The source.
+        rules: How its records become examples.
+        records: The fingerprint of its records.
+    """
     settings = {name: part.model_dump(mode="json") for name, part in rules._asdict().items()}
-    for name in ("min_tokens", "max_tokens"):  # what these reject is rejected with the tokens
+    for name in ("min_tokens", "max_tokens"):  # These filters are applied when texts are tokenized.
         del settings["filters"][name]
     if rules.duplicates.near:
         settings["signatures"] = algorithm()
@@ -74,9 +82,23 @@ def write_examples(
     records: str | Path,
     folder: Path,
     *,
-    on_progress: Progress = lambda rows: None,
+    on_progress: OnProgress = lambda rows: None,
 ) -> dict[str, int]:
-    """Write examples and rejects into ``folder``; returns rows in, out and rejects, by reason too."""
+    """Write the examples, their keys and the rejects of a source.
+
+    Args:
+        source: The source.
+        rules: How records become examples.
+        records: The folder of the source's records.
+        folder: An existing folder.
+        on_progress: Called with the number of rows cleaned so far, after each batch.
+
+    Returns:
+        The counts ``rows_in``, ``rows_out``, ``rejects``, and ``rejects.<reason>`` for each reason.
+
+    Raises:
+        ConfigError: All rows are rejected.
+    """
     between = folder / "between"
     between.mkdir()
     num_rows = _write_cleaned(source, rules, records, between, on_progress)
@@ -89,17 +111,17 @@ def write_examples(
     if rejects == num_rows:
         why = ", ".join(f"{reason} {number}" for reason, number in reasons.most_common())
         raise ConfigError(
-            f"source {source.name!r}: all of its {num_rows} rows were left out ({why}): check `columns` "
-            "and `labels`, or what `filters` asks for"
+            f"source {source.name!r}: all of its {num_rows} rows were rejected ({why}): check `columns` "
+            "and `labels`, or the limits in `filters`"
         )
     counts = {"rows_in": num_rows, "rows_out": num_rows - rejects, "rejects": rejects}
     return counts | {f"rejects.{reason}": number for reason, number in sorted(reasons.items())}
 
 
 def _write_cleaned(
-    source: Source, rules: Rules, records: str | Path, folder: Path, on_progress: Progress
+    source: Source, rules: Rules, records: str | Path, folder: Path, on_progress: OnProgress
 ) -> int:
-    """The first pass: all rows cleaned, with their keys, into ``folder``; returns their number."""
+    """The first pass: write all rows, cleaned, and their keys; returns the number of rows."""
     num_rows = 0
     scheme = _scheme(records, source.labels) if source.task_type == "ner" else "BIO"
     with (
@@ -120,12 +142,12 @@ def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
     different: set[str] = set()
     for batch in iterate_shards(records, columns=["tags"]):
         different.update(batch["tags"].flatten().unique().to_pylist())
-    number = _numbers(labels)
-    return find_scheme([number.get(tag, tag) for tag in different])
+    label_of = _label_of_number(labels)
+    return find_scheme([label_of.get(tag, tag) for tag in different])
 
 
 def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) -> pa.Table:
-    """The rows of a batch as ``_CLEANED``: clean, with the reason of those that a filter rejects."""
+    """The cleaned rows of a batch as ``_CLEANED``, with the reasons of those that a filter rejects."""
     spec = rules.cleaning
     columns = {name: batch[name] for name in batch.schema.names}
     columns["source"] = pa.array([source.name] * batch.num_rows, pa.string())
@@ -139,7 +161,7 @@ def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) 
     else:
         columns["text"] = clean_texts(batch["text"], spec.cleaners)
         columns["text_pair"] = clean_texts(batch["text_pair"], spec.cleaners)
-        columns["label"] = _numbered(batch["label"], source.labels)
+        columns["label"] = _named_labels(batch["label"], source.labels)
     rows = pa.table([columns[name] for name in _CLEANED.names], schema=_CLEANED)
     reasons = find_reasons(rows, filters_of(source, rules.filters))
     return rows.set_column(rows.schema.get_field_index("reason"), "reason", pa.array(reasons, pa.string()))
@@ -148,13 +170,13 @@ def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) 
 def _clean_tags(
     batch: pa.RecordBatch, source: Source, spec: CleaningSpec, scheme: Scheme
 ) -> tuple[pa.Array, pa.Array]:
-    """BIO tags of each row, and the reasons of the rows whose tags are no good."""
+    """The BIO tags of each row, and the reasons of the rows whose tags are missing or wrong."""
     all_tags: list[list[str] | None] = []
     reasons: list[str | None] = []
     drop = frozenset(source.drop_labels)
     lengths = batch["words"].value_lengths().to_pylist()
-    numbered = _numbered_tags(batch["tags"], source.labels)
-    for tags, length, fault in zip(numbered, lengths, batch["fault"].to_pylist(), strict=True):
+    named_tags = _named_tags(batch["tags"], source.labels)
+    for tags, length, fault in zip(named_tags, lengths, batch["fault"].to_pylist(), strict=True):
         reason = None
         if fault is not None:
             tags = None
@@ -180,32 +202,32 @@ def _are_known(tags: list[str], labels: list[str]) -> bool:
     return all(tag == "O" or tag in labels or entity_type(tag) in labels for tag in tags)
 
 
-def _numbers(names: list[str] | None) -> dict[str, str]:
-    """What the numbers `0`, `1` … stand for, unless they are labels themselves."""
+def _label_of_number(names: list[str] | None) -> dict[str, str]:
+    """The label of each number `0`, `1` and so on, unless the number is a label itself."""
     return {str(i): name for i, name in enumerate(names or []) if str(i) not in (names or [])}
 
 
-def _numbered(labels: pa.Array, names: list[str] | None) -> pa.Array:
-    number = _numbers(names)
-    if not number:
+def _named_labels(labels: pa.Array, names: list[str] | None) -> pa.Array:
+    label_of = _label_of_number(names)
+    if not label_of:
         return labels
-    return pa.array([number.get(label, label) for label in labels.to_pylist()], pa.string())
+    return pa.array([label_of.get(label, label) for label in labels.to_pylist()], pa.string())
 
 
-def _numbered_tags(tags: pa.ListArray, names: list[str] | None) -> list[list[str] | None]:
-    number = _numbers(names)
-    return [row and [number.get(tag, tag) for tag in row] for row in tags.to_pylist()]
+def _named_tags(tags: pa.ListArray, names: list[str] | None) -> list[list[str] | None]:
+    label_of = _label_of_number(names)
+    return [row and [label_of.get(tag, tag) for tag in row] for row in tags.to_pylist()]
 
 
 def _add_keys(keys: KeyWriter, rows: pa.Table, start: int) -> None:
-    """Key the rows that no filter has rejected; their positions count from ``start``."""
+    """Add the keys of the rows that no filter has rejected; their positions count from ``start``."""
     kept = pc.is_null(rows["reason"])
     positions = start + np.flatnonzero(kept.to_numpy())
     keys.add(positions, rows.filter(kept))
 
 
 def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path) -> Counter[str]:
-    """The second pass: examples, their keys, and rejects; returns the number of each reason."""
+    """The second pass: write examples, keys and rejects; returns the number of rows for each reason."""
     reasons: Counter[str] = Counter()
     names = np.array([None, *REASONS], dtype=object)
     start = first_key = 0
@@ -222,7 +244,7 @@ def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path) -> Cou
             reason = pc.coalesce(rows["reason"], pa.array(names[verdict], pa.string()))
             kept = pc.is_null(reason)
             examples.write(rows.filter(kept))
-            mine = slice(first_key, first_key + rows["reason"].null_count)  # what no filter rejects
+            mine = slice(first_key, first_key + rows["reason"].null_count)  # the rows that no filter rejected
             stays = verdicts[keys.rows["position"][mine]] == KEEP
             signatures = keys.signatures[mine][stays] if len(keys.signatures) else keys.signatures
             kept_keys.write(_keys_of(rows.filter(kept), keys.rows[mine][stays], signatures))
@@ -236,7 +258,7 @@ def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path) -> Cou
 
 
 def _keys_of(rows: pa.Table, keys: np.ndarray, signatures: np.ndarray) -> pa.Table:
-    """The rows of ``KEYS`` for examples with these keys and, if there are any, signatures."""
+    """The ``KEYS`` of examples; there may be no signatures at all."""
     signed: list[bytes | None] = [None] * len(keys)
     if len(signatures):
         pairs = zip(keys["is_signed"], signatures, strict=True)

@@ -1,7 +1,7 @@
-"""Filters: why a row is left out, as a reason or nothing.
+"""Filters: decide which rows are rejected, and for which reason.
 
-A filter looks at a batch of cleaned rows and says which it rejects; it changes nothing, and the
-caller counts. The first filter that rejects a row gives its reason.
+In go cleaned rows, out comes a reason or ``None`` for each. Filters change nothing, and the caller counts.
+The first filter that rejects a row determines its reason.
 
     reasons = find_reasons(rows, filters_of(source, spec))       # [None, "empty_text", None, ...]
 """
@@ -15,32 +15,47 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import ConfigError, FilterSpec, Source
+from metamapping.config.corpus import FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
+from metamapping.errors import ConfigError
 
 
 class Filter(NamedTuple):
-    """``rejects`` answers for each row of a batch whether ``reason`` holds for it."""
+    """``rejects`` returns for each row of a batch whether it is rejected for ``reason``."""
 
     reason: str
     rejects: Callable[[pa.Table], pa.Array]
 
 
 def find_reasons(rows: pa.Table, filters: list[Filter]) -> np.ndarray:
-    """The reason of each row, ``None`` where it stays: object ``(num_rows,)``.
+    """Apply filters to a batch of rows.
 
-    ``rows`` holds ``text``, ``text_pair``, ``label`` and ``reason``, the reasons found before.
+    Args:
+        rows: The columns ``text``, ``text_pair``, ``label`` and ``reason``, with reasons found before.
+        filters: The filters in their order.
+
+    Returns:
+        The reason of each row that is rejected, else ``None``: object ``(num_rows,)``.
     """
     reasons: np.ndarray = rows["reason"].to_numpy(zero_copy_only=False).astype(object)
     for each in filters:
         rejected = pc.fill_null(each.rejects(rows), False).to_numpy(zero_copy_only=False)
         if rejected.any():
-            reasons[rejected & (reasons == None)] = each.reason  # noqa: E711  (element by element)
+            reasons[rejected & (reasons == None)] = each.reason  # noqa: E711  (numpy compares element by element)
     return reasons
 
 
 def filters_of(source: Source, spec: FilterSpec) -> list[Filter]:
-    """The filters that hold for ``source``, in the order of their reasons."""
+    """Return the filters of a source in their order.
+
+    Args:
+        source: The source. With ``keep_all``, only rows without a text or a known label are rejected.
+        spec: The configured filters.
+
+    Raises:
+        ConfigError: A filter needs a package that is not installed.
+    """
     return _presence(source) + _labels(source) + ([] if source.keep_all else _texts(spec))
 
 
@@ -58,7 +73,7 @@ def _presence(source: Source) -> list[Filter]:
 
 
 def _labels(source: Source) -> list[Filter]:
-    """What ``ner`` checks in its tags, word by word, when it makes them BIO."""
+    """Filters of labels; the tags of ``ner`` are checked when they are converted to BIO."""
     if source.task_type == "ner":
         return []
     filters = [Filter("missing_label", lambda rows: pc.is_null(rows["label"]))]
@@ -87,7 +102,7 @@ def _texts(spec: FilterSpec) -> list[Filter]:
     if spec.repetition:
         filters.append(Filter("repetition", _repeats))
     if spec.languages:
-        filters.append(Filter("other_language", _speaks_other_than(spec.languages)))
+        filters.append(Filter("other_language", _is_in_other_language(spec.languages)))
     return filters
 
 
@@ -110,20 +125,20 @@ def _pairs(rows: pa.Table) -> pa.Array:
 
 
 def _repeats(rows: pa.Table) -> pa.Array:
-    # A word and the space after it have two characters at least: shorter texts need no look.
-    long = pc.greater_equal(pc.utf8_length(rows["text"]), 2 * MIN_WORDS - 1)
-    rejected = pc.fill_null(long, False).to_numpy(zero_copy_only=False).copy()
-    rejected[rejected] = [is_repetitive(text) for text in rows["text"].filter(long).to_pylist()]
+    # A word and the space after it have at least two characters, so shorter texts have too few words.
+    is_long = pc.greater_equal(pc.utf8_length(rows["text"]), 2 * MIN_WORDS - 1)
+    rejected = pc.fill_null(is_long, False).to_numpy(zero_copy_only=False).copy()
+    rejected[rejected] = [is_repetitive(text) for text in rows["text"].filter(is_long).to_pylist()]
     return pa.array(rejected)
 
 
-def _speaks_other_than(languages: list[str]) -> Callable[[pa.Table], pa.Array]:
+def _is_in_other_language(languages: list[str]) -> Callable[[pa.Table], pa.Array]:
     try:
         import py3langid
     except ImportError as error:
         raise ConfigError(
-            "filters.languages needs the package py3langid: install `metamapping[languages]`, or take "
-            "`languages` out"
+            "filters.languages needs the package py3langid: install `metamapping[languages]`, or "
+            "remove `languages`"
         ) from error
 
     def rejects(rows: pa.Table) -> pa.Array:

@@ -1,8 +1,8 @@
-"""Formats: the files that sources come in, read row by row.
+"""Formats: reads the rows of source files in CSV, TSV, JSONL, Parquet and CoNLL.
 
-In goes an open source file, out come ``Row``s in file order. A row that cannot be read is a row with
-a fault, never a silent gap; only what makes the rest of the file unreadable (a byte outside the
-encoding, a quote that never closes) raises ``ConfigError`` with the place and the mend.
+In goes the path of a source file, out come ``Row``s in the order of the file. A row that cannot be read is
+a row with a fault and is never skipped silently. Only faults that make the rest of the file unreadable (a
+byte outside the encoding, a quote that is never closed) raise ``ConfigError``, with the place and the fix.
 
     for row in read_file(Path("reviews.csv.gz"), source):
         print(row.line, row.text, row.label)
@@ -20,7 +20,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.text_files import (
@@ -30,7 +30,7 @@ from metamapping.corpus.text_files import (
     numbered_lines,
     open_text,
 )
-from metamapping.sentences import listed, one_line
+from metamapping.errors import ConfigError, listed, one_line
 
 SUFFIXES = {
     ".csv": "csv",
@@ -43,14 +43,22 @@ SUFFIXES = {
     ".bio": "conll",
     ".iob": "conll",
 }
-_PLACE = re.compile("[0-9]{1,9}")
+_INDEX = re.compile("[0-9]{1,9}")
 _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
 
 def file_format(path: Path, source: Source) -> str:
-    """The format that the source declares, or that the file's suffix says."""
+    """Return the format of a file: what its source declares, else that of its suffix.
+
+    Args:
+        path: The file, whose name may end with the suffix of a compression.
+        source: The source.
+
+    Raises:
+        ConfigError: The source declares no format and the suffix is unknown.
+    """
     if source.format is not None:
         return source.format
     suffixes = [suffix.lower() for suffix in path.suffixes]
@@ -58,14 +66,22 @@ def file_format(path: Path, source: Source) -> str:
         suffixes.pop()
     if not suffixes or suffixes[-1] not in SUFFIXES:
         raise ConfigError(
-            f"source {source.name!r}: the suffix of {path.name!r} does not say its format: set "
+            f"source {source.name!r}: the suffix of {path.name!r} does not tell its format: set "
             "`format` to csv, tsv, jsonl, parquet or conll"
         )
     return SUFFIXES[suffixes[-1]]
 
 
 def read_file(path: Path, source: Source) -> Iterator[Row]:
-    """The rows of one file. Raises ``ConfigError`` where the file cannot be read on."""
+    """Yield the rows of one file.
+
+    Args:
+        path: The file.
+        source: How the file is to be read.
+
+    Raises:
+        ConfigError: The file cannot be read, or not beyond some place.
+    """
     kind = file_format(path, source)
     try:
         if kind == "parquet":
@@ -86,25 +102,26 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
             raise ConfigError(bad_byte(path, source)) from error
         raise _unreadable(path, source, kind, error) from error
     except (OSError, ValueError, LookupError, ArithmeticError, EOFError, pa.ArrowException) as error:
-        # Beside Arrow's own, what its values raise that Python has none for: the year 200,000.
+        # Besides Arrow's own errors these are raised for values that Python cannot represent, such as the
+        # year 200,000.
         raise _unreadable(path, source, kind, error) from error
 
 
 def _unreadable(path: Path, source: Source, kind: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"source {source.name!r}: {path} is not a readable {kind} file ({type(error).__name__}: "
-        f"{one_line(error)}): write it again, or set `format` to what it is"
+        f"{one_line(error)}): write it again, or set `format` to the format of the file"
     )
 
 
 def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) -> Iterator[Row]:
-    quoted = source.quotes if source.quotes is not None else delimiter == ","
+    is_quoted = source.quotes if source.quotes is not None else delimiter == ","
     lines = BoundedLines(file, source, path)
     reader = csv.reader(
         lines,
         delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        quotechar='"' if quoted else None,
+        quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+        quotechar='"' if is_quoted else None,
         strict=True,
     )
     try:
@@ -112,12 +129,12 @@ def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) ->
     except csv.Error as error:
         raise ConfigError(
             f"source {source.name!r}: the first line of {path}, which names the columns, cannot be read "
-            f"({error}): mend its quotes, or set `quotes: false`"
+            f"({error}): correct its quotes, or set `quotes: false`"
         ) from error
     width = len(header) if header else 0
     places: list[int | None] | None = None
     while True:
-        lines.row_ends()
+        lines.end_row()
         line = reader.line_num + 1
         try:
             fields = next(reader, None)
@@ -143,7 +160,14 @@ def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) ->
 
 
 def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:
-    """The columns of text, second text and label, with what stands for those not given."""
+    """Return the columns of text, second text and label, with defaults for those not configured.
+
+    Args:
+        source: The source.
+
+    Returns:
+        Names, or numbers in files without a header. The second text has no default and may be ``None``.
+    """
     is_ner = source.task_type == "ner"
     named = source.header and source.format != "conll"
     text = source.columns.text
@@ -155,11 +179,20 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
     return text, source.columns.text_pair, label
 
 
-def no_such_column(name: str | int, there: list[str] | int, source: Source, place: Path | str) -> ConfigError:
-    """The refusal of a column that is not there."""
-    known = f"{there} columns" if isinstance(there, int) else f"the columns {listed(there)}"
+def no_such_column(
+    name: str | int, existing: list[str] | int, source: Source, place: Path | str
+) -> ConfigError:
+    """Return the error for a missing column.
+
+    Args:
+        name: The missing column.
+        existing: The names of the columns that exist, or their number.
+        source: The source.
+        place: The file or data set.
+    """
+    known = f"{existing} columns" if isinstance(existing, int) else f"the columns {listed(existing)}"
     return ConfigError(
-        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: mend `columns`"
+        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: correct `columns`"
         + (", or `header` if the first line names the columns" if not source.header else "")
     )
 
@@ -197,20 +230,25 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
             continue
         yield Row(
             number,
-            nested(record, text),
-            None if text_pair is None else nested(record, text_pair),
-            nested(record, label),
+            nested_value(record, text),
+            None if text_pair is None else nested_value(record, text_pair),
+            nested_value(record, label),
         )
 
 
-def nested(record: Any, name: str) -> Any:
-    """The value under ``name``, or under its dotted parts in nested objects and lists; or ``None``."""
+def nested_value(record: Any, name: str) -> Any:
+    """Return the value of a name in a JSON object, or ``None``.
+
+    Args:
+        record: The parsed JSON value.
+        name: A key, or keys and list indices separated by dots: ``review.body`` or ``answers.0.text``.
+    """
     if isinstance(record, dict) and name in record:
         return record[name]
     for part in name.split("."):
         if isinstance(record, dict):
             record = record.get(part)
-        elif isinstance(record, list) and _PLACE.fullmatch(part) and int(part) < len(record):
+        elif isinstance(record, list) and _INDEX.fullmatch(part) and int(part) < len(record):
             record = record[int(part)]
         else:
             return None
@@ -224,7 +262,16 @@ def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
 
 
 def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> Iterator[Row]:
-    """The rows of an Arrow batch; dotted columns look into structs."""
+    """Yield the rows of an Arrow batch.
+
+    Args:
+        batch: The batch.
+        source: Which columns to read; a dotted name is a field of a struct.
+        place: The file or data set, for error messages.
+
+    Raises:
+        ConfigError: A column is missing.
+    """
     columns = []
     for name in column_names(source):
         if name is None:
@@ -233,7 +280,7 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
             columns.append(batch.column(str(name)).to_pylist())
         elif str(name).split(".")[0] in batch.schema.names:
             top, _, rest = str(name).partition(".")
-            columns.append([nested(value, rest) for value in batch.column(top).to_pylist()])
+            columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
         else:
             raise no_such_column(name, batch.schema.names, source, place)
     for text, text_pair, label in zip(*columns, strict=True):

@@ -1,6 +1,6 @@
-"""Label counts: how many rows of each label a source has, before anything is prepared.
+"""Label counts: the number of rows of each label in a source, before anything is prepared.
 
-Reads no further than ``MOST_ROWS``: sources that are longer are counted when they are prepared.
+At most ``MAX_ROWS`` rows are read: longer sources are counted when they are prepared.
 
     count_labels(source)                       # {"refund": 31, "delivery": 52}, or None
 """
@@ -9,24 +9,33 @@ from __future__ import annotations
 
 from collections import Counter
 
-from metamapping.config import Source
-from metamapping.corpus.sources import label_text, read_rows
+from metamapping.config.sources import Source
+from metamapping.corpus.records import label_text, read_rows
 from metamapping.corpus.tags import OUTSIDE, entity_type
 
-MOST_ROWS = 100_000
+MAX_ROWS = 100_000
 
 
 def count_labels(source: Source) -> dict[str, int] | None:
-    """Rows of each label; for ``ner`` sentences that hold each type. ``None`` where that is not known.
+    """Count the rows of each label.
 
-    Not known are sources that are too long, on the hub, or whose labels are numbers of a list.
-    Cleaning can only lower the counts.
+    Cleaning can only lower these counts.
+
+    Args:
+        source: The source.
+
+    Returns:
+        For ``ner``, the number of sentences with each entity type; else the number of rows of each label.
+        ``None`` for sources that are too long, on the hub, or whose labels are numbers into a list.
+
+    Raises:
+        ConfigError: The source cannot be read.
     """
     if source.hub is not None or source.labels is not None:
         return None
     counts: Counter[str] = Counter()
     for number, row in enumerate(read_rows(source)):
-        if number == MOST_ROWS:
+        if number == MAX_ROWS:
             return None
         if row.fault is not None:
             continue

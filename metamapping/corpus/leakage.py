@@ -1,10 +1,11 @@
-"""Leakage: texts that are trained on and also held out.
+"""Leakage: finds texts that are trained on and also held out.
 
-A training text that stands, exactly or nearly, in a validation or test source is a leak, and so is a
-validation text that stands in a test source: the lower role gives way, so that what is measured was
-never seen. A source that is split by labels can leak into itself. In go the ``keys.parquet`` of all
-sources' examples, out comes ``leaks.parquet``: one row for each text that must go. What is held out is
-kept in memory, some 0.8 KB a text; what is trained on is streamed past it.
+In goes the ``keys.parquet`` of all sources' examples, out comes ``leaks.parquet`` with one row for each
+text that has to be removed. A train text that also occurs in a validation or test source, exactly or
+nearly, is a leak, and so is a validation text that occurs in a test source: it is removed from the lower
+role, so that nothing a model is measured on was seen before. A source that is split by labels can leak
+into itself. The keys of held-out texts are kept in memory, some 0.8 KB for each text; the others are
+streamed.
 
     counts = write_leaks(sources, examples_folders, spec, duplicates, folder)
     leaks = read_leaks(folder, "reviews")         # a table of row, against, kind
@@ -22,29 +23,39 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config import ROLES, ConfigError, DuplicateSpec, LeakageSpec, Role, Source
+from metamapping.config.corpus import DuplicateSpec, LeakageSpec
+from metamapping.config.sources import ROLES, Role, Source
 from metamapping.corpus.shards import ParquetFile
 from metamapping.corpus.signatures import band_keys, num_bands, similarity
-from metamapping.store import Stage
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
 
 LEAKS = pa.schema(
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
-        pa.field("against", pa.string(), nullable=False),  # the source that holds the text out
+        pa.field("against", pa.string(), nullable=False),  # the source in which the text is held out
         pa.field("kind", pa.string(), nullable=False),  # exact or near
     ]
 )
 
 _VERSION = 1
 _ROWS_PER_BATCH = 20_000
-_MOST_CANDIDATES = 64  # of one text in one band: more are texts that all say nearly the same
+# Held-out texts that one text is compared with in one band. More share a band only if they are nearly equal.
+_MAX_CANDIDATES = 64
 
 
 def leaks_stage(
     sources: list[Source], examples: list[str], spec: LeakageSpec, duplicates: DuplicateSpec
 ) -> Stage:
-    """The identity of a corpus's leaks: the sources' examples, and which roles they serve."""
+    """Return the identity of a corpus's leaks.
+
+    Args:
+        sources: All sources, of which the roles count.
+        examples: The fingerprint of each source's examples.
+        spec: Whether leaks are searched for.
+        duplicates: When texts count as nearly equal.
+    """
     settings = {
         "check": spec.check,
         "duplicates": duplicates.model_dump(mode="json"),
@@ -60,7 +71,21 @@ def write_leaks(
     duplicates: DuplicateSpec,
     folder: Path,
 ) -> dict[str, int]:
-    """Write ``leaks.parquet``; returns the number of leaks, and of each source that has any."""
+    """Find the leaks of a corpus and write ``leaks.parquet``.
+
+    Args:
+        sources: All sources.
+        examples: The folder of each source's examples.
+        spec: Whether leaks are searched for.
+        duplicates: When texts count as nearly equal.
+        folder: An existing folder.
+
+    Returns:
+        The count ``leaks``, and ``leaks.<name>`` for each source that has any.
+
+    Raises:
+        ConfigError: All texts of a source leak.
+    """
     counts: Counter[str] = Counter()
     empty: list[str] = []
     with ParquetFile(folder / "leaks.parquet", LEAKS) as leaks:
@@ -77,22 +102,28 @@ def write_leaks(
                     counts[f"leaks.{source.name}"] = against.total()
     if empty:
         raise ConfigError(
-            f"all examples of {', '.join(empty)} also stand in held-out sources, so nothing of "
-            f"{'it' if len(empty) == 1 else 'them'} is left to use: leave out one side, or give both one role"
+            f"all examples of {', '.join(empty)} also occur in held-out sources, so nothing of "
+            f"{'it' if len(empty) == 1 else 'them'} is left to use: remove one of the two sources, or "
+            "give both the same role"
         )
     return {"leaks": sum(counts.values()), **counts}
 
 
 def read_leaks(folder: str | Path, source: str) -> pa.Table:
-    """The leaks of one source, in the order of its rows."""
+    """Return the leaks of one source in the order of its rows, with the schema ``LEAKS``.
+
+    Args:
+        folder: The folder of the leaks.
+        source: The name of the source.
+    """
     return pq.read_table(Path(folder) / "leaks.parquet", filters=[("source", "==", source)])
 
 
 class _HeldOut(NamedTuple):
-    """The texts held out in one role, sorted by what finds them.
+    """An index of the texts that are held out in one role.
 
-    ``origin[i]``: the source of text ``i``; ``exact`` and ``bands``: keys in ascending order, and the
-    texts that have them.
+    ``origin[i]``: the number of the source of text ``i``.
+    ``exact`` and ``bands``: keys in ascending order, and the number of the text with each key.
     """
 
     names: list[str]
@@ -142,16 +173,16 @@ def _leaks_of(
         return
     for batch in _keys(path):
         roles = _roles_of(batch, source)
-        hit = np.full(batch.num_rows, -1)  # the source into which each row leaks
+        hit = np.full(batch.num_rows, -1)  # the number of the source into which each row leaks
         exact = np.zeros(batch.num_rows, bool)
         signatures, is_signed = _signatures(batch, spec) if spec.near else (None, None)
         for role, texts in held_out.items():
-            lower = (roles >= 0) & (roles < ROLES.index(role))
-            rows = np.flatnonzero(lower & (hit < 0))
+            is_lower = (roles >= 0) & (roles < ROLES.index(role))
+            rows = np.flatnonzero(is_lower & (hit < 0))
             found = _find_exact(batch["text_key"].to_numpy()[rows], texts)
             hit[rows], exact[rows] = found, found >= 0
             if signatures is not None and is_signed is not None:
-                rows = np.flatnonzero(lower & (hit < 0) & is_signed)
+                rows = np.flatnonzero(is_lower & (hit < 0) & is_signed)
                 hit[rows] = _find_near(signatures[rows], texts, spec.threshold)
         leaked = np.flatnonzero(hit >= 0)
         if len(leaked):
@@ -167,7 +198,7 @@ def _leaks_of(
 
 
 def _find_exact(keys: np.ndarray, texts: _HeldOut) -> np.ndarray:
-    """The source that holds out the text of each key, the first one; -1 where none does."""
+    """The number of the first source with an equal text for each key, or -1."""
     found = np.full(len(keys), -1)
     values, rows = texts.exact
     if len(values):
@@ -178,11 +209,11 @@ def _find_exact(keys: np.ndarray, texts: _HeldOut) -> np.ndarray:
 
 
 def _find_near(signatures: np.ndarray, texts: _HeldOut, threshold: float) -> np.ndarray:
-    """The source that holds out a text near to each signature, the first one; -1 where none does."""
+    """The number of the first source with a nearly equal text for each signature, or -1."""
     found = np.full(len(signatures), len(texts.names))
     for keys, (values, rows) in zip(band_keys(signatures, len(texts.bands)), texts.bands, strict=True):
         first = np.searchsorted(values, keys, side="left")
-        count = np.minimum(np.searchsorted(values, keys, side="right") - first, _MOST_CANDIDATES)
+        count = np.minimum(np.searchsorted(values, keys, side="right") - first, _MAX_CANDIDATES)
         mine = np.repeat(np.arange(len(keys)), count)
         nth = np.arange(len(mine)) - np.repeat(np.cumsum(count) - count, count)
         pairs = np.stack([mine, rows[np.repeat(first, count) + nth]], axis=1)
@@ -197,7 +228,7 @@ def _keys(path: str | Path) -> Iterator[pa.RecordBatch]:
 
 
 def _roles_of(batch: pa.RecordBatch, source: Source) -> np.ndarray:
-    """The place in ``ROLES`` of each row's role; -1 for labels that have none."""
+    """The index in ``ROLES`` of each row's role, or -1 for labels without a role."""
     if source.role is not None:
         return np.full(batch.num_rows, ROLES.index(source.role))
     roles = np.full(batch.num_rows, -1)
@@ -208,7 +239,7 @@ def _roles_of(batch: pa.RecordBatch, source: Source) -> np.ndarray:
 
 
 def _signatures(batch: pa.RecordBatch, spec: DuplicateSpec) -> tuple[np.ndarray, np.ndarray]:
-    """Signatures of the rows, and which rows have one."""
+    """The signatures of rows, and whether each row has one."""
     is_signed = batch["signature"].is_valid().to_numpy(zero_copy_only=False)
     signatures = np.zeros((batch.num_rows, spec.num_permutations), np.uint32)
     joined = b"".join(batch["signature"].drop_null().to_pylist())

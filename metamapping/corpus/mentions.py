@@ -1,7 +1,7 @@
-"""Typed mentions: a sentence with tagged entities as pairs of sentence and mention.
+"""Mentions: the entities of a tagged sentence, with their types.
 
-A CoNLL file in a ``text-classification`` source gives one record an entity: the sentence is the
-text, the mention the second text, and the entity's type the label.
+A CoNLL file of a ``text-classification`` source is read as one record for each entity: the sentence is the
+text, the mention is the second text, and the entity's type is the label.
 
     list(mentions(["Ada", "Lovelace", "wrote"], ["B-person", "I-person", "O"]))
     # [("Ada Lovelace", "person")]
@@ -15,7 +15,12 @@ from metamapping.corpus.tags import OUTSIDE, entity_type
 
 
 def mentions(words: Sequence[str], tags: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each entity's words, joined by one space, and its type; tags of any scheme."""
+    """Yield each entity's words, joined by spaces, and its type.
+
+    Args:
+        words: The words of a sentence.
+        tags: The tag of each word, in any scheme.
+    """
     current: list[str] = []
     kind = OUTSIDE
     for word, tag in zip([*words, ""], [*tags, OUTSIDE], strict=True):

@@ -1,8 +1,8 @@
-"""Repetition: texts that say the same thing over and over, by the rules of Gopher.
+"""Repetition: detects texts that repeat lines or n-grams, by the rules of Gopher.
 
-The rules and their numbers are those of Rae et al. 2021, "Scaling Language Models: Methods, Analysis
-& Insights from Training Gopher" (arXiv 2112.11446), table A1. They were made for documents: texts of
-fewer than ``MIN_WORDS`` words pass, because short ones repeat by chance ("no, no, no").
+The rules and their thresholds are those of Rae et al. 2021, "Scaling Language Models: Methods, Analysis
+& Insights from Training Gopher" (arXiv 2112.11446), table A1. They are meant for documents: texts with
+fewer than ``MIN_WORDS`` words pass, because short texts repeat words by chance ("no, no, no").
 
     is_repetitive("buy now " * 30)     # True
 """
@@ -15,13 +15,17 @@ from itertools import islice
 MIN_WORDS = 50
 MAX_DUPLICATE_LINES = 0.30
 MAX_DUPLICATE_LINE_CHARACTERS = 0.20
-# Share of characters in the most frequent n-gram, and in all n-grams that occur more than once.
+# The largest share of characters in the most frequent n-gram, and in n-grams that occur again, by n.
 MAX_TOP_NGRAM = {2: 0.20, 3: 0.18, 4: 0.16}
 MAX_DUPLICATE_NGRAMS = {5: 0.15, 6: 0.14, 7: 0.13, 8: 0.12, 9: 0.11, 10: 0.10}
 
 
 def is_repetitive(text: str) -> bool:
-    """Whether any of the rules rejects the text."""
+    """Whether any of the rules rejects a text.
+
+    Args:
+        text: A cleaned text.
+    """
     words = text.split()
     if len(words) < MIN_WORDS:
         return False
@@ -33,7 +37,7 @@ def is_repetitive(text: str) -> bool:
         if count > 1 and count * sum(map(len, ngram)) > most * num_characters:
             return True
     if len(set(_ngrams(words, 5))) == len(words) - 4:
-        return False  # no longer n-gram can occur twice either
+        return False  # Longer n-grams cannot occur twice either.
     return any(
         _duplicate_characters(words, n) > most * num_characters for n, most in MAX_DUPLICATE_NGRAMS.items()
     )
@@ -50,7 +54,7 @@ def _repeats_lines(text: str) -> bool:
 
 
 def _duplicate_characters(words: list[str], n: int) -> int:
-    """Characters of the words in n-grams that stood before, each word counted once."""
+    """The number of characters in n-grams that occurred before, each word counted once."""
     seen: set[tuple[str, ...]] = set()
     duplicate, place = 0, 0
     ngrams = list(_ngrams(words, n))

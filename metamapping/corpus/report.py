@@ -1,7 +1,7 @@
-"""The report of a corpus: what came in, what went out, what was left out and why.
+"""Report: what came into a corpus, what came out, and what was rejected for which reasons.
 
-In go the finished stages of every source, out come pandas tables, the same as Markdown for people, and
-a picture of label counts and lengths.
+In go the finished stages of every source, out come pandas tables, the same tables as Markdown, and a
+picture of label counts and text lengths.
 
     report = describe_corpus(prepared, leaks_folder)
     write_report(report, folder)            # report.md, sources.csv, rejects.csv, labels.csv, picture.png
@@ -19,21 +19,19 @@ import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from metamapping.config import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
-from metamapping.store import Reference, Stage
+from metamapping.storage.artifacts import Reference, Stage
 
 _VERSION = 1
 _PERCENTILES = (50, 95, 100)
-_MOST_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
+_MAX_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
 _EXAMPLE_CHARACTERS = 80
-_REJECTS = ["source", "reason", "rows", "example"]
-_LABELS = ["source", "label", "rows"]
 
 
 class Prepared(NamedTuple):
-    """A source with its finished stages; ``screened`` is ``tokens`` where nothing leaks."""
+    """A source with its finished stages; ``screened`` is ``tokens`` if nothing leaks."""
 
     source: Source
     examples: Reference
@@ -42,7 +40,11 @@ class Prepared(NamedTuple):
 
 
 class CorpusReport(NamedTuple):
-    """Tables with one row a source; a source and reason; a source and label; a pair that leaks."""
+    """The tables of a corpus.
+
+    ``sources`` has one row for each source, ``rejects`` for each source and reason, ``labels`` for each
+    source and label, and ``leaks`` for each pair of sources with common texts.
+    """
 
     sources: pd.DataFrame
     rejects: pd.DataFrame
@@ -51,7 +53,12 @@ class CorpusReport(NamedTuple):
 
 
 def report_stage(prepared: Sequence[Prepared], leaks: str) -> Stage:
-    """The identity of a corpus's report."""
+    """Return the identity of a corpus's report.
+
+    Args:
+        prepared: All sources with their stages.
+        leaks: The fingerprint of the leaks.
+    """
     roles = [[each.source.name, each.source.role, each.source.label_roles] for each in prepared]
     return Stage(
         "report", "corpus", _VERSION, {"roles": roles}, [leaks, *(p.screened.fingerprint for p in prepared)]
@@ -59,7 +66,12 @@ def report_stage(prepared: Sequence[Prepared], leaks: str) -> Stage:
 
 
 def describe_corpus(prepared: Sequence[Prepared], leaks: str | Path) -> CorpusReport:
-    """The tables of a corpus, whose leaks lie in the folder ``leaks``."""
+    """Compute the tables of a corpus.
+
+    Args:
+        prepared: All sources with their stages, which are fetched.
+        leaks: The folder of the leaks.
+    """
     found = [_describe(each) for each in prepared]
     pairs = pq.read_table(Path(leaks) / "leaks.parquet", columns=["source", "against", "kind"]).to_pandas()
     return CorpusReport(
@@ -74,7 +86,15 @@ def describe_corpus(prepared: Sequence[Prepared], leaks: str | Path) -> CorpusRe
 
 
 def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
-    """Write ``report.md``, a CSV file of each table, and ``picture.png``; returns rows in and out."""
+    """Write ``report.md``, a CSV file of each table, and ``picture.png``.
+
+    Args:
+        report: The tables.
+        folder: An existing folder.
+
+    Returns:
+        The counts ``corpus_rows_in`` and ``corpus_rows_out``.
+    """
     for name, table in report._asdict().items():
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "report.md").write_text(to_markdown(report), encoding="utf-8")
@@ -83,14 +103,14 @@ def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
     return {"corpus_rows_in": int(totals["rows in"]), "corpus_rows_out": int(totals["rows out"])}
 
 
-def read_sources(folder: str | Path) -> list[dict[str, Any]]:
-    """The first table of a written report, as plain values."""
+def read_source_table(folder: str | Path) -> list[dict[str, Any]]:
+    """Return the rows of ``sources.csv`` in the folder of a written report, as plain values."""
     table = pd.read_csv(Path(folder) / "sources.csv")
     return [dict(zip(table.columns, row, strict=True)) for row in table.astype(object).to_numpy().tolist()]
 
 
 def to_markdown(report: CorpusReport) -> str:
-    """The report as people read it, with the most frequent labels of each source."""
+    """Return the report as Markdown, with the most frequent labels of each source."""
     rows_in, rows_out = report.sources["rows in"].sum(), report.sources["rows out"].sum()
     parts = [
         "# Corpus",
@@ -109,17 +129,17 @@ def to_markdown(report: CorpusReport) -> str:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """A Markdown table; what a text holds cannot break out of its cell."""
+    """Return a Markdown table, with all text escaped so that it cannot break out of its cell."""
     rows = [[str(column) for column in table.columns], ["---"] * len(table.columns)]
     rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def draw(report: CorpusReport) -> Any:
-    """A matplotlib figure: rows of each label, and lengths, of the largest sources."""
+    """Return a matplotlib figure with the rows of each label and the lengths of the largest sources."""
     from matplotlib.figure import Figure
 
-    largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MOST_SHOWN)
+    largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MAX_SHOWN)
     figure = Figure(figsize=(11, 1.5 + 0.4 * len(largest)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     for place, name in enumerate(largest["source"]):
@@ -137,11 +157,13 @@ def draw(report: CorpusReport) -> Any:
 
 
 def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]], list[dict[str, Any]]]:
-    """A source's row of the first table, and its rows of the others."""
+    """The source's row of ``sources``, and its rows of ``rejects`` and ``labels``."""
     source = prepared.source
     labels: Counter[str] = Counter()
     words, tokens = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
-    for batch in iterate_shards(prepared.screened.folder, columns=["text", "label", "tags", "token_ids"]):
+    folders = _fetch_once(prepared)
+    screened = folders[prepared.screened.path]
+    for batch in iterate_shards(screened, columns=["text", "label", "tags", "token_ids"]):
         words.append(pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
         tokens.append(pc.list_value_length(batch["token_ids"]).to_numpy())
         labels.update(_labels_of(batch))
@@ -162,13 +184,19 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
     row["truncated"] = prepared.tokens.counts["rows_truncated"] / max(prepared.tokens.counts["rows_out"], 1)
     return (
         row,
-        _rejects(prepared),
+        _rejects(source, list(folders.values())),
         [{"source": source.name, "label": label, "rows": number} for label, number in labels.most_common()],
     )
 
 
+def _fetch_once(prepared: Prepared) -> dict[str, Path]:
+    """The folder of each different stage by its path; fetching reads every file, so each only once."""
+    stages = {stage.path: stage for stage in (prepared.examples, prepared.tokens, prepared.screened)}
+    return {path: stage.fetch() for path, stage in stages.items()}
+
+
 def _labels_of(batch: Any) -> Counter[str]:
-    """Rows of each label; for ``ner`` sentences of each entity type."""
+    """The number of rows of each label; for ``ner``, of sentences with each entity type."""
     if batch["tags"].null_count < batch.num_rows:
         return Counter(
             kind
@@ -179,11 +207,10 @@ def _labels_of(batch: Any) -> Counter[str]:
     return Counter(dict(zip(found.field(0).to_pylist(), found.field(1).to_pylist(), strict=True)))
 
 
-def _rejects(prepared: Prepared) -> list[dict[str, Any]]:
-    """Each reason of each stage with its number of rows and the first text."""
+def _rejects(source: Source, folders: Sequence[Path]) -> list[dict[str, Any]]:
+    """Each reason in each stage's folder, with its number of rows and the first text."""
     rows = []
-    stages = (prepared.examples, prepared.tokens, prepared.screened)
-    for folder in dict.fromkeys(stage.folder for stage in stages):
+    for folder in folders:
         counts: Counter[str] = Counter()
         first: dict[str, str] = {}
         for batch in pq.ParquetFile(folder / "rejects.parquet").iter_batches(columns=["reason", "text"]):
@@ -191,16 +218,14 @@ def _rejects(prepared: Prepared) -> list[dict[str, Any]]:
                 counts[reason] += 1
                 first.setdefault(reason, (text or "")[:_EXAMPLE_CHARACTERS])
         for reason, number in counts.most_common():
-            rows.append(
-                {"source": prepared.source.name, "reason": reason, "rows": number, "example": first[reason]}
-            )
+            rows.append({"source": source.name, "reason": reason, "rows": number, "example": first[reason]})
     return rows
 
 
 def _shown_labels(source: str, rows: pd.DataFrame) -> dict[str, str]:
     shown = [f"{label} {number}" for label, number in zip(rows["label"], rows["rows"], strict=True)]
-    more = f" and {len(shown) - _MOST_SHOWN} more" if len(shown) > _MOST_SHOWN else ""
-    return {"source": source, "labels with their rows": ", ".join(shown[:_MOST_SHOWN]) + more}
+    more = f" and {len(shown) - _MAX_SHOWN} more" if len(shown) > _MAX_SHOWN else ""
+    return {"source": source, "labels with their rows": ", ".join(shown[:_MAX_SHOWN]) + more}
 
 
 def _cell(value: Any) -> str:

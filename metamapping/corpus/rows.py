@@ -1,4 +1,7 @@
-"""Rows: what every format is read into."""
+"""Rows: what the readers of all formats yield.
+
+Row(line=3, text="where is my order", label="delivery")
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,11 @@ MALFORMED = "malformed_row"
 
 
 class Row(NamedTuple):
-    """One record as read; for ``ner`` text and label are lists, or words and tags in one string."""
+    """One row of a source as it was read.
+
+    For ``ner``, text and label are lists of words and tags, or strings with the words and tags. A row with
+    a ``fault`` could not be read; its text is then the raw row.
+    """
 
     line: int | None
     text: Any = None

@@ -1,7 +1,8 @@
-"""Screening: tokens without the rows that leak.
+"""Screening: removes the rows that leak from a source's tokens.
 
-It is the last stage, after tokenizing, because leaks depend on all sources of a corpus: a source that
-is added may take rows from another, but makes nothing be tokenized again.
+In go ``tokens`` shards and the leaks of the source, out come ``tokens`` shards and rejects. It is the last
+stage, after tokenizing, because leaks depend on all sources of a corpus: adding a source may remove rows
+from another, but no source has to be tokenized again for that.
 
     counts = write_screened(tokens_folder, leaks, folder)
 """
@@ -13,21 +14,37 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import Source
+from metamapping.config.sources import Source
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
-from metamapping.store import Stage, fingerprint
+from metamapping.storage.artifacts import Stage
+from metamapping.storage.manifest import fingerprint
 
 _VERSION = 1
 
 
 def screened_stage(source: Source, tokens: str, leaks: pa.Table) -> Stage:
-    """The identity of a source's screened tokens: the same leaks give the same tokens."""
+    """Return the identity of a source's screened tokens.
+
+    Args:
+        source: The source.
+        tokens: The fingerprint of its tokens.
+        leaks: Its leaks, with the schema ``LEAKS``.
+    """
     found = fingerprint(leaks.select(["row", "against", "kind"]).to_pylist())
     return Stage("screened", source.name, _VERSION, {"leaks": found}, [tokens])
 
 
 def write_screened(tokens: str | Path, leaks: pa.Table, folder: Path) -> dict[str, int]:
-    """Write the tokens whose rows are not in ``leaks``, and the others as rejects; returns counts."""
+    """Write the tokens whose rows are not in ``leaks``, and the others as rejects.
+
+    Args:
+        tokens: The folder of the source's tokens.
+        leaks: The source's leaks, with the schema ``LEAKS``.
+        folder: An existing folder.
+
+    Returns:
+        The counts ``rows_in``, ``rows_out``, ``rejects`` and ``num_tokens``.
+    """
     num_tokens = num_rejects = 0
     reason_of = pc.binary_join_element_wise("leak", leaks["against"], ":")
     with (

@@ -1,10 +1,10 @@
 """Shards: the Parquet files that hold records, examples and tokens.
 
-Three kinds of shard set, each a folder of ``part-00000.parquet`` … with a manifest: ``records`` (raw
-rows as the source has them), ``examples`` (cleaned text and labels) and ``tokens`` (the same rows
-with token ids). Rejects stand beside the examples in ``rejects.parquet``. The schemas are constants;
-``docs/data-format.md`` explains each column. Rows are cut into shards and row groups by their number
-alone, so the same rows give the same bytes however they were batched.
+There are three kinds of shard set, each a folder of ``part-00000.parquet`` and so on with a manifest:
+``records`` (the rows of the source, unchanged), ``examples`` (cleaned texts and labels) and ``tokens``
+(the same rows as token ids). Rejected rows are stored next to the shards in ``rejects.parquet``. The
+schemas are constants; ``docs/data-format.md`` explains each column. Only the number of a row determines
+its shard and row group, so the same rows give the same bytes however they were batched.
 
     with ShardWriter(folder, TOKENS) as shards:
         shards.write(table)
@@ -35,14 +35,14 @@ RECORDS = _schema(
     "records",
     [
         pa.field("row", pa.int64(), nullable=False),  # number of the record in its source, from 0
-        pa.field("line", pa.int64()),  # line of the file, from 1, where files have lines
+        pa.field("line", pa.int64()),  # line of the file, from 1; null for formats without lines
         pa.field("file", pa.string()),
         pa.field("text", pa.string()),
         pa.field("text_pair", pa.string()),
         pa.field("label", pa.string()),
-        pa.field("words", pa.list_(pa.string())),  # ner alone
-        pa.field("tags", pa.list_(pa.string())),  # ner alone: as the source writes them
-        pa.field("fault", pa.string()),  # why the row could not be read; then text is the raw row
+        pa.field("words", pa.list_(pa.string())),  # ner only
+        pa.field("tags", pa.list_(pa.string())),  # ner only: as the source writes them
+        pa.field("fault", pa.string()),  # why the row could not be read; text is then the raw row
     ],
 )
 
@@ -54,8 +54,8 @@ EXAMPLES = _schema(
         pa.field("text", pa.string(), nullable=False),  # for ner: the words joined by one space
         pa.field("text_pair", pa.string()),
         pa.field("label", pa.string()),  # null for ner
-        pa.field("words", pa.list_(pa.string())),  # ner alone
-        pa.field("tags", pa.list_(pa.string())),  # ner alone: BIO, one a word
+        pa.field("words", pa.list_(pa.string())),  # ner only
+        pa.field("tags", pa.list_(pa.string())),  # ner only: BIO, one for each word
     ],
 )
 
@@ -66,11 +66,11 @@ TOKENS = _schema(
         pa.field("row", pa.int64(), nullable=False),
         pa.field("text", pa.string(), nullable=False),
         pa.field("label", pa.string()),
-        pa.field("tags", pa.list_(pa.string())),  # ner: of the words that are left
+        pa.field("tags", pa.list_(pa.string())),  # ner: of the words that were not truncated
         pa.field("token_ids", pa.list_(pa.int32()), nullable=False),  # with special tokens, unpadded
-        pa.field("segment_ids", pa.list_(pa.int8()), nullable=False),  # 1: the second text of a pair
-        pa.field("word_starts", pa.list_(pa.int32())),  # ner: first piece of each word that is left
-        pa.field("word_shapes", pa.list_(pa.int8())),  # ner: its shape, corpus.word_shapes
+        pa.field("segment_ids", pa.list_(pa.int8()), nullable=False),  # 1 in the second text of a pair
+        pa.field("word_starts", pa.list_(pa.int32())),  # ner: position of each such word's first piece
+        pa.field("word_shapes", pa.list_(pa.int8())),  # ner: its shape, a number into `word_shapes.SHAPES`
     ],
 )
 
@@ -79,7 +79,7 @@ REJECTS = _schema(
     [
         pa.field("source", pa.string(), nullable=False),
         pa.field("row", pa.int64(), nullable=False),
-        pa.field("line", pa.int64()),  # line of the file, from 1, where files have lines
+        pa.field("line", pa.int64()),  # line of the file, from 1; null for formats without lines
         pa.field("file", pa.string()),
         pa.field("text", pa.string()),
         pa.field("label", pa.string()),
@@ -94,47 +94,54 @@ KEYS = _schema(
         pa.field("row", pa.int64(), nullable=False),
         pa.field("label", pa.string()),
         pa.field("text_key", pa.uint64(), nullable=False),  # equal texts have equal keys
-        pa.field("signature", pa.binary()),  # MinHash, uint32 little-endian; null: none
+        pa.field("signature", pa.binary()),  # MinHash as little-endian uint32; null if there is none
     ],
 )
 
 
 def rejects_of(rows: pa.Table, reasons: pa.Array) -> pa.Table:
-    """``REJECTS`` of rows of examples or tokens, of which line and file are no longer known."""
+    """Return rejected rows of examples or tokens with the schema ``REJECTS``.
+
+    Line and file are null, because examples and tokens do not have them.
+
+    Args:
+        rows: The rows.
+        reasons: Why each row is rejected.
+    """
     line, file = pa.nulls(rows.num_rows, pa.int64()), pa.nulls(rows.num_rows, pa.string())
     columns = [rows["source"], rows["row"], line, file, rows["text"], rows["label"], reasons]
     return pa.table(columns, schema=REJECTS)
 
 
 class ParquetFile:
-    """One Parquet file being written, in row groups of ``ROWS_PER_GROUP`` rows."""
+    """A Parquet file that is being written, in row groups of ``ROWS_PER_GROUP`` rows."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.schema = schema
         self.num_rows = 0
-        # Signatures are noise: neither a dictionary nor compression makes them smaller.
-        noise = "signature" in schema.names
-        codec = "none" if noise else "zstd"
-        self._file = pq.ParquetWriter(path, schema, compression=codec, use_dictionary=not noise)
-        self._waiting: list[pa.Table] = []
-        self._num_waiting = 0
+        # Signatures are random numbers: neither a dictionary nor compression makes them smaller.
+        is_random = "signature" in schema.names
+        codec = "none" if is_random else "zstd"
+        self._file = pq.ParquetWriter(path, schema, compression=codec, use_dictionary=not is_random)
+        self._pending: list[pa.Table] = []
+        self._num_pending = 0
 
     def write(self, table: pa.Table) -> None:
-        """Append ``table``, whose columns must be those of the schema."""
-        self._waiting.append(table)
-        self._num_waiting += table.num_rows
+        """Append a table with the columns of the schema."""
+        self._pending.append(table)
+        self._num_pending += table.num_rows
         self.num_rows += table.num_rows
-        if self._num_waiting >= ROWS_PER_GROUP:
-            waiting = pa.concat_tables(self._waiting)
-            whole = waiting.num_rows - waiting.num_rows % ROWS_PER_GROUP
-            self._file.write_table(waiting.slice(0, whole), row_group_size=ROWS_PER_GROUP)
-            self._waiting = [waiting.slice(whole)]
-            self._num_waiting = waiting.num_rows - whole
+        if self._num_pending >= ROWS_PER_GROUP:
+            pending = pa.concat_tables(self._pending)
+            num_full = pending.num_rows - pending.num_rows % ROWS_PER_GROUP
+            self._file.write_table(pending.slice(0, num_full), row_group_size=ROWS_PER_GROUP)
+            self._pending = [pending.slice(num_full)]
+            self._num_pending = pending.num_rows - num_full
 
     def close(self) -> None:
-        """Write what waits, and the footer."""
-        if self._num_waiting:
-            self._file.write_table(pa.concat_tables(self._waiting), row_group_size=ROWS_PER_GROUP)
+        """Write the remaining rows and the footer."""
+        if self._num_pending:
+            self._file.write_table(pa.concat_tables(self._pending), row_group_size=ROWS_PER_GROUP)
         self._file.close()
 
     def __enter__(self) -> ParquetFile:
@@ -145,7 +152,7 @@ class ParquetFile:
 
 
 class ShardWriter:
-    """A shard set being written; it always has at least one shard, if an empty one."""
+    """A shard set that is being written; it has at least one shard, which may be empty."""
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self.folder = folder
@@ -155,7 +162,11 @@ class ShardWriter:
         self._shard = self._next_shard()
 
     def write(self, table: pa.Table | pa.RecordBatch) -> None:
-        """Append rows; they may fall into several shards."""
+        """Append rows, which may be divided among several shards.
+
+        Args:
+            table: Rows with at least the columns of the schema.
+        """
         if isinstance(table, pa.RecordBatch):
             table = pa.Table.from_batches([table])
         table = table.select(self.schema.names).cast(self.schema)
@@ -183,16 +194,27 @@ class ShardWriter:
 
 
 def read_shards(folder: str | Path, *, columns: list[str] | None = None) -> pa.Table:
-    """All rows of a shard set, in order, memory-mapped."""
+    """Return all rows of a shard set in order, memory-mapped.
+
+    Args:
+        folder: The folder of the shards.
+        columns: The columns to read; by default all.
+    """
     parts = sorted(Path(folder).glob("part-*.parquet"))
-    # `pq.read_table` looks for data sets of many files first, which takes longer than a small source.
+    # `pq.read_table` first looks for partitioned data sets, which takes longer than reading a small source.
     return pa.concat_tables(pq.ParquetFile(part, memory_map=True).read(columns=columns) for part in parts)
 
 
 def iterate_shards(
     folder: str | Path, *, columns: list[str] | None = None, num_rows: int = ROWS_PER_GROUP
 ) -> Iterator[pa.RecordBatch]:
-    """The rows of a shard set in order, ``num_rows`` at a time: memory stays flat."""
+    """Yield the rows of a shard set in order, in batches, with bounded memory.
+
+    Args:
+        folder: The folder of the shards.
+        columns: The columns to read; by default all.
+        num_rows: The largest number of rows in a batch.
+    """
     for part in sorted(Path(folder).glob("part-*.parquet")):
         with pq.ParquetFile(part) as file:
             yield from file.iter_batches(batch_size=num_rows, columns=columns)

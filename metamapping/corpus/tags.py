@@ -1,9 +1,9 @@
-"""Tags: NER tags of any scheme made BIO.
+"""Tags: converts NER tags of any scheme to BIO.
 
-Schemes in the wild: IO (`I-PER`, or the bare type `PER`, for every word of an entity), BIO, and
-BIOES or BILOU (`S`/`U` a single word, `E`/`L` the last one). In BIO an `I-` must continue an entity
-of its own type; where it does not it is malformed, or begins an entity when repaired. The scheme is
-the source's, not the sentence's: that is why ``find_scheme`` looks at all tags of a source.
+Sources use IO (`I-PER`, or just the type `PER`, for every word of an entity), BIO, and BIOES or BILOU
+(`S`/`U` for an entity of one word, `E`/`L` for the last word of a longer one). In BIO an `I-` must continue
+an entity of the same type; otherwise it is malformed, or begins an entity if tags are repaired. All
+sentences of a source have one scheme, so ``find_scheme`` looks at all tags of the source.
 
     scheme = find_scheme(["O", "I-PER"])                      # "IO"
     to_bio(["I-PER", "I-PER", "O"], scheme, repair=False)     # ["B-PER", "I-PER", "O"]
@@ -23,19 +23,33 @@ _BEGIN_OR_INSIDE = {"B": "B", "S": "B", "U": "B", "I": "I", "E": "I", "L": "I"}
 
 
 class MalformedTagError(ValueError):
-    """A tag that fits no scheme, or continues nothing; the message is the tag."""
+    """A tag does not fit the scheme, or continues no entity; the message is the tag."""
 
 
 def find_scheme(tags: Iterable[str]) -> Scheme:
-    """The scheme of a source from all its different tags; BIOES counts as BIO."""
+    """Return the scheme of a source; BIOES and BILOU count as BIO.
+
+    Args:
+        tags: All different tags of the source.
+    """
     prefixes = {tag[:1] if _PREFIXED.fullmatch(tag) else "" for tag in tags if tag != OUTSIDE}
     return "IO" if prefixes <= {"I"} or prefixes == {""} else "BIO"
 
 
 def to_bio(tags: list[str], scheme: Scheme, *, repair: bool, drop: frozenset[str] = frozenset()) -> list[str]:
-    """The same tags as BIO; types in ``drop`` become outside. Raises ``MalformedTagError``."""
+    """Convert the tags of one sentence to BIO.
+
+    Args:
+        tags: One tag for each word.
+        scheme: The scheme of the source.
+        repair: Let an `I-` that continues no entity begin one.
+        drop: Entity types whose tags become outside.
+
+    Raises:
+        MalformedTagError: A tag does not fit the scheme and is not repaired.
+    """
     bio = []
-    previous = ""  # the type that an I- may continue
+    previous = ""  # the entity type that an I- may continue
     for tag in tags:
         if tag == OUTSIDE:
             bio.append(tag)
@@ -50,13 +64,13 @@ def to_bio(tags: list[str], scheme: Scheme, *, repair: bool, drop: frozenset[str
                 raise MalformedTagError(tag)
             prefix = "B"
         bio.append(OUTSIDE if kind in drop else f"{prefix}-{kind}")
-        # What ends an entity (E, L, S, U) leaves nothing to continue.
+        # E, L, S and U end an entity, so that nothing is left to continue.
         previous = "" if match and match[1] in "ESLU" else kind
     return bio
 
 
 def entity_type(tag: str) -> str:
-    """The type that a tag speaks of, without its prefix.
+    """Return the entity type of a tag, without its prefix.
 
     >>> entity_type("B-PER"), entity_type("PER")
     ('PER', 'PER')

@@ -1,4 +1,4 @@
-"""Text files: opened whatever their encoding and compression, and read line by line.
+"""Text files: opened with their encoding and compression, and read line by line with bounded memory.
 
 with open_text(path, source) as file:
     for number, line in numbered_lines(file, source, path):
@@ -16,19 +16,29 @@ from typing import TextIO
 
 import pyarrow as pa
 
-from metamapping.config import ConfigError, Source
+from metamapping.config.sources import Source
+from metamapping.errors import ConfigError
 
-# A longer field or line is a broken file (a quote that never closes, a missing line end), and would
-# otherwise be held in memory whole.
+# A longer field or line means a broken file (a quote that is never closed, missing line ends), all of
+# which would be held in memory.
 MAX_FIELD_CHARACTERS = 10_000_000
 
 
 @contextmanager
 def open_text(path: Path, source: Source) -> Iterator[TextIO]:
-    """The file as text, its line ends as they are. Raises ``ConfigError`` on an unknown encoding."""
+    """Open a text file, which may be compressed, and keep its line ends as they are.
+
+    Args:
+        path: The file.
+        source: What has its encoding and, for error messages, its name.
+
+    Raises:
+        ConfigError: The encoding does not exist.
+    """
     try:
         encoding = codecs.lookup(source.encoding).name
-        io.TextIOWrapper(io.BytesIO(), encoding)  # base64 and its like are codecs, but of no text
+        # This refuses codecs that are not encodings of text, such as base64.
+        io.TextIOWrapper(io.BytesIO(), encoding)
     except (LookupError, ValueError) as error:
         raise ConfigError(
             f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` to utf-8, "
@@ -43,9 +53,10 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
 
 
 class BoundedLines:
-    """A file's lines, for readers that take several of them for one row.
+    """The lines of a file, for readers that may combine several of them to one row.
 
-    ``row_ends`` tells that a row is whole; one that takes ``MAX_FIELD_CHARACTERS`` and is not is refused.
+    The reader calls ``end_row`` after each row. Iterating raises ``ConfigError`` once a row has
+    ``MAX_FIELD_CHARACTERS`` and has not ended.
     """
 
     def __init__(self, file: TextIO, source: Source, path: Path) -> None:
@@ -64,47 +75,61 @@ class BoundedLines:
                 )
             yield line
 
-    def row_ends(self) -> None:
-        """Begin to count anew."""
+    def end_row(self) -> None:
+        """Count the characters of the next row from zero."""
         self._characters = 0
 
 
 def numbered_lines(file: TextIO, source: Source, path: Path) -> Iterator[tuple[int, str]]:
-    """Each line without its end, and its number from 1."""
+    """Yield the number of each line, from 1, and the line without its end.
+
+    Args:
+        file: The open file.
+        source: The source, for error messages.
+        path: The file's path, for error messages.
+
+    Raises:
+        ConfigError: A line is longer than ``MAX_FIELD_CHARACTERS``.
+    """
     number = 0
     while line := file.readline(MAX_FIELD_CHARACTERS):
         number += 1
         if len(line) == MAX_FIELD_CHARACTERS:
             raise ConfigError(
                 f"source {source.name!r}: {path}: line {number} is longer than "
-                f"{MAX_FIELD_CHARACTERS} characters: set `format` to the file's own"
+                f"{MAX_FIELD_CHARACTERS} characters: set `format` to the format of the file"
             )
         yield number, line.rstrip("\r\n")
 
 
 def bad_byte(path: Path, source: Source) -> str:
-    """The sentence for the first byte that the encoding cannot read: found by reading again."""
+    """Return an error message about the first byte that the encoding cannot decode.
+
+    Args:
+        path: The file, which is read again.
+        source: The source with the encoding.
+    """
     decoder = codecs.getincrementaldecoder(source.encoding)()
     offset, line = 0, 1
     with pa.input_stream(str(path), compression="detect") as stream:
         while chunk := stream.read(1 << 20):
-            waiting = len(decoder.getstate()[0])
+            num_pending = len(decoder.getstate()[0])  # bytes of an incomplete character
             try:
                 text = decoder.decode(chunk)
             except UnicodeDecodeError as error:
-                if not 0 <= error.start < len(error.object):  # some of Python's codecs point nowhere
+                if not 0 <= error.start < len(error.object):  # Some codecs of Python give no position.
                     break
-                byte, start = error.object[error.start], offset - waiting + error.start
+                byte, start = error.object[error.start], offset - num_pending + error.start
                 line += error.object[: error.start].count(b"\n")
-                begins = error.object[:2] if start == 0 else b""
-                guess = "utf-16" if begins in (b"\xff\xfe", b"\xfe\xff") else "latin-1 or utf-16"
+                first_bytes = error.object[:2] if start == 0 else b""
+                guess = "utf-16" if first_bytes in (b"\xff\xfe", b"\xfe\xff") else "latin-1 or utf-16"
                 return (
                     f"source {source.name!r}: {path} is not {source.encoding}: byte 0x{byte:02X} at "
-                    f"offset {start} (line {line}): set `encoding` to the file's own, such as {guess}"
+                    f"offset {start} (line {line}): set `encoding` to that of the file, such as {guess}"
                 )
             line += text.count("\n")
             offset += len(chunk)
     return (
         f"source {source.name!r}: {path} is not {source.encoding}: it ends inside a character: "
-        "set `encoding` to the file's own"
+        "set `encoding` to that of the file"
     )

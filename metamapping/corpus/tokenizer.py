@@ -1,7 +1,7 @@
-"""The tokenizer of a run: the encoder's own, or a WordPiece learned from the train sources.
+"""Tokenizer: that of the encoder's preset, or a WordPiece learned from the train sources.
 
-Out comes a folder that ``transformers.AutoTokenizer`` loads, with the ``tokenizer.json`` that
-``tokenizers.Tokenizer`` loads alone. A tokenizer is never given a chance to run code of a hub.
+In go an encoder's configuration and texts, out comes a folder that ``transformers.AutoTokenizer`` loads,
+with a ``tokenizer.json`` that ``tokenizers.Tokenizer`` loads. Code from a hub is never executed.
 
     write_tokenizer(config.encoder, TrainTexts(sources, folders, leaks), folder)
 """
@@ -17,24 +17,32 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config import ConfigError, EncoderSpec, Source
+from metamapping.config.encoder import EncoderSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.shards import iterate_shards
-from metamapping.store import Stage, fingerprint, fingerprint_file
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage
+from metamapping.storage.manifest import fingerprint, fingerprint_file
 
 _VERSION = 2
 _SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
-_MOST_LETTERS = 200
+_MAX_LETTERS = 200
 _FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt", "vocab.json")
 
 
 def tokenizer_stage(
     encoder: EncoderSpec, sources: list[Source], examples: list[str], leaks: str | Path
 ) -> Stage:
-    """The identity of a run's tokenizer.
+    """Return the identity of a run's tokenizer.
 
-    ``examples`` are the fingerprints of the sources' examples, ``leaks`` is the folder of the leaks;
-    only a tokenizer learned from them depends on them, and only on those of train sources.
+    Only a learned tokenizer depends on examples and leaks, and only on those of train sources.
+
+    Args:
+        encoder: The encoder's configuration.
+        sources: All sources.
+        examples: The fingerprint of each source's examples.
+        leaks: The folder of the leaks.
     """
     if encoder.preset is not None:
         folder = Path(encoder.preset)
@@ -49,14 +57,26 @@ def tokenizer_stage(
             fingerprint(read_leaks(leaks, source.name)["row"].to_pylist()),
         ]
         for source, each in zip(sources, examples, strict=True)
-        if _trains(source)
+        if _is_trained_on(source)
     ]
     settings = {"vocabulary_size": encoder.scratch.vocabulary_size, "learned_from": learned}
     return Stage("tokenizer", "encoder", _VERSION, settings)
 
 
 def write_tokenizer(encoder: EncoderSpec, texts: Iterable[str], folder: Path) -> dict[str, int]:
-    """Write the tokenizer of ``encoder`` into ``folder``; ``texts`` are read, twice, to learn one."""
+    """Write the tokenizer of an encoder.
+
+    Args:
+        encoder: The encoder's configuration.
+        texts: What a tokenizer is learned from, if the encoder has no preset; iterated over twice.
+        folder: The folder to write to.
+
+    Returns:
+        The count ``vocabulary_size``.
+
+    Raises:
+        ConfigError: The preset has no tokenizer that can be used.
+    """
     tokenizer = _pretrained(encoder.preset) if encoder.preset is not None else _learned(encoder, texts)
     tokenizer.save_pretrained(folder)
     if not (folder / "tokenizer.json").is_file():
@@ -68,9 +88,9 @@ def write_tokenizer(encoder: EncoderSpec, texts: Iterable[str], folder: Path) ->
 
 @dataclass(frozen=True)
 class TrainTexts:
-    """The texts that training may see, source by source; they can be read more than once.
+    """The texts of all train sources without those that leak; they can be iterated over several times.
 
-    ``examples``: the folder of each source's examples; ``leaks``: the folder of the leaks.
+    ``examples`` has the folder of each source's examples, and ``leaks`` is the folder of the leaks.
     """
 
     sources: list[Source]
@@ -79,7 +99,7 @@ class TrainTexts:
 
     def __iter__(self) -> Iterator[str]:
         for source, folder in zip(self.sources, self.examples, strict=True):
-            if not _trains(source):
+            if not _is_trained_on(source):
                 continue
             labels = (source.label_roles or {}).get("train")
             leaked = read_leaks(self.leaks, source.name)["row"].combine_chunks()
@@ -91,7 +111,7 @@ class TrainTexts:
                 yield from batch["text_pair"].drop_null().to_pylist()
 
 
-def _trains(source: Source) -> bool:
+def _is_trained_on(source: Source) -> bool:
     return source.role == "train" or "train" in (source.label_roles or {})
 
 
@@ -100,7 +120,7 @@ def _pretrained(preset: str) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(preset.removeprefix("hf://"), trust_remote_code=False)
-    except Exception as error:  # whatever the hub, the network or a missing file raises
+    except Exception as error:  # The hub, the network and missing files raise errors of all kinds.
         raise ConfigError(
             f"encoder.preset {preset!r} has no tokenizer that can be read: {error}. Expected a folder "
             "with tokenizer.json, or an address such as hf://google-bert/bert-base-uncased"
@@ -108,10 +128,10 @@ def _pretrained(preset: str) -> Any:
 
 
 def _learned(encoder: EncoderSpec, texts: Iterable[str]) -> Any:
-    """A lower-cased BERT WordPiece; the same texts give the same vocabulary, to the last number.
+    """A lower-cased BERT WordPiece; the same texts always give the same vocabulary.
 
-    The trainer numbers the letters inside words (`##a`) in the order of a hash table, and breaks ties
-    between pieces by those numbers: so they are given to it, in order, as if they were special.
+    By itself the trainer numbers letters within words (`##a`) in the order of a hash table, and breaks ties
+    between pieces by these numbers. So it gets them in a fixed order, among the special tokens.
     """
     from tokenizers import BertWordPieceTokenizer
     from transformers import BertTokenizerFast
@@ -133,15 +153,16 @@ def _learned(encoder: EncoderSpec, texts: Iterable[str]) -> Any:
 
 
 def _alphabet(texts: Iterable[str]) -> list[str]:
-    """The most frequent letters of the texts as the tokenizer reads them, in order of their codes."""
+    """The most frequent characters after normalization, sorted by their code points."""
     from tokenizers.normalizers import BertNormalizer
 
     raw: Counter[str] = Counter()
     for text in texts:
         raw.update(text)
-    normalizer, read = BertNormalizer(lowercase=True), Counter[str]()
+    normalizer, normalized = BertNormalizer(lowercase=True), Counter[str]()
     for letter, count in raw.items():
         for each in normalizer.normalize_str(letter):
-            read[each] += count
-    letters = sorted((letter for letter in read if not letter.isspace()), key=lambda a: (-read[a], a))
-    return sorted(letters[:_MOST_LETTERS])
+            normalized[each] += count
+    letters = [letter for letter in normalized if not letter.isspace()]
+    letters.sort(key=lambda letter: (-normalized[letter], letter))
+    return sorted(letters[:_MAX_LETTERS])

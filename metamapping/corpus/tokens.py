@@ -1,9 +1,9 @@
-"""Tokens: examples as token ids, for the encoder's own tokenizer.
+"""Tokens: examples as token ids of the encoder's tokenizer.
 
-In go ``examples`` shards and a tokenizer's folder, out come ``tokens`` shards: the same rows in the
-same order, truncated to ``max_length_tokens``, without padding. For ``ner`` each word that is left
-has the place of its first piece; words that truncation cuts off, or that have no piece at all, are
-in none of ``tags``, ``word_starts`` and ``word_shapes``.
+In go ``examples`` shards and a tokenizer, out come ``tokens`` shards: the same rows in the same order,
+truncated to ``max_length_tokens``, without padding. For ``ner`` there is the position of each word's
+first piece; words that are truncated, or that have no piece at all, are left out of ``tags``,
+``word_starts`` and ``word_shapes``.
 
     tokenizer = load_tokenizer(folder, max_length_tokens=64)
     encoded = encode_words(tokenizer, [["Ada", "Lovelace", "wrote"]])
@@ -20,19 +20,20 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
-from metamapping.config import Source
+from metamapping.config.sources import Source
+from metamapping.corpus.ragged import Ragged
+from metamapping.corpus.records import OnProgress
 from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
-from metamapping.corpus.sources import Progress
-from metamapping.corpus.tokenizer_file import read_tokenizer, said_by_tokenizer
+from metamapping.corpus.tokenizer_file import call_tokenizer, read_tokenizer
 from metamapping.corpus.word_shapes import shapes_of
-from metamapping.corpus.wordwise import Ragged, Tokens, Wordwise
-from metamapping.store import Stage
+from metamapping.corpus.wordwise import Tokens, WordwiseTokenizer
+from metamapping.storage.artifacts import Stage
 
 _VERSION = 2
 
 
 class TokenLimits(NamedTuple):
-    """How many tokens a text may have, special ones included; ``None``: any number."""
+    """How many tokens a text may have, including special tokens; ``None`` for any number."""
 
     min_tokens: int | None = None
     max_tokens: int | None = None
@@ -44,7 +45,15 @@ NO_LIMITS = TokenLimits()
 def tokens_stage(
     source: Source, max_length_tokens: int, limits: TokenLimits, examples: str, tokenizer: str
 ) -> Stage:
-    """The identity of a source's tokens, from the fingerprints of its examples and the tokenizer."""
+    """Return the identity of a source's tokens.
+
+    Args:
+        source: The source.
+        max_length_tokens: The length that texts are truncated to, including special tokens.
+        limits: Texts with fewer or more tokens are rejected.
+        examples: The fingerprint of the source's examples.
+        tokenizer: The fingerprint of the tokenizer.
+    """
     settings = {"max_length": max_length_tokens, "limits": list(limits)}
     return Stage("tokens", source.name, _VERSION, settings, [examples, tokenizer])
 
@@ -55,19 +64,30 @@ def write_tokens(
     folder: Path,
     *,
     limits: TokenLimits = NO_LIMITS,
-    on_progress: Progress = lambda rows: None,
+    on_progress: OnProgress = lambda rows: None,
 ) -> dict[str, int]:
-    """Write the tokens of ``examples`` into ``folder``, and rejects; returns counts of rows and tokens."""
+    """Write the tokens of a source as shards, and the rejected rows.
+
+    Args:
+        examples: The folder of the source's examples.
+        tokenizer: The tokenizer, which must be set to truncate.
+        folder: An existing folder.
+        limits: Texts with fewer or more tokens are rejected.
+        on_progress: Called with the number of rows done so far, after each batch.
+
+    Returns:
+        The counts ``rows_in``, ``rows_out``, ``rejects``, ``num_tokens`` and ``rows_truncated``.
+    """
     truncation = tokenizer.truncation
     assert truncation is not None
     max_length = truncation["max_length"]
-    wordwise = Wordwise.of(tokenizer, max_length_tokens=max_length)
+    wordwise = WordwiseTokenizer.of(tokenizer, max_length_tokens=max_length)
     counts: Counter[str] = Counter(rows_in=0, rows_out=0, rejects=0, num_tokens=0, rows_truncated=0)
     with ShardWriter(folder, TOKENS) as shards, ParquetFile(folder / "rejects.parquet", REJECTS) as rejects:
         for batch in iterate_shards(examples):
             tokens = _tokens(batch, tokenizer, wordwise)
             rows, reasons = _rows(batch, tokens), _reasons(tokens.num_tokens, limits)
-            is_kept = reasons == None  # noqa: E711  (element by element)
+            is_kept = reasons == None  # noqa: E711  (numpy compares element by element)
             if not is_kept.all():
                 rejects.write(rejects_of(rows.filter(pa.array(~is_kept)), pa.array(reasons[~is_kept])))
                 rows = rows.filter(pa.array(is_kept))
@@ -82,17 +102,25 @@ def write_tokens(
 
 
 def load_tokenizer(folder: str | Path, *, max_length_tokens: int) -> Tokenizer:
-    """The saved tokenizer, set to truncate and not to pad. Raises ``StoreError`` where it is damaged."""
+    """Load a tokenizer that is set to truncate and not to pad.
+
+    Args:
+        folder: A folder with ``tokenizer.json``.
+        max_length_tokens: The length that texts are truncated to, including special tokens.
+
+    Raises:
+        StoreError: The file is missing, damaged or unsafe.
+    """
     return read_tokenizer(Path(folder) / "tokenizer.json", max_length_tokens=max_length_tokens)
 
 
 class Encoded(NamedTuple):
-    """Texts as tokens, a list a text.
+    """Texts as tokens, one list for each text.
 
-    ``num_tokens`` counts those of each text before it was truncated; of a pair
-    that was cut it may be more.
-    ``word_starts`` and ``words`` (``encode_words`` alone) list, for each word that has a piece left,
-    the place of its first piece and the word's own number.
+    ``segment_ids``: ``None`` if all are 0, which is so without pairs.
+    ``num_tokens``: of each text before it was truncated; for a truncated pair it may be too high.
+    ``word_starts`` and ``words`` (``encode_words`` only): for each word with a piece that was not
+    truncated, the position of its first piece, and the word's number in its text.
     """
 
     token_ids: list[list[int]]
@@ -105,25 +133,39 @@ class Encoded(NamedTuple):
 def encode_texts(
     tokenizer: Tokenizer, texts: Sequence[str], text_pairs: Sequence[str] | None = None
 ) -> Encoded:
-    """Tokens of texts, or of pairs by the tokenizer's own pair encoding.
+    """Tokenize texts, or pairs of texts.
 
-    ``segment_ids`` is ``None`` where all are 0: without pairs.
+    Args:
+        tokenizer: The tokenizer.
+        texts: The texts.
+        text_pairs: The second text of each pair.
+
+    Raises:
+        ValueError: The tokenizer cannot process a text.
     """
     if text_pairs is None:
-        encodings = said_by_tokenizer(lambda: tokenizer.encode_batch_fast(texts))
+        encodings = call_tokenizer(lambda: tokenizer.encode_batch_fast(texts))
         return Encoded([each.ids for each in encodings], None, _num_tokens(encodings))
     pairs = list(zip(texts, text_pairs, strict=True))
-    encodings = said_by_tokenizer(lambda: tokenizer.encode_batch_fast(pairs))
+    encodings = call_tokenizer(lambda: tokenizer.encode_batch_fast(pairs))
     segments = [_segments(each) for each in encodings]
     return Encoded([each.ids for each in encodings], segments, _num_tokens(encodings))
 
 
 def encode_words(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> Encoded:
-    """Tokens of texts that are parted into words, and where each word begins."""
+    """Tokenize texts that are split into words, and locate each word's first piece.
+
+    Args:
+        tokenizer: The tokenizer.
+        texts: The words of each text.
+
+    Raises:
+        ValueError: The tokenizer cannot process a text.
+    """
     if _reads_spaces(tokenizer):
         texts = [[word if i == 0 else f" {word}" for i, word in enumerate(words)] for words in texts]
-    # The fast one gives no word_ids.
-    encodings = said_by_tokenizer(lambda: tokenizer.encode_batch(texts, is_pretokenized=True))
+    # `encode_batch_fast` does not compute word_ids.
+    encodings = call_tokenizer(lambda: tokenizer.encode_batch(texts, is_pretokenized=True))
     starts, words = [], []
     for each in encodings:
         first: dict[int, int] = {}
@@ -136,13 +178,13 @@ def encode_words(tokenizer: Tokenizer, texts: Sequence[Sequence[str]]) -> Encode
 
 
 def _reads_spaces(tokenizer: Tokenizer) -> bool:
-    """Whether a word inside a sentence is told from one at its start by the space before it (GPT)."""
+    """Whether a word at the start of a text is distinguished by the missing space before it, as in GPT."""
     described = str(tokenizer.pre_tokenizer)
     return "ByteLevel" in described and "add_prefix_space=False" in described
 
 
 def _segments(encoding: Any) -> list[int]:
-    """1 for the second text: the tokenizer's types, or where it gives none (RoBERTa) its sequences."""
+    """1 for the second text: the type ids, or the sequence ids if all type ids are 0, as in RoBERTa."""
     types: list[int] = encoding.type_ids
     return types if any(types) else [int(sequence == 1) for sequence in encoding.sequence_ids]
 
@@ -156,8 +198,8 @@ def _num_plain(encoding: Any) -> int:
     return len(special) - sum(special)
 
 
-def _tokens(batch: pa.RecordBatch, tokenizer: Tokenizer, wordwise: Wordwise | None) -> Tokens:
-    """Tokens of a batch of examples, by the faster way that the tokenizer allows."""
+def _tokens(batch: pa.RecordBatch, tokenizer: Tokenizer, wordwise: WordwiseTokenizer | None) -> Tokens:
+    """The tokens of a batch of examples, computed wordwise if the tokenizer allows it."""
     is_ner = batch["words"].null_count < batch.num_rows
     pairs = batch["text_pair"] if not is_ner and not batch["text_pair"].null_count else None
     if wordwise is not None:
@@ -168,21 +210,21 @@ def _tokens(batch: pa.RecordBatch, tokenizer: Tokenizer, wordwise: Wordwise | No
         encoded = encode_words(tokenizer, batch["words"].to_pylist())
     else:
         encoded = encode_texts(tokenizer, batch["text"].to_pylist(), pairs and pairs.to_pylist())
-    token_ids = Ragged.of(encoded.token_ids)
+    token_ids = Ragged.from_lists(encoded.token_ids, np.int32)
     segments = encoded.segment_ids
     return Tokens(
         token_ids,
-        Ragged(np.zeros_like(token_ids.values), token_ids.lengths)
+        Ragged(np.zeros_like(token_ids.values), token_ids.offsets)
         if segments is None
-        else Ragged.of(segments),
+        else Ragged.from_lists(segments, np.int32),
         np.array(encoded.num_tokens, np.int64),
-        None if encoded.word_starts is None else Ragged.of(encoded.word_starts),
-        None if encoded.words is None else Ragged.of(encoded.words),
+        None if encoded.word_starts is None else Ragged.from_lists(encoded.word_starts, np.int32),
+        None if encoded.words is None else Ragged.from_lists(encoded.words, np.int32),
     )
 
 
 def _rows(batch: pa.RecordBatch, tokens: Tokens) -> pa.Table:
-    """The rows of ``TOKENS`` for a batch of examples."""
+    """The ``TOKENS`` of a batch of examples."""
     tags = pa.nulls(batch.num_rows, pa.list_(pa.string()))
     starts = pa.nulls(batch.num_rows, pa.list_(pa.int32()))
     shapes = pa.nulls(batch.num_rows, pa.list_(pa.int8()))
@@ -200,7 +242,7 @@ def _rows(batch: pa.RecordBatch, tokens: Tokens) -> pa.Table:
 
 
 def _reasons(num_tokens: np.ndarray, limits: TokenLimits) -> np.ndarray:
-    """Why each text is left out, ``None`` where it stays: object ``(num_texts,)``."""
+    """Why each text is rejected, or ``None``: object ``(num_texts,)``."""
     reasons = np.full(len(num_tokens), None, dtype=object)
     if limits.min_tokens is not None:
         reasons[num_tokens < limits.min_tokens] = "too_few_tokens"
@@ -210,7 +252,7 @@ def _reasons(num_tokens: np.ndarray, limits: TokenLimits) -> np.ndarray:
 
 
 def _tags_of(tags: list[str], words: list[int]) -> list[str]:
-    """The tags of the words that are left; an entity whose first word is lost begins with the next."""
+    """The tags of the words that are left; an entity that lost its first word begins with the next one."""
     left = []
     before = -1
     for word in words:

@@ -1,9 +1,9 @@
-"""Word shapes: how a word is written, which tokenizers without capitals do not say.
+"""Word shapes: how words are capitalized and what characters they have, which uncased tokenizers drop.
 
-A name is told by its capitals as much as by its letters, and an encoder that reads lower case alone never
-sees them. A word's shape is a number into ``SHAPES``; its window is its own shape and those of the words
-beside it, ``EDGE`` beyond the text. In a text that is written in one case throughout, as people chat
-or shout, capitals say nothing: its words are ``uncased``.
+In go words, out come numbers into ``SHAPES``. Capitals help to recognize names, and an uncased encoder
+never sees them. The window of a word has its own shape and those of the words before and after it, with
+``EDGE`` beyond the text. In a text that is in lower case or in capitals throughout, capitals carry no
+information: its words are ``uncased``.
 
     shapes = shapes_of(["Ada", "Lovelace", "wrote", "1843"])       # [2, 1, 0, 6]
     windows = windows_of(np.array(shapes), np.array([0, 4]))       # int32 (4, 3)
@@ -25,7 +25,13 @@ _ADDRESSES = re.compile(r"[@#]\w|https?:|www\.", re.IGNORECASE)
 
 
 def shapes_of(words: Sequence[str]) -> list[int]:
-    """The shape of each word of one text; a capital that only begins the text is told from others."""
+    """Return the shape of each word of one text.
+
+    A capital at the beginning of the text has a shape of its own, because any word may begin a text.
+
+    Args:
+        words: The words of the text.
+    """
     shapes = [_shape(word) for word in words]
     if not any(map(str.isupper, "".join(words))) or not any(map(str.islower, "".join(words))):
         return [int(shape) for shape in without_case(np.array(shapes, np.int32))]
@@ -36,7 +42,12 @@ def shapes_of(words: Sequence[str]) -> list[int]:
 
 
 def windows_of(shapes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Int32 ``(num_words, 3)``: the shapes around each word of texts that begin at ``offsets``."""
+    """Return the shapes before, of and after each word, int32 ``(num_words, 3)``.
+
+    Args:
+        shapes: The shapes of the words of all texts, ``(num_words,)``.
+        offsets: Where each text begins, and where the last one ends, ``(num_texts + 1,)``.
+    """
     windows = np.full((len(shapes), WINDOW), EDGE, np.int32)
     windows[:, 1] = shapes
     starts, ends = np.zeros((2, len(shapes)), bool)
@@ -49,7 +60,11 @@ def windows_of(shapes: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def without_case(shapes: np.ndarray) -> np.ndarray:
-    """The same shapes or windows as those of a text in lower case throughout."""
+    """Return the shapes that the same words would have in a text in lower case throughout.
+
+    Args:
+        shapes: Shapes or windows, of any array shape.
+    """
     hidden: np.ndarray = np.where(shapes < _UNCASED, _UNCASED, shapes)
     return hidden
 

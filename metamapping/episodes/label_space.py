@@ -1,7 +1,7 @@
-"""Label spaces: the examples of one source and role, grouped by the labels episodes draw from.
+"""Label spaces: the examples of one source and role, grouped by the labels that episodes draw from.
 
-Built once from a ``tokens`` shard set. Token lists stay the flat Arrow buffers they were read from
-(one array of values and one of offsets), so a source costs no Python object a row.
+A label space is built once from a ``tokens`` shard set and never changed. Token lists stay the flat Arrow
+buffers they were read from (one array of values and one of offsets), so that a row needs no Python object.
 
     space = build_label_space(source, table, role="train", tokenize_names=tokenize)
     space.rows_of[0]            # row numbers of the examples of space.labels[0]
@@ -16,66 +16,34 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config import ConfigError, Role, Source, TaskType, readable_label
+from metamapping.config.sources import Role, Source, TaskType, readable_label
+from metamapping.corpus.ragged import Ragged
+from metamapping.corpus.tags import OUTSIDE
 from metamapping.corpus.word_shapes import windows_of
+from metamapping.errors import ConfigError
 
-OUTSIDE = "O"
-
+# Readable label names in, the token ids of each out.
 TokenizeNames = Callable[[Sequence[str]], list[list[int]]]
-
-
-@dataclass(frozen=True)
-class Ragged:
-    """Rows of different lengths: row ``i`` is ``values[offsets[i]:offsets[i + 1]]``."""
-
-    values: np.ndarray
-    offsets: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        return self.values[self.offsets[row] : self.offsets[row + 1]]
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Number of values of each row, ``(num_rows,)``."""
-        return np.diff(self.offsets)
-
-    def take(self, rows: np.ndarray) -> Ragged:
-        """Some of the rows, in the order given."""
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[rows])])
-        values = np.concatenate([self[row] for row in rows]) if len(rows) else self.values[:0]
-        return Ragged(values, offsets)
-
-    @classmethod
-    def from_arrow(cls, column: pa.ChunkedArray, dtype: type) -> Ragged:
-        """The same rows as an Arrow list column, as ``dtype``."""
-        array = column.combine_chunks()
-        offsets = array.offsets.to_numpy().astype(np.int64)
-        values = array.values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-        return cls(values[offsets[0] : offsets[-1]], offsets - offsets[0])
-
-    @classmethod
-    def from_lists(cls, rows: Sequence[Sequence[int]], dtype: type) -> Ragged:
-        """The same rows as plain lists, as ``dtype``."""
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-        flat = (value for row in rows for value in row)
-        values: np.ndarray = np.fromiter(flat, dtype, count=offsets[-1])
-        return cls(values, offsets)
 
 
 @dataclass(frozen=True)
 class LabelSpace:
     """The examples of one source in one role.
 
-    ``labels``: as written, in sorted order; for ``ner`` the entity types, without "outside".
-    ``label_names``: the words they are read as; ``name_tokens``: those words' token ids.
-    ``rows_of[c]``: rows of the examples of label ``c``; for ``ner`` of the sentences that hold it.
-    ``label_of``: ``(num_rows,)`` label of each row; ``ner``: nothing.
-    ``word_labels``: ``ner`` alone, for each word 0 for outside, ``1 + c`` for a word of type ``c``.
-    ``word_shapes``: ``ner`` alone, ``(num_words, 3)`` a row, the shapes around each word.
-    ``tags``: ``ner`` alone, the BIO tags of each row.
+    Attributes:
+        source: Name of the source.
+        task_type: The task type of the source.
+        labels: As written in the source, sorted; for ``ner`` the entity types, without "outside".
+        label_names: The readable name of each label.
+        name_tokens: Token ids of each name.
+        token_ids: Token ids of each example.
+        segment_ids: Segments of the same tokens.
+        rows_of: For each label the rows of its examples; for ``ner`` of the sentences that contain it.
+        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner``.
+        word_starts: ``ner`` only: the first piece of each word of each row.
+        word_labels: ``ner`` only: for each word 0 for "outside", ``1 + c`` for a word of type ``c``.
+        word_shapes: ``ner`` only: the shapes around each word, rows of ``(num_words, 3)``.
+        tags: ``ner`` only: the BIO tags of each row.
     """
 
     source: str
@@ -94,12 +62,12 @@ class LabelSpace:
 
     @property
     def is_ner(self) -> bool:
-        """Whether labels stand at words instead of whole texts."""
+        """Whether words have labels, instead of whole texts."""
         return self.word_starts is not None
 
     @property
     def counts(self) -> dict[str, int]:
-        """Number of examples of each label; for ``ner`` of sentences that hold it."""
+        """Number of examples of each label; for ``ner`` of sentences that contain it."""
         return {label: len(rows) for label, rows in zip(self.labels, self.rows_of, strict=True)}
 
     @property
@@ -111,9 +79,20 @@ class LabelSpace:
 def build_label_space(
     source: Source, table: pa.Table, *, role: Role, tokenize_names: TokenizeNames
 ) -> LabelSpace:
-    """The label space of ``source`` for ``role`` from its ``tokens`` table.
+    """The label space of a source in one role.
 
-    Raises ``ConfigError`` when the source has no label left for the role, or fewer than two.
+    Args:
+        source: Its ``label_roles`` may restrict the labels of the role.
+        table: The rows of the source's ``tokens`` shard set.
+        role: Training, validation or test.
+        tokenize_names: Maps readable label names to their token ids.
+
+    Returns:
+        The label space.
+
+    Raises:
+        ConfigError: The role has fewer than two labels (``ner``: no entity type), or a listed label that
+            no example has.
     """
     if source.task_type == "ner":
         return _ner_space(source, table, tokenize_names)
@@ -125,12 +104,12 @@ def build_label_space(
         if missing:
             raise ConfigError(
                 f"source {source.name!r}: label_roles.{role} lists {missing[0]!r}, but no example "
-                f"has that label; labels there: {_shown(keep)}"
+                f"has that label; the labels of the source: {_listed(keep)}"
             )
         keep = sorted(wanted)
         table = table.filter(pa.array(np.isin(labels, keep)))
         labels = np.asarray(table["label"].to_pylist(), dtype=object)
-    _check_num_labels(source, keep, least=2)
+    _check_num_labels(source, keep, needed=2)
     label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
     return _space(
         source,
@@ -142,10 +121,31 @@ def build_label_space(
     )
 
 
+def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int, why: str) -> None:
+    """Check that every label has enough examples for an episode.
+
+    Args:
+        source: Name of the source, for the message.
+        counts: Examples of each label (``ner``: sentences).
+        needed: The minimum number for each label.
+        why: How that number was computed, for the message.
+
+    Raises:
+        ConfigError: A label has fewer.
+    """
+    for label, count in counts.items():
+        if count < needed:
+            raise ConfigError(
+                f"source {source!r}: label {label!r} has {count} examples but episodes "
+                f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
+                "drop the label with `drop_labels`"
+            )
+
+
 def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
     tags = tuple(tuple(row) for row in table["tags"].to_pylist())
     labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
-    _check_num_labels(source, labels, least=1)
+    _check_num_labels(source, labels, needed=1)
     shapes = Ragged.from_arrow(table["word_shapes"], np.int8)
     number = {label: c + 1 for c, label in enumerate(labels)}
     word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
@@ -167,9 +167,9 @@ def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -
 
 
 def _space(
-    source: Source, table: pa.Table, labels: Sequence[str], tokenize_names: TokenizeNames, **items: Any
+    source: Source, table: pa.Table, labels: Sequence[str], tokenize_names: TokenizeNames, **fields: Any
 ) -> LabelSpace:
-    """What text and word spaces have in common; ``items``: what stands at the labels."""
+    """A label space from what texts and words have in common, and the ``fields`` of one of them."""
     names = [readable_label(label, source.label_names) for label in labels]
     return LabelSpace(
         source=source.name,
@@ -179,29 +179,18 @@ def _space(
         name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
         token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
         segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
-        **items,
+        **fields,
     )
 
 
-def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int, why: str) -> None:
-    """Refuse a source of which a label has fewer than ``needed`` examples (``ner``: sentences)."""
-    for label, count in counts.items():
-        if count < needed:
-            raise ConfigError(
-                f"source {source!r}: label {label!r} has {count} examples but episodes "
-                f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
-                "drop the label with `drop_labels`"
-            )
-
-
-def _check_num_labels(source: Source, labels: list[str], *, least: int) -> None:
-    if len(labels) < least:
+def _check_num_labels(source: Source, labels: list[str], *, needed: int) -> None:
+    if len(labels) < needed:
         raise ConfigError(
-            f"source {source.name!r} has {len(labels)} labels ({_shown(labels)}), but episodes "
-            f"need at least {least}: check `columns.label`, or leave the source out"
+            f"source {source.name!r} has {len(labels)} labels ({_listed(labels)}), but episodes "
+            f"need at least {needed}: check `columns.label`, or leave the source out"
         )
 
 
-def _shown(labels: list[str], limit: int = 8) -> str:
+def _listed(labels: list[str], limit: int = 8) -> str:
     more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
     return ", ".join(labels[:limit]) + more if labels else "none"

@@ -1,8 +1,8 @@
 """Sampling: which source, which labels and which texts a batch holds, and how it is split.
 
-Everything is a function of a generator, ``np.random.default_rng([seed, stage, round, index])``:
-batch ``index`` is the same whether the run was interrupted before it or not. Nothing here touches
-token data, TensorFlow or the disk.
+Everything depends only on a generator, ``np.random.default_rng([seed, stream, round, index])``: batch
+``index`` is the same whether or not the run was interrupted before it. Nothing here touches token data,
+TensorFlow or the disk.
 
     draw = sample_batch(rng, spaces, weights, spec)
 """
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metamapping.config import EpisodeSpec
+from metamapping.config.episodes import EpisodeSpec
 from metamapping.episodes.label_space import LabelSpace
 
-# The first number after the run's seed, one for each stream of random numbers.
+# The number after the run's seed, one for each stream of random numbers.
 TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM, AGREEMENT_STREAM, SELECT_STREAM = 1, 2, 3, 4, 5
 
-# Batches of named entities without their capitals: in use, texts come without them too.
+# The share of named-entity batches whose capitals are hidden, because users' texts sometimes have none.
 SHARE_UNCASED = 0.2
 
 
@@ -28,11 +28,14 @@ SHARE_UNCASED = 0.2
 class Draw:
     """The texts of one batch and their splits.
 
-    ``labels``: ``(num_labels,)`` the label numbers of the batch, in its own order.
-    ``rows``: ``(num_texts,)`` rows of the label space.
-    ``label_mask``: bool ``(num_splits, num_labels)`` labels that take part in a split.
-    ``support``, ``query``: bool ``(num_splits, num_texts)``, disjoint. Split 0 is zero-shot: its
-    support is empty. ``is_uncased``: ``ner`` alone, whether capitals are hidden.
+    Attributes:
+        space: Number of the label space.
+        labels: The batch's labels in its own order, int ``(num_labels,)``.
+        rows: Rows of the label space, int ``(num_texts,)``.
+        label_mask: Labels that take part in each split, bool ``(num_splits, num_labels)``.
+        support: Bool ``(num_splits, num_texts)``. Split 0 is zero-shot: its support is empty.
+        query: Bool ``(num_splits, num_texts)``, disjoint from ``support``.
+        is_uncased: ``ner`` only: whether the shapes of words hide their capitals.
     """
 
     space: int
@@ -53,25 +56,40 @@ class Episode:
     query: np.ndarray
 
 
-def source_probabilities(spaces: Sequence[LabelSpace], weights: Mapping[str, float]) -> np.ndarray:
-    """Probability of each space: the square root of its size times its weight, ``(num_spaces,)``."""
-    raw = np.asarray([np.sqrt(s.num_rows) * weights.get(s.source, 1.0) for s in spaces])
-    probabilities: np.ndarray = raw / raw.sum()
-    return probabilities
-
-
 def sample_batch(
     rng: np.random.Generator,
     spaces: Sequence[LabelSpace],
     weights: Mapping[str, float],
     spec: EpisodeSpec,
 ) -> Draw:
-    """Draw a source, then texts of some of its labels, then the splits."""
+    """Draw a source, then texts of some of its labels, then the splits.
+
+    Args:
+        rng: All randomness comes from it.
+        spaces: The training sources.
+        weights: Weight of each source by name; 1 for sources that are not named.
+        spec: Sizes of a batch.
+    """
     index = int(rng.choice(len(spaces), p=source_probabilities(spaces, weights)))
     space = spaces[index]
     if space.is_ner:
         return _sample_sentences(rng, index, space, spec)
     return _sample_texts(rng, index, space, spec)
+
+
+def source_probabilities(spaces: Sequence[LabelSpace], weights: Mapping[str, float]) -> np.ndarray:
+    """The probability of each space: proportional to the square root of its size times its weight.
+
+    Args:
+        spaces: The training sources.
+        weights: Weight of each source by name; 1 for sources that are not named.
+
+    Returns:
+        Float64 ``(num_spaces,)``, with sum 1.
+    """
+    raw = np.asarray([np.sqrt(s.num_rows) * weights.get(s.source, 1.0) for s in spaces])
+    probabilities: np.ndarray = raw / raw.sum()
+    return probabilities
 
 
 def sample_episodes(
@@ -83,10 +101,18 @@ def sample_episodes(
     num_queries: int,
     num_episodes: int,
 ) -> list[Episode]:
-    """Evaluation episodes: ``shots`` and ``num_queries`` texts of each of ``ways`` labels.
+    """Draw evaluation episodes: ``shots`` and ``num_queries`` texts of each of ``ways`` labels.
 
-    For ``ner`` every type stands in at least ``shots`` support sentences, and
-    ``ways * num_queries`` other sentences that hold one of the types are the queries.
+    For ``ner`` every type occurs in at least ``shots`` support sentences, and
+    ``ways * num_queries`` other sentences that contain one of the types are the queries.
+
+    Args:
+        rng: All randomness comes from it.
+        space: The source; every label needs ``shots + num_queries`` examples.
+        ways: Labels of an episode; all labels of the space where it has fewer.
+        shots: Support examples of each label.
+        num_queries: Queries of each label.
+        num_episodes: How many episodes to draw.
     """
     ways = min(ways, len(space.labels))
     episodes = []
@@ -104,6 +130,11 @@ def sample_episodes(
     return episodes
 
 
+def num_ner_sentences(spec: EpisodeSpec) -> int:
+    """Sentences of a NER batch: a quarter of the texts, since each has many words."""
+    return max(2, spec.num_texts // 4)
+
+
 def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     ways = min(spec.max_ways, len(space.labels), spec.num_texts // 2)
     labels = rng.choice(len(space.labels), ways, replace=False)
@@ -116,7 +147,7 @@ def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec:
     row, target = np.concatenate(rows), np.concatenate(targets)
     label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
     for split in range(spec.num_splits):
-        # Few and many ways alike: zero-shot (split 0) and the first few-shot split take them all.
+        # Training must see few and many labels: zero-shot (split 0) and the first few-shot split have all.
         num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
         chosen_ways = rng.choice(ways, num_ways, replace=False)
         shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
@@ -133,48 +164,44 @@ def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec:
 def _sample_sentences(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     ways = min(spec.max_ways - 1, len(space.labels))
     labels = rng.choice(len(space.labels), ways, replace=False)
-    num_sentences = ner_sentences(spec)
-    # Types in turn, so that rare ones are there.
+    num_sentences = num_ner_sentences(spec)
+    # One sentence of each type in turn, so that rare types are represented.
     queues = [rng.permutation(space.rows_of[c])[:num_sentences] for c in labels]
     in_turn = [queue[i] for i in range(num_sentences) for queue in queues if i < len(queue)]
     row = np.asarray(list(dict.fromkeys(in_turn))[:num_sentences])
     label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
     label_mask[:] = True
-    holds = [np.flatnonzero(np.isin(row, space.rows_of[c])) for c in labels]
+    items_with = [np.flatnonzero(np.isin(row, space.rows_of[c])) for c in labels]
     for split in range(spec.num_splits):
         shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
-        chosen = _cover(
-            rng, [items[: max(1, len(items) // 2)] for items in map(rng.permutation, holds)], shots
-        )
+        # Of each type at most half of its sentences are support, so that queries of it remain.
+        halves = [items[: max(1, len(items) // 2)] for items in map(rng.permutation, items_with)]
+        chosen = _cover(rng, halves, shots)
         support[split, chosen[: len(row) - 1]] = True
         query[split] = ~support[split]
     is_uncased = bool(rng.random() < SHARE_UNCASED)
     return Draw(index, labels, row, label_mask, support, query, is_uncased)
 
 
-def ner_sentences(spec: EpisodeSpec) -> int:
-    """Sentences of a NER batch: a quarter of the texts, since each brings many words."""
-    return max(2, spec.num_texts // 4)
-
-
 def _cover(rng: np.random.Generator, groups: list[np.ndarray], shots: int) -> np.ndarray:
-    """Members of ``groups`` such that each group has at least ``shots`` chosen, or all it has."""
+    """Members of ``groups`` such that of each group at least ``shots`` are chosen, or all it has."""
     chosen: dict[int, None] = {}
     for group in groups:
         order = rng.permutation(group)
-        have = sum(int(member) in chosen for member in order)
+        num_chosen = sum(int(member) in chosen for member in order)
         for member in order:
-            if have >= shots:
+            if num_chosen >= shots:
                 break
             if int(member) not in chosen:
                 chosen[int(member)] = None
-                have += 1
+                num_chosen += 1
     return np.asarray(list(chosen), dtype=np.int64)
 
 
 def _empty_splits(
     num_splits: int, num_labels: int, num_texts: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A label mask, a support and a query mask, all false."""
     return (
         np.zeros((num_splits, num_labels), dtype=bool),
         np.zeros((num_splits, num_texts), dtype=bool),

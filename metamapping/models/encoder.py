@@ -1,59 +1,69 @@
-"""The encoder: a KerasHub backbone and the ways its states become features.
+"""The encoder: a KerasHub backbone, and how its token states become features of texts, words and names.
 
 encoder = Encoder(build_backbone(spec, vocabulary_size=30522, seed=0))
 x = encoder.texts(batch)                     # in a compiled step: float32 (B, text_dim)
-x = encoder.encode(token_ids, segment_ids)   # any number of texts, outside of one: NumPy
+x = encoder.encode(token_ids, segment_ids)   # outside of one, any number of texts: NumPy
 
-A text has ``NUM_VIEWS`` features side by side, each ``dim`` wide and of unit length, its *views*: the mean
-of the last layer's states, that of a lower layer's, and the mean of that layer's first two states, where
-questions and commands say what they are. How much the other views count is fitted to each task
-(``solvers.ridge``); figures: docs/decisions/views.md. A word has ``NUM_WORD_VIEWS``: the means of its pieces'
-states in the last layer and in the lower one (docs/decisions/words.md). Label names have the last layer's
-alone.
+A text has ``NUM_VIEWS`` feature vectors, its *views*, concatenated: each is ``dim`` wide and has unit length.
+They are the mean of the last layer's states, that of a lower layer's, and the mean of the lower layer's first
+two states, which show what kind of question or command a text is. How much the second and third count is
+fitted to each task (``solvers.fitted_ridge``); the figures: docs/experiments/views.md. A word has
+``NUM_WORD_VIEWS``: the means of its pieces' states in the last layer and in the lower one
+(docs/experiments/words.md). A label name has the last layer's view only.
 """
 
 from __future__ import annotations
 
-import re
+import logging
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import keras
-import keras_hub
 import numpy as np
 import tensorflow as tf
 
-from metamapping.config import ConfigError, EncoderSpec, PrecisionName, ScratchEncoder
-from metamapping.doors import hugging_face
+from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens, word_arrays
-from metamapping.episodes.label_space import Ragged
 from metamapping.episodes.length_groups import by_length
-from metamapping.sentences import one_line
+from metamapping.models.transformer_blocks import block_outputs, token_states
 
+_log = logging.getLogger(__name__)
+
+# A batch as tensors, under the keys of ``episodes.batches``.
 Tensors = dict[str, tf.Tensor]
 
 NUM_VIEWS, NUM_WORD_VIEWS = 3, 2
-# Of the transformer's layers, counted from the first; and how many states are a text's beginning.
-_LOWER_LAYER, _BEGINNING = 2 / 3, 2
-# Of a word's lower view in the kernel, beside 1 of its first.
-_LOWER_WEIGHT = 3.0
-
-_STDDEV = 0.02  # of the first weights: Devlin et al., "BERT", NAACL 2019
-
-# Padding that is worth another pass through the backbone, in tokens: a pass costs as much as 20 to 30 of
-# them on two cores. A GPU has room for padding, and each pass costs it a launch of every kernel.
-_PADDING_OF_A_PASS = 32
+# The lower layer is two thirds up the transformer: layer 4 of 6 (docs/experiments/views.md).
+_LOWER_LAYER_SHARE = 2 / 3
+# The number of states that are the beginning of a text.
+_NUM_BEGINNING_STATES = 2
+# The weight in the kernel of a word's lower view; that of its first view is 1 (docs/experiments/words.md).
+_LOWER_WORD_WEIGHT = 3.0
+# On a CPU a batch is split where that saves at least this many tokens of padding: on two cores another
+# pass through the backbone costs as much as 20 to 30 tokens. A GPU computes padding in parallel, and every
+# pass has to launch all kernels, so there only the size of a batch is limited.
+_PADDING_WORTH_A_PASS = 32
 
 
 class Encoder:
-    """A backbone with its features; BERT-like (two-way) and GPT-like (causal) backbones alike."""
+    """A backbone with its features, for BERT-like (bidirectional) and GPT-like (causal) backbones alike.
+
+    Args:
+        backbone: A functional KerasHub backbone of text. A warning is logged where it has no transformer
+            blocks, since the lower views then repeat the last layer.
+
+    Attributes:
+        dim: Width of one view.
+        text_dim: Width of a text's features, ``NUM_VIEWS * dim``.
+        word_dim: Width of a word's features, ``NUM_WORD_VIEWS * dim``.
+    """
 
     def __init__(self, backbone: keras.Model) -> None:
         self.backbone = backbone
-        self.dim = int(_output(backbone.output).shape[-1])
+        states = token_states(backbone)
+        self.dim = int(states.shape[-1])
         self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
-        self._layers = keras.Model(backbone.input, [_output(backbone.output), _lower_output(backbone)])
+        self._layers = keras.Model(backbone.input, [states, _lower_states(backbone)])
         spec = tf.TensorSpec((None, None), tf.int32)
         tokens = {"token_ids": spec, "segment_ids": spec, "padding_mask": spec}
         pool = {"pool": tf.TensorSpec((None, None), tf.float32)}
@@ -63,19 +73,33 @@ class Encoder:
         self._words = tf.function(self.words, input_signature=[tokens | pieces])
 
     def texts(self, batch: Tensors) -> tf.Tensor:
-        """The views of texts, pooled where ``pool`` is 1: float32 ``(B, text_dim)``."""
+        """The views of texts, pooled over the tokens where ``pool`` is 1.
+
+        Args:
+            batch: ``token_ids``, ``segment_ids``, ``padding_mask`` and ``pool``, each ``(B, L)``;
+                optionally ``group_ends``.
+
+        Returns:
+            Float32 ``(B, text_dim)``.
+        """
         pools, features = batch["pool"], []
         for rows, last, lower in self._states(batch):
             pool = pools[rows, : tf.shape(last)[1]]
-            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= _BEGINNING, pool.dtype)
+            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= _NUM_BEGINNING_STATES, pool.dtype)
             views = [_mean(last, pool), _mean(lower, pool), _mean(lower, beginning)]
             features.append(tf.concat(views, axis=-1))
         return tf.ensure_shape(tf.concat(features, axis=0), (pools.shape[0], self.text_dim))
 
     def words(self, batch: Tensors) -> tf.Tensor:
-        """The views of words, side by side: float32 ``(N, word_dim)``.
+        """The views of words, means over their pieces.
 
-        The first has unit length, the other's square is its weight in the kernel.
+        Args:
+            batch: ``token_ids``, ``segment_ids``, ``padding_mask`` and ``word_of``, each ``(B, L)``, and
+                ``piece_counts`` ``(N,)``; optionally ``group_ends``.
+
+        Returns:
+            Float32 ``(N, word_dim)``. The first view has unit length; the squared length of the second is
+            its weight in the kernel. Words without pieces are zeros.
         """
         counts = batch["piece_counts"]
         sums = tf.zeros((tf.shape(counts)[0], self.word_dim))
@@ -85,11 +109,18 @@ class Encoder:
             sums += tf.math.unsorted_segment_sum(both, word_of, tf.shape(counts)[0])
         means = tf.split(sums / tf.maximum(counts, 1.0)[:, None], NUM_WORD_VIEWS, axis=-1)
         last, lower = (tf.math.l2_normalize(mean, axis=-1) for mean in means)
-        views = tf.concat([last, tf.sqrt(_LOWER_WEIGHT) * lower], axis=-1)
+        views = tf.concat([last, tf.sqrt(_LOWER_WORD_WEIGHT) * lower], axis=-1)
         return tf.ensure_shape(views, (counts.shape[0], self.word_dim))
 
     def names(self, batch: Tensors) -> tf.Tensor:
-        """Features of a batch's label names, the first view of texts: float32 ``(C, dim)``."""
+        """Features of a batch's label names: the first view of texts.
+
+        Args:
+            batch: ``label_token_ids`` and ``label_padding_mask``, each ``(C, L)``.
+
+        Returns:
+            Float32 ``(C, dim)``.
+        """
         mask = batch["label_padding_mask"]
         texts = {
             "token_ids": batch["label_token_ids"],
@@ -97,7 +128,7 @@ class Encoder:
             "padding_mask": mask,
             "pool": tf.cast(mask, tf.float32),
         }
-        if "group_ends" in batch:  # as long as the longest name
+        if "group_ends" in batch:  # one group, cut to the length of the longest name
             texts["group_ends"] = tf.shape(mask)[:1]
         return self.texts(texts)[:, : self.dim]
 
@@ -110,17 +141,27 @@ class Encoder:
         batch_size: int = 64,
         on_progress: Callable[[int], None] | None = None,
     ) -> np.ndarray:
-        """Features of texts, float32 ``(num_texts, text_dim)``, or of all their words in order.
+        """Features of any number of texts, or of all their words in order.
 
-        Texts are encoded in order of length, so that little is spent on padding. With
-        ``word_starts`` the result is ``(word_starts.offsets[-1], word_dim)``.
+        Texts are encoded in order of length, so that little is spent on padding.
+
+        Args:
+            token_ids: Tokens of each text.
+            segment_ids: Segments of the same tokens.
+            word_starts: The first piece of each word of each text; ``None`` for features of whole texts.
+            batch_size: Maximum number of texts that go through the backbone at once.
+            on_progress: Called with the number of texts that were newly encoded.
+
+        Returns:
+            Float32 ``(num_texts, text_dim)``; with ``word_starts`` ``(num_words, word_dim)``, all words of
+            all texts.
         """
         if word_starts is None:
             features = np.zeros((len(token_ids), self.text_dim), np.float32)
         else:
             features = np.zeros((int(word_starts.offsets[-1]), self.word_dim), np.float32)
-        padding = None if tf.config.list_physical_devices("GPU") else _PADDING_OF_A_PASS
-        for rows in by_length(token_ids.lengths, most=batch_size, padding=padding):
+        padding = None if tf.config.list_physical_devices("GPU") else _PADDING_WORTH_A_PASS
+        for rows in by_length(token_ids.lengths, max_size=batch_size, max_padding=padding):
             longest = int(token_ids.lengths[rows[-1]])
             batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
             if word_starts is None:
@@ -134,7 +175,7 @@ class Encoder:
     def _encode_words(
         self, batch: dict[str, Any], rows: np.ndarray, word_starts: Ragged, features: np.ndarray
     ) -> None:
-        """Fill in the words of ``rows``."""
+        """Fill in the features of the words of ``rows``."""
         starts, offsets = [word_starts[row] for row in rows], word_starts.offsets
         batch |= word_arrays(batch["padding_mask"], starts, sum(map(len, starts)))
         del batch["pool"]
@@ -144,136 +185,37 @@ class Encoder:
     def _states(self, batch: Tensors) -> Iterator[tuple[slice, tf.Tensor, tf.Tensor]]:
         """Groups of texts with their states of the last and the lower layer: float32 ``(rows, L', dim)``.
 
-        ``L'`` is a group's longest text. Without ``group_ends`` all texts are one group, padded as they come.
+        ``L'`` is the length of a group's longest text. Without ``group_ends`` all texts are one group of
+        length ``L``.
         """
         inputs = {name: batch[name] for name in self.backbone.input}
         if "group_ends" not in batch:
-            yield slice(None), *self._of_layers(inputs)
+            yield slice(None), *self._last_and_lower(inputs)
             return
         lengths, first = tf.reduce_sum(batch["padding_mask"], axis=1), 0
         for end in tf.unstack(batch["group_ends"]):
             rows, first = slice(first, end), end
             longest = tf.reduce_max(lengths[rows])
-            yield rows, *self._of_layers({name: each[rows, :longest] for name, each in inputs.items()})
+            group = {name: each[rows, :longest] for name, each in inputs.items()}
+            yield rows, *self._last_and_lower(group)
 
-    def _of_layers(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
-        # Without dropout: episodes are small and random as it is, and a resumed run stays exact.
+    def _last_and_lower(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+        # Without dropout: episodes are small and random already, and a resumed run stays exact.
         last, lower = self._layers(inputs, training=False)
         return tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
 
 
-def build_backbone(
-    spec: EncoderSpec, *, vocabulary_size: int, seed: int, precision: PrecisionName = "float32"
-) -> keras.Model:
-    """The backbone that ``spec`` names, with pretrained weights or random ones from ``seed``.
-
-    ``precision``: of its arithmetic. Its weights are float32 always.
-    """
-    usual = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
-        if spec.scratch is not None:
-            backbone = _scratch_bert(spec.scratch, vocabulary_size, spec.max_length_tokens)
-            _draw_weights(backbone, seed)
-        else:
-            backbone = _pretrained(str(spec.preset), precision)
-            _check_length(backbone, spec)
-    finally:
-        keras.config.set_dtype_policy(usual)
-    freeze_lower_layers(backbone, spec.trainable_layers)
-    return backbone
-
-
-def copy_backbone(backbone: keras.Model) -> keras.Model:
-    """A backbone of the same shape, precision and frozen layers, with other values."""
-    copy = type(backbone).from_config(backbone.get_config())
-    for ours, theirs in zip(backbone.layers, copy.layers, strict=True):
-        theirs.trainable = ours.trainable
-    return copy
-
-
-def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> None:
-    """Freeze all but the upper ``trainable_layers`` transformer layers (``None``: nothing).
-
-    BERT's pooler is always frozen: no feature depends on it.
-    """
-    blocks = _transformer_layers(backbone)
-    frozen = [layer for layer in backbone.layers if layer.name == "pooled_dense"]
-    if trainable_layers is not None:
-        if trainable_layers > len(blocks):
-            raise ConfigError(
-                f"encoder.trainable_layers is {trainable_layers}, but the encoder has {len(blocks)} "
-                "transformer layers: lower it, or leave it out to train everything"
-            )
-        kept = {layer.name for layer in blocks[len(blocks) - trainable_layers :]}
-        frozen = [layer for layer in backbone.layers if layer.name not in kept]
-    for layer in frozen:
-        layer.trainable = False
-
-
-def num_frozen_layers(backbone: keras.Model) -> int:
-    """The transformer layers that are not trained."""
-    return sum(not layer.trainable for layer in _transformer_layers(backbone))
-
-
-def _transformer_layers(backbone: keras.Model) -> list[Any]:
-    return [layer for layer in backbone.layers if re.fullmatch(r"transformer_layer_\d+", layer.name)]
-
-
-def _draw_weights(backbone: keras.Model, seed: int) -> None:
-    """BERT's first weights, from ``seed`` alone.
-
-    Keras draws its own from Python's global generator, which any other thread of the process moves on.
-    """
-    rng = np.random.default_rng(seed)
-    for weight in backbone.weights:
-        if weight.name in ("kernel", "embeddings"):
-            seed_of_weight = int(rng.integers(2**31))
-            values = keras.random.truncated_normal(weight.shape, stddev=_STDDEV, seed=seed_of_weight)
-            weight.assign(values)
-
-
-def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
-    try:
-        if hugging_face.is_readable(Path(preset)):
-            return hugging_face.read_backbone(Path(preset))
-        # Presets may say in which precision they were saved.
-        dtype = {} if precision == "float32" else {"dtype": precision}
-        return keras_hub.models.Backbone.from_preset(preset, **dtype)
-    except Exception as error:  # whatever Keras raises for a folder that describes no encoder
-        raise ConfigError(
-            f"encoder.preset {preset!r} cannot be read: {one_line(error)}. Expected a local Hugging Face or "
-            "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
-        ) from error
-
-
-def _check_length(backbone: keras.Model, spec: EncoderSpec) -> None:
-    positions = getattr(backbone, "max_sequence_length", None)  # None: any number (Llama, Qwen)
-    if positions is not None and spec.max_length_tokens > positions:
-        raise ConfigError(
-            f"encoder.max_length_tokens is {spec.max_length_tokens}, but {spec.preset!r} has positions for "
-            f"{positions} tokens: lower it"
+def _lower_states(backbone: keras.Model) -> Any:
+    """The symbolic states two thirds up the transformer blocks."""
+    outputs = block_outputs(backbone)
+    if not outputs:
+        _log.warning(
+            "%s has no transformer blocks that could be recognized: the lower views of texts and words "
+            "repeat its last layer",
+            type(backbone).__name__,
         )
-
-
-def _scratch_bert(spec: ScratchEncoder, vocabulary_size: int, max_length: int) -> keras.Model:
-    return keras_hub.models.BertBackbone(
-        vocabulary_size=vocabulary_size,
-        num_layers=spec.num_layers,
-        num_heads=spec.num_heads,
-        hidden_dim=spec.hidden_dim,
-        intermediate_dim=spec.intermediate_dim,
-        dropout=0.0,
-        max_sequence_length=max_length,
-    )
-
-
-def _lower_output(backbone: keras.Model) -> Any:
-    """The states of the layer two thirds up; of a backbone without such layers the last ones again."""
-    blocks = _transformer_layers(backbone)
-    if not blocks:
-        return _output(backbone.output)
-    return _output(blocks[max(0, round(_LOWER_LAYER * len(blocks)) - 1)].output)
+        return token_states(backbone)
+    return outputs[max(0, round(_LOWER_LAYER_SHARE * len(outputs)) - 1)]
 
 
 def _mean(states: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:
@@ -281,8 +223,3 @@ def _mean(states: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:
     total = tf.reduce_sum(states * pool[..., None], axis=1)
     mean = total / tf.maximum(tf.reduce_sum(pool, axis=1, keepdims=True), 1.0)
     return tf.math.l2_normalize(mean, axis=-1)
-
-
-def _output(outputs: Any) -> Any:
-    """The states among a backbone's outputs: BERT has a pooled output beside them."""
-    return outputs["sequence_output"] if isinstance(outputs, dict) else outputs

@@ -1,8 +1,9 @@
-"""Access: who may use the server.
+"""Who may use the server.
 
-With a key every request but `/health` has to show it, as ``Authorization: Bearer KEY`` or as
-``X-API-Key: KEY``. Without one the server listens on this machine alone, and answers only requests that
-mean this machine: a web page that a browser has open cannot pass for it under another name.
+With an API key, every request except `/health` must send it, as ``Authorization: Bearer KEY`` or as
+``X-API-Key: KEY``. Without a key the server listens on the loopback interface only, and accepts only
+requests whose Host header names this machine. Otherwise a web page in a local browser could reach the
+server under a host name of its own (DNS rebinding).
 
     check_host("0.0.0.0", key=None)               # ValueError: other machines need a key
 """
@@ -23,11 +24,19 @@ _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description=f"The ser
 
 
 def check_host(host: str, *, key: str | None) -> None:
-    """Refuse to listen where other machines can ask, without a key. Raises ``ValueError``."""
-    if key is None and not _is_this_machine(host):
+    """Check that a server without a key listens on this machine only.
+
+    Args:
+        host: The address to listen on.
+        key: The API key, if there is one.
+
+    Raises:
+        ValueError: Other machines could reach the server, and there is no key.
+    """
+    if key is None and not _is_loopback(host):
         raise ValueError(
-            f"--host {host} lets other machines in, but {KEY_VARIABLE} is not set: set it to a long random "
-            "key, or listen on 127.0.0.1"
+            f"--host {host} is reachable from other machines, but {KEY_VARIABLE} is not set: set it to a "
+            "long random key, or listen on 127.0.0.1"
         )
 
 
@@ -36,28 +45,28 @@ async def require_access(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     header: Annotated[str | None, Security(_HEADER)],
 ) -> None:
-    """Let a request pass, or answer 401 or 403."""
+    """Accept a request, or answer 401 for a missing or wrong key, 403 for a foreign host name."""
     key: str | None = request.app.state.key
     if key is None:
-        if not _is_this_machine(request.url.hostname or ""):
+        if not _is_loopback(request.url.hostname or ""):
             raise HTTPException(
                 403,
-                f"the request means the host {request.url.hostname!r}, but without {KEY_VARIABLE} this "
-                "server answers to 127.0.0.1 and localhost alone: use one of them, or set a key",
+                f"the request names the host {request.url.hostname!r}, but without {KEY_VARIABLE} this "
+                "server accepts only 127.0.0.1 and localhost: use one of them, or set a key",
             )
         return
-    shown = header if bearer is None else bearer.credentials
-    # In constant time: how long it takes must not tell how much of a guess is right.
-    if shown is None or not hmac.compare_digest(shown.encode("latin-1"), key.encode()):
+    sent = header if bearer is None else bearer.credentials
+    # The comparison takes constant time, so that its duration does not tell how much of a guess is right.
+    if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
         raise HTTPException(
             401,
-            f"{'no' if shown is None else 'a wrong'} API key: send the server's {KEY_VARIABLE} as "
+            f"{'missing' if sent is None else 'wrong'} API key: send the server's {KEY_VARIABLE} as "
             "'Authorization: Bearer KEY' or 'X-API-Key: KEY'",
             headers={"WWW-Authenticate": "Bearer"},
         )
 
 
-def _is_this_machine(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

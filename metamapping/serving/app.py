@@ -1,9 +1,9 @@
-"""App: the endpoints.
+"""The endpoints of the server.
 
     app = build_app(service, key=None)            # an ASGI application
 
-An endpoint that may encode is a plain function, which runs in a thread of its own; those that only look
-are coroutines, and answer while all threads wait for the encoder.
+An endpoint that encodes texts is a plain function, which FastAPI runs in a thread. Endpoints that only read
+are coroutines, so that they respond while all threads wait for the encoder.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 
 from metamapping import __version__
 from metamapping.serving.access import require_access
+from metamapping.serving.errors import InvalidRequestError, add_error_handlers, error_responses
 from metamapping.serving.limits import BodyLimit, Limits
 from metamapping.serving.messages import (
     Example,
@@ -30,14 +31,13 @@ from metamapping.serving.messages import (
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
-from metamapping.serving.refusals import RefusedError, responses, say_refusals
 from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
 
-_DIGITS = 6  # of a probability: float32 has no more
+_DIGITS = 6  # of a probability: float32 is not more precise
 
 
 async def _service(request: Request) -> Service:
@@ -46,7 +46,7 @@ async def _service(request: Request) -> Service:
 
 
 async def _loaded(request: Request) -> Loaded:
-    return (await _service(request)).ready()
+    return (await _service(request)).loaded()
 
 
 Name = Annotated[str, Path(pattern=NAME_PATTERN, examples=["orders"])]
@@ -54,29 +54,34 @@ Serving = Annotated[Service, Depends(_service)]
 Ready = Annotated[Loaded, Depends(_loaded)]
 
 health = APIRouter()
-router = APIRouter(dependencies=[Depends(require_access)], responses=responses(401, 403))
+router = APIRouter(dependencies=[Depends(require_access)], responses=error_responses(401, 403))
 
 
 def build_app(service: Service, *, key: str | None) -> FastAPI:
-    """The application. ``key``: what requests must show; ``None`` on a server for this machine alone."""
+    """Build the application.
+
+    Args:
+        service: The service; it may still be loading.
+        key: API key that requests must send; ``None`` for a server that accepts local requests only.
+    """
     app = FastAPI(
         title="metamapping",
         version=__version__,
-        description="Tasks of a few labelled examples: adapt, predict, add, delete. No gradient is taken.",
+        description="Tasks defined by a few labelled examples: adapt, predict, add, delete. No training.",
     )
     app.state.service, app.state.key = service, key
     app.include_router(health)
     app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=service.limits.body_bytes)
     app.add_middleware(CountRequests, metrics=service.metrics)
-    say_refusals(app)
+    add_error_handlers(app)
     return app
 
 
 @health.get("/health", responses={503: {"model": Health, "description": "The encoder is still loading."}})
 async def read_health(service: Serving, response: Response) -> Health:
-    """Say whether requests can be answered. Any answer at all means that the server lives."""
-    if service.is_ready:
+    """Report whether the encoder is loaded. Any response means that the server is alive."""
+    if service.is_loaded:
         return Health(status="ready")
     response.status_code = 503
     return Health(status="loading")
@@ -84,18 +89,18 @@ async def read_health(service: Serving, response: Response) -> Health:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def read_metrics(service: Serving) -> Response:
-    """Count requests, latencies, encoded texts and tasks, for Prometheus."""
+    """Report requests, latencies, encoded texts and tasks, for Prometheus."""
     return Response(service.metrics.text(), media_type="text/plain; version=1.0.0")
 
 
-@router.get("/tasks", responses=responses(503))
+@router.get("/tasks", responses=error_responses(503))
 async def list_tasks(loaded: Ready) -> Tasks:
-    """Name all tasks, and those on disk that cannot be read."""
+    """List all tasks, and those on disk that cannot be read."""
     tasks = loaded.tasks
     return Tasks(tasks=[_task(name, mapping) for name, mapping in tasks.items()], damaged=dict(tasks.damaged))
 
 
-@router.get("/tasks/{name}", responses=responses(404, 409, 422, 503))
+@router.get("/tasks/{name}", responses=error_responses(404, 409, 422, 503))
 async def read_task(name: Name, loaded: Ready) -> Task:
     """Describe a task."""
     return _task(name, loaded.tasks.get(name))
@@ -105,12 +110,12 @@ async def read_task(name: Name, loaded: Ready) -> Task:
     "/tasks/{name}",
     responses={
         201: {"model": Task, "description": "The task is new."},
-        **responses(400, 409, 413, 422, 503, 507),
+        **error_responses(400, 409, 413, 422, 503, 507),
     },
 )
 def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: Response) -> Task:
-    """Adapt to a task's examples and keep it, in place of the task that had the name."""
-    with _refused():
+    """Adapt to the examples of a task and store it; a task of the same name is replaced."""
+    with _rejecting_invalid_input():
         service.limits.check_examples(len(new.examples), _all_texts(new.examples))
         mapping = loaded.mapper.adapt(
             *_columns(new.examples),
@@ -123,59 +128,59 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
     return _task(name, mapping)
 
 
-@router.post("/tasks/{name}/examples", responses=responses(400, 404, 409, 413, 422, 503, 507))
+@router.post("/tasks/{name}/examples", responses=error_responses(400, 404, 409, 413, 422, 503, 507))
 def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready) -> Task:
-    """Learn from more examples, as if they had been there from the start."""
+    """Add examples to a task. The result is the same as with all examples from the start."""
 
-    def learn(mapping: Mapping) -> None:
+    def add(mapping: Mapping) -> None:
         num_examples = mapping.num_examples + len(more.examples)
         service.limits.check_examples(num_examples, _all_texts(more.examples))
         pairs = _pairs(more.examples)
         mapping.add(*_columns(more.examples), text_pairs=pairs, label_names=more.label_names)
 
-    with _refused():
-        mapping = loaded.tasks.change(name, learn)
+    with _rejecting_invalid_input():
+        mapping = loaded.tasks.change(name, add)
     return _task(name, mapping)
 
 
-@router.delete("/tasks/{name}", status_code=204, responses=responses(404, 422, 503, 507))
+@router.delete("/tasks/{name}", status_code=204, responses=error_responses(404, 422, 503, 507))
 def delete_task(name: Name, loaded: Ready) -> None:
-    """Forget a task."""
+    """Delete a task."""
     loaded.tasks.delete(name)
 
 
-@router.post("/tasks/{name}/predict", responses=responses(400, 404, 409, 413, 422, 503))
-def predict(name: Name, wanted: TextsToLabel, service: Serving, loaded: Ready) -> Predictions:
-    """Label texts."""
+@router.post("/tasks/{name}/predict", responses=error_responses(400, 404, 409, 413, 422, 503))
+def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) -> Predictions:
+    """Predict the labels of texts."""
     mapping = loaded.tasks.get(name)
-    with _refused():
-        return _predictions(mapping, wanted, service.limits, loaded)
+    with _rejecting_invalid_input():
+        return _predictions(mapping, request, service.limits, loaded)
 
 
-@router.post("/zero-shot", responses=responses(400, 413, 422, 503))
-def zero_shot(wanted: ZeroShot, service: Serving, loaded: Ready) -> Predictions:
-    """Label texts with labels of which only the names are known. Nothing is kept."""
-    with _refused():
-        service.limits.check_examples(len(wanted.labels), [*wanted.labels, *wanted.label_names.values()])
+@router.post("/zero-shot", responses=error_responses(400, 413, 422, 503))
+def zero_shot(request: ZeroShot, service: Serving, loaded: Ready) -> Predictions:
+    """Predict labels of which only the names are known. Nothing is stored."""
+    with _rejecting_invalid_input():
+        service.limits.check_examples(len(request.labels), [*request.labels, *request.label_names.values()])
         mapping = loaded.mapper.zero_shot(
-            wanted.labels, label_names=wanted.label_names, task_type=wanted.task_type
+            request.labels, label_names=request.label_names, task_type=request.task_type
         )
-        return _predictions(mapping, wanted, service.limits, loaded)
+        return _predictions(mapping, request, service.limits, loaded)
 
 
 def _predictions(
-    mapping: Mapping, wanted: TextsToLabel | ZeroShot, limits: Limits, loaded: Loaded
+    mapping: Mapping, request: TextsToLabel | ZeroShot, limits: Limits, loaded: Loaded
 ) -> Predictions:
-    limits.check_texts(wanted.texts, wanted.text_pairs)
-    if mapping.task_type == "ner" and wanted.text_pairs is not None:
-        raise ValueError("ner takes no text_pairs: leave them out")
-    texts, pairs = wanted.texts, wanted.text_pairs
-    with loaded.passes.remembering():
+    limits.check_texts(request.texts, request.text_pairs)
+    if mapping.task_type == "ner" and request.text_pairs is not None:
+        raise ValueError("ner does not support text_pairs: leave them out")
+    texts, pairs = request.texts, request.text_pairs
+    with loaded.featurizer.caching():
         predictions = Predictions(
-            predictions=mapping.predict(texts, text_pairs=pairs, threshold=wanted.threshold),
+            predictions=mapping.predict(texts, text_pairs=pairs, threshold=request.threshold),
             labels=list(mapping.labels),
         )
-        if wanted.probabilities:
+        if request.probabilities:
             rows = mapping.predict_proba(texts, text_pairs=pairs)
             predictions.probabilities = [_rounded(row) for row in rows]
             if mapping.task_type != "ner":
@@ -184,12 +189,12 @@ def _predictions(
 
 
 @contextmanager
-def _refused() -> Iterator[None]:
-    """What the library refuses is the request's fault; any other ``ValueError`` is ours."""
+def _rejecting_invalid_input() -> Iterator[None]:
+    """Within the block, a ``ValueError`` of the library means that the request is invalid."""
     try:
         yield
     except ValueError as error:
-        raise RefusedError(str(error)) from error
+        raise InvalidRequestError(str(error)) from error
 
 
 def _task(name: str, mapping: Mapping) -> Task:
@@ -209,7 +214,7 @@ def _pairs(examples: Sequence[Example]) -> list[str] | None:
     pairs = [example.text_pair for example in examples if example.text_pair is not None]
     if pairs and len(pairs) < len(examples):
         without = next(i for i, example in enumerate(examples) if example.text_pair is None)
-        raise ValueError(f"example {without} has no text_pair, but others have: give all one, or none")
+        raise ValueError(f"example {without} has no text_pair, but others have one: give all one, or none")
     return pairs or None
 
 

@@ -1,10 +1,10 @@
-"""Limits: how much one request and one server take.
+"""Limits on what one request and one server accept.
 
     limits = Limits(texts=100)
     limits.check_texts(["it has not arrived"])     # ValueError for more than 100 texts
 
-A request that is too large is refused before the encoder sees it; one whose body is too large, before
-it is read to its end.
+A request that is too large is rejected before it is encoded. If its body is too large, it is rejected
+before the whole body is read.
 """
 
 from __future__ import annotations
@@ -15,15 +15,22 @@ from dataclasses import dataclass
 from fastapi import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_ESCAPED_CHARACTER = 6  # bytes: é is \u00e9 in the JSON of many clients
-_BODY_BESIDE_TEXTS = 1 << 20
+_BYTES_PER_CHARACTER = 6  # é is \u00e9 in the JSON of many clients
+_BYTES_BESIDES_TEXTS = 1 << 20
 
 Text = str | list[str]
 
 
 @dataclass(frozen=True)
 class Limits:
-    """``tasks`` of the server, ``examples`` of a task, ``texts`` and ``characters`` of a request."""
+    """What a server accepts.
+
+    Attributes:
+        tasks: Number of tasks of the server.
+        examples: Number of examples of one task.
+        texts: Number of texts of one request for predictions.
+        characters: Number of characters of all texts of one request.
+    """
 
     tasks: int = 1_000
     examples: int = 5_000
@@ -32,11 +39,19 @@ class Limits:
 
     @property
     def body_bytes(self) -> int:
-        """The longest body."""
-        return self.characters * _ESCAPED_CHARACTER + _BODY_BESIDE_TEXTS
+        """Largest body of a request, in bytes."""
+        return self.characters * _BYTES_PER_CHARACTER + _BYTES_BESIDES_TEXTS
 
     def check_texts(self, texts: Sequence[Text], text_pairs: Sequence[str] | None = None) -> None:
-        """Refuse too many texts to predict, or too long ones. Raises ``ValueError``."""
+        """Check the texts of a request.
+
+        Args:
+            texts: The texts, or the lists of words, to label.
+            text_pairs: The second text of each pair.
+
+        Raises:
+            ValueError: The texts are too many or too long.
+        """
         if len(texts) > self.texts:
             raise ValueError(
                 f"{len(texts)} texts, but a request may have {self.texts}: send them in several requests, or "
@@ -45,7 +60,15 @@ class Limits:
         self.check_characters([*texts, *(text_pairs or ())])
 
     def check_examples(self, num_examples: int, texts: Iterable[Text]) -> None:
-        """Refuse a task that would have ``num_examples``, and too long ``texts``. Raises ``ValueError``."""
+        """Check the examples of a request.
+
+        Args:
+            num_examples: Number of examples that the task would have.
+            texts: All texts and labels of the request.
+
+        Raises:
+            ValueError: There would be too many examples, or the texts are too long.
+        """
         if num_examples > self.examples:
             raise ValueError(
                 f"the task would have {num_examples} examples, but may have {self.examples}: give fewer, or "
@@ -54,8 +77,15 @@ class Limits:
         self.check_characters(texts)
 
     def check_characters(self, texts: Iterable[Text]) -> None:
-        """Refuse texts that are too long together. Raises ``ValueError``."""
-        # A word costs the encoder something however short it is: the gap before it counts.
+        """Check the total length of texts.
+
+        Args:
+            texts: All texts, or lists of words, of a request.
+
+        Raises:
+            ValueError: Together they are too long.
+        """
+        # Every word costs the encoder time, however short it is: the space before it is counted as well.
         total = sum(
             len(text) if isinstance(text, str) else sum(len(word) + 1 for word in text) for text in texts
         )
@@ -67,20 +97,20 @@ class Limits:
 
 
 class BodyLimit:
-    """Ends a request with 413 as soon as its body is longer than ``max_bytes``."""
+    """Middleware that answers 413 as soon as the body of a request is longer than ``max_bytes``."""
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app, self.max_bytes = app, max_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count what arrives; the header that announces a length is not believed."""
-        read = 0
+        """Count the bytes that arrive; the Content-Length header is not trusted."""
+        num_bytes = 0
 
-        async def counted() -> Message:
-            nonlocal read
+        async def counting_receive() -> Message:
+            nonlocal num_bytes
             message = await receive()
-            read += len(message.get("body", b""))
-            if read > self.max_bytes:
+            num_bytes += len(message.get("body", b""))
+            if num_bytes > self.max_bytes:
                 raise HTTPException(
                     413,
                     f"the body has more than {self.max_bytes} bytes: send it in several requests, or start "
@@ -89,4 +119,4 @@ class BodyLimit:
                 )
             return message
 
-        await self.app(scope, counted if scope["type"] == "http" else receive, send)
+        await self.app(scope, counting_receive if scope["type"] == "http" else receive, send)

@@ -1,4 +1,4 @@
-"""Messages: what requests bring and what they are answered, as the OpenAPI document shows them."""
+"""The bodies of requests and responses, as the OpenAPI document describes them."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from metamapping.config import TaskType
+from metamapping.config.sources import TaskType
 
 Words = list[str]
 Label = Annotated[str, Field(min_length=1)]
 LabelNames = Annotated[
     dict[str, Label],
-    Field(description="Readable words for labels that are none, such as `neg`; they say what a label means."),
+    Field(description="Readable names, which the encoder reads, for labels such as `neg`."),
 ]
 
 _EXAMPLES: list[JsonValue] = [
@@ -22,7 +22,7 @@ _EXAMPLES: list[JsonValue] = [
 
 
 class _Message(BaseModel):
-    """Strict about misspelt keys."""
+    """Rejects unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -46,7 +46,7 @@ class NewTask(_Message):
 
 
 class MoreExamples(_Message):
-    """Examples to learn as well; their labels may be new."""
+    """Examples to add to a task; their labels may be new."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"examples": _EXAMPLES[:1]}]})
 
@@ -61,10 +61,10 @@ class _Texts(_Message):
         None,
         ge=0,
         le=1,
-        description="A text with less confidence gets `null`; for `ner` a word with a lower probability "
-        "gets `O`.",
+        description="A text whose confidence is lower gets `null`; for `ner`, a word whose probability is "
+        "lower gets `O`.",
     )
-    probabilities: bool = Field(False, description="Answer probabilities and confidences as well.")
+    probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
 
 
 class TextsToLabel(_Texts):
@@ -76,7 +76,7 @@ class TextsToLabel(_Texts):
 
 
 class ZeroShot(_Texts):
-    """Texts to label, and the labels: nothing else is known."""
+    """Texts to label, and the labels, without any examples."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"labels": ["billing", "delivery"], "texts": ["it has not arrived"]}]}
@@ -106,36 +106,36 @@ class Tasks(BaseModel):
 
 
 class Predictions(BaseModel):
-    """One prediction a text, in order."""
+    """One prediction per text, in order."""
 
     predictions: list[str | list[str] | None] = Field(
         description="Labels; for `ner` lists of BIO tags.", examples=[["delivery"]]
     )
     labels: list[str] = Field(
-        description="The columns of `probabilities`.", examples=[["delivery", "refund"]]
+        description="The labels of the columns of `probabilities`.", examples=[["delivery", "refund"]]
     )
-    # A matrix that comes from float32: checking each number would take longer than computing it.
+    # A matrix: validating each number would take longer than computing it.
     probabilities: Any = Field(
         None,
-        description="A row of each text; for `ner` a row of each word of each text. `null` if not asked for.",
+        description="One row per text; for `ner` one row per word of each text. `null` if not requested.",
         json_schema_extra={"type": ["array", "null"], "items": {"type": "array"}},
         examples=[[[0.9, 0.1]]],
     )
     confidences: list[float] | None = Field(
         None,
-        description="How likely each prediction is right: what `threshold` is held against. `null` if not "
-        "asked for, and for `ner`.",
+        description="How likely each prediction is correct; `threshold` is compared with it. `null` if not "
+        "requested, and for `ner`.",
         examples=[[0.8]],
     )
 
 
 class Health(BaseModel):
-    """Whether the server can be asked."""
+    """Whether the server can answer requests."""
 
     status: Literal["loading", "ready"]
 
 
 class Problem(BaseModel):
-    """What happened, what was expected, and how to mend it."""
+    """What happened, what was expected, and how to fix it."""
 
     detail: str

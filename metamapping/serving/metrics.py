@@ -1,8 +1,8 @@
-"""Metrics: what the server counts, in Prometheus' text format.
+"""Metrics of the server, in the text format of Prometheus.
 
 metrics = Metrics()
-metrics.encoded(32)                          # one pass of the encoder over 32 texts
-metrics.text()                               # what GET /metrics answers
+metrics.count_batch(32)                      # the encoder has encoded 32 texts in one batch
+metrics.text()                               # the response to GET /metrics
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Metrics:
     """The counters of one server."""
 
     def __init__(self) -> None:
-        # A registry of its own: two servers in one process do not count together.
+        # Not the global registry: two servers in one process count separately.
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         names = ("method", "route")
@@ -30,63 +30,70 @@ class Metrics:
         )
         self._seconds = Histogram(
             "metamapping_request_seconds",
-            "Time from a request's head to its answer.",
+            "Time from the head of a request to its response.",
             names,
             buckets=_SECONDS,
             registry=self._registry,
         )
-        self._passes = Histogram(
+        self._batches = Histogram(
             "metamapping_encoder_pass_texts",
-            "Texts that one pass of the encoder took together.",
+            "Texts per batch of the encoder.",
             buckets=_TEXTS,
             registry=self._registry,
         )
         self._texts = Counter("metamapping_encoded_texts", "Texts encoded.", registry=self._registry)
-        self._tasks = Gauge("metamapping_tasks", "Tasks that can be asked.", registry=self._registry)
+        self._tasks = Gauge("metamapping_tasks", "Tasks that can be used.", registry=self._registry)
 
-    def encoded(self, num_texts: int) -> None:
-        """Count a pass of the encoder."""
-        self._passes.observe(num_texts)
+    def count_batch(self, num_texts: int) -> None:
+        """Count a batch of the encoder."""
+        self._batches.observe(num_texts)
         self._texts.inc(num_texts)
 
-    def answered(self, method: str, route: str, status: int, seconds: float) -> None:
-        """Count a request."""
+    def count_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count a request.
+
+        Args:
+            method: The HTTP method.
+            route: The pattern of the endpoint's path.
+            status: The HTTP status of the response.
+            seconds: Time from request to response.
+        """
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def count_tasks_by(self, count: Callable[[], float]) -> None:
-        """Ask ``count`` for the number of tasks whenever metrics are read."""
+    def set_task_counter(self, count: Callable[[], float]) -> None:
+        """Set the function that returns the number of tasks, whenever metrics are read."""
         self._tasks.set_function(count)
 
     def text(self) -> bytes:
-        """Everything, as Prometheus reads it."""
+        """All metrics, in the format of Prometheus."""
         return generate_latest(self._registry)
 
 
 class CountRequests:
-    """Tells ``metrics`` of every request."""
+    """Middleware that counts every request in ``metrics``."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass everything on; a request that breaks counts as 500."""
+        """Forward a request and count it; an exception counts as status 500."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         status = 500
         start = time.perf_counter()
 
-        async def noted(message: Message) -> None:
+        async def recording_send(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
 
         try:
-            await self.app(scope, receive, noted)
+            await self.app(scope, receive, recording_send)
         finally:
-            # The route's pattern: names of tasks, and whatever else is asked for, would each be a series.
+            # The pattern of the route, not the path: each task name would create a new time series.
             route = getattr(scope.get("route"), "path", "other")
             method = scope["method"] if route != "other" else "other"
-            self.metrics.answered(method, route, status, time.perf_counter() - start)
+            self.metrics.count_request(method, route, status, time.perf_counter() - start)

@@ -1,12 +1,12 @@
-"""Registry: the tasks of a server, in memory and on disk.
+"""The tasks of a server, in memory and on disk.
 
     tasks = TaskRegistry(folder, mapper, max_tasks=1000)
-    tasks.load()                                  # what an earlier server kept
+    tasks.load()                                  # tasks that an earlier server stored
     tasks.put("orders", mapper.adapt(texts, labels))
     tasks.get("orders").predict(["it has not arrived"])
 
-A task is on disk before whoever put it is told so. One that cannot be read is named in
-``damaged`` with the reason, and the others are served.
+A task is on disk before ``put`` returns. A task that cannot be read is listed in ``damaged`` with the
+reason, and the others are served.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
-from metamapping.store import MANIFEST, StoreError
+from metamapping.errors import StoreError
+from metamapping.storage.manifest import MANIFEST
 
-if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
-    from metamapping.task_mapping import Mapping
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.adaptation.task_mapping import Mapping
 
-# A name is a folder's: no separator, and no leading dot, where drafts are.
+# A name is the name of a folder: no separator, and no leading dot, which temporary directories have.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
 _FILES = {"task.json", "mapping.safetensors", MANIFEST}
@@ -39,32 +40,42 @@ class NoSuchTaskError(LookupError):
 
 
 class DamagedTaskError(RuntimeError):
-    """There is one on disk, but it cannot be read."""
+    """The task exists on disk, but cannot be read."""
 
 
 class TooManyTasksError(RuntimeError):
-    """The server holds as many tasks as it may."""
+    """The server has reached its limit of tasks."""
 
 
 class TaskRegistry:
-    """Tasks by name. Any number of threads may read and write."""
+    """Tasks by name, for any number of reading and writing threads.
+
+    Args:
+        folder: Folder in which each task has a folder of its own.
+        mapper: The encoder to which all tasks belong.
+        max_tasks: Limit of tasks, damaged ones included.
+
+    Attributes:
+        mapper: The encoder.
+        damaged: Why a task on disk cannot be read, by name.
+    """
 
     def __init__(self, folder: Path, mapper: MetaMapper, *, max_tasks: int) -> None:
         self.mapper = mapper
         self.damaged: dict[str, str] = {}
         self._folder, self._max_tasks = folder, max_tasks
         self._tasks: dict[str, Mapping] = {}
-        self._writing: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
-        self._naming = threading.Lock()
+        self._writers: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
+        self._writers_lock = threading.Lock()
 
     def load(self) -> None:
-        """Read the tasks on disk."""
+        """Read all tasks from disk."""
         from metamapping import Mapping
 
         self._folder.mkdir(parents=True, exist_ok=True)
         for folder in sorted(self._folder.iterdir()):
             if not re.match(NAME_PATTERN, folder.name) or not _is_task(folder):
-                continue  # Nobody's task: never read, and never written or deleted either.
+                continue  # Not a task: it is neither read, nor overwritten, nor deleted.
             try:
                 self._tasks[folder.name] = Mapping.load(folder, self.mapper)
             except (StoreError, OSError) as error:
@@ -75,29 +86,46 @@ class TaskRegistry:
         return len(self._tasks)
 
     def items(self) -> list[tuple[str, Mapping]]:
-        """The tasks that can be asked, in order of their names."""
+        """All tasks that can be used, with their names, in alphabetical order."""
         return sorted(self._tasks.copy().items())
 
     def get(self, name: str) -> Mapping:
-        """A task. Raises ``NoSuchTaskError`` or ``DamagedTaskError``."""
+        """Return a task.
+
+        Raises:
+            NoSuchTaskError: There is no task of that name.
+            DamagedTaskError: The task on disk cannot be read.
+        """
         try:
             return self._tasks[name]
         except KeyError:
             if name in self.damaged:
                 raise DamagedTaskError(
-                    f"task {name!r} cannot be read ({self.damaged[name]}): put it again, or delete it"
+                    f"task {name!r} cannot be read ({self.damaged[name]}): replace it with PUT, or delete it"
                 ) from None
             raise NoSuchTaskError(
-                f"there is no task {name!r}: GET /tasks names those that are there, PUT makes one"
+                f"there is no task {name!r}: GET /tasks lists the tasks, PUT creates one"
             ) from None
 
     def put(self, name: str, mapping: Mapping) -> bool:
-        """Keep a task under a name, in place of the one that had it; whether the name is new."""
+        """Store a task, and replace the task of that name.
+
+        Args:
+            name: A name that matches ``NAME_PATTERN``.
+            mapping: The task.
+
+        Returns:
+            Whether the name is new.
+
+        Raises:
+            TooManyTasksError: The name is new, and the server has reached its limit.
+            OSError: The task could not be written.
+        """
         with self._lock(name):
             is_new = name not in self._tasks and name not in self.damaged
             if is_new and len(self._tasks) + len(self.damaged) >= self._max_tasks:
                 raise TooManyTasksError(
-                    f"there are {self._max_tasks} tasks, as many as this server holds: delete one, or start "
+                    f"there are {self._max_tasks} tasks, the limit of this server: delete one, or start "
                     "it with a higher --max-tasks"
                 )
             if name in self.damaged:
@@ -108,7 +136,20 @@ class TaskRegistry:
             return is_new
 
     def change(self, name: str, change: Callable[[Mapping], None]) -> Mapping:
-        """Let ``change`` teach a task, and keep what it has learned."""
+        """Change a task in place, and store it.
+
+        Args:
+            name: Name of the task.
+            change: Called with the task while no other thread writes it.
+
+        Returns:
+            The changed task.
+
+        Raises:
+            NoSuchTaskError: There is no task of that name.
+            DamagedTaskError: The task on disk cannot be read.
+            OSError: The task could not be written; then it is as before the change.
+        """
         from metamapping import Mapping
 
         with self._lock(name):
@@ -117,13 +158,13 @@ class TaskRegistry:
             try:
                 mapping.save(self._folder / name)
             except OSError:
-                # What the disk has is what a restart finds: memory must not know more.
+                # After a restart the server would load the task from disk: restore the same state now.
                 self._tasks[name] = Mapping.load(self._folder / name, self.mapper)
                 raise
             return mapping
 
     def delete(self, name: str) -> None:
-        """Forget a task, damaged ones too. Raises ``NoSuchTaskError``."""
+        """Delete a task, also a damaged one. Raises ``NoSuchTaskError``."""
         with self._lock(name):
             if name not in self.damaged:
                 self.get(name)
@@ -132,16 +173,17 @@ class TaskRegistry:
             self.damaged.pop(name, None)
 
     def _remove_folder(self, name: str) -> None:
-        gone = self._folder / f".gone-{name}-{uuid.uuid4().hex[:8]}"
-        (self._folder / name).rename(gone)
-        shutil.rmtree(gone, ignore_errors=True)
+        # Renaming is atomic: after a crash the task is either there or gone.
+        removed = self._folder / f".gone-{name}-{uuid.uuid4().hex[:8]}"
+        (self._folder / name).rename(removed)
+        shutil.rmtree(removed, ignore_errors=True)
 
     def _lock(self, name: str) -> threading.Lock:
-        """One writer at a time for each name, and none waits for the writer of another."""
-        with self._naming:
-            return self._writing.setdefault(name, threading.Lock())
+        """A lock per name: writers of one task exclude each other, those of different tasks do not."""
+        with self._writers_lock:
+            return self._writers.setdefault(name, threading.Lock())
 
 
 def _is_task(folder: Path) -> bool:
-    """Whether a folder holds files of a task, whole or not, and nothing else."""
+    """Whether a folder contains files of a task, possibly not all of them, and nothing else."""
     return folder.is_dir() and bool(files := {path.name for path in folder.iterdir()}) and files <= _FILES

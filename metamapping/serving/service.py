@@ -1,10 +1,8 @@
-"""Service: the encoder and its tasks, once they are loaded.
+"""The published encoder and its tasks, loaded while the server already listens.
 
-    service = Service(published, tasks, Limits(), Metrics())
-    service.load()                                # seconds: TensorFlow is imported here
-    service.ready().tasks.items()
-
-The server listens before that, and says so.
+service = Service(published, tasks, Limits(), Metrics())
+service.load()                                # seconds: TensorFlow is imported here
+service.loaded().tasks.items()
 """
 
 from __future__ import annotations
@@ -17,26 +15,33 @@ from metamapping.serving.limits import Limits
 from metamapping.serving.metrics import Metrics
 from metamapping.serving.registry import TaskRegistry
 
-if TYPE_CHECKING:
-    from metamapping.mapper import MetaMapper
-    from metamapping.serving.passes import SharedPasses
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.serving.batching import BatchingFeaturizer
 
 
 class LoadingError(RuntimeError):
-    """The encoder is not there yet."""
+    """The encoder is not loaded yet."""
 
 
 @dataclass(frozen=True)
 class Loaded:
-    """What answers requests."""
+    """What is needed to answer requests."""
 
     mapper: MetaMapper
-    passes: SharedPasses
+    featurizer: BatchingFeaturizer
     tasks: TaskRegistry
 
 
 class Service:
-    """What a server serves, and its limits and metrics."""
+    """A published encoder with its tasks, limits and metrics.
+
+    Args:
+        model: Folder of the published encoder.
+        tasks: Folder in which tasks are stored.
+        limits: Limits of requests and of tasks.
+        metrics: The counters.
+    """
 
     def __init__(self, model: Path, tasks: Path, limits: Limits, metrics: Metrics) -> None:
         self.limits, self.metrics = limits, metrics
@@ -44,31 +49,33 @@ class Service:
         self._loaded: Loaded | None = None
 
     @property
-    def is_ready(self) -> bool:
+    def is_loaded(self) -> bool:
         """Whether requests can be answered."""
         return self._loaded is not None
 
-    def ready(self) -> Loaded:
-        """What answers requests. Raises ``LoadingError``."""
+    def loaded(self) -> Loaded:
+        """The encoder and the tasks. Raises ``LoadingError`` until ``load`` has finished."""
         if self._loaded is None:
-            raise LoadingError("the encoder is still loading: ask again in a few seconds")
+            raise LoadingError("the encoder is still loading: try again in a few seconds")
         return self._loaded
 
     def load(self) -> None:
         """Read the published encoder, then the tasks.
 
-        Raises ``FileNotFoundError`` where there is no encoder, ``StoreError`` where it is damaged.
+        Raises:
+            FileNotFoundError: There is no published encoder.
+            StoreError: It is damaged.
         """
-        from metamapping.mapper import MetaMapper
-        from metamapping.publishing import read_published
-        from metamapping.serving.passes import SharedPasses
+        from metamapping.adaptation.mapper import MetaMapper
+        from metamapping.publishing.published_model import read_published
+        from metamapping.serving.batching import BatchingFeaturizer
 
         model = read_published(self._model)
         mapper = MetaMapper(model, progress=False)
-        passes = SharedPasses(model, on_pass=self.metrics.encoded)
-        mapper.featurizer = passes
-        passes.texts(["The first pass is slow: it is traced."])
+        featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
+        mapper.featurizer = featurizer
+        featurizer.texts(["The first batch is slow, because TensorFlow traces the encoder."])
         tasks = TaskRegistry(self._tasks, mapper, max_tasks=self.limits.tasks)
         tasks.load()
-        self.metrics.count_tasks_by(lambda: len(tasks))
-        self._loaded = Loaded(mapper, passes, tasks)
+        self.metrics.set_task_counter(lambda: len(tasks))
+        self._loaded = Loaded(mapper, featurizer, tasks)

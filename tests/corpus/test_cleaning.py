@@ -1,4 +1,4 @@
-"""Cleaners: what they change, what they never change."""
+"""Cleaners: what they change and what they leave unchanged."""
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -6,12 +6,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from metamapping.config import CleaningSpec
+from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.cleaning import CLEANERS, clean_texts, clean_words
 
 DEFAULT = CleaningSpec().cleaners
 ALL = list(CLEANERS)
-# Plain letters, and what cleaners look for.
+# Plain letters, and what the patterns of cleaners match.
 SNIPPETS = ["a", "B", " ", "\n", "\t", "&amp;", "&eacute;", "<br>", "<b", "<3", "Ã©", "é", "e\u0301"]
 SNIPPETS += [
     "\u200b",
@@ -49,7 +49,7 @@ def clean(text, cleaners=DEFAULT):
         ("thanks @ann_b, me@ann.org", ["users"], "thanks @user, me@ann.org"),
     ],
 )
-def test_each_cleaner_mends_its_fault(dirty, cleaners, expected):
+def test_each_cleaner_fixes_its_fault(dirty, cleaners, expected):
     assert clean(dirty, cleaners) == expected
 
 
@@ -58,7 +58,7 @@ def test_cleaners_work_in_the_order_given():
     assert clean("&nbsp;a", ["whitespace", "html"]) == "\u00a0a"
 
 
-def test_no_cleaner_leaves_texts_as_they_are():
+def test_without_cleaners_texts_are_unchanged():
     assert clean(" &amp;\x00 ", []) == " &amp;\x00 "
 
 
@@ -68,7 +68,7 @@ def test_null_stays_null():
 
 @example("@¹ and @été")
 @given(DIRTY)
-def test_a_text_without_a_cleaners_pattern_would_not_be_changed_by_it(text):
+def test_a_cleaner_changes_no_text_that_its_pattern_does_not_match(text):
     for cleaner in CLEANERS.values():
         if not pc.match_substring_regex(pa.array([text]), cleaner.pattern)[0].as_py():
             assert cleaner.clean(text) == text
@@ -86,6 +86,6 @@ def test_cleaning_never_changes_the_number_of_words(rows):
     )
 
 
-def test_words_are_cleaned_one_by_one_and_none_is_emptied():
+def test_each_word_is_cleaned_by_itself_and_none_is_emptied():
     words = pa.array([["caf&eacute;", "\u200b", "a&nbsp;b"], None, []], pa.list_(pa.string()))
     assert clean_words(words, DEFAULT).to_pylist() == [["café", "\u200b", "ab"], None, []]

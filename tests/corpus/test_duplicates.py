@@ -1,4 +1,4 @@
-"""Duplicates within a source: equal, in conflict, nearly alike."""
+"""Duplicates within a source: equal texts, conflicting labels, near duplicates."""
 
 import resource
 
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config import DuplicateSpec
+from metamapping.config.corpus import DuplicateSpec
 from metamapping.corpus import deduplication
 from metamapping.corpus.shards import EXAMPLES
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
@@ -21,7 +21,7 @@ def verdicts(tmp_path, rows, duplicates=RULES.duplicates, **settings):
     return [row["row"] for row in examples], {row["row"]: row["reason"] for row in rejects}
 
 
-def test_the_first_of_equal_texts_stays(tmp_path):
+def test_the_first_of_equal_texts_is_kept(tmp_path):
     rows = labelled(("Where is it?", "x"), ("other", "y"), ("where is IT?", "x"), ("Where is it?", "x"))
     assert verdicts(tmp_path, rows) == ([0, 1], {2: "duplicate", 3: "duplicate"})
 
@@ -31,12 +31,12 @@ def test_equal_texts_with_different_labels_are_all_rejected(tmp_path):
     assert verdicts(tmp_path, rows) == ([1], {0: "conflict", 2: "conflict", 3: "conflict"})
 
 
-def test_the_first_of_nearly_equal_texts_of_a_label_stays(tmp_path):
+def test_the_first_of_nearly_equal_texts_with_the_same_label_is_kept(tmp_path):
     rows = labelled((LONG, "x"), ("other text", "x"), (f"{LONG} please", "x"))
     assert verdicts(tmp_path, rows) == ([0, 1], {2: "near_duplicate"})
 
 
-def test_nearly_equal_texts_of_different_labels_stay(tmp_path):
+def test_nearly_equal_texts_with_different_labels_are_kept(tmp_path):
     rows = labelled((LONG, "x"), (f"{LONG} please", "y"))
     assert verdicts(tmp_path, rows) == ([0, 1], {})
 
@@ -67,7 +67,7 @@ def test_a_source_may_keep_all_its_rows_and_still_be_compared_with_others(tmp_pa
     assert keys["signature"].null_count == 0
 
 
-def test_a_rejected_row_makes_no_duplicate_of_another(tmp_path):
+def test_a_row_that_a_filter_rejects_causes_no_duplicates(tmp_path):
     rows = [{"text": "same", "label": None}, {"text": "same", "label": "x"}]
     assert verdicts(tmp_path, rows) == ([1], {0: "missing_label"})
 
@@ -105,7 +105,7 @@ def test_bands_find_19_of_20_pairs_at_the_threshold(threshold):
     assert 1 - (1 - threshold**rows) ** bands >= 0.95
 
 
-def test_signatures_estimate_the_share_of_common_pieces():
+def test_signatures_estimate_the_share_of_common_shingles():
     from metamapping.corpus.signatures import sign, similarity
 
     left, right = LONG, LONG.replace("new card", "new phone")
@@ -117,7 +117,7 @@ def test_signatures_estimate_the_share_of_common_pieces():
     assert estimate == pytest.approx(exact, abs=3 * 0.5 / 1024**0.5)
 
 
-def test_a_key_that_finds_no_room_is_an_error_however_few_there_are(tmp_path):
+def test_a_full_disk_is_an_error_even_for_a_few_keys(tmp_path):
     writer = deduplication.KeyWriter(tmp_path / "keys", RULES.duplicates)
     rows = [{"row": row, "text": text, "label": "x"} for row, text in enumerate((LONG, "other text"))]
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)

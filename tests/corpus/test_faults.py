@@ -1,9 +1,9 @@
-"""Thirty kinds of broken rows, planted among good ones, each found under its reason."""
+"""Thirty kinds of broken rows among good ones, each rejected for its own reason."""
 
 import json
 from collections import Counter
 
-from metamapping.config import FilterSpec
+from metamapping.config.corpus import FilterSpec
 from tests.corpus.toys import RULES, prepare, toy_source
 
 RULES = RULES._replace(filters=FilterSpec(max_characters=2_000, min_words=2, max_words=300))
@@ -75,7 +75,7 @@ def assert_found(source, folder, faults, num_good, rules):
     return rejects
 
 
-def test_thirty_kinds_of_broken_rows_are_found_under_their_reasons(tmp_path):
+def test_thirty_kinds_of_broken_rows_are_rejected_for_their_reasons(tmp_path):
     path = tmp_path / "faults.jsonl"
     path.write_text("\n".join([*GOOD, *(line for line, _ in TEXT_FAULTS)]) + "\n", encoding="utf-8")
     source = toy_source(path, labels=["x", "y", "d"], drop_labels=["d"])
@@ -86,7 +86,7 @@ def test_thirty_kinds_of_broken_rows_are_found_under_their_reasons(tmp_path):
     assert first["text"] == "not json at all"
 
 
-def test_broken_sentences_are_found_under_their_reasons(tmp_path):
+def test_broken_sentences_are_rejected_for_their_reasons(tmp_path):
     path = tmp_path / "faults.conll"
     path.write_text("\n".join([*NER_GOOD, *(lines for lines, _ in NER_FAULTS)]))
     rules = RULES._replace(cleaning=RULES.cleaning.model_copy(update={"repair_tags": False}))
@@ -104,7 +104,7 @@ def test_words_and_tags_of_different_number_are_rejected(tmp_path):
     assert [row["reason"] for row in rejects] == reasons
 
 
-def test_numbered_tags_are_read_by_their_list(tmp_path):
+def test_numbered_tags_are_looked_up_in_the_list_of_labels(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps({"words": ["Ada", "ran"], "tags": [1, 0]}) + "\n")
     source = toy_source(path, task_type="ner", labels=["O", "B-PER", "I-PER"])

@@ -1,9 +1,10 @@
-"""Filters: what is rejected, and that each can be moved or switched off."""
+"""Filters: what they reject, and that each can be configured or switched off."""
 
 import pytest
 
-from metamapping.config import ConfigError, FilterSpec
+from metamapping.config.corpus import FilterSpec
 from metamapping.corpus.repetition import MIN_WORDS, is_repetitive
+from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 PROSE = (
@@ -60,8 +61,8 @@ def test_prose_is_not_repetitive():
 @pytest.mark.parametrize(
     "text",
     [
-        f"{PROSE} " + "very good " * 20,  # one pair of words
-        f"{PROSE} {PROSE}",  # everything twice
+        f"{PROSE} " + "very good " * 20,  # one bigram
+        f"{PROSE} {PROSE}",  # the whole text twice
         f"{PROSE}\n" + "subscribe to our newsletter today\n" * 9,  # lines
     ],
 )
@@ -69,12 +70,12 @@ def test_each_kind_of_repetition_is_found(text):
     assert is_repetitive(text)
 
 
-def test_short_texts_may_repeat():
+def test_short_texts_may_repeat_words():
     assert not is_repetitive("no " * (MIN_WORDS - 1))
 
 
-def test_a_source_of_which_nothing_is_left_is_refused_with_the_reasons(tmp_path):
+def test_a_source_whose_rows_are_all_rejected_is_refused_with_the_reasons(tmp_path):
     with pytest.raises(
-        ConfigError, match=r"all of its 3 rows were left out \(too_few_words 2, no_letters 1\)"
+        ConfigError, match=r"all of its 3 rows were rejected \(too_few_words 2, no_letters 1\)"
     ):
         reasons_of(tmp_path, ["one", "two", "1 2 3"], FilterSpec(min_words=2))

@@ -1,4 +1,4 @@
-"""Sources in the wild: encodings, compression, quotes, nested fields, CoNLL of all kinds."""
+"""Source files as they occur: encodings, compression, quotes, nested fields, variants of CoNLL."""
 
 import gzip
 
@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config import ConfigError
-from metamapping.corpus.sources import check_source, check_sources
+from metamapping.corpus.records import check_source, check_sources
+from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
 
 
@@ -25,7 +25,7 @@ def test_quoted_newlines_and_commas_stay_in_their_field(tmp_path):
     ]
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_first_column(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("text,label\ngrün,x\n".encode("utf-8-sig"))
     assert texts_of(toy_source(path)) == [("grün", "x")]
@@ -80,7 +80,7 @@ def test_rows_of_another_width_are_records_with_a_fault(tmp_path):
     ]
 
 
-def test_a_quote_that_never_closes_is_refused_with_its_line(tmp_path):
+def test_a_quote_that_is_never_closed_is_refused_with_its_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text('text,label\none,x\n"two,y\nthree,z\n')
     with pytest.raises(ConfigError, match=r"quote opened in line 3 never closes.*quotes: false"):
@@ -101,7 +101,7 @@ def test_columns_may_be_numbers_or_names(tmp_path):
     assert texts_of(source) == [("one", "x")]
 
 
-def test_a_wrong_column_is_refused_with_those_that_are_there(tmp_path):
+def test_a_missing_column_is_refused_with_the_existing_columns(tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("id,body,kind\n7,one,x\n")
     with pytest.raises(ConfigError, match=r"'toy'.*no column 'text', but the columns id, body, kind"):
@@ -134,7 +134,7 @@ def test_parquet_columns_and_structs_are_read(tmp_path):
     assert texts_of(source) == [("one", "true"), ("two", "false")]
 
 
-def test_half_a_character_in_json_is_replaced(tmp_path):
+def test_a_lone_surrogate_in_json_is_replaced(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text('{"text": "odd \\ud83d end", "label": "x"}\n{"text": "\\ud83d\\ude00", "label": "x"}\n')
     assert texts_of(toy_source(path)) == [("odd \ufffd end", "x"), ("😀", "x")]
@@ -170,7 +170,7 @@ def test_conll_of_two_to_four_columns_reads_the_same(tmp_path, lines):
     assert (row["words"], row["tags"]) == (["Ada", "wrote"], ["B-PER", "O"])
 
 
-def test_a_conll_line_without_a_tag_spoils_its_sentence_alone(tmp_path):
+def test_a_conll_line_without_a_tag_makes_only_its_sentence_malformed(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("Ada B-PER\nwrote\n\nBob B-PER\n")
     first, second = records_of(toy_source(path, task_type="ner"))
@@ -185,7 +185,7 @@ def test_ner_reads_lists_and_strings_from_json(tmp_path):
     assert [row["words"] for row in records_of(source)] == [["Ada", "wrote"], ["Bob", "ran"]]
 
 
-def test_several_files_are_one_source_with_rows_numbered_through(tmp_path):
+def test_rows_are_numbered_across_the_files_of_a_source(tmp_path):
     first = write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x"), ("two", "y")))
     second = write_jsonl(tmp_path / "b.jsonl", labelled(("three", "x")))
     rows = records_of(toy_source(first, second))
@@ -199,7 +199,7 @@ def test_several_files_are_one_source_with_rows_numbered_through(tmp_path):
 def test_a_hub_data_set_names_its_numbered_classes(tmp_path, monkeypatch):
     import datasets
 
-    from metamapping.config import Source
+    from metamapping.config.sources import Source
 
     features = datasets.Features(
         {"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["bad", "good"])}

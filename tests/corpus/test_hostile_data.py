@@ -1,4 +1,4 @@
-"""Data that would run something if it were believed: pickles, scripts and types with code of their own."""
+"""Data that would execute code if it were trusted: pickles, scripts and extension types."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.config import ConfigError, Hub, Source
+from metamapping.config.sources import Hub, Source
+from metamapping.errors import ConfigError
 from tests.corpus.toys import records_of, toy_source
 
 ROWS = {"text": ["one", "two"], "label": ["a", "b"]}
 
 
 class Trap:
-    """An object whose pickle makes a file."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, mark):
         self.mark = mark
@@ -29,7 +30,7 @@ class Trap:
 
 @pytest.fixture
 def mark(tmp_path):
-    """The file that no trap has made when the test ends."""
+    """A file that must not exist when the test ends, because a trap would have created it."""
     mark = tmp_path / "was-run"
     with pickle.loads(pickle.dumps(Trap(mark))):
         assert mark.exists(), "the trap itself must work"
@@ -39,7 +40,7 @@ def mark(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".pkl", ".pickle", ".npy", ".npz", ".pt", ".joblib", ".h5", ".keras"])
-def test_a_file_that_may_hold_a_pickle_is_no_source(tmp_path, mark, suffix):
+def test_a_file_that_may_hold_a_pickle_is_refused(tmp_path, mark, suffix):
     path = tmp_path / f"rows{suffix}"
     if suffix in (".npy", ".npz"):
         with path.open("wb") as file:
@@ -51,7 +52,7 @@ def test_a_file_that_may_hold_a_pickle_is_no_source(tmp_path, mark, suffix):
 
 
 @pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet", "conll"])
-def test_a_pickle_under_the_name_of_a_format_is_not_opened(tmp_path, mark, format):
+def test_a_pickle_with_the_suffix_of_a_format_is_not_unpickled(tmp_path, mark, format):
     path = tmp_path / f"rows.{format}"
     path.write_bytes(pickle.dumps(Trap(mark)))
     task_type = "ner" if format == "conll" else "text-classification"
@@ -60,7 +61,7 @@ def test_a_pickle_under_the_name_of_a_format_is_not_opened(tmp_path, mark, forma
 
 
 @pytest.mark.parametrize("name", ["arrow.py_extension_type", "pandas.period"])
-def test_a_column_of_a_type_with_code_of_its_own_is_read_as_what_it_holds(tmp_path, mark, name):
+def test_a_column_of_an_extension_type_is_read_as_its_storage_type(tmp_path, mark, name):
     trap = {b"ARROW:extension:name": name.encode(), b"ARROW:extension:metadata": pickle.dumps(Trap(mark))}
     schema = pa.schema([pa.field("text", pa.string(), metadata=trap), pa.field("label", pa.string())])
     path = tmp_path / "rows.parquet"
@@ -68,12 +69,12 @@ def test_a_column_of_a_type_with_code_of_its_own_is_read_as_what_it_holds(tmp_pa
     try:
         read = [(row["text"], row["label"]) for row in records_of(toy_source(path))]
     except ConfigError:
-        return  # refused is as good
+        return  # A refusal is fine too.
     assert read == [("one", "a"), ("two", "b")]
 
 
 @pytest.mark.parametrize("kind", ["script", "pickles"])
-def test_nothing_in_a_data_set_is_run(tmp_path, mark, monkeypatch, kind):
+def test_nothing_in_a_data_set_is_executed(tmp_path, mark, monkeypatch, kind):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder = tmp_path / "trap"
     folder.mkdir()

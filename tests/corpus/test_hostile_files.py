@@ -1,4 +1,4 @@
-"""A file that means harm, or is broken in an unusual way, is refused in a sentence or read."""
+"""A hostile file, or one that is broken in an unusual way, is read or refused with a clear message."""
 
 import gzip
 
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metamapping.config import Columns, ConfigError
+from metamapping.config.sources import Columns
 from metamapping.corpus.formats import nested
-from metamapping.corpus.sources import read_rows
+from metamapping.corpus.records import read_rows
+from metamapping.errors import ConfigError
 from tests.corpus.toys import toy_source
 
 
@@ -29,24 +30,24 @@ def test_a_header_with_a_broken_quote_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("encoding", ["base64", "zip", "undefined", "rot13", "no such", "a\0b"])
-def test_a_codec_that_is_no_encoding_of_text_is_refused(tmp_path, encoding):
+def test_a_codec_that_is_not_a_text_encoding_is_refused(tmp_path, encoding):
     with pytest.raises(ConfigError, match=r"there is no encoding|is not a readable"):
         rows_of(write(tmp_path / "a.csv", b"text,label\na,b\n"), encoding=encoding)
 
 
 @pytest.mark.parametrize("columns", [Columns(text=-5, label=-1), Columns(text=0, label=-9), Columns(text=7)])
-def test_a_column_that_a_sentence_has_not_makes_it_malformed(tmp_path, columns):
+def test_a_sentence_without_a_configured_column_is_malformed(tmp_path, columns):
     (row,) = rows_of(write(tmp_path / "a.conll", b"Ada B-PER\n"), task_type="ner", columns=columns)
     assert row.fault == "malformed_row"
 
 
 @pytest.mark.parametrize("place", ["a.²", "a.9999999999999999999999", "a.-1"])
-def test_a_place_that_a_list_has_not_is_nothing(place):
+def test_an_index_beyond_a_list_has_no_value(place):
     assert nested({"a": ["x"]}, place) is None
 
 
 def endless(path, piece):
-    """A few kilobytes on disk that are 40 MB of text."""
+    """A file of a few kilobytes that decompresses to 40 MB of text."""
     with gzip.open(path, "wb", compresslevel=9) as file:
         for _ in range(40):
             file.write(piece * (1_000_000 // len(piece)))
@@ -63,28 +64,28 @@ def endless(path, piece):
         ("a.conll.gz", b"x" * 998 + b" O\n", "the sentence that begins in line 1 is longer than"),
     ],
 )
-def test_a_row_without_end_is_refused_before_it_is_held(tmp_path, name, piece, message):
+def test_a_row_that_never_ends_is_refused_before_it_fills_the_memory(tmp_path, name, piece, message):
     path = endless(tmp_path / name, piece)
     kind = "ner" if "conll" in name else "text-classification"
     with pytest.raises(ConfigError, match=message):
         rows_of(path, task_type=kind)
 
 
-def test_values_that_python_has_not_are_refused(tmp_path):
+def test_values_that_python_cannot_represent_are_refused(tmp_path):
     days = pa.array([2**60], pa.int64()).cast(pa.timestamp("ms"))
     pq.write_table(pa.table({"text": days, "label": ["a"]}), tmp_path / "a.parquet")
     with pytest.raises(ConfigError, match="is not a readable parquet file"):
         rows_of(tmp_path / "a.parquet")
 
 
-def test_bytes_that_are_no_utf_8_in_parquet_are_refused(tmp_path):
+def test_invalid_utf_8_in_parquet_is_refused(tmp_path):
     broken = pa.Array.from_buffers(pa.string(), 1, pa.array([b"\xff\xfe"], pa.binary()).buffers())
     pq.write_table(pa.table({"text": broken, "label": ["a"]}), tmp_path / "a.parquet")
     with pytest.raises(ConfigError, match=r"is not a readable parquet file .*UnicodeDecodeError"):
         rows_of(tmp_path / "a.parquet")
 
 
-def test_two_columns_of_one_name_are_refused(tmp_path):
+def test_two_columns_with_the_same_name_are_refused(tmp_path):
     table = pa.table([["a"], ["b"], ["c"]], names=["text", "text", "label"])
     pq.write_table(table, tmp_path / "a.parquet")
     with pytest.raises(ConfigError, match="is not a readable parquet file"):

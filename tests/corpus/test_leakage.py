@@ -1,9 +1,10 @@
-"""Leakage: what is trained on is not held out."""
+"""Leakage: no text that is trained on is held out too."""
 
 import pytest
 
-from metamapping.config import ConfigError, DuplicateSpec, LeakageSpec
+from metamapping.config.corpus import DuplicateSpec, LeakageSpec
 from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
+from metamapping.errors import ConfigError
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 LONG = "please tell me as soon as you can when the new card that i ordered will be delivered to me"
@@ -13,7 +14,7 @@ OWN = ("quite another text", "x")
 
 @pytest.fixture
 def leaks_of(tmp_path):
-    """Leaks of sources given as name, role and rows: name → [(row, against, kind)]."""
+    """A function that finds the leaks of sources (name, role, rows): name → [(row, against, kind)]."""
 
     def find(*given, spec=CHECK, duplicates=RULES.duplicates):
         sources, folders = [], []
@@ -44,7 +45,7 @@ def test_a_training_text_that_is_held_out_leaks_exactly_or_nearly(leaks_of):
     assert found == {"a": [(1, "b", "exact"), (2, "c", "near")], "b": [], "c": []}
 
 
-def test_a_validation_text_that_is_tested_leaks_and_never_the_other_way(leaks_of):
+def test_a_validation_text_leaks_into_a_test_source_but_never_the_other_way(leaks_of):
     found = leaks_of(
         ("t", "test", labelled(("same", "x"), OWN)),
         ("v", "validation", labelled(("own", "x"), ("same", "y"))),
@@ -77,13 +78,13 @@ def test_the_check_can_be_switched_off(leaks_of):
     assert leaks_of(("a", "train", same), ("b", "test", same[:1]), spec=LeakageSpec(check=False))["a"] == []
 
 
-def test_a_source_that_leaks_wholly_is_refused_by_name(leaks_of):
+def test_a_source_whose_texts_all_leak_is_refused_by_name(leaks_of):
     same = labelled(("same", "x"), OWN)
-    with pytest.raises(ConfigError, match=r"all examples of 'a' \(into b\) also stand in held-out sources"):
+    with pytest.raises(ConfigError, match=r"all examples of 'a' \(into b\) also occur in held-out sources"):
         leaks_of(("a", "train", same), ("b", "test", same))
 
 
-def test_a_changed_role_changes_the_leaks_and_nothing_before(tmp_path):
+def test_a_changed_role_changes_the_leaks_and_no_earlier_stage(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", labelled(OWN))
     stages = [
         leaks_stage([toy_source(path, role=role)], ["examples"], LeakageSpec(), DuplicateSpec())

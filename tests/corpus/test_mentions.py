@@ -1,4 +1,6 @@
-from metamapping.config import Source
+"""Mentions: the entities of tagged sentences, with their types."""
+
+from metamapping.config.sources import Source
 from metamapping.corpus.formats import read_file
 from metamapping.corpus.mentions import mentions
 
@@ -10,7 +12,7 @@ def test_mentions_are_the_entities_with_their_types():
     assert found == [("Ada Lovelace", "person"), ("Babbage", "person"), ("London", "place")]
 
 
-def test_neighbouring_entities_are_parted_by_begin_tags_and_by_types():
+def test_adjacent_entities_are_separated_by_begin_tags_and_by_types():
     tags = ["B-a", "B-a", "I-a", "I-b", "O"]
     assert list(mentions(list("vwxyz"), tags)) == [("v", "a"), ("w x", "a"), ("y", "b")]
 

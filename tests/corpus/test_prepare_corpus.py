@@ -1,4 +1,4 @@
-"""The flow: one command, nothing done twice, bad input refused before anything runs."""
+"""The flow prepare-corpus: nothing is computed twice, and bad input is refused before anything runs."""
 
 import json
 import os
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from metamapping.config import ConfigError
-from metamapping.config_file import parse_config
-from metamapping.corpus.sources import check_source
+from metamapping.config.loading import parse_config
+from metamapping.corpus.records import check_source
+from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, write_jsonl
 
 pytestmark = pytest.mark.slow
@@ -23,7 +23,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory):
-    """A function that prepares the first so many of four sources in one home."""
+    """A function that prepares the first `count` of four sources in one home."""
     from flows.prepare_corpus import prepare_corpus
 
     folder = tmp_path_factory.mktemp("corpus")
@@ -43,7 +43,7 @@ def corpus(tmp_path_factory):
 
 
 def tokenizer_folder(folder):
-    from metamapping.config import EncoderSpec, ScratchEncoder
+    from metamapping.config.encoder import EncoderSpec, ScratchEncoder
     from metamapping.corpus.tokenizer import write_tokenizer
 
     if not (folder / "tokenizer").is_dir():
@@ -64,7 +64,7 @@ def test_the_flow_returns_the_tokens_of_each_source_in_order(corpus):
     assert (Path(result["report"]["path"]) / "report.md").is_file()
 
 
-def test_the_same_again_does_nothing(corpus):
+def test_preparing_the_same_again_writes_nothing(corpus):
     first, before = corpus(3)
     second, after = corpus(3)
     assert (second, after) == (first, before)
@@ -84,7 +84,7 @@ def test_an_added_source_is_processed_alone(corpus):
     }
 
 
-def test_a_changed_filter_redoes_cleaning_and_not_reading(corpus):
+def test_a_changed_filter_repeats_cleaning_and_not_reading(corpus):
     _, before = corpus(4)
     _, after = corpus(4, filters={"min_words": 2})
     assert not any(name.startswith(("records", "tokenizer")) for name in set(after) - set(before))
@@ -120,10 +120,10 @@ def test_every_real_source_passes_the_check(tmp_path):
     assert (
         len({file for source in config.sources for file in source.files})
         == sum(1 for path in Path(root).rglob("*") if path.is_file() and "class-splits" not in path.parts) - 1
-    )  # its README
+    )  # without its README
 
 
-def test_rows_show_as_progress_on_the_page_of_a_run(corpus, monkeypatch):
+def test_rows_are_shown_as_progress_artifacts(corpus, monkeypatch):
     from prefect import get_client
 
     monkeypatch.setattr("tasks.row_progress.SECONDS_BETWEEN", 0.0)

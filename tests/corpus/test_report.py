@@ -1,22 +1,29 @@
-"""The corpus report: every row accounted for, readable, and safe to show."""
+"""The corpus report: it accounts for every row, and it is readable and safe to display."""
 
 import pandas as pd
 import pytest
 
-from metamapping.config import EncoderSpec, LeakageSpec, ScratchEncoder
+from metamapping.config.corpus import LeakageSpec
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.leakage import read_leaks, write_leaks
-from metamapping.corpus.report import Prepared, describe_corpus, markdown_table, read_sources, write_report
+from metamapping.corpus.report import (
+    Prepared,
+    describe_corpus,
+    markdown_table,
+    read_source_table,
+    write_report,
+)
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer
 from metamapping.corpus.tokens import load_tokenizer, write_tokens
-from metamapping.manifest import write_manifest
-from metamapping.store import Reference
+from metamapping.storage.artifacts import Reference
+from metamapping.storage.manifest import write_manifest
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory):
-    """A corpus of two sources with a leak and some rejects: its report, and the folder written."""
+    """The report of two sources with a leak and some rejects, and the folder it is written to."""
     home = tmp_path_factory.mktemp("corpus")
     train = labelled(("where is my | parcel", "late"), ("it never came", "late"), ("so good", "praise"))
     train += labelled(("it never came", "late"), ("", "praise"), ("held out text", "praise"))
@@ -54,7 +61,7 @@ def reference(folder, stage, counts):
     )
 
 
-def test_rows_in_are_rows_out_and_those_left_out_of_each_source(reported):
+def test_rows_in_are_rows_out_plus_rejects_for_each_source(reported):
     report, _ = reported
     left_out = report.rejects.groupby("source")["rows"].sum()
     for row in report.sources.to_dict("records"):
@@ -70,7 +77,7 @@ def test_each_reason_and_each_leaking_pair_is_counted(reported):
     ]
 
 
-def test_labels_are_counted_as_they_are_trained_on(reported):
+def test_labels_are_counted_after_cleaning_and_screening(reported):
     report, _ = reported
     labels = report.labels[report.labels["source"] == "train"].set_index("label")["rows"]
     assert labels.to_dict() == {"late": 2, "praise": 1}
@@ -82,11 +89,11 @@ def test_the_report_is_written_as_markdown_tables_and_a_picture(reported):
     text = (folder / "report.md").read_text(encoding="utf-8")
     assert "2 sources, 8 rows in, 5 out, 3 left out." in text
     assert (folder / "picture.png").read_bytes().startswith(b"\x89PNG")
-    assert [row["source"] for row in read_sources(folder)] == ["train", "held"]
+    assert [row["source"] for row in read_source_table(folder)] == ["train", "held"]
     assert set(pd.read_csv(folder / "labels.csv").columns) == {"source", "label", "rows"}
 
 
-def test_a_vocabulary_is_not_learned_from_what_leaks(reported):
+def test_no_vocabulary_is_learned_from_leaks(reported):
     _, home = reported
     source = toy_source(home / "train.jsonl", name="train")
     texts = TrainTexts([source], [str(home / "train" / "examples")], home / "leaks")

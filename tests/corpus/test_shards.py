@@ -1,4 +1,4 @@
-"""Shards: bounded, the same bytes however they came, and readable by others."""
+"""Shards: of bounded size, reproducible to the byte, and readable by other libraries."""
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -42,7 +42,7 @@ def test_the_same_rows_give_the_same_bytes_however_they_are_batched(tmp_path, sm
     assert [path.read_bytes() for path in first] == [path.read_bytes() for path in second]
 
 
-def test_shards_and_row_groups_are_bounded_and_whole(tmp_path, small):
+def test_shards_and_row_groups_are_filled_to_their_limit(tmp_path, small):
     parts = write(tmp_path / "a", rows(93), 40)
     files = [pq.ParquetFile(part).metadata for part in parts]
     assert [file.num_rows for file in files] == [25, 25, 25, 18]
@@ -51,12 +51,12 @@ def test_shards_and_row_groups_are_bounded_and_whole(tmp_path, small):
     assert sum(batch.num_rows for batch in iterate_shards(tmp_path / "a")) == 93
 
 
-def test_no_rows_are_one_empty_shard(tmp_path):
+def test_no_rows_make_one_empty_shard(tmp_path):
     write(tmp_path / "a", rows(0), 1)
     assert read_shards(tmp_path / "a").num_rows == 0
 
 
-def test_the_schema_and_its_version_stand_in_the_file(tmp_path):
+def test_the_file_contains_the_schema_and_its_version(tmp_path):
     (part,) = write(tmp_path / "a", rows(3), 3)
     schema = pq.read_schema(part)
     assert schema.names == EXAMPLES.names
@@ -64,14 +64,14 @@ def test_the_schema_and_its_version_stand_in_the_file(tmp_path):
     assert pq.ParquetFile(part).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_pandas_reads_them(tmp_path):
+def test_pandas_reads_shards(tmp_path):
     import pandas as pd
 
     write(tmp_path / "a", rows(30), 30)
     assert pd.read_parquet(tmp_path / "a")["label"].value_counts().to_dict() == {"x": 15, "y": 15}
 
 
-def test_datasets_reads_them(tmp_path):
+def test_datasets_reads_shards(tmp_path):
     import datasets
 
     write(tmp_path / "a", rows(30), 30)
@@ -83,7 +83,7 @@ def test_datasets_reads_them(tmp_path):
     assert data[29]["text"] == "text 1"
 
 
-def test_duckdb_reads_them(tmp_path):
+def test_duckdb_reads_shards(tmp_path):
     duckdb = pytest.importorskip("duckdb")
     write(tmp_path / "a", rows(30), 30)
     query = f"select label, count(*) from '{tmp_path / 'a'}/*.parquet' group by label order by label"

@@ -1,27 +1,31 @@
-"""Stages: what a change of the configuration makes to be done again, and what not."""
+"""Stages: which of them a change of the configuration repeats, and which not."""
 
-from metamapping.config import CleaningSpec, FilterSpec
+from pathlib import Path
+
+from metamapping.config.corpus import CleaningSpec, FilterSpec
+from metamapping.corpus import records
 from metamapping.corpus.examples import examples_stage
 from metamapping.corpus.leakage import read_leaks
+from metamapping.corpus.records import check_sources, records_stage, write_records
 from metamapping.corpus.screening import screened_stage, write_screened
 from metamapping.corpus.shards import read_shards
-from metamapping.corpus.sources import records_stage
 from metamapping.corpus.tokens import NO_LIMITS, tokens_stage
+from metamapping.storage.artifacts import Store
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl
 
 
 def fingerprints(source, rules=RULES, length=64):
-    records = records_stage(source).fingerprint
-    examples = examples_stage(source, rules, records).fingerprint
-    return records, examples, tokens_stage(source, length, NO_LIMITS, examples, "tokenizer").fingerprint
+    read = records_stage(source).fingerprint
+    examples = examples_stage(source, rules, read).fingerprint
+    return read, examples, tokens_stage(source, length, NO_LIMITS, examples, "tokenizer").fingerprint
 
 
 def changed(before, after):
-    """How many of the stages (records, examples, tokens) are done again."""
+    """How many of the stages (records, examples, tokens) are repeated."""
     return sum(a != b for a, b in zip(before, after, strict=True))
 
 
-def test_role_names_and_licence_redo_nothing(tmp_path):
+def test_role_names_and_license_repeat_nothing(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x")))
     before = fingerprints(toy_source(path))
     assert changed(before, fingerprints(toy_source(path, role="test"))) == 0
@@ -30,7 +34,7 @@ def test_role_names_and_licence_redo_nothing(tmp_path):
     assert changed(before, fingerprints(toy_source(path, label_roles={"train": ["x"]}))) == 0
 
 
-def test_a_changed_filter_redoes_cleaning_and_not_reading(tmp_path):
+def test_a_changed_filter_repeats_cleaning_and_not_reading(tmp_path):
     source = toy_source(write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x"))))
     before = fingerprints(source)
     assert changed(before, fingerprints(source, RULES._replace(filters=FilterSpec(min_words=2)))) == 2
@@ -38,7 +42,7 @@ def test_a_changed_filter_redoes_cleaning_and_not_reading(tmp_path):
     assert changed(before, fingerprints(source, length=32)) == 1
 
 
-def test_changed_bytes_and_columns_redo_everything_and_a_moved_file_nothing(tmp_path):
+def test_changed_bytes_and_columns_repeat_everything_and_a_moved_file_nothing(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", labelled(("one", "x")))
     before = fingerprints(toy_source(path))
     (tmp_path / "elsewhere").mkdir()
@@ -49,7 +53,44 @@ def test_changed_bytes_and_columns_redo_everything_and_a_moved_file_nothing(tmp_
     assert changed(before, fingerprints(toy_source(path))) == 3
 
 
-def test_prepared_twice_the_shards_are_the_same_bytes(tmp_path):
+def test_a_source_is_hashed_once_before_it_is_read(tmp_path, monkeypatch):
+    sources = [
+        toy_source(write_jsonl(tmp_path / f"{name}.jsonl", labelled(("one", "x"))), name=name)
+        for name in ("first", "second")
+    ]
+    hashed = []
+    hash_file = records.fingerprint_file
+    monkeypatch.setattr(records, "fingerprint_file", lambda file: hashed.append(file) or hash_file(file))
+    store = Store(tmp_path / "home")
+    for _ in range(2):  # the second time everything is found
+        hashed.clear()
+        check_sources(str(tmp_path / "home"), sources)  # before the run
+        check_sources(str(tmp_path / "home"), sources)  # and at the start of the flow
+        assert hashed == []
+        for source in sources:
+            store.get_or_write(
+                records_stage(source), lambda folder, source=source: write_records(source, folder)
+            )
+        assert hashed == [Path(file) for source in sources for file in source.files]
+
+
+def test_checking_a_source_opens_it_once_and_reads_only_its_first_rows(tmp_path, monkeypatch):
+    path = write_jsonl(tmp_path / "a.jsonl", labelled(*((f"text number {i}", "x") for i in range(1_000))))
+    read_file, opened, rows = records.read_file, [], []
+
+    def counted(path, source):
+        opened.append(path)
+        for row in read_file(path, source):
+            rows.append(row)
+            yield row
+
+    monkeypatch.setattr(records, "read_file", counted)
+    check_sources(str(tmp_path / "home"), [toy_source(path)])
+    assert opened == [path]
+    assert len(rows) == 100
+
+
+def test_preparing_twice_gives_the_same_bytes(tmp_path):
     rows = labelled(*((f"text number {i} of many", "xy"[i % 2]) for i in range(50)))
     source = toy_source(write_jsonl(tmp_path / "a.jsonl", rows))
     for name in ("one", "two"):
@@ -63,7 +104,7 @@ def test_prepared_twice_the_shards_are_the_same_bytes(tmp_path):
     assert first == second
 
 
-def test_screening_takes_the_leaks_and_keeps_them_as_rejects(tmp_path):
+def test_screening_removes_the_leaks_and_keeps_them_as_rejects(tmp_path):
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,4 +1,4 @@
-"""Tag schemes: everything becomes BIO, or is refused."""
+"""Tag schemes: all tags are converted to BIO or refused."""
 
 import pytest
 
@@ -17,7 +17,7 @@ def test_io_becomes_bio(prefix):
     assert to_bio(tags, find_scheme(tags), repair=False) == ["B-A", "I-A", "O", "B-B", "B-A"]
 
 
-def test_types_may_hold_hyphens():
+def test_entity_types_may_contain_hyphens():
     assert to_bio(["B-Multi-tissue", "I-Multi-tissue"], "BIO", repair=False) == [
         "B-Multi-tissue",
         "I-Multi-tissue",
@@ -25,13 +25,13 @@ def test_types_may_hold_hyphens():
 
 
 @pytest.mark.parametrize("tags", [["I-A"], ["B-A", "I-B"], ["B-A", "O", "I-A"], ["S-A", "I-A"]])
-def test_an_inside_tag_that_continues_nothing_is_repaired_or_refused(tags):
+def test_an_inside_tag_that_continues_no_entity_is_repaired_or_refused(tags):
     assert "I-" not in "".join(to_bio(tags, "BIO", repair=True)).removeprefix("B-AB-A")
     with pytest.raises(MalformedTagError, match="I-"):
         to_bio(tags, "BIO", repair=False)
 
 
-def test_a_tag_of_no_scheme_is_refused_even_with_repair():
+def test_a_tag_that_fits_no_scheme_is_refused_even_with_repair():
     with pytest.raises(MalformedTagError, match="PER"):
         to_bio(["B-PER", "PER"], "BIO", repair=True)
 

@@ -1,4 +1,4 @@
-"""Tokens: wordwise is exact, words keep their tags, truncation is the tokenizer's own."""
+"""Tokens: the wordwise tokenizer is exact, words keep their tags, truncation is that of the tokenizer."""
 
 import numpy as np
 import pyarrow as pa
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from metamapping.config import EncoderSpec, ScratchEncoder
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.shards import read_shards
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.corpus.tokens import (
@@ -19,7 +19,7 @@ from metamapping.corpus.tokens import (
     load_tokenizer,
     write_tokens,
 )
-from metamapping.corpus.wordwise import Wordwise
+from metamapping.corpus.wordwise import WordwiseTokenizer
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
 
 LENGTH = 12
@@ -43,7 +43,7 @@ def tokenizer(folder):
 
 @pytest.fixture(scope="module")
 def wordwise(tokenizer):
-    return Wordwise.of(tokenizer, max_length_tokens=LENGTH)
+    return WordwiseTokenizer.of(tokenizer, max_length_tokens=LENGTH)
 
 
 def lists(ragged):
@@ -51,7 +51,7 @@ def lists(ragged):
 
 
 @given(TEXTS)
-def test_wordwise_texts_are_those_of_the_tokenizer(tokenizer, wordwise, texts):
+def test_wordwise_texts_equal_those_of_the_tokenizer(tokenizer, wordwise, texts):
     tokens, expected = wordwise.encode_texts(pa.array(texts)), encode_texts(tokenizer, texts)
     assert lists(tokens.token_ids) == expected.token_ids
     assert tokens.num_tokens.tolist() == expected.num_tokens
@@ -59,7 +59,7 @@ def test_wordwise_texts_are_those_of_the_tokenizer(tokenizer, wordwise, texts):
 
 
 @given(TEXTS, st.randoms())
-def test_wordwise_pairs_are_those_of_the_tokenizer(tokenizer, wordwise, texts, random):
+def test_wordwise_pairs_equal_those_of_the_tokenizer(tokenizer, wordwise, texts, random):
     pairs = random.sample(texts, len(texts))
     tokens, expected = (
         wordwise.encode_texts(pa.array(texts), pa.array(pairs)),
@@ -70,7 +70,7 @@ def test_wordwise_pairs_are_those_of_the_tokenizer(tokenizer, wordwise, texts, r
 
 
 @given(st.lists(st.lists(WORDS, max_size=14), min_size=1, max_size=5))
-def test_wordwise_words_are_those_of_the_tokenizer(tokenizer, wordwise, rows):
+def test_wordwise_words_equal_those_of_the_tokenizer(tokenizer, wordwise, rows):
     tokens, expected = (
         wordwise.encode_words(pa.array(rows, pa.list_(pa.string()))),
         encode_words(tokenizer, rows),
@@ -80,10 +80,10 @@ def test_wordwise_words_are_those_of_the_tokenizer(tokenizer, wordwise, rows):
     assert lists(tokens.words) == expected.words
 
 
-def test_a_tokenizer_that_reads_spaces_is_not_taken_wordwise():
+def test_a_tokenizer_that_depends_on_spaces_has_no_wordwise_form():
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    assert Wordwise.of(tokenizer, max_length_tokens=8) is None
+    assert WordwiseTokenizer.of(tokenizer, max_length_tokens=8) is None
 
 
 def test_a_byte_level_tokenizer_sees_the_space_before_a_word():
@@ -96,7 +96,7 @@ def test_a_byte_level_tokenizer_sees_the_space_before_a_word():
     assert encoded.word_starts == [[0, 1]]
 
 
-def test_the_second_text_is_told_apart_where_types_are_all_zero(tokenizer):
+def test_the_second_text_has_segment_1_even_if_all_type_ids_are_0(tokenizer):
     from tokenizers.processors import RobertaProcessing
 
     plain = Tokenizer.from_str(tokenizer.to_str())
@@ -112,7 +112,7 @@ def tokens_of(source, tmp_path, tokenizer, limits=NO_LIMITS):
     return read_shards(tmp_path / "tokens").to_pylist(), counts
 
 
-def test_every_word_that_is_left_has_its_tag_and_first_piece(tmp_path, tokenizer):
+def test_every_word_that_is_not_truncated_has_its_tag_and_first_piece(tmp_path, tokenizer):
     path = tmp_path / "a.conll"
     words = ["Ada", "Lovelace", "wrote", "to", "Bob", "in", "Paris", "and", "to", "Ada"]
     tags = ["B-PER", "I-PER", "O", "O", "B-PER", "O", "B-LOC", "O", "O", "B-PER"]
@@ -128,7 +128,7 @@ def test_every_word_that_is_left_has_its_tag_and_first_piece(tmp_path, tokenizer
     ] * len(pieces)
 
 
-def test_a_word_without_a_piece_leaves_the_alignment_whole(tmp_path, tokenizer):
+def test_a_word_without_a_piece_keeps_the_others_aligned(tmp_path, tokenizer):
     path = tmp_path / "a.conll"
     path.write_text("\u200b\tB-PER\nAda\tI-PER\nis\tO\n")
     (row,), _ = tokens_of(toy_source(path, task_type="ner"), tmp_path, tokenizer)
@@ -148,7 +148,7 @@ def test_texts_beyond_the_limits_are_rejected_with_their_reason(tmp_path, tokeni
     assert rejects["reason"].to_pylist() == ["too_few_tokens", "too_many_tokens"]
 
 
-def test_the_learned_tokenizer_loads_by_transformers_and_is_the_same_twice(folder, tmp_path):
+def test_transformers_loads_the_learned_tokenizer_which_is_reproducible(folder, tmp_path):
     from transformers import AutoTokenizer
 
     spec = EncoderSpec(scratch=ScratchEncoder(vocabulary_size=150), max_length_tokens=LENGTH)
@@ -158,7 +158,7 @@ def test_the_learned_tokenizer_loads_by_transformers_and_is_the_same_twice(folde
 
 
 @pytest.mark.parametrize("kind", ["texts", "pairs", "words"])
-def test_the_tokenizers_own_way_writes_the_same_shards(tmp_path, tokenizer, monkeypatch, kind):
+def test_both_ways_to_tokenize_write_the_same_shards(tmp_path, tokenizer, monkeypatch, kind):
     settings = {}
     if kind == "words":
         path = tmp_path / "a.conll"
@@ -170,8 +170,8 @@ def test_the_tokenizers_own_way_writes_the_same_shards(tmp_path, tokenizer, monk
         settings["columns"] = {"text_pair": "pair"} if kind == "pairs" else {}
     source = toy_source(path, **settings)
     written = []
-    for name, way in (("wordwise", Wordwise.of), ("own", lambda *_, **__: None)):
-        monkeypatch.setattr(Wordwise, "of", way)
+    for name, way in (("wordwise", WordwiseTokenizer.of), ("own", lambda *_, **__: None)):
+        monkeypatch.setattr(WordwiseTokenizer, "of", way)
         (tmp_path / name).mkdir()
         tokens_of(source, tmp_path / name, tokenizer)
         written.append((tmp_path / name / "tokens" / "part-00000.parquet").read_bytes())

@@ -1,3 +1,5 @@
+"""Word shapes: what capitals and characters say about a word."""
+
 from __future__ import annotations
 
 import numpy as np
@@ -31,22 +33,22 @@ from metamapping.corpus.word_shapes import EDGE, SHAPES, shapes_of, windows_of, 
         ("שלום", "lower"),
     ],
 )
-def test_a_words_shape_says_how_it_is_written(word, shape):
+def test_a_words_shape_describes_its_capitals_and_characters(word, shape):
     assert SHAPES[shapes_of(["so", word, "It"])[1]] == shape
 
 
-def test_a_capital_that_only_begins_a_text_is_told_from_others():
+def test_a_capital_at_the_start_of_a_text_has_its_own_shape():
     names = [SHAPES[shape] for shape in shapes_of(['"', "The", "Hague"])]
     assert names == ["symbols", "first title", "title"]
     assert SHAPES[shapes_of(["NATO", "met"])[0]] == "upper"
 
 
 @pytest.mark.parametrize("words", [["ada", "wrote", "in", "1843", "."], ["ADA", "WROTE", "IN", "1843", "."]])
-def test_in_a_text_of_one_case_capitals_say_nothing(words):
+def test_words_of_a_text_in_one_case_are_uncased(words):
     assert [SHAPES[shape] for shape in shapes_of(words)] == [*["uncased"] * 3, "digits", "symbols"]
 
 
-def test_without_case_words_are_as_in_lower_case():
+def test_without_case_shapes_equal_those_of_lower_case_words():
     cased, lower = (
         np.array(shapes_of(row))
         for row in (["Ada", "B2B", "42", "@x", "so"], ["ada", "b2b", "42", "@x", "so"])
@@ -55,7 +57,7 @@ def test_without_case_words_are_as_in_lower_case():
     assert without_case(np.array([EDGE])).tolist() == [EDGE]
 
 
-def test_a_window_holds_the_shapes_beside_a_word_and_none_of_another_text():
+def test_a_window_has_the_shapes_of_neighbouring_words_of_the_same_text():
     windows = windows_of(np.array([1, 2, 3, 4]), np.array([0, 0, 1, 4, 4]))
     assert windows.tolist() == [[EDGE, 1, EDGE], [EDGE, 2, 3], [2, 3, 4], [3, 4, EDGE]]
 

@@ -1,14 +1,15 @@
-"""Small sources, and what becomes of them."""
+"""Small sources, and functions that prepare them."""
 
 import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from metamapping.config import CleaningSpec, DuplicateSpec, FilterSpec, Source
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, write_examples
+from metamapping.corpus.records import read_records, write_records
 from metamapping.corpus.shards import read_shards
-from metamapping.corpus.sources import read_records, write_records
 
 RULES = Rules(CleaningSpec(), FilterSpec(), DuplicateSpec())
 
@@ -26,7 +27,7 @@ def write_jsonl(path: Path, rows) -> Path:
 
 
 def labelled(*pairs):
-    """Rows of `text` and `label`."""
+    """Rows with `text` and `label`."""
     return [{"text": text, "label": label} for text, label in pairs]
 
 
@@ -35,7 +36,7 @@ def records_of(source):
 
 
 def prepare(source, folder: Path, rules: Rules = RULES):
-    """Examples, rejects and counts of a source; its shards lie in ``folder``/examples."""
+    """The examples, rejects and counts of a source, whose shards are written to ``folder``/examples."""
     records, examples = folder / "records", folder / "examples"
     records.mkdir(parents=True)
     examples.mkdir()

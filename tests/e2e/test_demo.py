@@ -1,10 +1,10 @@
-"""The whole road, as `make demo` walks it: sources to published encoder, twice."""
+"""The whole pipeline, as `make demo` runs it: from sources to a published encoder, twice."""
 
 import numpy as np
 import pytest
 
 from metamapping import MetaMapper
-from metamapping.runs import RunFolder
+from metamapping.runs.folder import RunFolder
 from tests.e2e.command import finish, published, start
 
 pytestmark = pytest.mark.slow
@@ -46,7 +46,7 @@ def test_the_same_command_again_does_nothing_twice(home, first):
     folder = published(home)
     before = {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()}
     output = finish(start(home))
-    assert "Everything was done already; nothing was done again." in output
+    assert "The run was finished already; no work was repeated." in output
     assert {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()} == before
     assert "tensorflow" not in output.lower()
 

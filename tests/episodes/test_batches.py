@@ -1,3 +1,5 @@
+"""Batches: padding, pooling, and which item, word and label is in which slot."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -28,7 +30,7 @@ def by_length(space, draw):
     return np.argsort(space.token_ids.lengths[draw.rows], kind="stable")
 
 
-def test_texts_stand_in_order_of_length():
+def test_texts_are_in_order_of_length():
     space = text_space()
     draw = sample_batch(np.random.default_rng(0), [space], {}, EPISODES)
     lengths = build_batch(space, draw, EPISODES)["padding_mask"].sum(axis=1)[: len(draw.rows)]
@@ -68,25 +70,25 @@ def test_ner_items_are_words_with_their_pieces_and_outside_in_slot_zero():
     [
         (7, [1, 2, 5], [-1, 0, 1, 1, 1, 2, -1, -1]),  # [CLS] a b ##b ##b c [SEP]
         (4, [0, 2], [0, 0, 1, 1, -1, -1, -1, -1]),  # no special tokens
-        (2, [1], [-1, 0, -1, -1, -1, -1, -1, -1]),  # none behind, though one before
+        (2, [1], [-1, 0, -1, -1, -1, -1, -1, -1]),  # a special token before, none after
         (3, [], [-1, -1, -1, -1, -1, -1, -1, -1]),
     ],
 )
-def test_a_words_pieces_reach_to_the_next_word_or_to_the_special_tokens(num_tokens, starts, word_of):
+def test_a_words_pieces_extend_to_the_next_word_or_to_the_special_tokens(num_tokens, starts, word_of):
     mask = (np.arange(8) < num_tokens).astype(np.int32)[None]
     arrays = word_arrays(mask, [np.asarray(starts, np.int64)], 4)
     assert arrays["word_of"].tolist() == [word_of]
     assert arrays["piece_counts"].tolist() == [word_of.count(item) for item in range(4)]
 
 
-def test_words_beyond_the_most_have_no_pieces():
+def test_words_beyond_the_limit_have_no_pieces():
     mask = np.ones((2, 5), np.int32)
     arrays = word_arrays(mask, [np.asarray([1, 2, 3]), np.asarray([1, 3])], 4)
     assert arrays["word_of"].tolist() == [[-1, 0, 1, 2, -1], [-1, 3, 3, -1, -1]]
     assert arrays["piece_counts"].tolist() == [1, 1, 1, 2]
 
 
-def test_capitals_are_hidden_in_some_batches_and_their_words_are_as_in_lower_case():
+def test_some_batches_hide_capitals_as_if_their_words_were_in_lower_case():
     space = ner_space()
     shapes = replace(space.word_shapes, values=np.ones_like(space.word_shapes.values))  # "title"
     space = replace(space, word_shapes=shapes)
@@ -97,7 +99,7 @@ def test_capitals_are_hidden_in_some_batches_and_their_words_are_as_in_lower_cas
     assert 0 < sum(draw.is_uncased for draw in draws) < 20
 
 
-def test_a_sentence_is_wholly_support_or_wholly_query():
+def test_all_words_of_a_sentence_are_support_or_all_are_query():
     space = ner_space()
     draw = sample_batch(np.random.default_rng(2), [space], {}, EPISODES)
     batch = build_batch(space, draw, EPISODES)
@@ -108,14 +110,14 @@ def test_a_sentence_is_wholly_support_or_wholly_query():
             assert batch["query"][split, words].sum() == 5 * draw.query[split, i]
 
 
-def test_natural_queries_count_as_often_as_their_label_stands_in_the_source():
+def test_natural_query_weights_follow_the_frequency_of_labels_in_the_source():
     space = text_space(labels=("a", "b"), per_label=12)
     rare = replace(space, rows_of=(space.rows_of[0], space.rows_of[1][:4]))
     draw = sample_batch(np.random.default_rng(0), [rare], {}, EPISODES)
     natural = build_batch(rare, draw, EPISODES.model_copy(update={"query_weights": "natural"}))
-    alike = build_batch(rare, draw, EPISODES)
+    uniform = build_batch(rare, draw, EPISODES)
     common = draw.labels[natural["targets"]] == 0
-    for weights, query in zip(natural["query"], alike["query"], strict=True):
+    for weights, query in zip(natural["query"], uniform["query"], strict=True):
         assert weights.sum() == pytest.approx(query.sum(), rel=1e-5)
         if (query > 0)[common].any() and (query > 0)[~common].any():
             assert weights[common].sum() == pytest.approx(3 * weights[~common].sum(), rel=1e-5)

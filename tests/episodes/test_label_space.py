@@ -1,9 +1,13 @@
+"""Label spaces: examples grouped by label, and sources that no episode could be drawn from."""
+
 import numpy as np
 import pytest
 
-from metamapping.config import ConfigError, Source
-from metamapping.episodes.label_space import Ragged, build_label_space, check_enough_examples
-from tests.toys import _table, ner_space, text_space, tokenize_names
+from metamapping.config.sources import Source
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.label_space import build_label_space, check_enough_examples
+from metamapping.errors import ConfigError
+from tests.toys import ner_space, text_space, token_table, tokenize_names
 
 
 def test_rows_are_grouped_by_label():
@@ -29,30 +33,32 @@ def test_label_roles_keep_the_labels_of_one_role():
         files=["x"],
         label_roles={"train": ["a", "b"], "test": ["c", "a"]},
     )
-    train = build_label_space(source, _table(rows, "s"), role="train", tokenize_names=tokenize_names)
+    train = build_label_space(source, token_table(rows, "s"), role="train", tokenize_names=tokenize_names)
     assert train.labels == ("a", "b")
     assert train.num_rows == 4
 
 
-def test_a_label_of_a_role_that_no_example_has_is_refused():
+def test_a_label_of_a_role_without_any_example_is_an_error():
     source = Source(
         name="s", task_type="text-classification", files=["x"], label_roles={"train": ["a", "zebra"]}
     )
-    with pytest.raises(ConfigError, match="'zebra', but no example has that label; labels there: a, b"):
+    with pytest.raises(
+        ConfigError, match="'zebra', but no example has that label; the labels of the source: a, b"
+    ):
         build_label_space(
             source,
-            _table([("a", None, [1], None), ("b", None, [1], None)], "s"),
+            token_table([("a", None, [1], None), ("b", None, [1], None)], "s"),
             role="train",
             tokenize_names=tokenize_names,
         )
 
 
-def test_a_source_with_one_label_is_refused():
+def test_a_source_with_one_label_is_an_error():
     with pytest.raises(ConfigError, match="has 1 labels"):
         text_space(labels=("a",))
 
 
-def test_a_label_with_too_few_examples_is_refused_with_the_numbers():
+def test_a_label_with_too_few_examples_is_an_error_with_the_numbers():
     space = text_space(per_label=3)
     with pytest.raises(ConfigError, match=r"'toys': label 'a' has 3 examples but episodes need 5 \(4 \+ 1\)"):
         check_enough_examples(space.source, space.counts, needed=5, why="4 + 1")

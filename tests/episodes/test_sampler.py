@@ -1,7 +1,9 @@
+"""Sampling: properties of every batch and every evaluation episode."""
+
 import numpy as np
 import pytest
 
-from metamapping.config import EpisodeSpec
+from metamapping.config.episodes import EpisodeSpec
 from metamapping.episodes.sampler import sample_batch, sample_episodes, source_probabilities
 from tests.toys import EPISODES, ner_space, text_space
 
@@ -27,7 +29,7 @@ def test_every_split_has_queries_and_at_least_two_labels_or_all(draw):
     assert (draw.label_mask.sum(axis=1) >= min(2, len(draw.labels))).all()
 
 
-def test_items_of_a_split_have_its_labels_alone(draw):
+def test_items_of_a_split_have_only_its_labels(draw):
     space = SPACES[draw.space]
     if not space.is_ner:
         slot = {c: i for i, c in enumerate(draw.labels)}
@@ -36,7 +38,7 @@ def test_items_of_a_split_have_its_labels_alone(draw):
         assert draw.label_mask[:, slots][used].all()
 
 
-def test_a_text_stands_once_in_a_batch(draw):
+def test_a_text_occurs_once_in_a_batch(draw):
     assert len(set(draw.rows.tolist())) == len(draw.rows)
 
 
@@ -65,7 +67,7 @@ def test_episodes_have_their_shots_and_queries_of_every_label(shots):
 
 
 @pytest.mark.parametrize("shots", [0, 1, 4])
-def test_ner_episodes_hold_every_type_in_their_support(shots):
+def test_the_support_of_a_ner_episode_contains_every_type(shots):
     space = ner_space()
     for episode in sample_episodes(
         np.random.default_rng(0), space, ways=5, shots=shots, num_queries=2, num_episodes=4
@@ -76,7 +78,7 @@ def test_ner_episodes_hold_every_type_in_their_support(shots):
         assert len(episode.query)
 
 
-def test_a_batch_never_holds_more_labels_than_the_specification_allows():
+def test_a_batch_never_has_more_labels_than_configured():
     spec = EpisodeSpec(max_ways=2, num_texts=8, num_splits=3)
     for seed in range(10):
         draw = sample_batch(np.random.default_rng(seed), SPACES, {}, spec)

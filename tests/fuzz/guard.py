@@ -1,7 +1,9 @@
-"""Guard: what becomes of one input, within limits of time and memory.
+"""The verdict on one input, within limits of time and memory.
 
-with bounded_memory(2_000):
-    finding = try_one(lambda: target.run(data, rng))       # None: read, or refused in a sentence
+    with bounded_memory(2_000):
+        finding = try_one(lambda: target.run(data, rng))
+
+``None`` means that the input was read, or rejected with one of the project's own errors in one sentence.
 """
 
 from __future__ import annotations
@@ -13,39 +15,43 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metamapping.config import ConfigError
-from metamapping.manifest import StoreError
+from metamapping.errors import ConfigError, StoreError
 
-SECONDS = 10.0
-MOST_CHARACTERS, MOST_LINES = 20_000, 22
+MAX_SECONDS = 10.0
+# A message may list what is wrong in many fields, but must not repeat the whole input.
+MAX_CHARACTERS, MAX_LINES = 20_000, 22
 
-# Their sentences are the project's own; a subclass (of ``ValueError`` there are many) is somebody else's.
-REFUSALS = (ConfigError, StoreError, ValueError, FileNotFoundError)
+# The exact types that the project raises; a subclass, of which ``ValueError`` has many, comes from elsewhere.
+EXPECTED_ERRORS = (ConfigError, StoreError, ValueError, FileNotFoundError)
 
 
 class TooSlowError(BaseException):
-    """An input took longer than ``SECONDS``."""
+    """An input took longer than ``MAX_SECONDS``; a ``BaseException``, so that no handler swallows it."""
 
 
 def try_one(run: Callable[[], object]) -> str | None:
-    """What is wrong with how an input is treated; ``None`` where nothing is."""
+    """Treat one input by calling ``run``, and say what is wrong with how it was treated.
+
+    Returns:
+        A sentence about the fault, or ``None`` if there is none.
+    """
     signal.signal(signal.SIGALRM, _too_slow)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, MAX_SECONDS)
     try:
         run()
     except TooSlowError:
-        return f"took longer than {SECONDS:.0f} seconds"
+        return f"took longer than {MAX_SECONDS:.0f} seconds"
     except MemoryError as error:
         return f"MemoryError: {error}"
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt | SystemExit):
             raise
-        said = str(error)
-        is_sentence = said.strip() and len(said) < MOST_CHARACTERS and said.count("\n") < MOST_LINES
-        if type(error) in REFUSALS and is_sentence:
+        message = str(error)
+        is_readable = message.strip() and len(message) < MAX_CHARACTERS and message.count("\n") < MAX_LINES
+        if type(error) in EXPECTED_ERRORS and is_readable:
             return None
         last = traceback.extract_tb(error.__traceback__)[-1]
-        return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {said[:200]!r}"
+        return f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno}: {message[:200]!r}"
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
     return None
@@ -53,11 +59,11 @@ def try_one(run: Callable[[], object]) -> str | None:
 
 @contextmanager
 def bounded_memory(megabytes: int) -> Iterator[None]:
-    """Let this process grow by no more than so much."""
+    """Limit by how many megabytes the address space of this process may grow."""
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limits = resource.getrlimit(resource.RLIMIT_AS)
-    most = pages * resource.getpagesize() + (megabytes << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (most, limits[1]))
+    soft_limit = pages * resource.getpagesize() + (megabytes << 20)
+    resource.setrlimit(resource.RLIMIT_AS, (soft_limit, limits[1]))
     try:
         yield
     finally:

@@ -1,8 +1,9 @@
-"""Mutations: a valid file made a little wrong, in its bytes or in its structure.
+"""Mutations: a valid file with small errors in its bytes or in its structure.
 
     mutate(b'{"text": "a"}', "json", np.random.default_rng(0))
 
-Formats whose structure is known: json, jsonl, yaml, csv, tsv, conll, safetensors; of others the bytes.
+The structure of json, jsonl, yaml, csv, tsv, conll and safetensors is known; in other formats only bytes are
+mutated. The same generator makes the same mutation.
 """
 
 from __future__ import annotations
@@ -112,33 +113,33 @@ SEPARATORS = {"csv": ",", "tsv": "\t", "conll": " "}
 
 
 def mutate(data: bytes, kind: str, rng: np.random.Generator) -> bytes:
-    """The same file with one to four mutations."""
+    """Apply one to four mutations to a file; about half of them in its structure, where ``kind`` has one."""
     for _ in range(rng.integers(1, 5)):
         changed = None
         if rng.random() < 0.5:
-            changed = _structured(data, kind, rng)
-        data = _bytes(data, rng) if changed is None else changed
+            changed = _mutate_structure(data, kind, rng)
+        data = _mutate_bytes(data, rng) if changed is None else changed
     return data[:400_000]
 
 
-def _structured(data: bytes, kind: str, rng: np.random.Generator) -> bytes | None:
-    """A mutation of the values; ``None`` where the file cannot be read any more."""
+def _mutate_structure(data: bytes, kind: str, rng: np.random.Generator) -> bytes | None:
+    """Mutate a value of the file; ``None`` if the file is already too damaged to be parsed."""
     try:
         if kind == "json":
-            return _dumped(_value(json.loads(data), rng))
+            return _dump_json(_mutate_value(json.loads(data), rng))
         if kind == "jsonl":
             lines = data.splitlines()
-            place = int(rng.integers(len(lines)))
-            lines[place] = _dumped(_value(json.loads(lines[place]), rng))
+            index = int(rng.integers(len(lines)))
+            lines[index] = _dump_json(_mutate_value(json.loads(lines[index]), rng))
             return b"\n".join(lines)
         if kind == "yaml":
-            value = _value(yaml.safe_load(data), rng)
+            value = _mutate_value(yaml.safe_load(data), rng)
             return yaml.safe_dump(value, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
         if kind in SEPARATORS:
-            return _fields(data, SEPARATORS[kind].encode(), rng)
+            return _mutate_fields(data, SEPARATORS[kind].encode(), rng)
         if kind == "safetensors":
             (length,) = struct.unpack("<Q", data[:8])
-            header = _dumped(_value(json.loads(data[8 : 8 + length]), rng))
+            header = _dump_json(_mutate_value(json.loads(data[8 : 8 + length]), rng))
             return struct.pack("<Q", len(header)) + header + data[8 + length :]
     except (
         ValueError,
@@ -153,40 +154,40 @@ def _structured(data: bytes, kind: str, rng: np.random.Generator) -> bytes | Non
     return None
 
 
-def _dumped(value: Any) -> bytes:
+def _dump_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def _value(value: Any, rng: np.random.Generator) -> Any:
-    """The value with something in it replaced, removed, doubled, renamed or nested."""
+def _mutate_value(value: Any, rng: np.random.Generator) -> Any:
+    """Replace, remove, double, rename or nest something within a value, or the value itself."""
     if not isinstance(value, dict | list) or not value or rng.random() < 0.15:
-        return _other(value, rng)
+        return _replace_value(value, rng)
     value = copy.copy(value)
-    places = list(value) if isinstance(value, dict) else list(range(len(value)))
-    place = places[rng.integers(len(places))]
-    what = rng.random()
-    if what < 0.6:
-        value[place] = _value(value[place], rng)
-    elif what < 0.7:
-        del value[place]
+    keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+    key = keys[rng.integers(len(keys))]
+    choice = rng.random()
+    if choice < 0.6:
+        value[key] = _mutate_value(value[key], rng)
+    elif choice < 0.7:
+        del value[key]
     elif isinstance(value, list):
-        value.insert(place, copy.deepcopy(value[rng.integers(len(value))]))
-    elif what < 0.85:
-        value[str(VALUES[rng.integers(len(VALUES))])] = value.pop(place)
+        value.insert(key, copy.deepcopy(value[rng.integers(len(value))]))
+    elif choice < 0.85:
+        value[str(VALUES[rng.integers(len(VALUES))])] = value.pop(key)
     else:
-        value[place] = value[places[rng.integers(len(places))]]
+        value[key] = value[keys[rng.integers(len(keys))]]
     return value
 
 
-def _other(value: Any, rng: np.random.Generator) -> Any:
-    what = rng.random()
-    if what < 0.1:
+def _replace_value(value: Any, rng: np.random.Generator) -> Any:
+    choice = rng.random()
+    if choice < 0.1:
         for _ in range(int(rng.integers(1, 2_000))):
             value = [value]
         return value
-    if what < 0.2:
+    if choice < 0.2:
         return [value] * int(rng.integers(1, 200))
-    if isinstance(value, int | float) and what < 0.5:
+    if isinstance(value, int | float) and choice < 0.5:
         return (
             value * float(rng.choice([-1, 0.5, 2, 1e3, 1e9]))
             if rng.random() < 0.3
@@ -195,45 +196,45 @@ def _other(value: Any, rng: np.random.Generator) -> Any:
     return VALUES[rng.integers(len(VALUES))]
 
 
-def _fields(data: bytes, separator: bytes, rng: np.random.Generator) -> bytes:
+def _mutate_fields(data: bytes, separator: bytes, rng: np.random.Generator) -> bytes:
     lines = data.split(b"\n")
-    place = int(rng.integers(len(lines)))
-    fields = lines[place].split(separator)
+    index = int(rng.integers(len(lines)))
+    fields = lines[index].split(separator)
     field = int(rng.integers(len(fields)))
-    what = rng.integers(6)
-    if what == 0:
+    choice = rng.integers(6)
+    if choice == 0:
         fields[field] = TOKENS[rng.integers(len(TOKENS))]
-    elif what == 1:
+    elif choice == 1:
         fields[field] = str(VALUES[rng.integers(len(VALUES))]).encode("utf-8", "replace")
-    elif what == 2:
+    elif choice == 2:
         del fields[field]
-    elif what == 3:
+    elif choice == 3:
         fields += fields[field:] * int(rng.integers(1, 100))
-    elif what == 4:
-        lines[place:place] = [lines[rng.integers(len(lines))]] * int(rng.integers(1, 100))
+    elif choice == 4:
+        lines[index:index] = [lines[rng.integers(len(lines))]] * int(rng.integers(1, 100))
         return b"\n".join(lines)
     else:
         fields[field] = b'"' + fields[field]
-    lines[place] = separator.join(fields)
+    lines[index] = separator.join(fields)
     return b"\n".join(lines)
 
 
-def _bytes(data: bytes, rng: np.random.Generator) -> bytes:
+def _mutate_bytes(data: bytes, rng: np.random.Generator) -> bytes:
     first, last = sorted(int(each) for each in rng.integers(0, len(data) + 1, 2))
-    what = rng.integers(7)
-    if what == 0 and data:
+    choice = rng.integers(7)
+    if choice == 0 and data:
         changed = bytearray(data)
-        for place in rng.integers(0, len(data), rng.integers(1, 9)):
-            changed[place] ^= 1 << int(rng.integers(8))
+        for position in rng.integers(0, len(data), rng.integers(1, 9)):
+            changed[position] ^= 1 << int(rng.integers(8))
         return bytes(changed)
-    if what == 1:
+    if choice == 1:
         return data[:first] + data[last:]
-    if what == 2:
+    if choice == 2:
         return data[:first] + data[first:last] * int(rng.integers(2, 20)) + data[last:]
-    if what == 3:
+    if choice == 3:
         return data[:last]
-    if what == 4:
+    if choice == 4:
         return data[:first] + rng.bytes(int(rng.integers(1, 16))) + data[first:]
-    if what == 5:
+    if choice == 5:
         return data[:first] + data[last:] + data[first:last]
     return data[:first] + TOKENS[rng.integers(len(TOKENS))] + data[first:]

@@ -1,7 +1,7 @@
-"""Targets: what reads files that somebody else may have written, one class each.
+"""Targets of fuzzing: everything that reads files from untrusted sources, one class each.
 
-A target's ``seeds`` are valid files with their kinds; ``run`` treats mutated bytes as one of them, and
-raises whatever the product raises.
+A target's ``seeds`` are valid files with their kinds. ``run`` reads mutated bytes as if they were such a
+file, and raises whatever the product raises.
 
     target = TARGETS["csv"](folder)
     data, kind = target.seeds[0]
@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.config import Columns, Source
+from metamapping.config.sources import Columns, Source
 from tests.fuzz.mutations import mutate
 
 SAMPLES = Path(__file__).parents[2] / "samples"
@@ -36,13 +36,13 @@ ENCODINGS = ["utf-8"] * 12 + [
     "shift_jis",
     "unicode_escape",
 ]
-PLACES = [None] * 6 + [0, 1, -1, -3, 5, "text", "a.0", "x.y", ""]
+COLUMNS = [None] * 6 + [0, 1, -1, -3, 5, "text", "a.0", "x.y", ""]
 
 
 class Target:
-    """Somewhere that files come in; ``folder`` is scratch."""
+    """A way by which files get in; ``folder`` is for temporary files."""
 
-    grows_by = 1_000  # megabytes that it may need beside what the process has
+    memory_megabytes = 1_000  # that it may need in addition to what the process has already
     needs_tensorflow = False
     seeds: list[tuple[bytes, str]]
 
@@ -56,7 +56,7 @@ class Target:
 
 
 class SourceFile(Target):
-    """A source's reader, with how it is to be read."""
+    """The reader of a source's file, with randomly chosen settings."""
 
     suffix = ""
 
@@ -68,7 +68,7 @@ class SourceFile(Target):
         ]
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.corpus.sources import check_source, read_records
+        from metamapping.corpus.records import check_source, read_records
 
         compressed = rng.random() < 0.05
         path = self.folder / f"a.{self.suffix}{'.gz' if compressed else ''}"
@@ -83,9 +83,10 @@ class SourceFile(Target):
             encoding=str(rng.choice(ENCODINGS)),
             header=bool(rng.random() < 0.8),
             quotes=[None, True, False][rng.integers(3)] if rng.random() < 0.3 else None,
-            columns=Columns(text=_pick(PLACES, rng), label=_pick(PLACES, rng)),
+            columns=Columns(text=_pick(COLUMNS, rng), label=_pick(COLUMNS, rng)),
         )
-        with contextlib.suppress(ValueError):  # its refusal is tested by the reader below, which has the same
+        # The reader below raises the same errors, so that they are judged there.
+        with contextlib.suppress(ValueError):
             check_source(source)
         for _ in read_records(source):
             pass
@@ -127,7 +128,7 @@ class Parquet(SourceFile):
 
 
 class Config(Target):
-    """A run's configuration."""
+    """The configuration of a run."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -139,14 +140,14 @@ class Config(Target):
         self.seeds.append((b"a: &a [x, x]\nb: &b [*a, *a]\nc: {<<: {d: *b}}\nname: 2026-01-01\n", "yaml"))
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.config_file import read_config
+        from metamapping.config.loading import read_config
 
         (self.folder / "c.yaml").write_bytes(data)
         read_config(self.folder / "c.yaml")
 
 
 class Records(Target):
-    """The rows of the shell's commands, read and written again."""
+    """The rows of the CLI's commands, read and written again."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -155,9 +156,9 @@ class Records(Target):
         self.seeds.append((b"anna\nlives\n\nrome\n", "conll"))
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.shell.fields import Fields
-        from metamapping.shell.records import open_records
-        from metamapping.shell.writing import write_records
+        from metamapping.cli.fields import Fields
+        from metamapping.cli.records import open_records
+        from metamapping.cli.writing import write_records
 
         kind, kind_out = (str(rng.choice(list(self.kinds))) for _ in range(2))
         path = self.folder / f"in.{kind}"
@@ -173,32 +174,32 @@ class Records(Target):
 
 
 class Folder(Target):
-    """A folder of ours, of which one file is mutated, with its checksum written anew or not."""
+    """A folder that the product wrote, with one or two mutated files whose checksums may be updated."""
 
-    grows_by = 3_000
+    memory_megabytes = 3_000
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.whole, self.decoy = folder / "whole", folder / "decoy.json"
+        self.original, self.decoy = folder / "original", folder / "decoy.json"
         self.decoy.write_text('{"secret": 1}')
-        shutil.rmtree(self.whole, ignore_errors=True)
+        shutil.rmtree(self.original, ignore_errors=True)
         with contextlib.redirect_stderr(io.StringIO()):
             self.build()
         names = sorted(
-            path.relative_to(self.whole).as_posix() for path in self.whole.rglob("*") if path.is_file()
+            path.relative_to(self.original).as_posix() for path in self.original.rglob("*") if path.is_file()
         )
         self.files = [name for name in names if not name.endswith((".md", ".png"))]
-        self.seeds = [((self.whole / name).read_bytes(), name) for name in self.files]
+        self.seeds = [((self.original / name).read_bytes(), name) for name in self.files]
 
     def build(self) -> None:
-        """Write the whole folder."""
+        """Write the original folder."""
         raise NotImplementedError
 
     def mutated(self, rng: np.random.Generator) -> Path:
-        """A copy with one or two mutated files, as a forger leaves it, or as a broken disk does."""
+        """Copy the folder with one or two mutated files, as a forger or a broken disk would leave it."""
         copy = self.folder / "copy"
         shutil.rmtree(copy, ignore_errors=True)
-        shutil.copytree(self.whole, copy)
+        shutil.copytree(self.original, copy)
         for _ in range(rng.integers(1, 3)):
             name = self.files[rng.integers(len(self.files))]
             path = copy / name
@@ -207,23 +208,24 @@ class Folder(Target):
                 if rng.random() < 0.5:
                     path.symlink_to(str(rng.choice([str(self.decoy), name, "/dev/zero", "."])))
                 continue
-            path.unlink(missing_ok=True)  # never write through a link of the round before
-            path.write_bytes(mutate((self.whole / name).read_bytes(), Path(name).suffix[1:], rng))
+            path.unlink(missing_ok=True)  # a previous mutation may have left a link: never write through it
+            path.write_bytes(mutate((self.original / name).read_bytes(), Path(name).suffix[1:], rng))
         if rng.random() < 0.9:
-            _sign(copy)
+            _update_checksums(copy)
         return copy
 
 
 def _is_own(folder: Path, name: str) -> bool:
-    """Whether a file is in the folder and no link leads to it: what is out of it is never touched."""
+    """Whether a file is in the folder itself, so that nothing outside is read through a link."""
     try:
         return (folder / name).resolve() == folder / name
-    except (OSError, RuntimeError):  # links in a circle
+    except (OSError, RuntimeError):  # a circle of links
         return False
 
 
-def _sign(folder: Path) -> None:
-    from metamapping.manifest import fingerprint, fingerprint_file
+def _update_checksums(folder: Path) -> None:
+    """Make the checksums of a folder match its mutated files, as a forger would."""
+    from metamapping.storage.manifest import fingerprint, fingerprint_file
 
     for path in folder.glob("*.json"):
         if path.is_symlink():
@@ -240,23 +242,23 @@ def _sign(folder: Path) -> None:
 
 
 class Published(Folder):
-    """A published folder, as what needs no TensorFlow sees it."""
+    """A published folder, read by everything that does not need TensorFlow."""
 
     needs_tensorflow = True  # to write the folder
 
     def build(self) -> None:
         from tests.toy_published import publish_toy
 
-        publish_toy(self.whole.parent / "making", self.whole)
+        publish_toy(self.original.parent / "making", self.original)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.cli.folders import describe_folder
         from metamapping.corpus.tokens import encode_texts, load_tokenizer
-        from metamapping.published_folder import check_published, read_settings
-        from metamapping.shell.folders import describe_folder
+        from metamapping.publishing.layout import check_published, read_settings
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
-            _only_refused(lambda: describe_folder(copy))
+            _check_errors(lambda: describe_folder(copy))
         check_published(copy)
         settings = read_settings(copy)
         tokenizer = load_tokenizer(copy, max_length_tokens=settings.max_length_tokens)
@@ -264,7 +266,7 @@ class Published(Folder):
 
 
 class Encoder(Published):
-    """A published folder, opened and asked."""
+    """A published folder, opened and used to predict."""
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping import MetaMapper
@@ -274,7 +276,7 @@ class Encoder(Published):
 
 
 class Task(Folder):
-    """A saved task, opened, asked, taught and saved again."""
+    """A saved task, opened, used to predict, changed and saved again."""
 
     needs_tensorflow = True
 
@@ -285,15 +287,15 @@ class Task(Folder):
         publish_toy(self.folder / "making", self.folder / "encoder")
         self.mapper = MetaMapper.from_pretrained(self.folder / "encoder")
         texts = ["where is my parcel", "i want my money back", "the delivery is late"]
-        self.mapper.adapt(texts, ["delivery", "refund", "delivery"]).save(self.whole)
+        self.mapper.adapt(texts, ["delivery", "refund", "delivery"]).save(self.original)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping import Mapping
-        from metamapping.shell.folders import describe_folder
+        from metamapping.cli.folders import describe_folder
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
-            _only_refused(lambda: describe_folder(copy))
+            _check_errors(lambda: describe_folder(copy))
         mapping = Mapping.load(copy, self.mapper)
         if mapping.task_type == "ner":
             mapping.predict([["a", "b"]], threshold=0.5)
@@ -307,31 +309,31 @@ class Task(Folder):
 
 
 class Run(Folder):
-    """A run's folder, described, and compared with the whole one."""
+    """A run's folder, described, and compared with the original one."""
 
     def build(self) -> None:
-        from tests.test_comparison import make_run
+        from tests.runs.test_comparison import make_run
 
         home = self.folder / "home"
         shutil.rmtree(home, ignore_errors=True)
         home.mkdir()
-        shutil.copytree(make_run(home, "toy", test=True).path, self.whole)
+        shutil.copytree(make_run(home, "toy", test=True).path, self.original)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.comparison import compare_runs
-        from metamapping.runs import RunFolder
-        from metamapping.shell.folders import describe_folder
+        from metamapping.cli.folders import describe_folder
+        from metamapping.runs.comparison import compare_runs
+        from metamapping.runs.folder import RunFolder
 
         copy = self.mutated(rng)
         with contextlib.suppress(RuntimeError, ValueError, FileNotFoundError):
-            _only_refused(lambda: describe_folder(copy))
+            _check_errors(lambda: describe_folder(copy))
         runs = self.folder / "store" / "runs"
         runs.mkdir(parents=True, exist_ok=True)
-        for name, folder in (("whole", self.whole), ("copy", copy)):
+        for name, folder in (("original", self.original), ("copy", copy)):
             if not (runs / name).exists():
                 (runs / name).symlink_to(folder)
         compare_runs(
-            RunFolder(self.folder / "store", "whole"), RunFolder(self.folder / "store", "copy")
+            RunFolder(self.folder / "store", "original"), RunFolder(self.folder / "store", "copy")
         ).markdown()
 
 
@@ -343,14 +345,14 @@ class Shell(Task):
         self.records = Records(folder / "records")
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.shell import main
+        from metamapping.cli import main
 
         kind = str(rng.choice(["csv", "tsv", "jsonl", "conll", "parquet"]))
         seeds = [seed for seed, each in self.records.seeds if each == kind]
         path = self.folder / f"rows.{kind}"
         path.write_bytes(mutate(seeds[rng.integers(len(seeds))], kind, rng))
         out = str(self.folder / f"out.{rng.choice(['csv', 'tsv', 'jsonl', 'conll', 'parquet'])}")
-        task = str(self.mutated(rng) if rng.random() < 0.3 else self.whole)
+        task = str(self.mutated(rng) if rng.random() < 0.3 else self.original)
         label = ["--label", str(rng.choice(["label", "intent", "domain", "a.0", ""]))]
         command = [
             ["inspect", task],
@@ -369,22 +371,22 @@ class Shell(Task):
             ],
             ["compare", task, task],
         ][rng.integers(7)]
-        said, told = io.TextIOWrapper(io.BytesIO()), io.StringIO()
-        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
+        output, errors = io.TextIOWrapper(io.BytesIO()), io.StringIO()
+        with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
             try:
                 code = main(command)
             except SystemExit as end:
                 code = end.code
-        error = told.getvalue()
+        error = errors.getvalue()
         if code not in (0, 2) or (code == 2 and "rror" not in error) or "Traceback" in error:
             raise AssertionError(f"{command[0]} ended with {code}: {error[-300:]}")
 
 
 class Texts(Target):
-    """Any texts and labels that a user of the library has: adapted to, added, removed, asked."""
+    """Arbitrary texts and labels of a library user: adapted to, added, removed and predicted."""
 
     needs_tensorflow = True
-    grows_by = 3_000
+    memory_megabytes = 3_000
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -411,17 +413,17 @@ class Texts(Target):
 
 def _check(probabilities: np.ndarray) -> None:
     if not np.isfinite(probabilities).all() or not np.allclose(probabilities.sum(axis=-1), 1, atol=1e-3):
-        raise AssertionError(f"no probabilities: {probabilities}")
+        raise AssertionError(f"not probabilities: {probabilities}")
 
 
-def _only_refused(call: Any) -> None:
-    """Let refusals pass, and turn everything else into what no caller suppresses."""
-    from tests.fuzz.guard import REFUSALS
+def _check_errors(call: Any) -> None:
+    """Re-raise expected errors, and turn any other into an ``AssertionError``, which no caller suppresses."""
+    from tests.fuzz.guard import EXPECTED_ERRORS
 
     try:
         call()
     except Exception as error:
-        if type(error) in REFUSALS:
+        if type(error) in EXPECTED_ERRORS:
             raise
         raise AssertionError(f"{type(error).__name__}: {error}") from error
 
@@ -445,5 +447,5 @@ TARGETS: dict[str, type[Target]] = {
     "shell": Shell,
     "texts": Texts,
 }
-# What a mutated file makes others warn of is not looked at.
+# Warnings of other libraries about mutated files are ignored.
 warnings.simplefilter("ignore")

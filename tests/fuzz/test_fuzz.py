@@ -24,19 +24,19 @@ SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 15}
 
 
 @pytest.fixture(autouse=True)
-def no_other_cache(tmp_path, monkeypatch):
+def private_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("METAMAPPING_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(tmp_path)
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_mutated_files_are_read_or_refused_in_a_sentence(name, tmp_path):
+def test_mutated_files_are_read_or_rejected_in_one_sentence(name, tmp_path):
     assert list(findings(TARGETS[name](tmp_path / "fuzz"), 0, FAST[name], seed=2026)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
-def test_mutated_folders_are_read_or_refused_in_a_sentence(name, tmp_path):
+def test_mutated_folders_are_read_or_rejected_in_one_sentence(name, tmp_path):
     assert list(findings(TARGETS[name](tmp_path / "fuzz"), 0, SLOW[name], seed=2026)) == []
 
 
@@ -50,7 +50,7 @@ def test_valid_files_are_read(name, tmp_path):
     assert try_one(lambda: target.run(data, rng)) is None
 
 
-def test_the_same_seed_makes_the_same_mutation():
+def test_the_same_seed_gives_the_same_mutation():
     one, two = (mutate(b'{"text": "a"}\n{"text": "b"}', "jsonl", np.random.default_rng(3)) for _ in range(2))
     assert one == two
 
@@ -59,7 +59,7 @@ def raise_error(error):
     raise error
 
 
-def test_a_fault_that_is_no_sentence_is_found():
+def test_unexpected_errors_and_empty_messages_are_findings():
     assert "KeyError" in try_one(lambda: {}["a"])
     assert "ValueError" in try_one(lambda: raise_error(ValueError("")))
     assert "UnicodeDecodeError" in try_one(lambda: b"\xff".decode())

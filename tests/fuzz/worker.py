@@ -1,10 +1,10 @@
-"""Worker: the inputs of one target, one after the other, in a process that may die of one.
+"""Worker: tries the inputs of one target one after the other, in a process that an input may kill.
 
     python -m tests.fuzz.worker csv --first 0 --inputs 1000 --seed 0 --folder /tmp/x
 
-Each finding is a line of JSON on standard output, the last line says how many inputs were tried.
-With ``--atheris`` inputs are bred for the code that they reach, by libFuzzer; its mutations are ours in
-turn with its own.
+Each finding is a line of JSON on standard output; the last line says how many inputs were tried. With
+``--atheris``, libFuzzer generates the inputs, alternately with its own mutations and with those of
+``mutations.py``, and keeps those that reach new code.
 """
 
 from __future__ import annotations
@@ -25,14 +25,10 @@ from tests.fuzz.guard import bounded_memory, try_one
 from tests.fuzz.mutations import mutate
 from tests.fuzz.targets import TARGETS, Target
 
-INSTRUMENTED = [
-    f"metamapping.{name}" for name in ("config", "config_file", "config_yaml", "corpus", "shell", "manifest")
-]
-
 
 def findings(target: Target, first: int, count: int, seed: int) -> Iterator[tuple[int, str, bytes]]:
-    """The number, the fault and the bytes of each input that is treated wrongly."""
-    with bounded_memory(target.grows_by):
+    """Try ``count`` inputs; the number, the fault and the bytes of each that is treated wrongly."""
+    with bounded_memory(target.memory_megabytes):
         for number in range(first, first + count):
             rng = np.random.default_rng([seed, number])
             data, kind = target.seeds[rng.integers(len(target.seeds))]
@@ -56,25 +52,25 @@ def main() -> None:
     os.environ["METAMAPPING_CACHE"] = str(options.folder / "cache")
     out = os.fdopen(os.dup(1), "w", buffering=1)
     with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the product prints is not ours
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # standard output is for findings, not for the product
     if options.atheris:
-        breed(options, out)
+        run_atheris(options, out)
         return
     target = TARGETS[options.target](options.folder)
     started = time.monotonic()
     for number, fault, data in findings(target, options.first, options.inputs, options.seed):
         print(json.dumps({"input": number, "fault": fault, "bytes": repr(data[:200])}), file=out)
-    print(json.dumps(ended(options.inputs, started)), file=out)
+    print(json.dumps(summary(options.inputs, started)), file=out)
 
 
-def breed(options: argparse.Namespace, out: object) -> None:
-    """The same under libFuzzer, which ends the process itself."""
+def run_atheris(options: argparse.Namespace, out: object) -> None:
+    """Try the inputs that libFuzzer generates; ends the process itself after the last one."""
     import atheris
 
-    with atheris.instrument_imports(include=INSTRUMENTED):
-        import metamapping.config_file
-        import metamapping.corpus.sources
-        import metamapping.shell.records  # noqa: F401
+    # libFuzzer sees the coverage of a module only if the module is imported in this block.
+    with atheris.instrument_imports(include=["metamapping"]):
+        import metamapping.config.loading
+        import metamapping.corpus.records  # noqa: F401
     target = TARGETS[options.target](options.folder)
     corpus = options.folder / "corpus"
     corpus.mkdir(exist_ok=True)
@@ -92,7 +88,7 @@ def breed(options: argparse.Namespace, out: object) -> None:
                 json.dumps({"input": tried, "fault": fault, "bytes": repr(data[:200])}), file=out, flush=True
             )
         if tried >= options.inputs:
-            print(json.dumps(ended(tried, started)), file=out, flush=True)
+            print(json.dumps(summary(tried, started)), file=out, flush=True)
             os._exit(0)
 
     def mutator(data: bytes, max_size: int, seed: int) -> bytes:
@@ -111,8 +107,8 @@ def breed(options: argparse.Namespace, out: object) -> None:
     atheris.Fuzz()
 
 
-def ended(tried: int, started: float) -> dict[str, float]:
-    """The last line."""
+def summary(tried: int, started: float) -> dict[str, float]:
+    """What the last line says."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
     return {"tried": tried, "seconds": round(time.monotonic() - started, 1), "peak_megabytes": peak}
 

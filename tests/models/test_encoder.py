@@ -1,4 +1,4 @@
-"""The views of a text: means of states, written out one text at a time; and an encoder's first weights."""
+"""The views of texts and words against means written out text by text; and the initial weights."""
 
 import random
 from functools import partial
@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.config import EncoderSpec, ScratchEncoder
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.episodes.batches import word_arrays
-from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder, build_backbone
+from metamapping.models.backbones import build_backbone
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder
 
 LENGTH = 12
 SPEC = EncoderSpec(scratch=ScratchEncoder(num_layers=3, hidden_dim=16, num_heads=2, intermediate_dim=32))
@@ -45,7 +46,7 @@ def recorded(call, seen, *args, **kwargs):
 
 
 def states_of(encoder, batch, row, monkeypatch):
-    """Of one text, those of the last layer and of the second of three."""
+    """The states of one text, in the last layer and in the second of three."""
     inputs = {k: batch[k][row : row + 1] for k in encoder.backbone.input}
     last = encoder.backbone(inputs)["sequence_output"][0].numpy()
     layer = encoder.backbone.get_layer("transformer_layer_1")
@@ -56,7 +57,7 @@ def states_of(encoder, batch, row, monkeypatch):
     return last, seen[0][0].numpy()
 
 
-def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_one(encoder, monkeypatch):
+def test_word_views_are_means_of_the_pieces_states_in_the_last_and_the_lower_layer(encoder, monkeypatch):
     lengths = sorted([12, 3, 9, 5] * 4)
     starts = [np.arange(1, length - 1, 2) for length in lengths]  # words of two pieces, and some of one
     batch = batch_of(lengths, [(0, 0)] * 16)
@@ -67,9 +68,9 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
     assert words.shape == (60, NUM_WORD_VIEWS * encoder.dim) == (60, encoder.word_dim)
 
     item = 0
-    for row, (length, of_words) in enumerate(zip(lengths, starts, strict=True)):
+    for row, (length, balance_words) in enumerate(zip(lengths, starts, strict=True)):
         states = states_of(encoder, batch, row, monkeypatch)
-        for start in of_words:
+        for start in balance_words:
             stop = min(start + 2, length - 1)
             last, lower = (unit(each[start:stop].mean(axis=0)) for each in states)
             expected = np.concatenate([last, np.sqrt(3.0) * lower])
@@ -78,8 +79,8 @@ def test_words_are_the_means_of_their_pieces_in_the_last_layer_and_in_the_lower_
     assert not words[item:].any()
 
 
-def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encoder, monkeypatch):
-    # A text, a short one, the second text of a pair; in groups that need not be of like size.
+def test_text_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encoder, monkeypatch):
+    # A text, a short one, the second text of a pair; in groups of different sizes.
     lengths = [12, 3, 9, 5] * 4
     pools = [(0, 12), (0, 3), (4, 9), (0, 5)] * 4
     order = np.argsort(lengths, kind="stable")
@@ -98,7 +99,7 @@ def test_views_are_means_of_the_last_layer_the_lower_one_and_its_beginning(encod
         np.testing.assert_allclose(views[row], np.concatenate(expected), atol=1e-4)
 
 
-def test_names_are_the_first_view_alone(encoder):
+def test_names_have_only_the_first_view(encoder):
     batch = batch_of([4, 2], [(0, 4), (0, 2)])
     names = encoder.names(
         {
@@ -111,22 +112,22 @@ def test_names_are_the_first_view_alone(encoder):
     np.testing.assert_allclose(names, texts[:, : encoder.dim], atol=1e-5)
 
 
-def test_the_first_weights_hang_on_the_seed_alone(encoder):
+def test_initial_weights_depend_only_on_the_seed(encoder):
     ended = Event()
 
-    def draw():
+    def advance_global_generator():
         while not ended.is_set():
             random.random()
 
-    # As a thread of Prefect may, beside the stage that builds the encoder.
-    other = Thread(target=draw)
+    # Prefect may do so in a thread while a stage builds the encoder.
+    other = Thread(target=advance_global_generator)
     other.start()
     again = build_backbone(SPEC, vocabulary_size=50, seed=0)
     ended.set()
     other.join()
-    for ours, theirs in zip(encoder.backbone.weights, again.weights, strict=True):
-        np.testing.assert_array_equal(ours.numpy(), theirs.numpy(), err_msg=ours.path)
+    for before, after in zip(encoder.backbone.weights, again.weights, strict=True):
+        np.testing.assert_array_equal(before.numpy(), after.numpy(), err_msg=before.path)
     drawn = np.concatenate([w.numpy().ravel() for w in again.weights if w.name in ("kernel", "embeddings")])
-    # A normal cut at two deviations has 0.88 of its deviation.
+    # A normal distribution that is cut off at two standard deviations has 0.88 of its deviation.
     assert np.abs(drawn).max() <= 0.04
     assert drawn.std() == pytest.approx(0.88 * 0.02, rel=0.02)

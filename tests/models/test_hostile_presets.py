@@ -1,4 +1,4 @@
-"""Folders that call themselves presets, and would run something if they were believed."""
+"""Preset folders whose files name code to run: it must never be run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import marshal
 
 import pytest
 
-from metamapping.config import ConfigError, EncoderSpec
-from metamapping.models.encoder import build_backbone
+from metamapping.config.encoder import EncoderSpec
+from metamapping.errors import ConfigError
+from metamapping.models.backbones import build_backbone
 
 BERT = {"model_type": "bert", "architectures": ["BertModel"]}
 
@@ -18,7 +19,7 @@ METADATA = {"keras_version": "3.15.0", "keras_hub_version": "0.32.0", "parameter
 
 
 def preset(folder, config, trap):
-    """A folder as KerasHub saves it, with a module beside it."""
+    """A folder as KerasHub saves it, with a Python module next to it."""
     folder.mkdir()
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "metadata.json").write_text(json.dumps(METADATA))
@@ -27,7 +28,7 @@ def preset(folder, config, trap):
 
 
 def bert(**config):
-    """KerasHub's own description of a BERT with these values."""
+    """KerasHub's configuration of a BERT with these values."""
     return {
         "module": "keras_hub.src.models.bert.bert_backbone",
         "class_name": "BertBackbone",
@@ -37,7 +38,7 @@ def bert(**config):
 
 
 def lambda_layer(command):
-    """A Keras Lambda layer, whose function is Python's own byte code."""
+    """A Keras Lambda layer, whose function is Python byte code."""
     code = compile(f"__import__('os').system({command!r})", "x", "eval")
     encoded = base64.b64encode(marshal.dumps(code)).decode()
     function = {"class_name": "__lambda__", "config": {"code": encoded}}
@@ -45,7 +46,7 @@ def lambda_layer(command):
 
 
 @pytest.mark.parametrize("kind", ["module", "registered", "lambda", "nested", "auto_map"])
-def test_nothing_that_a_preset_names_is_run(tmp_path, kind):
+def test_code_that_a_preset_names_is_not_run(tmp_path, kind):
     mark = tmp_path / "was-run"
     command = f"touch {mark}"
     call = {"module": "os", "class_name": "system", "config": {"command": command}, "registered_name": None}

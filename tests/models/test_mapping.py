@@ -1,9 +1,16 @@
-"""What is learned beside the encoder: label vectors and the prior."""
+"""What is learned besides the encoder: hyperparameters, label vectors and the prior."""
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers.hyperparameters import (
+    Hyperparameters,
+    VectorIndex,
+    initial_vector,
+    vector_length,
+)
 from metamapping.models.solvers.support_set import SupportSet, score
 
 D, C = 5, 3
@@ -16,10 +23,48 @@ def test_targets_are_centred_over_the_labels_that_take_part():
     np.testing.assert_allclose(targets[1, 1], [-0.5, 0, 0.5, 0])
 
 
-def test_strengths_begin_where_the_documentation_says():
-    strengths = MetaMapping(D).strengths
-    shown = np.concatenate([np.ravel(each) for each in vars(strengths).values()])
-    np.testing.assert_allclose(shown, [0.5, 1.0, 10.0, 0.5, 1.1, 3.0, 0.2, 0.2], rtol=1e-5)
+def test_hyperparameters_start_where_the_documentation_says():
+    learned = MetaMapping(D).hyperparameters
+    expected = {
+        "alpha": 0.5,
+        "ridge": 1.0,
+        "inverse_temperature": 10.0,
+        "alpha_spread": 0.5,
+        "ridge_spread": 1.1,
+        "word_ridge": 3.0,
+        "views": [0.2, 0.2],
+    }
+    assert vars(learned).keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(getattr(learned, name), value, rtol=1e-5, err_msg=name)
+
+
+def test_the_stored_vector_keeps_the_layout_of_checkpoints():
+    variable = MetaMapping(D).hyperparameter_vector
+    assert variable.path == "mapping/strength"
+    assert variable.shape == (vector_length(3),) == (8,)
+    expected = [0.5, *np.log([1.0, 10.0, 0.5, 1.1, 3.0]), *[np.log(0.2 / 0.8)] * 2]
+    np.testing.assert_allclose(20 * variable.numpy(), expected, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("index", "name"),
+    [
+        (VectorIndex.ALPHA, "alpha"),
+        (VectorIndex.LOG_RIDGE, "ridge"),
+        (VectorIndex.LOG_INVERSE_TEMPERATURE, "inverse_temperature"),
+        (VectorIndex.LOG_ALPHA_SPREAD, "alpha_spread"),
+        (VectorIndex.LOG_RIDGE_SPREAD, "ridge_spread"),
+        (VectorIndex.LOG_WORD_RIDGE, "word_ridge"),
+        (VectorIndex.VIEWS, "views"),
+    ],
+)
+def test_each_index_of_the_vector_is_one_hyperparameter(index, name):
+    vector = initial_vector(3).numpy()
+    before = vars(Hyperparameters.from_vector(tf.constant(vector)))
+    vector[index] += 0.01
+    after = vars(Hyperparameters.from_vector(tf.constant(vector)))
+    assert [key for key in before if not np.array_equal(before[key], after[key])] == [name]
 
 
 def test_label_vectors_are_centred_unit_and_masked():

@@ -1,4 +1,4 @@
-"""A served toy encoder, in this process and in one of its own."""
+"""A toy encoder that is served in this process, or in another one."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SMALL = Limits(tasks=3, examples=6, texts=5, characters=200)
 
 @pytest.fixture
 def serve(published, tmp_path):
-    """Makes a client of an application that has read the tasks in ``tmp_path``."""
+    """Creates clients of applications that have read the tasks in ``tmp_path``."""
     from fastapi.testclient import TestClient
 
     from metamapping.serving.app import build_app
@@ -28,7 +28,7 @@ def serve(published, tmp_path):
 
 @pytest.fixture
 def start(published, tmp_path):
-    """Starts `metamapping serve` with more options; ends it with the test."""
+    """Starts `metamapping serve` with additional options; kills it after the test."""
     servers = []
 
     def begin(*options, **environment):

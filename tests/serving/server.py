@@ -1,4 +1,4 @@
-"""`metamapping serve` as a process of its own."""
+"""`metamapping serve` in a process of its own."""
 
 import os
 import signal
@@ -20,7 +20,7 @@ ORDERS = {
 
 
 class Server:
-    """The process, and a client that asks it."""
+    """The process, and an HTTP client."""
 
     def __init__(self, published, tasks, options, environment):
         with socket.socket() as free:
@@ -37,7 +37,7 @@ class Server:
         )
 
     def wait_for(self, *statuses, seconds=120):
-        """Ask /health until it answers one of ``statuses``; returns that one."""
+        """Poll /health until it answers one of ``statuses``, and return the status."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -49,12 +49,12 @@ class Server:
         raise AssertionError(f"no {statuses} in {seconds} s: {self.process.poll()}")
 
     def end(self):
-        """SIGTERM; the exit code."""
+        """Send SIGTERM, and return the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
     def kill(self):
-        """However it stands."""
+        """End the process in whatever state it is."""
         self.http.close()
         self.process.kill()
         self.process.wait()

@@ -1,16 +1,16 @@
-"""Who may ask the server."""
+"""Who may use the server."""
 
 import pytest
 
 from metamapping.serving.access import check_host
-from tests.shell.command import shell
+from tests.cli.command import run_cli
 
-KEY = "a key of these tests"
+KEY = "a key for these tests"
 
 
 @pytest.fixture(scope="module")
 def unloaded(published, tmp_path_factory):
-    """Makes a client of a server that still loads: access is decided before that."""
+    """Creates clients of a server that is still loading: access does not depend on the encoder."""
     from fastapi.testclient import TestClient
 
     from metamapping.serving.app import build_app
@@ -26,7 +26,7 @@ def unloaded(published, tmp_path_factory):
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": f"Bearer {KEY}"}, {"X-API-Key": KEY}])
-def test_the_right_key_is_let_in(unloaded, headers):
+def test_the_right_key_is_accepted(unloaded, headers):
     assert unloaded(KEY, "http://example.org").get("/metrics", headers=headers).status_code == 200
 
 
@@ -41,7 +41,7 @@ def test_the_right_key_is_let_in(unloaded, headers):
     ],
 )
 @pytest.mark.parametrize(("method", "path"), [("GET", "/tasks"), ("PUT", "/tasks/x"), ("GET", "/metrics")])
-def test_no_key_and_wrong_keys_are_not(unloaded, headers, method, path):
+def test_missing_and_wrong_keys_are_rejected(unloaded, headers, method, path):
     answer = unloaded(KEY).request(method, path, headers=headers)
     assert answer.status_code == 401
     assert "METAMAPPING_API_KEY" in answer.json()["detail"]
@@ -52,29 +52,29 @@ def test_health_needs_no_key(unloaded):
     assert unloaded(KEY).get("/health").json() == {"status": "loading"}
 
 
-def test_without_a_key_another_name_for_this_machine_is_refused(unloaded):
+def test_without_a_key_a_foreign_host_name_is_rejected(unloaded):
     assert unloaded(None).get("/metrics").status_code == 200
     assert unloaded(None, "http://localhost:99").get("/metrics").status_code == 200
     answer = unloaded(None, "http://rebound.example").get("/metrics")
     assert answer.status_code == 403
-    assert "means the host 'rebound.example'" in answer.json()["detail"]
+    assert "names the host 'rebound.example'" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org"])
-def test_other_machines_need_a_key(host):
-    with pytest.raises(ValueError, match="lets other machines in, but METAMAPPING_API_KEY is not set"):
+def test_a_server_for_other_machines_needs_a_key(host):
+    with pytest.raises(ValueError, match="from other machines, but METAMAPPING_API_KEY is not set"):
         check_host(host, key=None)
     check_host(host, key=KEY)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
-def test_this_machine_needs_none(host):
+def test_a_server_for_this_machine_needs_no_key(host):
     check_host(host, key=None)
 
 
-def test_the_command_refuses_before_it_listens(published, tmp_path, monkeypatch, capsys):
+def test_the_command_checks_its_arguments_before_it_listens(published, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("METAMAPPING_API_KEY", "")
-    assert shell("serve", published, "--host", "0.0.0.0") == 2
-    assert "error: --host 0.0.0.0 lets other machines in" in capsys.readouterr().err
-    assert shell("serve", tmp_path) == 2
-    assert "is no published encoder" in capsys.readouterr().err
+    assert run_cli("serve", published, "--host", "0.0.0.0") == 2
+    assert "error: --host 0.0.0.0 is reachable from other machines" in capsys.readouterr().err
+    assert run_cli("serve", tmp_path) == 2
+    assert "is not a published encoder" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The application keeps what its OpenAPI document promises, whatever is sent."""
+"""The application behaves as its OpenAPI document says, whatever is sent."""
 
 import pytest
 import schemathesis
@@ -7,10 +7,10 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis.checks import CHECKS, load_all_checks
 from schemathesis.generation import GenerationMode
 
-KEY = "a key of these tests"
+KEY = "a key for these tests"
 KEYS = {"Authorization": f"Bearer {KEY}", "X-API-Key": KEY}
 load_all_checks()
-# Examples that keep to the schema can still teach nothing (one label alone): these are answered 422.
+# A request that matches the schema can still be useless (only one label): it is answered 422.
 EXCLUDED = CHECKS.get_by_names(["positive_data_acceptance"])
 
 
@@ -27,8 +27,8 @@ def schema(published, tmp_path_factory):
     return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY))
 
 
-def check_answers(schema, *, max_examples):
-    """Send what the document allows, and what it does not, to every endpoint."""
+def check_responses(schema, *, max_examples):
+    """Send valid and invalid requests to every endpoint."""
     operations = [result.ok() for result in schema.get_all_operations()]
     assert len(operations) == 9
     for operation in operations:
@@ -42,19 +42,19 @@ def check_answers(schema, *, max_examples):
             try:
                 answers()
             except Unsatisfiable:
-                assert mode is GenerationMode.NEGATIVE  # Without parameters nothing can be wrong.
+                assert mode is GenerationMode.NEGATIVE  # Without parameters no request is invalid.
 
 
-def test_answers_are_as_documented(schema):
-    check_answers(schema, max_examples=10)
+def test_responses_are_as_documented(schema):
+    check_responses(schema, max_examples=10)
 
 
 @pytest.mark.slow
-def test_many_more_answers_are_as_documented(schema):
-    check_answers(schema, max_examples=200)
+def test_many_more_responses_are_as_documented(schema):
+    check_responses(schema, max_examples=200)
 
 
-def test_every_answer_is_one_of_the_document_with_an_example(schema):
+def test_the_document_describes_every_response_and_has_examples(schema):
     document = schema.raw_schema
     for path, methods in document["paths"].items():
         for method, operation in methods.items():

@@ -1,4 +1,4 @@
-"""Every endpoint, and every refusal as one sentence."""
+"""Every endpoint, and every error as one sentence."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def client(serve):
     return serve()
 
 
-def test_a_task_answers_as_the_library_does(client, published):
+def test_a_task_predicts_what_the_library_predicts(client, published):
     assert client.put("/tasks/orders", json=ORDERS).status_code == 201
     answer = client.post("/tasks/orders/predict", json={"texts": NEW, "probabilities": True}).json()
 
@@ -64,13 +64,13 @@ def test_examples_are_added_with_new_labels(serve):
     assert answer.json()["predictions"] == ["greeting"]
 
 
-def test_pairs_are_read_together(client):
+def test_pairs_are_encoded_together(client):
     client.put("/tasks/same", json={"examples": PAIRS})
     asked = {"texts": [pair["text"] for pair in PAIRS], "text_pairs": [pair["text_pair"] for pair in PAIRS]}
     assert client.post("/tasks/same/predict", json=asked).json()["predictions"] == ["yes", "no"]
 
 
-def test_ner_answers_a_tag_and_a_row_of_probabilities_a_word(serve):
+def test_ner_returns_a_tag_and_a_row_of_probabilities_per_word(serve):
     client = serve(limits=Limits())
     client.put("/tasks/places", json=ENTITIES)
     asked = {"texts": [["anna", "works", "in", "rome"], []], "probabilities": True}
@@ -80,13 +80,13 @@ def test_ner_answers_a_tag_and_a_row_of_probabilities_a_word(serve):
     assert answer["confidences"] is None
 
 
-def test_a_threshold_of_one_leaves_every_label_out(client):
+def test_with_a_threshold_of_one_no_label_is_predicted(client):
     client.put("/tasks/orders", json=ORDERS)
     answer = client.post("/tasks/orders/predict", json={"texts": NEW, "threshold": 1}).json()
     assert answer["predictions"] == [None, None]
 
 
-def test_zero_shot_keeps_nothing(client):
+def test_zero_shot_stores_nothing(client):
     asked = {"texts": NEW, "labels": ["billing", "delivery"]}
     assert set(client.post("/zero-shot", json=asked).json()["predictions"]) <= {"billing", "delivery"}
     assert client.get("/tasks").json() == {"tasks": [], "damaged": {}}
@@ -105,11 +105,11 @@ def test_metrics_count_requests_texts_and_tasks(client):
     lines = client.get("/metrics").text.splitlines()
     assert 'metamapping_requests_total{method="PUT",route="/tasks/{name}",status="201"} 1.0' in lines
     assert 'metamapping_requests_total{method="other",route="other",status="404"} 1.0' in lines
-    assert "metamapping_encoded_texts_total 5.0" in lines  # four, and the one of the start
+    assert "metamapping_encoded_texts_total 5.0" in lines  # four, and one at the start
     assert "metamapping_tasks 1.0" in lines
 
 
-def test_labels_probabilities_and_confidences_take_one_pass(client):
+def test_labels_probabilities_and_confidences_encode_a_text_once(client):
     client.put("/tasks/orders", json=ORDERS)
     client.post("/tasks/orders/predict", json={"texts": NEW, "threshold": 0.1, "probabilities": True})
     assert "metamapping_encoded_texts_total 7.0" in client.get("/metrics").text.splitlines()
@@ -127,7 +127,7 @@ def test_labels_probabilities_and_confidences_take_one_pass(client):
         ("PUT", "/tasks/x", {"examples": [{"text": 3, "label": "a"}]}, 422, "examples.0.text is 3"),
         ("PUT", "/tasks/x", {"example": []}, 422, "examples is missing"),
         ("PUT", "/tasks/x", {"examples": [*PAIRS, ORDERS["examples"][0]]}, 422, "example 2 has no text_pair"),
-        ("PUT", "/tasks/x", {**ORDERS, "label_names": {"no": "x"}}, 422, "names 'no', which is no label"),
+        ("PUT", "/tasks/x", {**ORDERS, "label_names": {"no": "x"}}, 422, "'no', which is not a label"),
         ("PUT", "/tasks/x", {"examples": ORDERS["examples"] * 2}, 422, "8 examples, but may have 6"),
         (
             "PUT",
@@ -150,29 +150,29 @@ def test_labels_probabilities_and_confidences_take_one_pass(client):
         ("POST", "/tasks/nothing/predict", {"texts": ["a"]}, 404, "there is no task 'nothing'"),
         ("POST", "/zero-shot", {"texts": ["a"], "labels": ["b"]}, 422, "only one label (b)"),
         ("DELETE", "/tasks/nothing", None, 404, "there is no task 'nothing'"),
-        ("GET", "/nowhere", None, 404, "there is no GET '/nowhere': /docs shows"),
+        ("GET", "/nowhere", None, 404, "there is no GET '/nowhere': /docs lists"),
         ("PATCH", "/tasks/orders", None, 405, "there is no PATCH"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_one_sentence(client, method, path, body, status, sentence):
+def test_an_invalid_request_is_answered_with_one_sentence(client, method, path, body, status, sentence):
     client.put("/tasks/orders", json=ORDERS)
     answer = client.request(method, path, json=body)
     assert answer.status_code == status
     assert sentence in answer.json()["detail"]
 
 
-def test_a_body_that_is_no_json_or_too_long_is_refused(client):
+def test_a_body_that_is_not_json_or_too_long_is_rejected(client):
     headers = {"content-type": "application/json"}
     broken = client.put("/tasks/x", content=b'{"examples": [', headers=headers)
     assert broken.status_code == 422
-    assert "the body is no JSON" in broken.json()["detail"]
+    assert "the body is not valid JSON" in broken.json()["detail"]
     too_long = client.put("/tasks/x", content=(b" " * 65_536 for _ in range(20)), headers=headers)
     assert too_long.status_code == 413
     assert "the body has more than 1049776 bytes" in too_long.json()["detail"]
 
 
 @pytest.mark.parametrize("text", ["", "\x00", "🙂", "half a pair: \\ud800"])
-def test_any_text_has_a_label(client, text):
+def test_any_text_gets_a_label(client, text):
     client.put("/tasks/orders", json=ORDERS)
     body = f'{{"texts": ["{text}"]}}' if "\\" in text else None
     if body is None:
@@ -183,7 +183,7 @@ def test_any_text_has_a_label(client, text):
     assert answer.json()["predictions"][0] in ("delivery", "refund")
 
 
-def test_one_task_too_many_is_refused(client):
+def test_one_task_too_many_is_rejected(client):
     for name in ("a", "b", "c"):
         client.put(f"/tasks/{name}", json=ORDERS)
     answer = client.put("/tasks/d", json=ORDERS)
@@ -192,7 +192,7 @@ def test_one_task_too_many_is_refused(client):
     assert client.put("/tasks/a", json=ORDERS).status_code == 200
 
 
-def test_a_server_that_loads_says_so(serve):
+def test_a_loading_server_answers_503(serve):
     client = serve(load=False)
     assert client.get("/health").status_code == 503
     answer = client.get("/tasks")
@@ -201,8 +201,8 @@ def test_a_server_that_loads_says_so(serve):
     assert int(answer.headers["retry-after"]) > 0
 
 
-def test_a_fault_of_the_server_is_one_sentence_too(client):
+def test_an_unexpected_error_is_one_sentence_too(client):
     client.app.state.service = None
     answer = TestClient(client.app, "http://127.0.0.1", raise_server_exceptions=False).get("/tasks")
     assert answer.status_code == 500
-    assert "its log has the reason" in answer.json()["detail"]
+    assert "its log contains the reason" in answer.json()["detail"]

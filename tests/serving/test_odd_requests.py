@@ -1,4 +1,4 @@
-"""Requests of odd texts, odd numbers and too much of everything."""
+"""Requests with unusual texts, unusual numbers and too much of everything."""
 
 import json
 
@@ -12,7 +12,7 @@ WIDE = Limits(tasks=3, examples=1_200, texts=100, characters=2_000_000)
 HEADERS = {"content-type": "application/json"}
 
 
-def test_a_thousand_labels_and_odd_texts_are_answered_with_probabilities(serve):
+def test_a_thousand_labels_and_unusual_texts_get_probabilities(serve):
     client = serve(limits=WIDE)
     examples = [{"text": f"text {i}", "label": f"label {i}"} for i in range(1_000)]
     assert client.put("/tasks/many", json={"examples": examples}).status_code == 201
@@ -24,7 +24,7 @@ def test_a_thousand_labels_and_odd_texts_are_answered_with_probabilities(serve):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
 
 
-def test_the_same_text_under_two_labels_is_a_task(serve):
+def test_the_same_text_may_have_two_labels(serve):
     client = serve()
     same = [{"text": "the same", "label": label} for label in ("a", "b")]
     assert client.put("/tasks/same", json={"examples": same}).status_code == 201
@@ -45,7 +45,7 @@ def test_the_same_text_under_two_labels_is_a_task(serve):
         b"null",
     ],
 )
-def test_a_body_that_means_harm_is_refused_in_a_sentence(serve, body):
+def test_a_malicious_body_is_rejected_with_a_sentence(serve, body):
     client = serve()
     client.put("/tasks/orders", json=ORDERS)
     answer = client.post("/tasks/orders/predict", content=body, headers=HEADERS)
@@ -57,19 +57,19 @@ def test_a_body_that_means_harm_is_refused_in_a_sentence(serve, body):
 @pytest.mark.parametrize(
     "name", ["..", "%2e%2e", "..%2fx", "%2fetc%2fpasswd", "a%00", ".hidden", "a/../../b"]
 )
-def test_no_name_leads_out_of_the_tasks_folder(serve, tmp_path, name):
+def test_no_name_leads_outside_of_the_tasks_folder(serve, tmp_path, name):
     client = serve()
     before = sorted(tmp_path.rglob("*"))
     assert client.put(f"/tasks/{name}", json=ORDERS).status_code in (404, 405, 422)
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_a_task_folder_that_is_a_trap_is_damaged_and_the_others_are_served(serve, tmp_path):
+def test_a_malicious_task_folder_is_damaged_and_the_others_are_served(serve, tmp_path):
     serve().put("/tasks/orders", json=ORDERS)
-    trap = tmp_path / "tasks" / "trap"
-    trap.mkdir()
-    (trap / "manifest.json").write_text("[" * 100_000)
-    (trap / "task.json").write_text(json.dumps({"num_examples": 10**12}))
+    malicious = tmp_path / "tasks" / "malicious"
+    malicious.mkdir()
+    (malicious / "manifest.json").write_text("[" * 100_000)
+    (malicious / "task.json").write_text(json.dumps({"num_examples": 10**12}))
     answer = serve().get("/tasks").json()
     assert [task["name"] for task in answer["tasks"]] == ["orders"]
-    assert "nested too deeply" in answer["damaged"]["trap"]
+    assert "nested too deeply" in answer["damaged"]["malicious"]

@@ -1,11 +1,11 @@
-"""Tasks on disk: found again, and damaged ones told apart."""
+"""Tasks on disk are found after a restart, and damaged ones are reported."""
 
 import shutil
 
 from tests.serving.server import ORDERS
 
 
-def test_tasks_are_found_again_after_a_restart(serve):
+def test_tasks_are_found_after_a_restart(serve):
     first = serve()
     first.put("/tasks/orders", json=ORDERS)
     first.post("/tasks/orders/examples", json={"examples": [{"text": "hello", "label": "greeting"}]})
@@ -14,7 +14,7 @@ def test_tasks_are_found_again_after_a_restart(serve):
     assert serve().post("/tasks/orders/predict", json=asked).json() == answer
 
 
-def test_a_damaged_task_is_named_and_the_others_are_served(serve, tmp_path):
+def test_a_damaged_task_is_listed_and_the_others_are_served(serve, tmp_path):
     client = serve()
     client.put("/tasks/orders", json=ORDERS)
     client.put("/tasks/parcels", json=ORDERS)
@@ -26,7 +26,7 @@ def test_a_damaged_task_is_named_and_the_others_are_served(serve, tmp_path):
     assert "mapping.safetensors is missing or not as it was written" in tasks["damaged"]["orders"]
     answer = client.post("/tasks/orders/predict", json={"texts": ["a"]})
     assert answer.status_code == 409
-    assert "put it again, or delete it" in answer.json()["detail"]
+    assert "replace it with PUT, or delete it" in answer.json()["detail"]
 
     assert client.put("/tasks/orders", json=ORDERS).status_code == 200
     assert client.post("/tasks/orders/predict", json={"texts": ["a"]}).status_code == 200
@@ -41,7 +41,7 @@ def test_a_damaged_task_can_be_deleted(serve, tmp_path):
     assert client.get("/tasks").json() == {"tasks": [], "damaged": {}}
 
 
-def test_folders_that_are_no_tasks_are_left_alone(serve, tmp_path):
+def test_folders_that_are_not_tasks_are_left_unchanged(serve, tmp_path):
     (tmp_path / "tasks" / "letters").mkdir(parents=True)
     (tmp_path / "tasks" / "letters" / "dear.txt").write_text("you")
     client = serve()
@@ -51,7 +51,7 @@ def test_folders_that_are_no_tasks_are_left_alone(serve, tmp_path):
     assert (tmp_path / "tasks" / "letters" / "dear.txt").read_text() == "you"
 
 
-def test_what_cannot_be_written_is_not_known_either(serve, tmp_path):
+def test_a_task_that_cannot_be_written_is_not_served(serve, tmp_path):
     client = serve()
     client.put("/tasks/orders", json=ORDERS)
     tasks = tmp_path / "tasks"

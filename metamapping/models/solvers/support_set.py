@@ -1,7 +1,10 @@
-"""What every solver takes: the items of one or many tasks, and the learned strengths.
+"""The support set of one task or of many: what every solver computes a mapping from.
 
 Notation: ``d`` features, ``N`` items, ``C`` labels; leading axes are splits or episodes, and
 broadcast. ``H`` is the features with a constant 1 appended, ``(..., N, d + 1)``.
+
+    support = SupportSet(features, targets, mask, label_mask)
+    logits = masked_logits(score(features, weights), label_mask, hyperparameters.inverse_temperature)
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
+from metamapping.models.solvers.hyperparameters import Hyperparameters
+
+# A word's weight is its label's count to the power of minus this. The figures: docs/experiments/words.md.
 WORD_BALANCE = 0.25
 
 
@@ -17,9 +23,12 @@ WORD_BALANCE = 0.25
 class SupportSet:
     """Items with their labels.
 
-    ``features``: ``(..., N, d)``. ``targets``: int ``(..., N)``, label slots. ``mask``: ``(..., N)``,
-    1 for items of the support set. ``label_mask``: ``(..., C)``, 1 for labels of the task.
-    ``is_independent``: false for the words of sentences, of which one says much about the next.
+    Attributes:
+        features: Float ``(..., N, d)``.
+        targets: Label slots, int ``(..., N)``.
+        mask: Float ``(..., N)``, 1 for items of the support set, 0 for others.
+        label_mask: Float ``(..., C)``, 1 for labels of the task, 0 for others.
+        is_independent: False for the words of sentences, which predict one another.
     """
 
     features: tf.Tensor
@@ -31,13 +40,14 @@ class SupportSet:
     @property
     def H(self) -> tf.Tensor:
         """The features with a constant 1: ``(..., N, d + 1)``."""
-        return with_constant(self.features)
+        return append_constant(self.features)
 
     @property
     def basis(self) -> tf.Tensor:
-        """What a ridge regression learns from: H, ``(..., N, d + 1)``, of words without the constant.
+        """What a ridge regression learns from, ``(..., N, d + 1)``: H, for words with 0 instead of 1.
 
-        Nearly all words are outside, which the constant would learn to say of every word.
+        Nearly all words are "outside". A regression with a constant would learn to predict that for every
+        word.
         """
         if self.is_independent:
             return self.H
@@ -56,31 +66,22 @@ class SupportSet:
         return (one_hot - (1.0 / count)[..., None, :]) * self.label_mask[..., None, :]
 
 
-@dataclass(frozen=True)
-class Strengths:
-    """What is learned about adapting, positive scalars.
+def balance_words(
+    support: SupportSet, hyperparameters: Hyperparameters
+) -> tuple[SupportSet, Hyperparameters]:
+    """A support set of words with balanced labels, and the hyperparameters of words.
 
-    ``alpha``: α, the weight of the prior. ``ridge``: λ. ``scale``: τ, which makes scores logits.
-    ``alpha_spread``, ``ridge_spread``: how far a task's own α and ln λ usually lie from these.
-    ``word_ridge``: λ where the items are words. ``views``: the weight of each view of a text but the
-    first, from 0 to 1; learned, the probability that it counts: ``(V - 1,)``, or ``(..., 1, V - 1)``.
-    """
+    Nineteen of twenty words are outside of any entity, so an unweighted ridge regression predicts
+    "outside" nearly everywhere. Each word is weighted by the count of its label to the power of −1/4
+    (docs/experiments/words.md), with a mean weight of 1.
 
-    alpha: tf.Tensor
-    ridge: tf.Tensor
-    scale: tf.Tensor
-    alpha_spread: tf.Tensor
-    ridge_spread: tf.Tensor
-    word_ridge: tf.Tensor
-    views: tf.Tensor
+    Args:
+        support: Words, with a mask of zeros and ones.
+        hyperparameters: As learned.
 
-
-def of_words(support: SupportSet, strengths: Strengths) -> tuple[SupportSet, Strengths]:
-    """Words weighted by how many there are of their label, to the power of −1/4; and their own λ.
-
-    Nineteen of twenty words are outside of any entity, and a ridge regression would rather say so of
-    all of them. The figures: docs/decisions/words.md. Weights are 1 in the mean, and stand in the mask
-    as square roots, where they become those of the regression.
+    Returns:
+        The support set whose mask holds the square roots of the weights, since a ridge regression squares
+        its mask; and the hyperparameters with ``word_ridge`` as their λ.
     """
     depth = support.label_mask.shape[-1]
     members = tf.one_hot(support.targets, depth, dtype=support.mask.dtype) * support.mask[..., None]
@@ -88,22 +89,39 @@ def of_words(support: SupportSet, strengths: Strengths) -> tuple[SupportSet, Str
     weights = tf.reduce_sum(members * tf.maximum(count, 1.0) ** -WORD_BALANCE, axis=-1)
     total = tf.maximum(tf.reduce_sum(weights, axis=-1, keepdims=True), 1e-9)
     weights *= tf.reduce_sum(support.mask, axis=-1, keepdims=True) / total
-    # The root's gradient at zero is infinite; of what is masked none is wanted.
-    is_there = weights > 0
-    roots = tf.where(is_there, tf.sqrt(tf.where(is_there, weights, tf.ones_like(weights))), weights)
-    return replace(support, mask=roots), replace(strengths, ridge=strengths.word_ridge)
+    # The square root has an infinite gradient at zero, which times 0 is NaN: masked items bypass it.
+    is_present = weights > 0
+    roots = tf.where(is_present, tf.sqrt(tf.where(is_present, weights, tf.ones_like(weights))), weights)
+    return replace(support, mask=roots), replace(hyperparameters, ridge=hyperparameters.word_ridge)
 
 
-def with_constant(features: tf.Tensor) -> tf.Tensor:
-    """``[x, 1]``."""
+def append_constant(features: tf.Tensor) -> tf.Tensor:
+    """``[x, 1]``: features ``(..., N, d)`` as ``(..., N, d + 1)``."""
     return tf.concat([features, tf.ones_like(features[..., :1])], axis=-1)
 
 
 def score(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """``[x, 1] V``: scores ``(..., N, C)`` of features ``(..., N, d)``."""
+    """The scores of items, ``[x, 1] V``.
+
+    Args:
+        features: ``(..., N, d)``.
+        weights: V, ``(..., d + 1, C)``.
+
+    Returns:
+        ``(..., N, C)``.
+    """
     return tf.matmul(features, weights[..., :-1, :]) + weights[..., -1:, :]
 
 
-def masked_logits(scores: tf.Tensor, label_mask: tf.Tensor, scale: tf.Tensor) -> tf.Tensor:
-    """``τ`` times the scores ``(..., N, C)``, with labels outside of the task out of reach."""
-    return scale * scores + (label_mask[..., None, :] - 1.0) * 1e9
+def masked_logits(scores: tf.Tensor, label_mask: tf.Tensor, inverse_temperature: tf.Tensor) -> tf.Tensor:
+    """The logits of scores, about −1e9 for labels that are not part of the task.
+
+    Args:
+        scores: ``(..., N, C)``.
+        label_mask: ``(..., C)``, 1 for labels of the task.
+        inverse_temperature: τ, the factor of the scores.
+
+    Returns:
+        ``(..., N, C)``.
+    """
+    return inverse_temperature * scores + (label_mask[..., None, :] - 1.0) * 1e9

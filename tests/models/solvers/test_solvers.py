@@ -6,23 +6,23 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.models.solvers import SOLVERS, Strengths, SupportSet
-from metamapping.models.solvers.gradient import NUM_STEPS
-from metamapping.models.solvers.ridge import (
-    ALPHAS,
-    RIDGE_FACTORS,
-    SHARPNESSES,
-    fit_strengths,
+from metamapping.models.solvers import SOLVERS, Hyperparameters, SupportSet
+from metamapping.models.solvers.fitted_ridge import (
+    INVERSE_TEMPERATURE_FACTORS,
+    TEXT_RIDGE_FACTORS,
+    fit_hyperparameters,
     leave_one_of_each_out,
 )
+from metamapping.models.solvers.gradient import NUM_STEPS
+from metamapping.models.solvers.hyperparameters import ALPHA_GRID
 from metamapping.models.solvers.support_set import score
 
 D, C = 5, 3
 LABELS = np.array([0, 1, 2, 0, 1, 2, 0, 0])
-MANY = {
+HYPERPARAMETERS = {
     "alpha": 0.5,
     "ridge": 0.7,
-    "scale": 3.0,
+    "inverse_temperature": 3.0,
     "alpha_spread": 0.5,
     "ridge_spread": 1.1,
     "word_ridge": 2.0,
@@ -30,8 +30,9 @@ MANY = {
 }
 
 
-def strengths(**changes):
-    return Strengths(**{name: tf.constant(value, tf.float64) for name, value in (MANY | changes).items()})
+def hyperparameters(**changes):
+    values = HYPERPARAMETERS | changes
+    return Hyperparameters(**{name: tf.constant(value, tf.float64) for name, value in values.items()})
 
 
 class Task:
@@ -53,7 +54,7 @@ class Task:
         )
 
     def solve(self, solver, mask=None, **changes):
-        weights = SOLVERS[solver](self.support(mask), tf.constant(self.prior), strengths(**changes))
+        weights = SOLVERS[solver](self.support(mask), tf.constant(self.prior), hyperparameters(**changes))
         return weights.numpy()
 
     @property
@@ -83,7 +84,7 @@ def test_plain_ridge_solves_the_normal_equations(task):
 def test_words_are_weighted_by_the_fourth_root_of_their_labels_count(solver, task):
     mask = np.array([1.0, 1, 1, 1, 0, 1, 1, 1])[: len(task.x)]
     words = replace(task.support(mask), is_independent=False)
-    weights = SOLVERS[solver](words, tf.constant(task.prior), strengths()).numpy()
+    weights = SOLVERS[solver](words, tf.constant(task.prior), hyperparameters()).numpy()
 
     rows = np.flatnonzero(mask)
     counts = np.bincount(task.labels[rows], minlength=C)
@@ -91,100 +92,100 @@ def test_words_are_weighted_by_the_fourth_root_of_their_labels_count(solver, tas
     w = np.diag(w * len(rows) / w.sum())
     H, P = task.H[rows], 0.5 * task.prior
     residual = task.Y[rows] - H @ P
-    B = H * ([1.0] * D + [0.0])  # the bias stays the prior's
+    B = H * ([1.0] * D + [0.0])  # the bias stays that of the prior
     expected = P + np.linalg.solve(B.T @ w @ B + 2.0 * np.eye(D + 1), B.T @ w @ residual)
     np.testing.assert_allclose(weights, expected, atol=1e-9)
 
 
-def turns(task):
-    """When each item is left out: its place among its label's by the first feature."""
+def folds_of(task):
+    """The fold of each item: its rank among the items of its label by the first feature."""
     same = task.labels[:, None] == task.labels
     return (same & (task.x[:, 0] < task.x[:, :1])).sum(axis=1)
 
 
-def test_items_left_out_are_scored_by_those_of_other_turns(task):
-    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), strengths()).numpy()
-    turn = turns(task)
-    assert max(np.bincount(turn)) > 1
-    for r, factor in enumerate(RIDGE_FACTORS):
-        for a, alpha in enumerate(ALPHAS):
+def test_left_out_items_are_scored_by_the_mapping_of_the_other_folds(task):
+    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), hyperparameters()).numpy()
+    fold = folds_of(task)
+    assert max(np.bincount(fold)) > 1
+    for r, factor in enumerate(TEXT_RIDGE_FACTORS):
+        for a, alpha in enumerate(ALPHA_GRID):
             for i in range(len(task.x)):
-                others = np.flatnonzero(turn != turn[i])
+                others = np.flatnonzero(fold != fold[i])
                 weights = normal_equations(task, others, alpha=alpha, ridge=0.7 * factor)
                 np.testing.assert_allclose(scores[0, r, a, i], task.H[i] @ weights, atol=1e-8)
 
 
-def test_what_is_masked_changes_no_score_of_what_is_left_out(task):
+def test_masked_items_do_not_change_the_scores_of_left_out_items(task):
     mask = np.ones(len(task.x))
     mask[[0, -1]] = 0
     kept = np.flatnonzero(mask)
     prior = tf.constant(task.prior)
-    masked = leave_one_of_each_out(task.support(mask), prior, strengths()).numpy()
+    masked = leave_one_of_each_out(task.support(mask), prior, hyperparameters()).numpy()
     task.x, task.labels = task.x[kept], task.labels[kept]
-    alone = leave_one_of_each_out(task.support(), prior, strengths()).numpy()
+    alone = leave_one_of_each_out(task.support(), prior, hyperparameters()).numpy()
     np.testing.assert_allclose(masked[..., kept, :], alone, atol=1e-8)
 
 
-def test_of_two_examples_a_label_the_one_left_out_is_told_by_the_other():
-    """Were its label alone an example short, nearly any other of the many would have higher scores."""
+def test_with_two_examples_a_label_each_is_predicted_from_the_other():
+    """If only its own label lacked an example, nearly any of the other 29 would have a higher score."""
     rng = np.random.default_rng(0)
     labels = np.tile(np.arange(30), 2)
     x = np.tile(rng.normal(size=(30, 20)), (2, 1)) + 0.6 * rng.normal(size=(60, 20))
     ones = tf.ones(60, tf.float64), tf.ones(30, tf.float64)
     support = SupportSet(tf.constant(x), tf.constant(labels, tf.int32), *ones)
     prior = tf.zeros((21, 30), tf.float64)
-    scores = leave_one_of_each_out(support, prior, strengths(ridge=9.0)).numpy()[0, :, 0]
+    scores = leave_one_of_each_out(support, prior, hyperparameters(ridge=9.0)).numpy()[0, :, 0]
     is_right = scores.argmax(axis=-1) == labels
     assert np.all(is_right.mean(axis=-1) > 0.6)  # each λ
 
 
-def expected_mixture(scores, labels, *, told=1.0):
-    """The grid's weights ``(R, A)`` from left-out scores ``(R, A, N, C)``, written out."""
+def expected_posterior(scores, labels, *, exponent=1.0):
+    """The posterior weights of the grid ``(R, A)``, written out, from left-out scores ``(R, A, N, C)``."""
     is_alone = np.bincount(labels)[labels] == 1
-    weights = np.zeros((len(RIDGE_FACTORS), len(ALPHAS)))
-    for r, factor in enumerate(RIDGE_FACTORS):
-        for a, alpha in enumerate(ALPHAS):
-            for sharpness in SHARPNESSES:
-                logits = 3.0 * sharpness * scores[r, a]
+    weights = np.zeros((len(TEXT_RIDGE_FACTORS), len(ALPHA_GRID)))
+    for r, factor in enumerate(TEXT_RIDGE_FACTORS):
+        for a, alpha in enumerate(ALPHA_GRID):
+            for temperature_factor in INVERSE_TEMPERATURE_FACTORS:
+                logits = 3.0 * temperature_factor * scores[r, a]
                 chosen = logits[np.arange(len(labels)), labels]
                 likelihood = np.sum((chosen - np.log(np.exp(logits).sum(axis=1)))[~is_alone])
-                weights[r, a] += np.exp(told * likelihood)
+                weights[r, a] += np.exp(exponent * likelihood)
             weights[r, a] *= np.exp(-((np.log(factor) / 1.1) ** 2) / 2 - ((alpha - 0.5) / 0.5) ** 2 / 2)
     return weights / weights.sum()
 
 
-def test_ridge_takes_the_grids_mean_by_likelihood_and_nearness(task):
-    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), strengths()).numpy()[0]
-    weights = expected_mixture(scores, task.labels)
-    alpha = weights.sum(axis=0) @ ALPHAS
-    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
+def test_fitted_ridge_is_the_plain_one_at_the_grids_posterior_mean(task):
+    scores = leave_one_of_each_out(task.support(), tf.constant(task.prior), hyperparameters()).numpy()[0]
+    weights = expected_posterior(scores, task.labels)
+    alpha = weights.sum(axis=0) @ ALPHA_GRID
+    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(TEXT_RIDGE_FACTORS))
     np.testing.assert_allclose(
         task.solve("ridge"), normal_equations(task, alpha=alpha, ridge=ridge), atol=1e-8
     )
 
 
-def test_ten_labels_together_tell_as_much_as_five():
+def test_ten_labels_are_as_much_evidence_as_five():
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(10), 2)
     x, prior = rng.normal(size=(20, D)), tf.constant(rng.normal(size=(D + 1, 10)))
     ones = tf.ones(20, tf.float64), tf.ones(10, tf.float64)
     support = SupportSet(tf.constant(x), tf.constant(labels, tf.int32), *ones)
 
-    scores = leave_one_of_each_out(support, prior, strengths()).numpy()[0]
-    weights = expected_mixture(scores, labels, told=0.5)
-    fitted = fit_strengths(support, prior, strengths())
-    np.testing.assert_allclose(np.squeeze(fitted.alpha), weights.sum(axis=0) @ ALPHAS)
-    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(RIDGE_FACTORS))
+    scores = leave_one_of_each_out(support, prior, hyperparameters()).numpy()[0]
+    weights = expected_posterior(scores, labels, exponent=0.5)
+    fitted = fit_hyperparameters(support, prior, hyperparameters())
+    np.testing.assert_allclose(np.squeeze(fitted.alpha), weights.sum(axis=0) @ ALPHA_GRID)
+    ridge = 0.7 * np.exp(weights.sum(axis=1) @ np.log(TEXT_RIDGE_FACTORS))
     np.testing.assert_allclose(np.squeeze(fitted.ridge), ridge)
 
 
-def test_ridge_with_no_spread_is_nearly_the_plain_one(task):
+def test_fitted_ridge_without_spread_is_nearly_the_plain_one(task):
     narrow = {"alpha_spread": 1e-3, "ridge_spread": 1e-3}
     np.testing.assert_allclose(task.solve("ridge", **narrow), normal_equations(task), atol=1e-6)
 
 
-def test_a_misleading_prior_counts_less():
-    """The prior calls each label by the next one's place; the items lie where their labels do."""
+def test_a_misleading_prior_gets_less_weight():
+    """The wrong prior puts each label where the next one is; the items lie where their labels are."""
     rng = np.random.default_rng(0)
     task = Task()
     task.labels = np.repeat([0, 1, 2], 3)
@@ -193,30 +194,32 @@ def test_a_misleading_prior_counts_less():
     right[:C] = np.eye(C)
     weights = {}
     for name, prior in (("right", right), ("wrong", np.roll(right, 1, axis=1))):
-        fitted = fit_strengths(task.support(), tf.constant(prior), strengths(scale=10.0))
+        fitted = fit_hyperparameters(
+            task.support(), tf.constant(prior), hyperparameters(inverse_temperature=10.0)
+        )
         weights[name] = fitted.alpha.numpy().item()
     assert weights["wrong"] < 0.2
     assert weights["right"] > 0.5
 
 
-def test_at_one_example_a_label_the_ridge_is_the_plain_one():
-    """Left out, a label's only example would be told from its name alone, which says nothing of examples."""
+def test_with_one_example_a_label_nothing_is_fitted():
+    """A label's only example could be predicted from its name alone, which is no evidence about examples."""
     task = Task()
     task.labels, task.x = np.arange(C), np.random.default_rng(2).normal(size=(C, D))
     np.testing.assert_allclose(task.solve("ridge"), task.solve("plain-ridge"), atol=1e-8)
 
 
-def viewed(task, seed=3):
-    """The task's support with two more views, and their features."""
+def with_two_more_views(task, seed=3):
+    """The task's support with two more views, and the features of those."""
     others = np.random.default_rng(seed).normal(size=(2, len(task.x), D))
     support = replace(task.support(), features=tf.constant(np.concatenate([task.x, *others], axis=1)))
     return support, others
 
 
 @pytest.mark.parametrize("views", [(0.0, 0.0), (1.0, 0.0), (0.3, 0.7)])
-def test_weights_of_views_are_weights_in_the_kernel(views, task):
-    support, others = viewed(task)
-    weights = SOLVERS["plain-ridge"](support, tf.constant(task.prior), strengths(views=views)).numpy()
+def test_view_weights_are_weights_in_the_kernel(views, task):
+    support, others = with_two_more_views(task)
+    weights = SOLVERS["plain-ridge"](support, tf.constant(task.prior), hyperparameters(views=views)).numpy()
     H, P = task.H, 0.5 * task.prior
     kernel = H @ H.T + sum(w * x @ x.T for w, x in zip(views, others, strict=True))
     dual = np.linalg.solve(kernel + 0.7 * np.eye(len(H)), task.Y - H @ P)
@@ -224,35 +227,39 @@ def test_weights_of_views_are_weights_in_the_kernel(views, task):
     np.testing.assert_allclose(scores, H @ P + kernel @ dual, atol=1e-4)
 
 
-def test_items_are_left_out_of_each_subset_of_views(task):
-    support, others = viewed(task)
-    turn = turns(task)
-    scores = leave_one_of_each_out(support, tf.constant(task.prior), strengths(views=[0.5, 0.5])).numpy()
+def test_items_are_left_out_under_each_subset_of_views(task):
+    support, others = with_two_more_views(task)
+    fold = folds_of(task)
+    scores = leave_one_of_each_out(
+        support, tf.constant(task.prior), hyperparameters(views=[0.5, 0.5])
+    ).numpy()
     for subset, views in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         kernel = task.H @ task.H.T + sum(w * x @ x.T for w, x in zip(views, others, strict=True))
         for i in range(len(task.x)):
-            rest = np.flatnonzero(turn != turn[i])
+            rest = np.flatnonzero(fold != fold[i])
             within = kernel[np.ix_(rest, rest)] + 0.7 * np.eye(len(rest))  # the third λ
             residual = task.Y[rest] - 1.5 * task.H[rest] @ task.prior  # the fifth α
             expected = 1.5 * task.H[i] @ task.prior + kernel[i, rest] @ np.linalg.solve(within, residual)
             np.testing.assert_allclose(scores[subset, 2, 4, i], expected, atol=1e-8)
 
 
-def test_the_view_that_tells_the_labels_counts():
+def test_an_informative_view_gets_a_high_weight():
     """The third view is the label; the other two are noise."""
     task = Task()
     task.labels = np.repeat([0, 1, 2], 5)
     task.x = np.random.default_rng(4).normal(size=(15, D))
-    support, _ = viewed(task)
-    told = np.concatenate([support.features[:, : 2 * D], 2 * np.eye(D)[task.labels]], axis=1)
-    few = strengths(views=[0.2, 0.2], scale=10.0)
-    fitted = fit_strengths(replace(support, features=tf.constant(told)), tf.constant(0 * task.prior), few)
+    support, _ = with_two_more_views(task)
+    features = np.concatenate([support.features[:, : 2 * D], 2 * np.eye(D)[task.labels]], axis=1)
+    learned = hyperparameters(views=[0.2, 0.2], inverse_temperature=10.0)
+    fitted = fit_hyperparameters(
+        replace(support, features=tf.constant(features)), tf.constant(0 * task.prior), learned
+    )
     first, second = fitted.views.numpy().ravel()
     assert second > 0.9
     assert first < 0.5
 
 
-def test_prototypes_choose_the_nearest_mean(task):
+def test_prototypes_predict_the_nearest_mean(task):
     queries = np.random.default_rng(1).normal(size=(50, D))
     means = np.stack([task.x[task.labels == c].mean(axis=0) for c in range(C)])
     nearest = ((queries[:, None] - means) ** 2).sum(axis=-1).argmin(axis=-1)
@@ -260,7 +267,7 @@ def test_prototypes_choose_the_nearest_mean(task):
     np.testing.assert_array_equal(score(tf.constant(queries), weights).numpy().argmax(axis=-1), nearest)
 
 
-def test_a_label_without_examples_has_its_prior_alone_among_prototypes():
+def test_among_prototypes_a_label_without_examples_has_its_prior_alone():
     task = Task(2)  # labels 0 and 1
     np.testing.assert_allclose(task.solve("prototypes")[:, 2], 0.5 * task.prior[:, 2])
 
@@ -272,17 +279,17 @@ def test_gradient_steps_are_those_of_the_cross_entropy(task):
             logits = 3.0 * tf.matmul(tf.constant(task.H), weights)
             losses = tf.nn.sparse_softmax_cross_entropy_with_logits(task.labels, logits)
             loss = tf.reduce_sum(losses)
-        # The loss's gradient has the factor τ, which the step's own rate leaves out.
+        # The loss's gradient has the factor τ, which the solver's step size does not.
         weights.assign_sub(2.0 / (0.7 + 3.0 * squares) / 3.0 * tape.gradient(loss, weights))
     np.testing.assert_allclose(task.solve("gradient"), weights.numpy(), atol=1e-10)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
 class TestEverySolver:
-    def test_a_view_of_no_weight_changes_nothing(self, solver, task):
-        support, _ = viewed(task)
-        rates = strengths(views=[1e-9, 1e-9])
-        weights = SOLVERS[solver](support, tf.constant(task.prior), rates)
+    def test_a_view_of_zero_weight_changes_nothing(self, solver, task):
+        support, _ = with_two_more_views(task)
+        learned = hyperparameters(views=[1e-9, 1e-9])
+        weights = SOLVERS[solver](support, tf.constant(task.prior), learned)
         expected = score(tf.constant(task.x), tf.constant(task.solve(solver)))
         np.testing.assert_allclose(score(support.features, weights), expected, atol=1e-3)
 
@@ -293,24 +300,24 @@ class TestEverySolver:
         few.x, few.labels = task.x[mask > 0], task.labels[mask > 0]
         np.testing.assert_allclose(task.solve(solver, mask), few.solve(solver), atol=1e-9)
 
-    def test_without_support_the_mapping_is_the_whole_prior(self, solver, task):
+    def test_without_support_the_mapping_is_the_prior_at_full_weight(self, solver, task):
         weights = task.solve(solver, np.zeros(len(task.x)), alpha=0.1)
         np.testing.assert_allclose(weights, task.prior, atol=1e-12)
 
-    def test_order_of_examples_does_not_matter(self, solver, task):
+    def test_the_order_of_examples_does_not_matter(self, solver, task):
         expected, order = task.solve(solver), np.random.default_rng(1).permutation(len(task.x))
         task.x, task.labels = task.x[order], task.labels[order]
         np.testing.assert_allclose(task.solve(solver), expected, atol=1e-9)
 
-    def test_order_of_labels_permutes_the_columns(self, solver, task):
+    def test_the_order_of_labels_permutes_the_columns(self, solver, task):
         expected, order = task.solve(solver), np.array([2, 0, 1])
         task.prior, task.labels = task.prior[:, order], np.argsort(order)[task.labels]
         np.testing.assert_allclose(task.solve(solver), expected[:, order], atol=1e-9)
 
-    def test_splits_of_one_batch_do_not_touch_each_other(self, solver, task):
+    def test_splits_of_one_batch_are_independent(self, solver, task):
         masks = np.array([[1.0, 1, 1, 0, 0, 0, 0, 1], [0, 0, 0, 1, 1, 1, 1, 1], [0] * 8])[:, : len(task.x)]
         support = task.support(masks, np.ones((3, C)))
-        together = SOLVERS[solver](support, tf.constant(task.prior), strengths()).numpy()
+        together = SOLVERS[solver](support, tf.constant(task.prior), hyperparameters()).numpy()
         for split, mask in enumerate(masks):
             np.testing.assert_allclose(together[split], task.solve(solver, mask), atol=1e-9)
 
@@ -320,7 +327,7 @@ class TestEverySolver:
         task.labels = np.array([0, 1, 0, 1, 0])
         task.prior[:, 2] = 0
         masked = SOLVERS[solver](
-            task.support(label_mask=(1.0, 1.0, 0.0)), tf.constant(task.prior), strengths()
+            task.support(label_mask=(1.0, 1.0, 0.0)), tf.constant(task.prior), hyperparameters()
         )
         two = SupportSet(
             tf.constant(task.x),
@@ -328,7 +335,7 @@ class TestEverySolver:
             tf.ones(5, tf.float64),
             tf.ones(2, tf.float64),
         )
-        expected = SOLVERS[solver](two, tf.constant(task.prior[:, :2]), strengths())
+        expected = SOLVERS[solver](two, tf.constant(task.prior[:, :2]), hyperparameters())
         np.testing.assert_allclose(masked[:, :2], expected, atol=1e-9)
 
     def test_identical_texts_with_different_labels_give_finite_equal_scores(self, solver, task):
@@ -340,16 +347,16 @@ class TestEverySolver:
     @pytest.mark.parametrize("has_views", [False, True])
     def test_the_outer_gradient_matches_finite_differences(self, solver, has_views, task):
         mask = np.array([1.0, 1, 0, 1, 0, 1, 1, 0])[: len(task.x)]
-        rates = strengths(views=[0.3, 0.6] if has_views else [])
-        items = viewed(task)[0].features if has_views else tf.constant(task.x)
+        learned = hyperparameters(views=[0.3, 0.6] if has_views else [])
+        items = with_two_more_views(task)[0].features if has_views else tf.constant(task.x)
 
         def loss(alpha, ridge, prior, features):
             support = task.support(mask)
             support = SupportSet(features, support.targets, support.mask, support.label_mask)
-            changed = replace(rates, alpha=alpha, ridge=ridge)
+            changed = replace(learned, alpha=alpha, ridge=ridge)
             return tf.reduce_sum(score(features, SOLVERS[solver](support, prior, changed)) ** 3)
 
-        values = [rates.alpha, rates.ridge, tf.constant(task.prior), items]
+        values = [learned.alpha, learned.ridge, tf.constant(task.prior), items]
         theoretical, numerical = tf.test.compute_gradient(loss, values, delta=1e-5)
         for exact, finite in zip(theoretical, numerical, strict=True):
             np.testing.assert_allclose(exact, finite, rtol=1e-5, atol=1e-5 * np.abs(numerical[-1]).max())

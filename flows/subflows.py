@@ -1,0 +1,135 @@
+"""How a stage of a run is started: as a subflow in this process, or as a run of its own deployment.
+
+A parent that was itself started from a deployment starts its stages as deployments too, each in its own
+process. Such a parent can be stopped at any point and retried: by the idempotency key, each stage leads to
+the flow run that was created for it before. If that one completed, its result is used; if it failed, it is
+rescheduled. Any other parent (``make demo``) calls the stage as a subflow.
+
+    verdict = run_stage(adjust_round, "adjust round 2", run_id=run_id, round=2, home=config.home)
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from prefect import Flow, State, get_client, runtime
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.deployments import run_deployment
+from prefect.logging import get_run_logger
+from prefect.states import AwaitingRetry
+from pydantic import BaseModel
+
+POLL_SECONDS = 0.5
+# A worker may report the same crash a second time, seconds after the run was rescheduled.
+CRASH_SETTLES_AFTER = timedelta(seconds=20)
+
+
+def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
+    """Run a stage, or find the run that did it before, and return its result.
+
+    Args:
+        stage: The flow of the stage.
+        key: Name of the stage, unique within the parent, such as ``train round 2``.
+        **parameters: Parameters of the flow; pydantic models are passed to a deployment as JSON.
+
+    Raises:
+        RuntimeError: The stage's flow run failed, crashed or was cancelled.
+    """
+    if runtime.deployment.id is None:
+        return stage(**parameters)
+    json_parameters = {name: _as_json(value) for name, value in parameters.items()}
+    with get_client(sync_client=True) as client:
+        flow_run_id = _start(client, stage, key, json_parameters)
+        return _wait(client, flow_run_id, key).result()
+
+
+def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """A stage's ``on_completion`` hook: reschedule the parents that failed because of this stage."""
+    if flow_run.deployment_id is None:
+        return
+    with get_client(sync_client=True) as client:
+        for parent in parents_of(client, flow_run):
+            if is_resumable(parent.state):
+                client.set_flow_run_state(parent.id, AwaitingRetry(), force=True)
+
+
+def parents_of(client: SyncPrefectClient, stage_run: FlowRun) -> list[FlowRun]:
+    """Find the flow runs that started a stage.
+
+    Args:
+        client: A client of the server.
+        stage_run: The flow run of the stage.
+
+    Returns:
+        The parent of the stage. A stage that a person started has none: then the parents of all stages with
+        the same ``run_id``.
+    """
+    siblings = [stage_run]
+    if stage_run.parent_task_run_id is None and "run_id" in stage_run.parameters:
+        same_run = {"tags": {"all_": [f"run:{stage_run.parameters['run_id']}"]}}
+        siblings = client.read_flow_runs(flow_run_filter=FlowRunFilter.model_validate(same_run))
+    # A subflow run is linked to its parent through a task run of the parent.
+    links = {run.parent_task_run_id for run in siblings if run.parent_task_run_id is not None}
+    parent_ids = {client.read_task_run(link).flow_run_id for link in links}
+    return [client.read_flow_run(parent_id) for parent_id in parent_ids if parent_id is not None]
+
+
+def is_resumable(state: State | None) -> bool:
+    """Whether a parent in this state waits for a stage; a parent that a person cancelled does not."""
+    return state is not None and (state.is_failed() or state.is_crashed())
+
+
+def stage_outcome(state: State, age: timedelta) -> Literal["running", "completed", "stopped"]:
+    """What the state of a stage's flow run means for its parent.
+
+    Args:
+        state: The current state of the flow run.
+        age: Time since the flow run entered that state.
+    """
+    if state.is_completed():
+        return "completed"
+    if state.is_crashed() and age < CRASH_SETTLES_AFTER:
+        return "running"
+    return "stopped" if state.is_final() else "running"
+
+
+def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameters: dict[str, Any]) -> UUID:
+    """The id of the stage's flow run: a new one, or the one from before, rescheduled if it had failed."""
+    stage_run = run_deployment(
+        f"{stage.name}/{stage.name}",
+        parameters=parameters,
+        flow_run_name=key,
+        tags=[f"run:{parameters['run_id']}"] if "run_id" in parameters else [],
+        idempotency_key=f"{runtime.flow_run.id}:{key}",
+        timeout=0,
+    )
+    assert isinstance(stage_run, FlowRun), "run_deployment is only asynchronous within an event loop"
+    state = client.read_flow_run(stage_run.id).state
+    if state is not None and state.is_final() and not state.is_completed():
+        get_run_logger().info("%s was %s: it is rescheduled", key, state.name)
+        client.set_flow_run_state(stage_run.id, AwaitingRetry(), force=True)
+    return stage_run.id
+
+
+def _wait(client: SyncPrefectClient, flow_run_id: UUID, key: str) -> State:
+    while True:
+        state = client.read_flow_run(flow_run_id).state
+        assert state is not None, "every flow run of a deployment is created with a state"
+        outcome = stage_outcome(state, datetime.now(UTC) - state.timestamp)
+        if outcome == "completed":
+            return state
+        if outcome == "stopped":
+            raise RuntimeError(
+                f"{key}: {state.name}. {state.message or ''}\nFix the cause and press Retry on that run, or "
+                "on this one: completed work is not repeated."
+            )
+        time.sleep(POLL_SECONDS)
+
+
+def _as_json(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else value

@@ -1,0 +1,241 @@
+"""Closed form: computes a task's mapping as plain arrays from its support.
+
+The result is that of the model's solver (``models.solvers``). For ridge regression the last step is
+repeated here in NumPy and SciPy: for one task, TensorFlow's many small operations take longer than the
+computation itself, and NumPy can sum over labels without a dense one-hot matrix.
+
+    solution = solve(model.mapping, name_features, is_outside, support)
+    scores = features @ solution.weights[:-1] + solution.weights[-1]
+
+Notation: ``N`` items, ``C`` labels, ``d`` the width of one view, ``width`` that of all views; ``H`` the
+features with a constant 1 appended; α the weight of the prior, λ the ridge.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import tensorflow as tf
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_array
+
+from metamapping.adaptation.support import Support
+from metamapping.models.encoder import NUM_VIEWS
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers import SupportSet
+from metamapping.models.solvers.fitted_ridge import MAX_ITEMS, fit_hyperparameters
+from metamapping.models.solvers.hyperparameters import Hyperparameters
+from metamapping.models.solvers.support_set import balance_words
+from metamapping.models.solvers.views import pad_to_views
+from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
+
+# Limits on the items that α, λ and the views' weights are fitted to. A grid of 120 points times 128,000
+# scores in float32 is 60 MB.
+_MAX_FITTING_SCORES, _MAX_FITTING_LABELS = 128_000, 500
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A task's mapping as weights of scores: a text with features x has the scores ``[x, 1] V``.
+
+    Attributes:
+        weights: V, float32 ``(width + 1, num_labels)``, with the views side by side.
+        prior: The part of V that comes from the label names alone, ``α P``; the same shape.
+        ridge: λ; ``None`` if the solver is not a ridge regression.
+        views: The kernel weights of a text's views after the first. Empty for words, whose features
+            already contain the weights of their views.
+    """
+
+    weights: np.ndarray
+    prior: np.ndarray
+    ridge: float | None
+    views: tuple[float, ...] = ()
+
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Scores, float32 ``(num_items, num_labels)``, of features ``(num_items, width)``."""
+        scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
+        return scores
+
+    def weighted_features(self, features: np.ndarray) -> np.ndarray:
+        """Features whose inner products are the kernel: each view times the root of its weight."""
+        weighted: np.ndarray = features * _view_roots(self.views, features.shape[-1])
+        return weighted
+
+    def dual_weights(self, support: Support, label: int) -> np.ndarray:
+        """The dual weights ``(Y − H V) / λ`` of one label.
+
+        An item's score for the label is its prior score plus ``Σᵢ (kernel(x, xᵢ) + 1) dualᵢ``.
+
+        Args:
+            support: The examples that the mapping was computed from.
+            label: The label's slot.
+
+        Returns:
+            Float32 ``(num_items,)``.
+
+        Raises:
+            ValueError: The solver is not a ridge regression.
+        """
+        if self.ridge is None:
+            raise ValueError("examples can only be weighed with the solvers `ridge` and `plain-ridge`")
+        targets = (support.targets == label) - 1.0 / self.weights.shape[1]
+        scores = support.features @ self.weights[:-1, label] + self.weights[-1, label]
+        dual: np.ndarray = ((targets - scores) / self.ridge).astype(np.float32)
+        return dual
+
+
+def solve(
+    mapping: MetaMapping, name_features: np.ndarray, is_outside: np.ndarray, support: Support
+) -> Solution:
+    """Compute the mapping of a task.
+
+    Args:
+        mapping: The meta-learned mapping.
+        name_features: Float32 ``(C, d)``, features of the label names.
+        is_outside: Bool ``(C,)``, true for the label "outside" of ``ner``.
+        support: The task's examples. Without any, the result is the prior (zero-shot).
+    """
+    num_labels = len(name_features)
+    outside = tf.constant(is_outside, tf.float32)
+    vectors = mapping.label_vectors(tf.constant(name_features), outside, tf.ones(num_labels))
+    prior = mapping.prior(vectors)
+    is_ner = bool(is_outside.any())
+    items, hyperparameters = _support_set(support, num_labels, is_ner), mapping.hyperparameters
+    wide = pad_to_views(prior, items)
+    if not len(support.features):
+        views = _views(items, hyperparameters)
+        return Solution(wide.numpy(), wide.numpy(), float(hyperparameters.ridge), views)
+    if mapping.solver not in ("ridge", "plain-ridge"):
+        weights = mapping.compute_mapping(items, prior)
+        return Solution(weights.numpy(), wide.numpy(), None, _views(items, hyperparameters))
+    if is_ner:
+        items, hyperparameters = balance_words(items, hyperparameters)
+        if mapping.solver == "ridge":
+            hyperparameters = _fit_words(support, items, wide, hyperparameters)
+    elif mapping.solver == "ridge":
+        subset, labels = _fitting_subset(support, num_labels)
+        fitted = _fit(
+            subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(hyperparameters)
+        )
+        hyperparameters = Hyperparameters(**fitted)
+    alpha, ridge = float(tf.squeeze(hyperparameters.alpha)), float(tf.squeeze(hyperparameters.ridge))
+    weighted_prior, views = alpha * wide.numpy(), _views(items, hyperparameters)
+    return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
+
+
+def _fit_words(
+    support: Support, items: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters
+) -> Hyperparameters:
+    """The learned ``hyperparameters`` with the α and λ that fit the sentences of a ``ner`` task."""
+    alpha, ridge = fit_word_hyperparameters(
+        support.features,
+        support.targets,
+        support.offsets,
+        items.mask.numpy(),
+        prior.numpy(),
+        alpha=float(hyperparameters.alpha),
+        alpha_spread=float(hyperparameters.alpha_spread),
+        ridge=float(hyperparameters.ridge),
+        inverse_temperature=float(hyperparameters.inverse_temperature),
+    )
+    return replace(
+        hyperparameters, alpha=tf.constant(alpha, tf.float32), ridge=tf.constant(ridge, tf.float32)
+    )
+
+
+# One for each hyperparameter, by name.
+_HYPERPARAMETERS = {field.name: tf.TensorSpec((), tf.float32) for field in fields(Hyperparameters)}
+_HYPERPARAMETERS["views"] = tf.TensorSpec((NUM_VIEWS - 1,), tf.float32)
+
+
+# Compiled once for all numbers of items, labels and features: run eagerly, its many small operations take
+# longer.
+@tf.function(  # type: ignore[untyped-decorator]  # TensorFlow has no types
+    input_signature=[
+        tf.TensorSpec((None, None), tf.float32),
+        tf.TensorSpec((None,), tf.int32),
+        tf.TensorSpec((None, None), tf.float32),
+        _HYPERPARAMETERS,
+    ],
+    autograph=False,
+)
+def _fit(
+    features: tf.Tensor, targets: tf.Tensor, prior: tf.Tensor, hyperparameters: dict[str, tf.Tensor]
+) -> dict[str, tf.Tensor]:
+    items = SupportSet(features, targets, tf.ones_like(features[:, 0]), tf.ones_like(prior[0]))
+    return vars(fit_hyperparameters(items, prior, Hyperparameters(**hyperparameters)))
+
+
+def _views(items: SupportSet, hyperparameters: Hyperparameters) -> tuple[float, ...]:
+    """The kernel weights of the views after the first; empty for words."""
+    if not items.is_independent:
+        return ()
+    return tuple(float(weight) for weight in np.ravel(hyperparameters.views.numpy()))
+
+
+def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[float, ...]) -> np.ndarray:
+    """``plain_ridge.regress`` for a single task, in NumPy.
+
+    ``prior``: α P, ``(width + 1, C)``, zero for all views but the first. In the primal form the labels are
+    summed instead of written as a one-hot matrix, since items × labels may be very many. The constant
+    feature of words is not learned, but it still contributes to the prior's scores.
+    """
+    targets, mask, width, num_labels = items.targets.numpy(), items.mask.numpy(), *prior.shape
+    roots = np.append(_view_roots(views, width - 1), np.float32(1.0))
+    basis = mask[:, None] * items.basis.numpy()
+    basis *= roots
+    constant = np.zeros_like(mask) if items.is_independent else mask
+    if len(basis) < width:
+        one_hot = (targets[:, None] == np.arange(num_labels)).astype(np.float32)
+        centred = one_hot - np.float32(1 / num_labels)
+        residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
+        change = basis.T @ _solve_shifted(basis @ basis.T, residual, ridge)
+    else:
+        labels = csr_array((mask, (targets, np.arange(len(targets)))), (num_labels, len(targets)))
+        label_sums, gram = (labels @ basis).T, basis.T @ basis
+        prior_part = gram @ prior + np.outer(basis.T @ constant, prior[-1])
+        centred_sums = label_sums - label_sums.mean(axis=1, keepdims=True)
+        change = _solve_shifted(gram, centred_sums - prior_part, ridge)
+    regressed: np.ndarray = prior + roots[:, None] * change
+    return regressed
+
+
+def _view_roots(views: tuple[float, ...], width: int) -> np.ndarray:
+    """The square root of each feature's weight in the kernel, float32 ``(width,)``."""
+    roots = np.sqrt(np.asarray([1.0, *views], np.float32))
+    return np.repeat(roots, width // len(roots))
+
+
+def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
+    """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
+    solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
+    return solved
+
+
+def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
+    return SupportSet(
+        features=tf.constant(support.features),
+        targets=tf.constant(support.targets, tf.int32),
+        mask=tf.ones(len(support.targets)),
+        label_mask=tf.ones(num_labels),
+        is_independent=not is_ner,
+    )
+
+
+def _fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
+    """The items that α, λ and the views' weights are fitted to, and the labels they are chosen from.
+
+    Items are chosen evenly over labels. If there are very many labels, an even selection of those that
+    have examples is used, and the targets are slots within that selection.
+    """
+    labels = np.arange(num_labels)
+    if num_labels > _MAX_FITTING_LABELS:
+        present = np.unique(support.targets)
+        labels = present[np.linspace(0, len(present) - 1, _MAX_FITTING_LABELS).astype(int)]
+    candidates = np.flatnonzero(np.isin(support.targets, labels))
+    by_label = candidates[np.argsort(support.targets[candidates], kind="stable")]
+    count = min(len(by_label), MAX_ITEMS, _MAX_FITTING_SCORES // len(labels))
+    rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
+    slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
+    return replace(support, features=support.features[rows], targets=slots), labels

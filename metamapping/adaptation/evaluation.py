@@ -1,0 +1,248 @@
+"""Evaluation: scores a model on few-shot episodes of held-out sources, the same ones every round.
+
+Each text is encoded once per source; the mappings of all episodes are then closed-form algebra on its
+features. The score of an episode is accuracy for texts, and for ``ner`` the micro-F1 of whole entities.
+
+    scores = evaluate(learner.encoder, learner.mapping, spaces, spec, seed=config.seed)
+    scores["hotel", 4]                           # the scores of all 4-shot episodes
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import tensorflow as tf
+
+from metamapping.adaptation.closed_form import solve
+from metamapping.adaptation.support import Support
+from metamapping.config.episodes import EvaluationSpec
+from metamapping.corpus.ragged import Ragged
+from metamapping.corpus.tags import OUTSIDE
+from metamapping.episodes.batches import label_arrays
+from metamapping.episodes.label_space import LabelSpace
+from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
+from metamapping.models.encoder import Encoder
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers.support_set import SupportSet, score
+from metamapping.models.viterbi import decode_words
+
+# Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
+# makes that 160 MB in float32.
+_MAX_GRAM_ENTRIES = 2_000_000
+
+Scores = dict[tuple[str, int], list[float]]
+Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
+
+
+def evaluate(
+    encoder: Encoder,
+    mapping: MetaMapping,
+    spaces: Sequence[LabelSpace],
+    spec: EvaluationSpec,
+    *,
+    seed: int,
+    on_progress: Callable[[str, int], None] | None = None,
+) -> Scores:
+    """Score a model on the episodes of all sources.
+
+    Args:
+        encoder: The encoder.
+        mapping: The meta-learned mapping.
+        spaces: The label spaces of the held-out sources.
+        spec: Ways, shots, queries and number of episodes.
+        seed: Determines the episodes, together with each source's name.
+        on_progress: Called with a source's name and the number of texts just encoded.
+
+    Returns:
+        The score of each episode, from 0 to 1, by source name and number of shots.
+    """
+    scores: Scores = {}
+    for space in spaces:
+        episodes = draw_episodes(space, spec, seed=seed)
+        features = _encode(encoder, mapping, space, episodes, on_progress)
+        for shots, drawn in episodes.items():
+            score_episodes = _score_word_episodes if space.is_ner else _score_text_episodes
+            scores[space.source, shots] = score_episodes(mapping, space, features, drawn)
+    return scores
+
+
+def draw_episodes(space: LabelSpace, spec: EvaluationSpec, *, seed: int) -> dict[int, list[Episode]]:
+    """The episodes of a source by number of shots; they depend only on its name, the spec and the seed."""
+    stream = [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode())]
+    pool = _limit_examples(space, spec, np.random.default_rng(stream))
+    return {
+        shots: sample_episodes(
+            np.random.default_rng([*stream, shots]),
+            pool,
+            ways=spec.ways,
+            shots=shots,
+            num_queries=spec.num_queries,
+            num_episodes=spec.num_episodes,
+        )
+        for shots in spec.shots
+    }
+
+
+def entity_spans(sentence: int, tags: Sequence[str]) -> set[Span]:
+    """The entities of a sentence's BIO tags.
+
+    As in conlleval, an I- tag that does not continue an entity of its type begins a new one.
+
+    Args:
+        sentence: The sentence's number, which becomes part of each span.
+        tags: One BIO tag for each word.
+    """
+    spans: set[Span] = set()
+    start, kind = 0, OUTSIDE
+    for i, tag in enumerate([*tags, OUTSIDE]):
+        continues = tag.startswith("I-") and tag[2:] == kind
+        if not continues:
+            if kind != OUTSIDE:
+                spans.add((sentence, start, i, kind))
+            start, kind = i, OUTSIDE if tag == OUTSIDE else tag[2:]
+    return spans
+
+
+def entity_f1(gold: set[Span], predicted: set[Span]) -> float:
+    """Micro-F1, ``2·|gold ∩ predicted| / (|gold| + |predicted|)``; 1 if both sets are empty."""
+    total = len(gold) + len(predicted)
+    return 2 * len(gold & predicted) / total if total else 1.0
+
+
+def _limit_examples(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Generator) -> LabelSpace:
+    """The space with fewer examples for each label, so that a bounded number of texts is encoded."""
+    needed = max(spec.shots) + spec.num_queries
+    limit = max(needed, spec.max_texts // len(space.labels))
+    return replace(space, rows_of=tuple(rng.permutation(rows)[:limit] for rows in space.rows_of))
+
+
+@dataclass(frozen=True)
+class _Features:
+    """Features of the rows that a source's episodes use.
+
+    ``index[row]`` is the position of a row among the encoded ones, -1 for all others.
+    """
+
+    index: np.ndarray
+    items: np.ndarray  # (num_texts, d), or for ner (num_words, d)
+    words: Ragged | None  # for ner: the positions in ``items`` of each text's words
+    names: tf.Tensor  # (num_labels, d), all labels of the space
+
+
+def _encode(
+    encoder: Encoder,
+    mapping: MetaMapping,
+    space: LabelSpace,
+    episodes: dict[int, list[Episode]],
+    on_progress: Callable[[str, int], None] | None,
+) -> _Features:
+    used = [rows for drawn in episodes.values() for e in drawn for rows in (e.support, e.query)]
+    rows = np.unique(np.concatenate(used))
+    index = np.full(space.num_rows, -1)
+    index[rows] = np.arange(len(rows))
+    starts = None if space.word_starts is None else space.word_starts.take(rows)
+    items = encoder.encode(
+        space.token_ids.take(rows),
+        space.segment_ids.take(rows),
+        starts,
+        on_progress=None if on_progress is None else lambda n: on_progress(space.source, n),
+    )
+    words = None
+    if starts is not None:
+        assert space.word_shapes is not None
+        items = mapping.add_word_shapes(tf.constant(items), space.word_shapes.take(rows).values).numpy()
+        words = Ragged(np.arange(len(items)), starts.offsets)
+    slots = np.arange(len(space.labels))
+    arrays = label_arrays(space.name_tokens, slots, len(slots))
+    names = encoder.names({key: tf.constant(value) for key, value in arrays.items()})
+    return _Features(index, items, words, names)
+
+
+def _score_text_episodes(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
+    """Accuracy of each episode, solving as many episodes together as memory allows."""
+    num_items = max(1, len(episodes[0].support))
+    batch_size = max(1, _MAX_GRAM_ENTRIES // num_items**2)
+    batches = (episodes[first : first + batch_size] for first in range(0, len(episodes), batch_size))
+    return [accuracy for batch in batches for accuracy in _score_text_batch(mapping, space, features, batch)]
+
+
+def _score_text_batch(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
+    assert space.label_of is not None
+    label_of, slots = space.label_of, np.stack([e.labels for e in episodes])
+    label_mask = tf.ones(slots.shape, tf.float32)
+    G = tf.stack([_label_vectors(mapping, features, labels) for labels in slots])
+
+    def gather(rows: list[np.ndarray]) -> tuple[tf.Tensor, np.ndarray]:
+        """Features and label slots of the rows of each episode."""
+        stacked = np.stack(rows).astype(np.int64)
+        targets = (label_of[stacked][..., None] == slots[:, None, :]).argmax(axis=-1)
+        return tf.constant(features.items[features.index[stacked]]), targets
+
+    support, support_targets = gather([e.support for e in episodes])
+    query, query_targets = gather([e.query for e in episodes])
+    mask = tf.ones(support_targets.shape, tf.float32)
+    support_set = SupportSet(support, tf.constant(support_targets, tf.int32), mask, label_mask)
+    weights = mapping.compute_mapping(support_set, mapping.prior(G))
+    predicted = tf.argmax(score(query, weights), axis=-1).numpy()
+    return [float(accuracy) for accuracy in (predicted == query_targets).mean(axis=-1)]
+
+
+def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray) -> tf.Tensor:
+    """G of an episode's labels: ``(C, dim)``."""
+    return mapping.label_vectors(
+        tf.gather(features.names, labels), tf.zeros(len(labels)), tf.ones(len(labels))
+    )
+
+
+def _score_word_episodes(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[float]:
+    """Entity micro-F1 of each episode."""
+    return [_score_word_episode(mapping, space, features, episode) for episode in episodes]
+
+
+def _score_word_episode(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode
+) -> float:
+    assert space.tags is not None
+    assert features.words is not None
+    names = tf.gather(features.names, [0, *episode.labels]).numpy()
+    names[0] = 0.0  # "outside" has no name
+    support = _word_support(space, features, episode)
+    solution = solve(mapping, names, np.arange(len(names)) == 0, support)
+    entity_types = [space.labels[c] for c in episode.labels]
+    types = [OUTSIDE, *entity_types]
+    gold: set[Span] = set()
+    predicted: set[Span] = set()
+    for sentence, row in enumerate(episode.query):
+        x = features.items[features.words[features.index[row]]]
+        slots = decode_words(solution.scores(x))
+        tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
+        predicted |= entity_spans(sentence, tags)
+        gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}
+    return entity_f1(gold, predicted)
+
+
+def _word_support(space: LabelSpace, features: _Features, episode: Episode) -> Support:
+    """The words of an episode's support sentences; types outside of the episode are "outside"."""
+    assert space.word_labels is not None
+    assert features.words is not None
+    slot_of = np.zeros(len(space.labels) + 1, np.int32)
+    slot_of[episode.labels + 1] = 1 + np.arange(len(episode.labels))
+    positions = [features.words[features.index[row]] for row in episode.support]
+    targets = [slot_of[space.word_labels[row]] for row in episode.support]
+    return Support(
+        texts=(None,) * len(positions),
+        text_pairs=None,
+        # The empty arrays are for episodes of zero shots, which have no support.
+        features=features.items[np.concatenate([np.zeros(0, np.int64), *positions])],
+        targets=np.concatenate([np.zeros(0, np.int32), *targets]),
+        offsets=np.cumsum([0, *map(len, positions)]),
+    )

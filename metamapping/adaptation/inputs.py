@@ -1,0 +1,225 @@
+"""Inputs: validates the columns and tables that users pass in, and converts them to examples.
+
+A column is a list, a tuple, a NumPy array, a pandas or Arrow column, or a column of ``datasets``; a table
+is a ``pandas.DataFrame``, a ``datasets.Dataset`` or a ``pyarrow.Table``. A value that cannot be used is
+rejected with the number of its row, and nothing is guessed: a missing text is not an empty text.
+
+    examples = read_examples(["it never came", "thanks!"], ["complaint", "praise"])
+    examples = read_examples(frame, columns=Columns(text="body", label="kind"))
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from typing import Any, get_args
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from metamapping.adaptation.support import Examples
+from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.records import class_names, label_name, label_text, without_surrogates
+from metamapping.corpus.tags import OUTSIDE
+
+
+def read_examples(
+    texts: Any,
+    labels: Any = None,
+    *,
+    text_pairs: Any = None,
+    task_type: TaskType = "text-classification",
+    columns: Columns | None = None,
+) -> Examples:
+    """Read the examples of a task from columns, or from a table.
+
+    Args:
+        texts: A column of texts (for ``ner`` of lists of words), or a table.
+        labels: A column of labels (for ``ner`` of lists of BIO tags); part of the table if one is given.
+        text_pairs: A column of second texts; part of the table if one is given.
+        task_type: The task type.
+        columns: The names of a table's columns.
+
+    Raises:
+        ValueError: The examples cannot be learned from.
+    """
+    check_task_type(task_type)
+    if _is_table(texts):
+        if labels is not None or text_pairs is not None:
+            raise ValueError(
+                "a table contains its labels: give it alone, and name its columns with `columns`"
+            )
+        texts, labels, text_pairs = _table_columns(texts, columns or Columns(), task_type)
+    elif columns is not None:
+        raise ValueError("columns are for tables: give a DataFrame, a Dataset or an Arrow table")
+    if labels is None:
+        raise ValueError("no labels: give one for each text, or use zero_shot(labels)")
+    texts, labels = _values(texts, "texts"), _values(labels, "labels")
+    if len(texts) != len(labels):
+        raise ValueError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text")
+    if not texts:
+        raise ValueError("no examples: give a few, or use zero_shot(labels)")
+    if task_type == "ner":
+        if text_pairs is not None:
+            raise ValueError("ner does not support text_pairs: leave them out")
+        words = read_word_lists(texts)
+        return Examples(words, _read_tags(words, labels), None)
+    texts, text_pairs = read_texts(texts, text_pairs)
+    return Examples(texts, read_labels(labels), text_pairs)
+
+
+def read_texts(texts: Any, text_pairs: Any = None) -> tuple[list[str], list[str] | None]:
+    """Read a column of texts, and the column of second texts if there is one.
+
+    Raises:
+        ValueError: A value is missing or not a string, or the columns differ in length.
+    """
+    firsts = _strings(texts, "text")
+    if text_pairs is None:
+        return firsts, None
+    seconds = _strings(text_pairs, "text_pair")
+    if len(seconds) != len(firsts):
+        raise ValueError(
+            f"{len(firsts)} texts but {len(seconds)} text_pairs: give one text_pair for each text"
+        )
+    return firsts, seconds
+
+
+def read_word_lists(texts: Any) -> list[list[str]]:
+    """Read a column of ``ner`` texts, each a list of words.
+
+    Raises:
+        ValueError: A value is not a list of strings.
+    """
+    rows = _values(texts, "texts")
+    for i, words in enumerate(rows):
+        if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
+            raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
+    return [[_encodable(word) for word in words] for words in rows]
+
+
+def read_labels(labels: Any) -> list[str]:
+    """Read a column of labels as strings; numbers are converted, ``3.0`` to ``"3"``.
+
+    Raises:
+        ValueError: A value is missing or blank, or strings and numbers are mixed.
+    """
+    values = _values(labels, "labels")
+    is_numeric = isinstance(values[0], int | float) if values else False
+    read = []
+    for i, value in enumerate(values):
+        if _is_missing(value):
+            raise ValueError(f"label {i} is missing ({value!r}): drop the row, or give it a label")
+        label = label_text(value) if isinstance(value, str | int | float) else None
+        if label is None:
+            raise ValueError(f"label {i} is {value!r}: expected a string or a number: fix or drop the row")
+        if isinstance(value, int | float) != is_numeric:
+            raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one type of label")
+        read.append(_encodable(label))
+    return read
+
+
+def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str]:
+    """Read the readable words of labels; the labels are converted as by ``read_labels``.
+
+    Raises:
+        ValueError: A name is not a string, or blank.
+    """
+    names = {str(label_text(label)): name for label, name in (label_names or {}).items()}
+    for label, name in names.items():
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"label_names has {name!r} for {label!r}: expected its readable words")
+    return {label: _encodable(name) for label, name in names.items()}
+
+
+def check_task_type(task_type: str) -> None:
+    """Raise ``ValueError`` if ``task_type`` is not one of ``TaskType``."""
+    if task_type not in get_args(TaskType):
+        raise ValueError(f"task_type {task_type!r} is not one of {', '.join(get_args(TaskType))}")
+
+
+def _strings(column: Any, what: str) -> list[str]:
+    values = _values(column, f"{what}s")
+    for i, value in enumerate(values):
+        if _is_missing(value):
+            raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or fill in its text")
+        if not isinstance(value, str):
+            raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
+    return [_encodable(value) for value in values]
+
+
+def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
+    for i, (words, tags) in enumerate(zip(texts, labels, strict=True)):
+        if not isinstance(tags, list | tuple | np.ndarray) or len(words) != len(tags):
+            raise ValueError(
+                f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag for each word"
+            )
+        for tag in tags:
+            if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
+                raise ValueError(f"text {i} has the tag {tag!r}: tags are O, B-type or I-type")
+    return [[_encodable(tag) for tag in tags] for tags in labels]
+
+
+def _encodable(text: str) -> str:
+    r"""The text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return without_surrogates(text)
+    return text
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
+def _values(column: Any, what: str) -> list[Any]:
+    """A column's values as Python objects; class numbers of ``datasets`` become class names."""
+    if isinstance(column, list):
+        return [value.item() if isinstance(value, np.generic) else value for value in column]
+    if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
+        raise ValueError(f"{what} is {type(column).__name__} {column!r:.60}: expected a list or a column")
+    if _is_table(column):
+        raise ValueError(f"{what} is a whole table: give one of its columns")
+    if isinstance(column, pa.Array | pa.ChunkedArray):
+        return list(column.to_pylist())
+    names = class_names(getattr(column, "features", None))
+    if names is not None:
+        return [label_name(value, names) for value in column]
+    if getattr(column, "ndim", 1) != 1:
+        raise ValueError(f"{what} has {column.ndim} dimensions: expected one column")
+    return list(column.tolist() if hasattr(column, "tolist") else column)
+
+
+def _is_table(value: Any) -> bool:
+    return _column_names(value) is not None
+
+
+def _column_names(value: Any) -> list[Any] | None:
+    """The names of a table's columns; ``None`` for anything that is not a table."""
+    # Tables are recognized by their attributes, so that datasets need not be imported.
+    for attribute in ("column_names", "columns"):
+        names = getattr(value, attribute, None)
+        if isinstance(names, dict):
+            raise ValueError(f"several splits ({', '.join(names)}): give one of them")
+        if names is not None:
+            return list(names)
+    return None
+
+
+def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
+    """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
+    names = _column_names(table) or []
+    default_label = "tags" if task_type == "ner" else "label"
+    text = "text" if columns.text is None else columns.text
+    label = default_label if columns.label is None else columns.label
+    pair = columns.text_pair
+    if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
+        pair = "text_pair"
+    for name in [text, label, *([] if pair is None else [pair])]:
+        if name not in names:
+            raise ValueError(
+                f"the table has no column {name!r}; it has {', '.join(map(str, names))}: name the right "
+                "one, as in columns=Columns(text=..., label=...)"
+            )
+    return table[text], table[label], None if pair is None else table[pair]

@@ -1,0 +1,110 @@
+"""MetaMapper: a published encoder that can be adapted to tasks.
+
+    mapper = MetaMapper.from_pretrained("path/to/published")
+    mapping = mapper.adapt(["Where is my parcel?", "I want my money back"], ["delivery", "refund"])
+    mapping.predict(["It never arrived"])                      # ["delivery"]
+    mapper.zero_shot(["delivery", "refund"]).predict(["It never arrived"])
+
+Adaptation is closed-form algebra on the features of a few examples: it computes no gradients and never
+changes the encoder. Texts are cleaned and tokenized as in training.
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from pathlib import Path
+from typing import Any
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
+from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.task_mapping import Mapping
+from metamapping.config.sources import Columns, TaskType
+from metamapping.publishing.published_model import PublishedModel, read_published
+
+
+class MetaMapper:
+    """A published encoder, its meta-learned mapping, and its tokenizer.
+
+    Args:
+        model: The published encoder, as ``read_published`` returns it.
+        progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
+            texts, and only if standard error is a terminal.
+    """
+
+    def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
+        self.featurizer = Featurizer(model, progress=progress)
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
+        """Load a published encoder.
+
+        Args:
+            folder: A published folder, or the address of one (``s3://bucket/…/published``).
+            progress: As for ``MetaMapper``.
+
+        Raises:
+            FileNotFoundError: The folder is not a published encoder.
+            StoreError: The folder is damaged.
+        """
+        return cls(read_published(folder), progress=progress)
+
+    def adapt(
+        self,
+        texts: Any,
+        labels: Any = None,
+        *,
+        text_pairs: Any = None,
+        label_names: abc.Mapping[Any, str] | None = None,
+        task_type: TaskType = "text-classification",
+        columns: Columns | None = None,
+    ) -> Mapping:
+        """Compute the mapping of a task from its examples, in closed form.
+
+        Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
+
+        Args:
+            texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
+                ``Dataset`` or Arrow table, which then also contains the labels.
+            labels: A column of labels; for ``ner`` a column of lists of BIO tags.
+            text_pairs: The second text of each example, for tasks about pairs.
+            label_names: Readable words by label, which tell the encoder what the label means. A label
+                without an entry is read as it is written.
+            task_type: The task type.
+            columns: The names of a table's columns. Default: ``text``, ``label`` (for ``ner`` ``tags``),
+                and ``text_pair`` if the table has it.
+
+        Raises:
+            ValueError: The examples cannot be learned from; the message names the row and the fix.
+        """
+        examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
+        names = read_label_names(label_names)
+        state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
+        return Mapping(self.featurizer, state)
+
+    def zero_shot(
+        self,
+        labels: Any,
+        *,
+        label_names: abc.Mapping[Any, str] | None = None,
+        task_type: TaskType = "text-classification",
+    ) -> Mapping:
+        """Compute the mapping of a task from its label names alone.
+
+        Args:
+            labels: A column of labels; for ``ner`` the entity types.
+            label_names: Readable words by label, as for ``adapt``.
+            task_type: The task type.
+
+        Raises:
+            ValueError: There are fewer than two labels, or one that cannot be read.
+        """
+        check_task_type(task_type)
+        read, names = read_labels(labels), read_label_names(label_names)
+        state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
+        return Mapping(self.featurizer, state)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:
+        # A mapper never changes, so that copies of an object that holds it (such as a clone made by
+        # scikit-learn) can share it instead of copying the encoder.
+        return self

@@ -1,0 +1,63 @@
+"""Results: what a mapping returns besides plain labels.
+
+``Mapping.explain`` returns an ``Explanation``, a list of ``Neighbour``; ``Mapping.answer`` returns
+``Answers``. All of them are plain values that hold no reference to the encoder.
+
+    explanation = mapping.explain("it has not arrived")
+    explanation[0].text, explanation[0].weight
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A support example that resembles the explained text.
+
+    Attributes:
+        text: The example's text; ``None`` if the task was saved without texts.
+        label: The example's label.
+        similarity: Cosine similarity of the two texts' features.
+        weight: What the example contributes to the score of the predicted label; may be negative.
+        index: Position of the example in the task, counted from 0.
+        text_pair: The example's second text; ``None`` for single texts.
+    """
+
+    text: str | None
+    label: str
+    similarity: float
+    weight: float
+    index: int
+    text_pair: str | None = None
+
+
+class Explanation(list[Neighbour]):
+    """The examples most similar to a text, and the parts that its label's score consists of.
+
+    ``score`` = ``prior`` + the weights of *all* examples: ``x Hᵀ D``, where the dual weights
+    ``D = (Y − H V) / λ`` are proportional to the residual that the mapping leaves on each example.
+
+    Attributes:
+        label: The predicted label.
+        score: Its score.
+        prior: The part of the score that comes from the label names alone.
+    """
+
+    def __init__(self, neighbours: list[Neighbour], *, label: str, score: float, prior: float) -> None:
+        super().__init__(neighbours)
+        self.label = label
+        self.score = score
+        self.prior = prior
+
+
+class Answers(NamedTuple):
+    """The results of ``predict``, ``predict_proba`` and ``confidence`` for the same texts."""
+
+    labels: list[str | None]
+    probabilities: np.ndarray
+    confidence: np.ndarray

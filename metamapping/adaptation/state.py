@@ -1,0 +1,240 @@
+"""Task state: everything that a mapping knows at one moment, as one immutable value.
+
+A state holds the labels, the features of their names, the support, the solution computed from them and
+its calibration. The functions take a state and return a new one; only new texts and new names go through
+the encoder.
+
+    state = empty_state(featurizer, "text-classification")
+    state = with_examples(featurizer, state, examples, label_names={})
+    state = without_label(featurizer, state, "refund")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metamapping.adaptation.calibration import Calibration, calibrate, nearness
+from metamapping.adaptation.closed_form import Solution, solve
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.support import Examples, Support, empty_support
+from metamapping.config.sources import TaskType, readable_label
+from metamapping.corpus.tags import OUTSIDE
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.models.viterbi import decode_words
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task's labels, examples and solution.
+
+    Attributes:
+        task_type: The task type.
+        labels: The labels in the order of their slots; for ``ner`` "outside" comes first.
+        names: The words by which the encoder reads each label.
+        name_features: Float32 ``(num_labels, dim)``, zeros for "outside".
+        support: The examples.
+        solution: The mapping computed from them.
+        calibration: How the mapping's scores become probabilities.
+    """
+
+    task_type: TaskType
+    labels: tuple[str, ...]
+    names: tuple[str, ...]
+    name_features: np.ndarray
+    support: Support
+    solution: Solution
+    calibration: Calibration
+
+    @property
+    def is_ner(self) -> bool:
+        """Whether words are labelled, and not whole texts."""
+        return self.task_type == "ner"
+
+    def probabilities(self, features: np.ndarray) -> np.ndarray:
+        """Probabilities, float32 ``(num_items, num_labels)``, of items with these features."""
+        return self.calibration.probabilities(self.solution.scores(features))
+
+    def confidence(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The predicted labels of texts, and the probability that each is right.
+
+        The confidence is the probability that the text belongs to any label of the task, times the
+        probability of the predicted label among the task's labels.
+
+        Args:
+            features: Float32 ``(num_texts, num_views * dim)``.
+
+        Returns:
+            Label slots ``(num_texts,)`` and confidences, float32 ``(num_texts,)``.
+        """
+        scores = self.solution.scores(features)
+        highest = self.calibration.probabilities(scores).max(axis=-1, initial=0.0)
+        membership = self.calibration.membership(nearness(features, scores, self.support))
+        return scores.argmax(axis=-1), (highest * membership).astype(np.float32)
+
+    def bio_tags(self, scores: np.ndarray, threshold: float | None) -> list[str]:
+        """BIO tags of the words of one text, decoded jointly.
+
+        Adjacent words of the same type form one entity.
+
+        Args:
+            scores: Float32 ``(num_words, num_labels)``.
+            threshold: Words whose decoded label has a lower probability become "O".
+        """
+        slots = decode_words(scores)
+        if threshold is not None:
+            probabilities = self.calibration.probabilities(scores)
+            is_sure = probabilities[np.arange(len(slots)), slots] >= threshold
+            slots = np.where(is_sure, slots, 0)
+        types = [self.labels[slot] for slot in slots]
+        previous_types = [OUTSIDE, *types]
+        return [
+            OUTSIDE if kind == OUTSIDE else f"{'I' if kind == previous else 'B'}-{kind}"
+            for kind, previous in zip(types, previous_types, strict=False)
+        ]
+
+
+def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
+    """The state of a task without labels or examples."""
+    dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
+    no_weights = np.zeros((num_views * dim + 1, 0), np.float32)
+    return TaskState(
+        task_type=task_type,
+        labels=(),
+        names=(),
+        name_features=np.zeros((0, dim), np.float32),
+        support=empty_support(dim, num_views),
+        solution=Solution(no_weights, no_weights, ridge=1.0),
+        calibration=Calibration(scale=1.0),
+    )
+
+
+def with_labels(
+    featurizer: Featurizer, state: TaskState, labels: Sequence[str], label_names: dict[str, str]
+) -> TaskState:
+    """The state after adding labels, or giving existing labels other names.
+
+    Args:
+        featurizer: Encodes the new names.
+        state: The state to start from.
+        labels: Labels to add; those already there are kept once.
+        label_names: Readable words by label.
+
+    Raises:
+        ValueError: The task has fewer than two labels, or a name is given for an unknown label.
+    """
+    return _solve(featurizer, _add_labels(featurizer, state, labels, label_names))
+
+
+def with_examples(
+    featurizer: Featurizer, state: TaskState, examples: Examples, label_names: dict[str, str]
+) -> TaskState:
+    """The state after adding examples, whose labels may be new.
+
+    Args:
+        featurizer: Encodes the new texts and names.
+        state: The state to start from.
+        examples: The examples to add.
+        label_names: Readable words by label.
+
+    Raises:
+        ValueError: Some examples would be pairs and others single texts, or as for ``with_labels``.
+    """
+    # Checked first, because encoding takes time.
+    state.support.check_pairs(examples.text_pairs is not None)
+    item_labels = (
+        [tag[2:] or OUTSIDE for tags in examples.labels for tag in tags] if state.is_ner else examples.labels
+    )
+    state = _add_labels(featurizer, state, item_labels, label_names)
+    slot_of = {label: slot for slot, label in enumerate(state.labels)}
+    targets = np.asarray([slot_of[label] for label in item_labels], np.int32)
+    if state.is_ner:
+        features, offsets = featurizer.words(examples.texts)
+    else:
+        features = featurizer.texts(examples.texts, examples.text_pairs)
+        offsets = np.arange(len(features) + 1)
+    support = state.support.plus(examples, features, offsets, targets)
+    return _solve(featurizer, replace(state, support=support))
+
+
+def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequence[int]) -> TaskState:
+    """The state without the examples at these positions; all labels stay."""
+    return _solve(featurizer, replace(state, support=state.support.without(examples)))
+
+
+def without_label(featurizer: Featurizer, state: TaskState, label: str) -> TaskState:
+    """The state without a label and its examples; for ``ner`` the type's words become "outside".
+
+    Raises:
+        ValueError: There is no such label, or fewer than two labels would be left.
+    """
+    removable = [each for each in state.labels if not (state.is_ner and each == OUTSIDE)]
+    if label not in removable:
+        raise ValueError(f"there is no label {label!r} to remove; labels: {', '.join(removable[:10])}")
+    removed = state.labels.index(label)
+    kept = [slot for slot in range(len(state.labels)) if slot != removed]
+    labels = tuple(state.labels[slot] for slot in kept)
+    _check_labels(labels)
+    support = state.support
+    if not state.is_ner:
+        support = support.without(np.flatnonzero(support.targets == removed).tolist())
+    new_slots = np.arange(len(state.labels)) - (np.arange(len(state.labels)) > removed)
+    new_slots[removed] = 0  # the slot of "outside"; only words can still have the removed label
+    state = replace(
+        state,
+        labels=labels,
+        names=tuple(state.names[slot] for slot in kept),
+        name_features=state.name_features[kept],
+        support=support.with_targets(new_slots[support.targets]),
+    )
+    return _solve(featurizer, state)
+
+
+def _add_labels(
+    featurizer: Featurizer, state: TaskState, labels: Sequence[str], label_names: dict[str, str]
+) -> TaskState:
+    """The state with ``labels`` and the features of all names, but not solved again."""
+    first = [OUTSIDE] if state.is_ner else []
+    known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
+    _check_labels(known)
+    unknown = sorted(set(label_names) - set(known))
+    if unknown:
+        raise ValueError(
+            f"label_names has a name for {unknown[0]!r}, which is not a label of the task; labels: "
+            f"{', '.join(known[:10])}"
+        )
+    words = dict(zip(state.labels, state.names, strict=True)) | label_names
+    names = tuple(readable_label(label, words) for label in known)
+    features = np.zeros((len(known), featurizer.dim), np.float32)
+    count = len(state.labels)
+    features[:count] = state.name_features
+    changed = [
+        slot
+        for slot, name in enumerate(names)
+        if (slot >= count or name != state.names[slot]) and not (state.is_ner and known[slot] == OUTSIDE)
+    ]
+    if changed:
+        features[changed] = featurizer.names([names[slot] for slot in changed])
+    return replace(state, labels=known, names=names, name_features=features)
+
+
+def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
+    """The state with the solution and the calibration that follow from its labels and support."""
+    mapping, support = featurizer.model.mapping, state.support
+    is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
+    solution = solve(mapping, state.name_features, is_outside, support)
+    learned_scale = float(mapping.inverse_temperature)
+    # Calibration leaves examples out. That needs examples, it needs a ridge regression, and it needs
+    # independent examples, which the words of one sentence are not. Otherwise the learned τ is used.
+    if state.is_ner or not support.num_examples or solution.ridge is None:
+        calibration = Calibration(learned_scale)
+    else:
+        calibration = calibrate(solution, support, learned_scale=learned_scale)
+    return replace(state, solution=solution, calibration=calibration)
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    if len(labels) < 2:
+        raise ValueError(f"only one label ({', '.join(labels)}): a task needs at least two to choose between")

@@ -1,0 +1,258 @@
+"""Task folder: saves a task as a folder that can be copied, and reads it back.
+
+The folder can be used wherever the encoder it was adapted with is available. It contains ``task.json``
+(labels, their readable names, folder and fingerprint of the encoder, texts of the examples),
+``mapping.safetensors`` (features of examples and names, the weights) and, written last, ``manifest.json``
+with checksums. It contains no code and no pickle.
+
+    write_task(Path("tasks/orders"), featurizer, state, keep_texts=True)
+    saved = read_task(Path("tasks/orders"))
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from safetensors.numpy import save_file
+
+from metamapping.adaptation.calibration import Calibration
+from metamapping.adaptation.closed_form import Solution
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.support import Support
+from metamapping.config.sources import TaskType
+from metamapping.corpus.tags import OUTSIDE
+from metamapping.errors import StoreError, one_line
+from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
+from metamapping.storage.bounded_json import MAX_TASK_BYTES
+from metamapping.storage.manifest import MANIFEST, check_files, write_json
+from metamapping.storage.remote import place_of
+from metamapping.storage.tensors import read_safetensors
+
+FORMAT_VERSION = 3
+TASK, ARRAYS = "task.json", "mapping.safetensors"
+# Data type and number of axes of each array in ``mapping.safetensors``.
+_ARRAYS = {
+    "name_features": ("float32", 2),
+    "features": ("float32", 2),
+    "targets": ("int32", 1),
+    "offsets": ("int64", 1),
+    "weights": ("float32", 2),
+    "prior": ("float32", 2),
+}
+
+
+class _TaskFile(BaseModel):
+    """The contents of ``task.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    format_version: int
+    task_type: TaskType
+    labels: list[str]
+    names: list[str]
+    model_folder: str
+    model_fingerprint: str
+    ridge: Annotated[float, Field(gt=0)] | None
+    views: list[Annotated[float, Field(ge=0, le=1)]]
+    scale: Annotated[float, Field(gt=0)]
+    centre: float
+    slope: float
+    num_examples: Annotated[int, Field(ge=0)]
+    is_pair: bool
+    texts: list[str] | list[list[str]] | None
+    text_pairs: list[str] | None
+
+
+@dataclass(frozen=True)
+class SavedTask:
+    """A task that was read from a folder, and the encoder that it was adapted with.
+
+    Attributes:
+        folder: The task's folder.
+        state: The task.
+        model_folder: Folder or address of the encoder.
+        model_fingerprint: The encoder's ``Featurizer.fingerprint``.
+    """
+
+    folder: Path
+    state: TaskState
+    model_folder: str
+    model_fingerprint: str
+
+    def check_encoder(self, featurizer: Featurizer) -> None:
+        """Check that ``featurizer`` has the encoder that the task was adapted with.
+
+        Raises:
+            StoreError: It is another encoder, whose features the task's mapping cannot interpret.
+        """
+        if (
+            featurizer.fingerprint != self.model_fingerprint
+            or featurizer.dim != self.state.name_features.shape[1]
+        ):
+            raise StoreError(
+                f"{self.folder} was adapted with the encoder {self.model_fingerprint} "
+                f"({self.model_folder}), but {place_of(featurizer.model.tokenizer_folder)} is "
+                f"{featurizer.fingerprint}: give the former, or adapt again"
+            )
+
+
+def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> Path:
+    """Save a task atomically; an older saved task in the same folder is replaced.
+
+    Args:
+        folder: The folder to write.
+        featurizer: The featurizer that the task was adapted with.
+        state: The task.
+        keep_texts: Whether to store the examples' texts along with their features.
+
+    Returns:
+        The absolute path of the folder.
+
+    Raises:
+        ValueError: The folder exists, is not empty and is not a saved task.
+    """
+    folder = folder.absolute()
+    if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"{folder} already exists and is not a saved task: give another folder")
+    with atomic_folder(folder) as draft:
+        _write_arrays(draft / ARRAYS, state)
+        task = _task_file(featurizer, state, keep_texts=keep_texts)
+        write_json(draft / TASK, task.model_dump(mode="json"))
+        stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
+        write_manifest(draft, stage, {"examples": state.support.num_examples})
+    return folder
+
+
+def read_task(folder: Path) -> SavedTask:
+    """Read a saved task after verifying every file against its checksum.
+
+    Raises:
+        FileNotFoundError: The folder is not a saved task.
+        StoreError: It is damaged, or was written in another format version.
+    """
+    if not (folder / MANIFEST).is_file():
+        raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")
+    check_files(folder, [TASK, ARRAYS])
+    try:
+        task = _TaskFile.model_validate_json(_read_bounded(folder / TASK))
+        if task.format_version != FORMAT_VERSION:
+            raise StoreError(
+                f"{folder} has format version {task.format_version}; this release of metamapping reads "
+                f"version {FORMAT_VERSION}: adapt and save again"
+            )
+        state = _read_state(task, read_safetensors(folder / ARRAYS))
+    except (ValidationError, KeyError, ValueError) as error:
+        raise StoreError(
+            f"{folder} is not a valid saved task of this release ({one_line(error)}): save it again"
+        ) from error
+    return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
+
+
+def _write_arrays(path: Path, state: TaskState) -> None:
+    arrays = {
+        "name_features": state.name_features,
+        "features": state.support.features,
+        "targets": state.support.targets,
+        "offsets": state.support.offsets,
+        "weights": state.solution.weights,
+        "prior": state.solution.prior,
+    }
+    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
+    path.chmod(0o644)  # safetensors creates files that only their owner can read
+
+
+def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> _TaskFile:
+    support, solution, calibration = state.support, state.solution, state.calibration
+    # A task that was loaded without texts has none to store.
+    has_texts = keep_texts and None not in support.texts
+    pairs = support.text_pairs if has_texts else None
+    return _TaskFile(
+        format_version=FORMAT_VERSION,
+        task_type=state.task_type,
+        labels=list(state.labels),
+        names=list(state.names),
+        model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
+        model_fingerprint=featurizer.fingerprint,
+        ridge=solution.ridge,
+        views=list(solution.views),
+        scale=calibration.scale,
+        centre=calibration.centre,
+        slope=calibration.slope,
+        num_examples=support.num_examples,
+        is_pair=support.text_pairs is not None,
+        texts=list(support.texts) if has_texts else None,
+        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+    )
+
+
+def _read_bounded(path: Path) -> bytes:
+    """A file's bytes; of a file that is too large, no more than the limit is read."""
+    with path.open("rb") as file:
+        content = file.read(MAX_TASK_BYTES + 1)
+    if len(content) > MAX_TASK_BYTES:
+        raise ValueError(f"its {path.name} has more than {MAX_TASK_BYTES} bytes")
+    return content
+
+
+def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
+    """The state from the contents of both files. Raises ``ValueError`` if they contradict each other."""
+    for name, (dtype, num_axes) in _ARRAYS.items():
+        array = arrays[name]
+        if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
+            raise ValueError(
+                f"its {name} do not fit the rest: expected finite numbers, {num_axes} axes of {dtype}"
+            )
+    count = task.num_examples
+    if arrays["offsets"].shape != (count + 1,):
+        raise ValueError("its offsets do not fit the rest")
+    no_texts = (None,) * count
+    pairs = None if not task.is_pair else no_texts if task.text_pairs is None else tuple(task.text_pairs)
+    texts: tuple[Any, ...] = no_texts if task.texts is None else tuple(task.texts)
+    num_views = NUM_WORD_VIEWS if task.task_type == "ner" else NUM_VIEWS
+    state = TaskState(
+        task_type=task.task_type,
+        labels=tuple(task.labels),
+        names=tuple(task.names),
+        name_features=arrays["name_features"],
+        support=Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views),
+        solution=Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views)),
+        calibration=Calibration(task.scale, task.centre, task.slope),
+    )
+    _check_consistent(state, count)
+    return state
+
+
+def _check_consistent(state: TaskState, num_examples: int) -> None:
+    """Raise ``ValueError`` with the first part of a task whose size or values do not fit the others."""
+    support, solution, is_ner = state.support, state.solution, state.is_ner
+    num_labels, num_views = len(state.labels), support.num_views
+    num_items, width = support.features.shape
+    texts, pairs = support.texts, support.text_pairs
+    fits = {
+        "names": len(state.names) == num_labels == len(set(state.labels)),
+        "name_features": state.name_features.shape == (num_labels, width // num_views)
+        and width % num_views == 0,
+        # The views of words are already weighted in their features.
+        "views": len(solution.views) == (0 if is_ner else num_views - 1),
+        "labels": num_labels >= 2 and (not is_ner or state.labels[0] == OUTSIDE),
+        "texts": len(texts) == num_examples
+        and (pairs is None or (len(pairs) == num_examples and not is_ner))
+        and all(text is None or isinstance(text, list) == is_ner for text in texts),
+        "offsets": support.offsets[0] == 0
+        and support.offsets[-1] == num_items
+        and bool((np.diff(support.offsets) >= (0 if is_ner else 1)).all())
+        and (is_ner or num_examples == num_items),
+        "targets": support.targets.shape == (num_items,)
+        and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
+        "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
+    }
+    for name, is_fitting in fits.items():
+        if not is_fitting:
+            raise ValueError(f"its {name} do not fit the rest")

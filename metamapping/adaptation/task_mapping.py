@@ -1,0 +1,280 @@
+"""Mapping: a task that can be used. ``MetaMapper.adapt`` and ``MetaMapper.zero_shot`` create one.
+
+    mapping.predict(["it has not arrived"])                       # ["delivery"]
+    mapping.predict(["how old are you?"], threshold=0.5)          # [None]: no label is near enough
+    mapping.add(["where is my money"], ["refund"])                # encodes only the new text
+    mapping.explain("it has not arrived")[0].text                 # the most similar example
+    mapping.save("tasks/orders"); Mapping.load("tasks/orders")
+
+Any number of threads may read a mapping while one changes it: everything it knows is one immutable
+``TaskState``, which a change replaces in one assignment and every call reads exactly once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import abc
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from metamapping.adaptation.explanation import explain
+from metamapping.adaptation.featurizer import Featurizer, chunks
+from metamapping.adaptation.inputs import read_examples, read_label_names, read_texts, read_word_lists
+from metamapping.adaptation.results import Answers, Explanation
+from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
+from metamapping.adaptation.task_folder import read_task, write_task
+from metamapping.config.sources import Columns, TaskType
+from metamapping.publishing.published_model import read_published
+
+
+class LoadedEncoder(Protocol):
+    """An object that has a published encoder in memory, such as a ``MetaMapper``."""
+
+    @property
+    def featurizer(self) -> Featurizer:
+        """The encoder with its tokenizer and cleaning."""
+
+
+class Mapping:
+    """One task with its labels and examples."""
+
+    def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
+        self._featurizer = featurizer
+        self._state = state
+        self._write_lock = threading.Lock()
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels, in the order of ``predict_proba``'s columns; for ``ner`` "O" and the types.
+
+        New labels are appended.
+        """
+        return self._state.labels
+
+    @property
+    def task_type(self) -> TaskType:
+        """The task type, which says what the labels are about."""
+        return self._state.task_type
+
+    @property
+    def num_examples(self) -> int:
+        """Number of examples; for ``ner`` the number of sentences."""
+        return self._state.support.num_examples
+
+    def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
+        """Predict the label of each text; for ``ner`` the BIO tag of each word.
+
+        Args:
+            texts: A column of texts; for ``ner`` a column of lists of words.
+            text_pairs: The second text of each pair.
+            threshold: A probability from 0 to 1. A text whose ``confidence`` is lower gets ``None``; for
+                ``ner`` a word whose most probable label has a lower probability gets "O".
+
+        Returns:
+            One label, or for ``ner`` one list of BIO tags, for each text.
+
+        Raises:
+            ValueError: The texts do not fit the task, or the threshold is not a probability.
+        """
+        _check_threshold(threshold)
+        state = self._state
+        if state.is_ner:
+            return [state.bio_tags(scores, threshold) for scores in self._word_scores(state, texts)]
+        predicted: list[Any] = []
+        for features in self._text_features(state, texts, text_pairs):
+            if threshold is None:
+                predicted += [state.labels[i] for i in state.solution.scores(features).argmax(axis=-1)]
+                continue
+            best, confidence = state.confidence(features)
+            is_near = confidence >= threshold
+            predicted += [state.labels[i] if near else None for i, near in zip(best, is_near, strict=True)]
+        return predicted
+
+    def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> Any:
+        """Predict the probability of each label, given that the text belongs to one of them.
+
+        Args:
+            texts: A column of texts; for ``ner`` a column of lists of words.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``, one for
+            each text. Columns are in the order of ``labels``, rows sum to 1.
+
+        Raises:
+            ValueError: The texts do not fit the task.
+        """
+        state = self._state
+        if state.is_ner:
+            return [state.calibration.probabilities(scores) for scores in self._word_scores(state, texts)]
+        parts = [state.probabilities(x) for x in self._text_features(state, texts, text_pairs)]
+        return np.concatenate([np.zeros((0, len(state.labels)), np.float32), *parts])
+
+    def confidence(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
+        """The probability that ``predict`` is right; ``threshold`` is compared with it.
+
+        It is the probability of the predicted label, times the probability that the text belongs to any
+        label at all, assuming that half of all texts do not. A zero-shot task has no examples from which
+        the second factor could be estimated, and it is left out.
+
+        Args:
+            texts: A column of texts.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            Float32 ``(num_texts,)``.
+
+        Raises:
+            ValueError: The texts do not fit the task, or it is a ``ner`` task.
+        """
+        state = self._state
+        if state.is_ner:
+            raise ValueError("confidence is about the label of a text, but ner has one label for each word")
+        parts = [state.confidence(x)[1] for x in self._text_features(state, texts, text_pairs)]
+        return np.concatenate([np.zeros(0, np.float32), *parts])
+
+    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
+        """``predict``, ``predict_proba`` and ``confidence`` in one call that encodes each text once.
+
+        Takes the arguments of ``predict``.
+
+        Raises:
+            ValueError: As ``predict``, or it is a ``ner`` task.
+        """
+        _check_threshold(threshold)
+        state = self._state
+        if state.is_ner:
+            raise ValueError("answer is about the label of a text, but ner has one label for each word")
+        empty = np.zeros((0, self._featurizer.text_dim), np.float32)
+        features = np.concatenate([empty, *self._text_features(state, texts, text_pairs)])
+        best, confidence = state.confidence(features)
+        labels = [
+            state.labels[i] if threshold is None or probability >= threshold else None
+            for i, probability in zip(best, confidence, strict=True)
+        ]
+        return Answers(labels, state.probabilities(features), confidence)
+
+    def add(
+        self,
+        texts: Any,
+        labels: Any = None,
+        *,
+        text_pairs: Any = None,
+        label_names: abc.Mapping[Any, str] | None = None,
+        columns: Columns | None = None,
+    ) -> None:
+        """Add examples, with the same result as if they had been there from the start.
+
+        Only the new texts are encoded, and labels may be new. Takes the arguments of
+        ``MetaMapper.adapt`` and raises the same errors.
+        """
+        examples = read_examples(
+            texts, labels, text_pairs=text_pairs, task_type=self.task_type, columns=columns
+        )
+        names = read_label_names(label_names)
+        with self._write_lock:
+            self._state = with_examples(self._featurizer, self._state, examples, names)
+
+    def remove(self, indices: Sequence[int] | None = None, *, label: str | None = None) -> None:
+        """Remove examples, or a label with all its examples.
+
+        Args:
+            indices: Positions of examples, counted from 0 in the order in which they were added. A label
+                that loses its last example stays, and is predicted from its name alone.
+            label: The label to remove. For ``ner`` the words of the removed type become "O".
+
+        Raises:
+            ValueError: There is no such example or label, fewer than two labels would be left, or not
+                exactly one of the arguments is given.
+        """
+        if (indices is None) == (label is None):
+            raise ValueError("give either indices or a label to remove")
+        with self._write_lock:
+            if indices is None:
+                self._state = without_label(self._featurizer, self._state, str(label))
+                return
+            positions = [int(index) for index in indices]
+            for position in positions:
+                if not 0 <= position < self.num_examples:
+                    raise ValueError(f"there is no example {position}: the task has {self.num_examples}")
+            self._state = without_examples(self._featurizer, self._state, positions)
+
+    def explain(self, text: str, *, text_pair: str | None = None, num_examples: int = 3) -> Explanation:
+        """Explain a prediction by the examples that are most similar to the text.
+
+        Args:
+            text: The text.
+            text_pair: The second text of a pair.
+            num_examples: How many examples to return.
+
+        Returns:
+            The most similar examples first, each with its contribution to the predicted label's score.
+
+        Raises:
+            ValueError: The text does not fit the task, it is a ``ner`` task, or the encoder was trained
+                with a solver that is not a ridge regression.
+        """
+        state = self._state
+        if state.is_ner:
+            raise ValueError("explain is about the label of a text, but ner has one label for each word")
+        (features,) = self._text_features(state, [text], None if text_pair is None else [text_pair])
+        return explain(state, features, num_examples=num_examples)
+
+    def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
+        """Save the task atomically; an older saved task in the same folder is replaced.
+
+        Args:
+            folder: The folder to write.
+            keep_texts: Whether to store the examples' texts. Without them the features are still stored,
+                so that ``add`` and ``remove`` keep working.
+
+        Returns:
+            The absolute path of the folder.
+
+        Raises:
+            ValueError: The folder contains something else.
+        """
+        return write_task(Path(folder), self._featurizer, self._state, keep_texts=keep_texts)
+
+    @classmethod
+    def load(cls, folder: str | Path, mapper: LoadedEncoder | None = None) -> Mapping:
+        """Load a saved task.
+
+        Args:
+            folder: The folder of the task.
+            mapper: The ``MetaMapper`` that the task was adapted with. Default: the published folder that
+                the task names is loaded.
+
+        Raises:
+            FileNotFoundError: The folder is not a saved task, or its encoder is missing.
+            StoreError: The folder is damaged, or the task was adapted with another encoder.
+        """
+        saved = read_task(Path(folder))
+        featurizer = Featurizer(read_published(saved.model_folder)) if mapper is None else mapper.featurizer
+        saved.check_encoder(featurizer)
+        return cls(featurizer, saved.state)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
+
+    def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
+        """The features of all texts in chunks, because the scores of all texts may not fit in memory."""
+        firsts, seconds = read_texts(texts, text_pairs)
+        if firsts:
+            state.support.check_pairs(seconds is not None)
+        features = self._featurizer.texts(firsts, seconds)
+        return (features[chunk] for chunk in chunks(len(features)))
+
+    def _word_scores(self, state: TaskState, texts: Any) -> list[np.ndarray]:
+        """Scores ``(num_words, num_labels)`` of each text."""
+        words = read_word_lists(texts)
+        features, offsets = self._featurizer.words(words)
+        return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
+
+
+def _check_threshold(threshold: float | None) -> None:
+    if threshold is not None and not 0 <= threshold <= 1:
+        raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")

@@ -1,0 +1,74 @@
+"""`metamapping adapt`: adapt to a file of examples, and save the task."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metamapping.cli.options import (
+    FormatOption,
+    LabelColumn,
+    Model,
+    PairColumn,
+    TaskTypeOption,
+    TextColumn,
+)
+
+
+def adapt(
+    model: Model,
+    examples: Annotated[str, typer.Argument(help="Examples: a file, or - for standard input.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder of the task; a task in it is replaced.")],
+    task_type: TaskTypeOption = "text-classification",
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    text_pair: PairColumn = None,
+    label_name: Annotated[
+        list[str] | None,
+        typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable name of a label; repeatable."),
+    ] = None,
+    format: FormatOption = None,
+) -> None:
+    """Adapt a published encoder to the examples of a task, and save the task.
+
+    The solution is computed in closed form, without training. A few examples per label are enough.
+
+    `metamapping adapt published examples.csv --out tasks/orders`
+
+    `metamapping adapt published ratings.tsv --out tasks/ratings --text review --label stars
+    --label-name 1=terrible --label-name 5=great`
+
+    `metamapping adapt published sentences.conll --out tasks/places --task-type ner`
+    """
+    from metamapping.cli.fields import Fields
+    from metamapping.cli.progress import print_note
+    from metamapping.cli.quiet import quiet_import
+    from metamapping.cli.records import open_records
+
+    label_names = _label_names(label_name or [])
+    fields = Fields(task_type, text_column=text, pair_column=text_pair, label_column=label)
+    with open_records(examples, format) as records:
+        rows = list(records.rows)
+    texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+
+    with quiet_import():
+        from metamapping import MetaMapper
+
+    mapper = MetaMapper.from_pretrained(model)
+    mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
+    folder = mapping.save(out)
+    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
+
+
+def _label_names(options: list[str]) -> dict[str, str]:
+    names = {}
+    for option in options:
+        label, equals, words = option.partition("=")
+        if not (label and equals and words):
+            raise ValueError(
+                f"--label-name {option!r} is not of the form LABEL=WORDS: write it like --label-name 1=great"
+            )
+        names[label] = words
+    return names

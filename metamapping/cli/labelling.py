@@ -1,0 +1,109 @@
+"""Add predictions to rows, part by part, so that the rows need not fit into memory.
+
+labelling = Labelling(load_task(folder), Fields("text-classification"))
+for row in labelling.rows(records.rows, on_progress=print):
+    print(row["prediction"])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metamapping.cli.fields import Fields
+from metamapping.cli.quiet import quiet_import
+from metamapping.cli.records import ROWS_PER_PART, Row
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from metamapping import Mapping
+
+PREDICTION = "prediction"
+PROBABILITY = "probability"  # of the predicted label; for ner, of the label of each word
+CONFIDENCE = "confidence"  # how likely the prediction is correct; compared with the threshold
+PROBABILITIES = "probabilities"  # of all labels
+_DIGITS = 6  # of a probability: float32 is not more precise
+
+
+def load_task(folder: Path, model: Path | None = None) -> Mapping:
+    """Load a saved task.
+
+    Args:
+        folder: Folder of the task.
+        model: Folder of the published encoder; default: the one that the task names.
+    """
+    # TensorFlow is imported here and not with the module, so that errors in the arguments appear at once.
+    with quiet_import():
+        from metamapping import Mapping, MetaMapper
+
+    return Mapping.load(folder, None if model is None else MetaMapper.from_pretrained(model))
+
+
+class Labelling:
+    """Adds the prediction to rows, and probabilities if requested.
+
+    Args:
+        mapping: The task.
+        fields: The columns of the rows.
+        threshold: As in ``Mapping.predict``: a less confident prediction is ``None``.
+        probabilities: Whether to add probabilities and confidence.
+    """
+
+    def __init__(
+        self, mapping: Mapping, fields: Fields, *, threshold: float | None = None, probabilities: bool = False
+    ) -> None:
+        self._mapping, self._fields = mapping, fields
+        self._threshold, self._probabilities = threshold, probabilities
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns that are added."""
+        if not self._probabilities:
+            return (PREDICTION,)
+        if self._fields.is_ner:
+            return PREDICTION, PROBABILITY
+        return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
+
+    def rows(self, rows: Iterator[Row], *, on_progress: Callable[[int], None]) -> Iterator[Row]:
+        """Label rows.
+
+        Args:
+            rows: The rows; they are read in parts of ``ROWS_PER_PART``.
+            on_progress: Called with the number of rows of each finished part.
+
+        Yields:
+            Each row with the new columns.
+
+        Raises:
+            ValueError: A row already has one of the new columns, or has no text.
+        """
+        first = 1
+        while part := list(islice(rows, ROWS_PER_PART)):
+            for number, row in enumerate(part, first):
+                if taken := [name for name in self.columns if name in row]:
+                    raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
+            for row, added in zip(part, self._added(part, first), strict=True):
+                yield {**row, **dict(zip(self.columns, added, strict=True))}
+            first += len(part)
+            on_progress(len(part))
+
+    def _added(self, part: Sequence[Row], first: int) -> Iterator[tuple[Any, ...]]:
+        texts, pairs = self._fields.texts(part, first=first), self._fields.text_pairs(part, first=first)
+        if self._probabilities and not self._fields.is_ner:
+            answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
+            rows = [_rounded(row) for row in answers.probabilities]
+            named = (dict(zip(self._mapping.labels, row, strict=True)) for row in rows)
+            return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
+        predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
+        if not self._probabilities:
+            return zip(predicted, strict=True)
+        words = self._mapping.predict_proba(texts)
+        return zip(predicted, (_rounded(row.max(axis=-1)) for row in words), strict=True)
+
+
+def _rounded(probabilities: Any) -> Any:
+    """Rounded Python numbers: one, or a list."""
+    return np.round(np.asarray(probabilities, np.float64), _DIGITS).tolist()

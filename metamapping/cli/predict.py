@@ -1,0 +1,63 @@
+"""`metamapping predict`: add the predictions of a saved task to the rows of a file."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from metamapping.cli.options import (
+    FormatOption,
+    ModelOption,
+    PairColumn,
+    Task,
+    TextColumn,
+)
+
+
+def predict(
+    task: Task,
+    input: Annotated[str, typer.Argument(help="Rows with texts: a file, or - for standard input.")] = "-",
+    out: Annotated[str, typer.Option("--out", help="Output: a file, or - for standard output.")] = "-",
+    proba: Annotated[
+        bool,
+        typer.Option("--proba", help="Add `probability`, `confidence`, and `probabilities` of all labels."),
+    ] = False,
+    threshold: Annotated[
+        float | None,
+        typer.Option("--threshold", min=0, max=1, help="No label if `confidence` is lower."),
+    ] = None,
+    text: TextColumn = None,
+    text_pair: PairColumn = None,
+    model: ModelOption = None,
+    format: FormatOption = None,
+) -> None:
+    """Predict the label of each row, and add it as the column `prediction`.
+
+    Rows keep all their columns. For ner the prediction is a list of BIO tags; in CoNLL files it is the last
+    column.
+
+    `metamapping predict tasks/orders new.csv --out labelled.csv --proba`
+
+    `cat new.jsonl | metamapping predict tasks/orders > labelled.jsonl`
+    """
+    from metamapping.cli.fields import Fields
+    from metamapping.cli.labelling import Labelling, load_task
+    from metamapping.cli.progress import count_progress
+    from metamapping.cli.records import format_of, open_records
+    from metamapping.cli.writing import write_records
+
+    format_out = format_of(out, format)
+    with open_records(input, format) as records, count_progress("texts") as advance:
+        mapping = load_task(task, model)
+        if format_out == "conll" and (mapping.task_type != "ner" or proba):
+            raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
+        fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair)
+        labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
+        write_records(
+            labelling.rows(records.rows, on_progress=advance),
+            out,
+            format_out,
+            columns=(*records.columns, *labelling.columns) if records.columns else (),
+            schema=records.schema,
+        )

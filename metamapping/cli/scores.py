@@ -1,0 +1,172 @@
+"""Scores of a task on labelled rows, with 95 % bootstrap intervals over the rows.
+
+    text_scores(["a", "b"], ["a", None]).scores["accuracy"]           # 0.500 [0.000, 1.000]
+    entity_scores([["B-PER", "O"]], [["B-PER", "O"]]).scores["entity F1"]
+
+Every score is a function of three counts per label (correct, gold, predicted) that are summed over the rows.
+Therefore all resamples of the rows are one matrix product, for any number of labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from metamapping.adaptation.evaluation import entity_spans
+from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
+
+_NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
+
+# Correct, gold and predicted counts, each (num_resamples, num_labels) → one score per resample.
+_Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class LabelScore:
+    """Precision, recall and F1 of one label.
+
+    Attributes:
+        label: The label.
+        precision: Correct predictions / predictions.
+        recall: Correct predictions / gold labels.
+        f1: Harmonic mean of precision and recall.
+        count: Number of rows (``ner``: entities) with this gold label.
+    """
+
+    label: str
+    precision: float
+    recall: float
+    f1: float
+    count: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of a task.
+
+    Attributes:
+        num_rows: Number of rows.
+        scores: Scores of all rows, by name.
+        labels: Scores of each label.
+    """
+
+    num_rows: int
+    scores: dict[str, Estimate]
+    labels: list[LabelScore]
+
+
+def text_scores(gold: Sequence[str], predicted: Sequence[str | None]) -> Scores:
+    """Accuracy and macro-F1.
+
+    Args:
+        gold: The true label of each row.
+        predicted: The predicted label of each row. ``None`` is wrong, but no label's false positive.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    pairs = list(zip(gold, predicted, strict=True))
+    return _scores(
+        correct=[[g] if g == p else [] for g, p in pairs],
+        gold=[[g] for g, _ in pairs],
+        predicted=[[] if p is None else [p] for _, p in pairs],
+        statistics={"accuracy": _accuracy, "macro-F1": _macro_f1},
+    )
+
+
+def entity_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
+    """Micro-F1 of whole entities: both ends and the type must be correct, as in conlleval.
+
+    Args:
+        gold: The true BIO tags of each row.
+        predicted: The predicted BIO tags of each row.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    true = [entity_spans(0, tags) for tags in gold]
+    found = [entity_spans(0, tags) for tags in predicted]
+    both = [t & f for t, f in zip(true, found, strict=True)]
+    correct, gold_types, predicted_types = (
+        [[kind for *_, kind in spans] for spans in rows] for rows in (both, true, found)
+    )
+    return _scores(correct, gold_types, predicted_types, statistics={"entity F1": _micro_f1})
+
+
+def _scores(
+    correct: list[list[str]],
+    gold: list[list[str]],
+    predicted: list[list[str]],
+    statistics: dict[str, _Statistic],
+) -> Scores:
+    if not gold:
+        raise ValueError("no rows to evaluate: give at least one row with its label")
+    labels = sorted({label for rows in (gold, predicted) for row in rows for label in row})
+    counts = [_counts(rows, labels) for rows in (correct, gold, predicted)]
+    sums = [count.sum(axis=0)[None] for count in counts]
+    resampled = _resampled_sums(counts)
+    return Scores(
+        num_rows=len(gold),
+        scores={name: _estimate(score, sums, resampled) for name, score in statistics.items()},
+        labels=[
+            LabelScore(label, _ratio(r, p), _ratio(r, g), _ratio(2 * r, g + p), int(g))
+            for label, r, g, p in zip(labels, *(total[0] for total in sums), strict=True)
+        ],
+    )
+
+
+def _accuracy(correct: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    shares: np.ndarray = correct.sum(axis=1) / gold.sum(axis=1)
+    return shares
+
+
+def _micro_f1(correct: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    total = gold.sum(axis=1) + predicted.sum(axis=1)
+    return np.where(total > 0, 2 * correct.sum(axis=1) / np.maximum(total, 1), 1.0)
+
+
+def _macro_f1(correct: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """The mean over all labels that occur in gold or predictions, as in scikit-learn."""
+    total = gold + predicted
+    f1 = 2 * correct / np.maximum(total, 1)
+    means: np.ndarray = f1.sum(axis=1) / (total > 0).sum(axis=1)
+    return means
+
+
+def _estimate(score: _Statistic, sums: list[np.ndarray], resampled: list[np.ndarray]) -> Estimate:
+    """The score of all rows, with the percentile interval over the resamples."""
+    ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    low, high = np.quantile(score(*resampled), ends)
+    return Estimate(mean=float(score(*sums)[0]), low=float(low), high=float(high))
+
+
+def _resampled_sums(counts: list[csr_array]) -> list[np.ndarray]:
+    """Sums of the counts over rows drawn with replacement: ``(NUM_RESAMPLES, num_labels)`` each."""
+    rng = np.random.default_rng(SEED)
+    num_rows = counts[0].shape[0]
+    part_size = max(1, _NUMBERS_PER_PART // num_rows)
+    parts: list[list[np.ndarray]] = [[] for _ in counts]
+    for first in range(0, NUM_RESAMPLES, part_size):
+        size = min(part_size, NUM_RESAMPLES - first)
+        times = rng.multinomial(num_rows, np.full(num_rows, 1 / num_rows), size=size)
+        for count, part in zip(counts, parts, strict=True):
+            part.append((count.T @ times.T).T)
+    return [np.concatenate(part) for part in parts]
+
+
+def _counts(rows: Sequence[Sequence[str]], labels: list[str]) -> csr_array:
+    """How often each label occurs in each row: ``(num_rows, num_labels)``."""
+    column_of = {label: i for i, label in enumerate(labels)}
+    lengths = [len(row) for row in rows]
+    columns = [column_of[label] for row in rows for label in row]
+    row_of = np.repeat(np.arange(len(rows)), lengths)
+    # Entries with the same row and column are summed.
+    entries = (np.ones(len(columns), np.int64), (row_of, np.array(columns, np.int64)))
+    return csr_array(entries, shape=(len(rows), len(labels)))
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

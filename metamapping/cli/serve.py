@@ -1,0 +1,55 @@
+"""`metamapping serve`: serve tasks over HTTP."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from metamapping.cli.options import Model
+
+
+def serve(
+    model: Model,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; other machines need METAMAPPING_API_KEY.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8080,
+    tasks: Annotated[Path, typer.Option(file_okay=False, help="Folder in which tasks are stored.")] = Path(
+        ".metamapping/tasks"
+    ),
+    max_tasks: Annotated[int, typer.Option(min=1, help="Limit of tasks on the server.")] = 1_000,
+    max_examples: Annotated[int, typer.Option(min=2, help="Limit of examples per task.")] = 5_000,
+    max_texts: Annotated[int, typer.Option(min=1, help="Limit of texts per request.")] = 1_000,
+    max_characters: Annotated[
+        int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
+    ] = 500_000,
+) -> None:
+    """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
+
+    Tasks are stored on disk and survive a restart. `/docs` lists the endpoints; `/health` and `/metrics` are
+    for monitoring.
+
+    `metamapping serve published --tasks tasks`
+
+    `METAMAPPING_API_KEY=… metamapping serve published --host 0.0.0.0`
+    """
+    try:
+        from metamapping.serving.server import run_server
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"{error.name} is not installed: install the extra `serve` with pip install 'metamapping[serve]'"
+        ) from error
+    from metamapping.publishing.layout import check_published
+    from metamapping.serving.access import KEY_VARIABLE, check_host
+    from metamapping.serving.limits import Limits
+    from metamapping.serving.metrics import Metrics
+    from metamapping.serving.service import Service
+
+    key = os.environ.get(KEY_VARIABLE) or None
+    check_host(host, key=key)
+    check_published(model)
+    limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
+    run_server(Service(model, tasks, limits, Metrics()), host=host, port=port, key=key)

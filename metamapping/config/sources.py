@@ -1,0 +1,193 @@
+"""Sources: the labelled corpora of a run, as users have them.
+
+A source names its files or a data set on the Hugging Face hub, its task type, the roles it plays, and where
+its texts and labels are.
+
+    Source(name="reviews", task_type="sentiment-analysis", role="train", files=["reviews.csv"])
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from metamapping.config.part import Name, Part
+
+TaskType = Literal["ner", "sentiment-analysis", "text-classification"]
+Role = Literal["train", "validation", "test"]
+ROLES: tuple[Role, ...] = ("train", "validation", "test")
+
+
+class Hub(Part):
+    """A data set on the Hugging Face hub, read through ``datasets.load_dataset``."""
+
+    path: str = Field(description="Name of the data set on the hub, such as `mteb/banking77`.")
+    config: str | None = Field(
+        None, description="Name of the data set's configuration. Default: the only one it has."
+    )
+    split: str = Field("train", description="Name of the split to read.")
+    revision: str | None = Field(
+        None,
+        description="Commit hash of the data set, which makes a run repeatable. Default: the newest commit.",
+    )
+
+
+class Columns(Part):
+    """The columns of a source: by name, or by number, from 0, in files without a header."""
+
+    text: str | int | None = Field(
+        None,
+        description="Column of the text; for `ner`, of the list of words. A dotted name (`review.body`) "
+        "selects a nested field. Default: `text`, or the first column of files without a header.",
+    )
+    text_pair: str | int | None = Field(
+        None, description="Column of the second text of a pair. Default: the texts are not pairs."
+    )
+    label: str | int | None = Field(
+        None,
+        description="Column of the label; for `ner`, of the list of tags. Default: `label` (`ner`: `tags`), "
+        "or the last column of files without a header.",
+    )
+
+
+class Source(Part):
+    """One labelled corpus as a user has it."""
+
+    name: Name = Field(description="Unique short name of the source, used in reports and paths.")
+    task_type: TaskType = Field(description="Type of language task that the labels belong to.")
+    role: Role | None = Field(
+        None,
+        description="Use of the whole source: for training, for validation after each round, or for the "
+        "final test. Default: `label_roles` assigns the labels to roles.",
+    )
+    label_roles: dict[Role, list[str] | str] | None = Field(
+        None,
+        description="Split of the source by label: for each role a list of labels, or the path of a text "
+        "file with one label per line. Default: all labels have the same `role`.",
+    )
+    files: list[str] | None = Field(
+        None,
+        description="Paths of local CSV, TSV, JSONL, Parquet or CoNLL files. Default: the source comes from "
+        "`hub`.",
+    )
+    hub: Hub | None = Field(
+        None,
+        description="Data set on the Hugging Face hub, instead of files. Default: the source comes from "
+        "`files`.",
+    )
+    format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = Field(
+        None, description="Format of the files. Default: the format given by their suffix."
+    )
+    encoding: str = Field("utf-8", description="Text encoding of the files.")
+    header: bool = Field(
+        True, description="Whether the first line of CSV and TSV files contains the column names."
+    )
+    quotes: bool | None = Field(
+        None,
+        description="Whether fields of CSV and TSV files may be enclosed in double quotes. Default: true "
+        "for CSV, false for TSV.",
+    )
+    columns: Columns = Field(Columns(), description="Columns of the texts and labels.")
+    labels: list[str] | None = Field(
+        None,
+        description="All labels of the source (`ner`: all tags); rows with other labels are rejected. Where "
+        "the source contains numbers instead of labels, they index this list from 0. Default: the labels "
+        "that occur.",
+    )
+    drop_labels: list[str] = Field(
+        default_factory=list,
+        description="Labels whose rows are left out (`ner`: entity types that are treated as outside any "
+        "entity).",
+    )
+    label_names: dict[str, str] = Field(
+        default_factory=dict,
+        description="Readable name of each label (`card_fee: fee for a card payment`). Default for a label "
+        "that is not listed: its underscores and capital letters are split into words.",
+    )
+    keep_all: bool = Field(
+        False,
+        description="Whether rows are exempt from `filters` and `duplicates`, for test files of which a "
+        "published protocol scores every row.",
+    )
+    licence: str = Field("", description="License of the data, shown in the model card. Default: not stated.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Source:
+        if (self.files is None) == (self.hub is None):
+            raise ValueError(f"source {self.name!r} needs either `files` or `hub`, and not both")
+        if self.files is not None and not self.files:
+            raise ValueError(f"source {self.name!r} lists no files: name at least one")
+        if (self.role is None) == (self.label_roles is None):
+            raise ValueError(
+                f"source {self.name!r} needs either `role` (one of {', '.join(ROLES)}) or "
+                "`label_roles`, and not both"
+            )
+        if self.task_type == "ner" and (self.columns.text_pair is not None or self.label_roles):
+            raise ValueError(
+                f"source {self.name!r}: `ner` supports neither text pairs nor label_roles: drop them"
+            )
+        return self
+
+    @property
+    def roles(self) -> set[Role]:
+        """The roles of the source, each for all or for some of its labels."""
+        return set(self.label_roles) if self.label_roles else {self.role}  # type: ignore[arg-type]
+
+
+def readable_label(label: str, label_names: dict[str, str]) -> str:
+    """Return the words under which the model reads a label.
+
+    Args:
+        label: The label as the source writes it.
+        label_names: Configured names by label.
+
+    Returns:
+        The configured name, or the label split into lower-case words.
+
+    >>> readable_label("card_paymentFee", {})
+    'card payment fee'
+    """
+    if label in label_names:
+        return label_names[label]
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", re.sub(r"[_\-/.:]+", " ", label))
+    return " ".join(words.lower().split()) or label
+
+
+def check_sources(sources: Sequence[Source]) -> None:
+    """Check that the names of sources differ, that each role has a source and that roles share no data.
+
+    Args:
+        sources: All sources of a run.
+
+    Raises:
+        ValueError: If one of these conditions does not hold.
+    """
+    names: set[str] = set()
+    users: dict[str, Source] = {}
+    for source in sources:
+        if source.name in names:
+            raise ValueError(f"two sources are named {source.name!r}: names must differ")
+        names.add(source.name)
+        for origin in _origins(source):
+            other = users.setdefault(origin, source)
+            if other is not source and other.roles != source.roles:
+                raise ValueError(
+                    f"{origin} is used by {other.name!r} as {'/'.join(sorted(other.roles))} and by "
+                    f"{source.name!r} as {'/'.join(sorted(source.roles))}: two roles must not share "
+                    "a source; use different files, or one source with `label_roles`"
+                )
+    present = {role for source in sources for role in source.roles}
+    for role in ROLES:
+        if role not in present:
+            raise ValueError(f"no source has the role {role!r}: give at least one source that role")
+
+
+def _origins(source: Source) -> list[str]:
+    """The files or the data set that a source is read from."""
+    if source.hub:
+        return [f"{source.hub.path}/{source.hub.config}/{source.hub.split}"]
+    return [os.path.normpath(file) for file in source.files or []]

@@ -1,0 +1,29 @@
+"""Prepared: what the stages after ``prepare`` need of a corpus.
+
+corpus = Corpus(tokens=references, tokenizer=reference)
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+from metamapping.storage.artifacts import Reference
+
+
+class Corpus(BaseModel):
+    """A prepared corpus: the token shards of each source, in configuration order."""
+
+    model_config = ConfigDict(frozen=True)
+
+    tokens: list[Reference]
+    tokenizer: Reference
+
+    @property
+    def fingerprints(self) -> list[str]:
+        """The fingerprints of the tokenizer and of every source's shards, which change with the data."""
+        return [self.tokenizer.fingerprint, *(reference.fingerprint for reference in self.tokens)]
+
+    @property
+    def vocabulary_size(self) -> int:
+        """The number of different token ids."""
+        return self.tokenizer.counts["vocabulary_size"]

@@ -1,0 +1,282 @@
+"""Records: the rows of a source, unchanged and in one format.
+
+In goes a ``Source``, out come record batches in the source's own order. Every row of the source is a
+record: a row that cannot be read carries its fault. The fingerprint of the records covers the bytes of
+the source's files and how they are read, but not its role, its readable label names or its license.
+
+    check_sources(home, [source])              # raises before anything runs
+    counts = write_records(source, folder)
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from metamapping.config.sources import Source
+from metamapping.corpus.formats import column_names, read_file, rows_of_batch
+from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.errors import ConfigError
+from metamapping.storage.artifacts import Stage, Store
+from metamapping.storage.manifest import fingerprint_file
+
+ROWS_PER_BATCH = 5_000
+_CHECKED_ROWS = 100
+_VERSION = 1
+
+# Called with the number of rows done so far.
+OnProgress = Callable[[int], None]
+
+
+def records_stage(source: Source) -> Stage:
+    """Return the identity of a source's records: its files' bytes or hub address, and how to read them.
+
+    This reads every byte of the files, which is as slow as reading the source: call it once.
+
+    Args:
+        source: The source.
+    """
+    reading = {"task_type", "format", "encoding", "header", "quotes", "columns"}
+    if source.hub is not None:
+        origin: Any = source.hub.model_dump(mode="json")
+    else:
+        files = [Path(file) for file in source.files or []]
+        origin = [[file.name, fingerprint_file(file)] for file in files]
+    return Stage(
+        "records",
+        source.name,
+        _VERSION,
+        {**source.model_dump(include=reading, mode="json"), "origin": origin},
+    )
+
+
+def write_records(
+    source: Source, folder: Path, *, on_progress: OnProgress = lambda rows: None
+) -> dict[str, int]:
+    """Write the records of a source as shards.
+
+    Args:
+        source: The source.
+        folder: An existing folder.
+        on_progress: Called with the number of rows written so far, after each batch.
+
+    Returns:
+        The count ``rows_out``.
+
+    Raises:
+        ConfigError: The source has no rows or cannot be read.
+    """
+    with ShardWriter(folder, RECORDS) as shards:
+        for batch in read_records(source):
+            shards.write(batch)
+            on_progress(shards.num_rows)
+    if not shards.num_rows:
+        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+    return {"rows_out": shards.num_rows}
+
+
+def check_sources(home: str, sources: Sequence[Source]) -> None:
+    """Check that all sources can be read, and report all that cannot.
+
+    Only the first rows of files are read, and nothing is hashed. A data set of the hub, which has to be
+    downloaded for that, is skipped if the store has its records.
+
+    Args:
+        home: The folder or address of the store.
+        sources: The sources to check.
+
+    Raises:
+        ConfigError: One sentence for each source that cannot be read.
+    """
+    store = Store(home)
+    errors = []
+    for source in sources:
+        try:
+            if source.hub is None or store.find(records_stage(source)) is None:
+                check_source(source)
+        except ConfigError as error:
+            errors.append(str(error))
+    if errors:
+        raise ConfigError("\n".join(errors))
+
+
+def check_source(source: Source) -> None:
+    """Check that a source can be read, by its columns and first rows.
+
+    Args:
+        source: The source.
+
+    Raises:
+        ConfigError: The source cannot be read; the message has its name, what was found and the fix.
+    """
+    rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
+    if not rows:
+        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+    good = [row for row in rows if row.fault is None]
+    if not good:
+        raise ConfigError(
+            f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
+            f"{str(rows[0].text)[:80]!r}): check `format`, `quotes` and `encoding`"
+        )
+    text, text_pair, label = column_names(source)
+    for name, values in (
+        (text, [row.text for row in good]),
+        (text_pair, [row.text_pair for row in good]),
+        (label, [row.label for row in good]),
+    ):
+        if name is not None and all(value is None for value in values):
+            raise ConfigError(
+                f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
+                f"{len(good)} rows: correct `columns`"
+            )
+
+
+def read_records(source: Source) -> Iterator[pa.RecordBatch]:
+    """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``."""
+    rows = _rows(source)
+    is_ner = source.task_type == "ner"
+    for start in itertools.count(0, ROWS_PER_BATCH):
+        batch = list(itertools.islice(rows, ROWS_PER_BATCH))
+        if not batch:
+            return
+        yield _batch(batch, start, is_ner=is_ner)
+
+
+def read_rows(source: Source) -> Iterator[Row]:
+    """Yield the rows of all files or of the hub's data set, as they are read."""
+    return (row for _, row in _rows(source))
+
+
+def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
+    """The rows of all files, each with its file's name, or those of the hub's data set."""
+    if source.hub is not None:
+        for row in _read_hub(source):
+            yield None, row
+    for file in source.files or []:
+        path = Path(file)
+        name = path.name
+        for row in read_file(path, source):
+            yield name, row
+
+
+def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> pa.RecordBatch:
+    """The ``RECORDS`` of rows, each with its file's name, numbered from ``start``."""
+    texts: list[str | None] = []
+    pairs: list[str | None] = []
+    labels: list[str | None] = []
+    words: list[list[str] | None] = []
+    tags: list[list[str] | None] = []
+    faults: list[str | None] = []
+    for _, row in rows:
+        faulty = row.fault is not None
+        has_words = is_ner and not faulty
+        text = None if has_words else _text(row.text)
+        # Something other than text or a number, such as a list: a fault that no reader has noticed.
+        unreadable = not has_words and text is None and row.text is not None
+        texts.append(str(row.text) if unreadable else text)
+        pairs.append(None if is_ner else _text(row.text_pair))
+        labels.append(None if is_ner else label_text(row.label))
+        words.append(_list(row.text) if has_words else None)
+        tags.append(_list(row.label) if has_words else None)
+        faults.append(MALFORMED if unreadable else row.fault)
+    return pa.record_batch(
+        [
+            pa.array(range(start, start + len(rows)), pa.int64()),
+            pa.array([row.line for _, row in rows], pa.int64()),
+            pa.array([file for file, _ in rows], pa.string()),
+            _strings(texts),
+            _strings(pairs),
+            _strings(labels),
+            _lists(words),
+            _lists(tags),
+            pa.array(faults, pa.string()),
+        ],
+        schema=RECORDS,
+    )
+
+
+def _text(value: Any) -> str | None:
+    """A string or a number as text; ``None`` for everything else."""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int | float) and value == value else None
+
+
+def label_text(value: Any) -> str | None:
+    """Return a label as text, or ``None`` if it is missing or empty.
+
+    ``True`` becomes ``true``, and ``3.0`` becomes ``3``: a column of integers with a missing value is read
+    as floating-point numbers.
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None if value != value else value
+    return None if value is None else str(value).strip() or None
+
+
+def _list(value: Any) -> list[str] | None:
+    if isinstance(value, str):
+        return value.split()
+    if isinstance(value, list | tuple):
+        return ["" if item is None else str(item) for item in value]
+    return None
+
+
+def _strings(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # JSON may contain half of a surrogate pair (\ud83d alone).
+        return pa.array(
+            [None if value is None else without_surrogates(value) for value in values], pa.string()
+        )
+
+
+def _lists(values: list[list[str] | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.list_(pa.string()))
+    except UnicodeEncodeError:
+        joined = [None if value is None else [without_surrogates(item) for item in value] for value in values]
+        return pa.array(joined, pa.list_(pa.string()))
+
+
+def without_surrogates(text: str) -> str:
+    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _read_hub(source: Source) -> Iterator[Row]:
+    import datasets
+
+    assert source.hub is not None
+    hub = source.hub
+    try:
+        data = datasets.load_dataset(hub.path, hub.config, split=hub.split, revision=hub.revision)
+    except Exception as error:  # The hub, the network and loaders raise errors of all kinds.
+        raise ConfigError(
+            f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
+            f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
+        ) from error
+    names = class_names(data.features.get(str(column_names(source)[2])))
+    for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
+        for part in batch.to_batches():
+            for row in rows_of_batch(part, source, hub.path):
+                yield row if names is None else row._replace(label=label_name(row.label, names))
+
+
+def class_names(feature: Any) -> list[str] | None:
+    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``."""
+    feature = getattr(feature, "feature", feature)
+    return getattr(feature, "names", None)
+
+
+def label_name(value: Any, names: list[str]) -> Any:
+    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name."""
+    if isinstance(value, list):
+        return [label_name(item, names) for item in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -1,1 +1,0 @@
-"""One published folder, many doors: what Hugging Face, sentence-transformers and KerasHub read."""

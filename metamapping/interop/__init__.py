@@ -1,0 +1,1 @@
+"""Integrations: one published folder that Hugging Face, sentence-transformers and KerasHub all read."""

@@ -1,0 +1,124 @@
+"""Adaptation hyperparameters: what meta-training learned about how to adapt to a task.
+
+They are trained and stored as one vector, in checkpoints and published folders alike: one variable, so that
+the global norm of the gradient stays that of earlier releases. ``VectorIndex`` defines their positions; no
+other code indexes the vector.
+
+    vector = initial_vector(num_views=3)         # float32 (8,), what a new mapping starts from
+    Hyperparameters.from_vector(vector).ridge          # λ, a positive scalar
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import IntEnum
+
+import tensorflow as tf
+
+
+class VectorIndex(IntEnum):
+    """Where each hyperparameter is stored in the trained vector.
+
+    Positive ones are stored as logarithms. The log-odds of the views after the first begin at ``VIEWS``.
+    """
+
+    ALPHA = 0
+    LOG_RIDGE = 1
+    LOG_INVERSE_TEMPERATURE = 2
+    LOG_ALPHA_SPREAD = 3
+    LOG_RIDGE_SPREAD = 4
+    LOG_WORD_RIDGE = 5
+    VIEWS = 6
+
+
+# Adam moves every weight by about the same step, which is slow for a scalar. The vector is stored divided
+# by this factor, so that the hyperparameters move that many times faster.
+SPEEDUP = 20.0
+
+# The values of α that a fit to a task considers: from no prior at all to twice the prior.
+ALPHA_GRID = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
+
+# The values before any training. The figures: docs/experiments/strengths.md and docs/experiments/views.md.
+INITIAL_ALPHA = 0.5
+INITIAL_RIDGE = 1.0
+INITIAL_INVERSE_TEMPERATURE = 10.0
+INITIAL_ALPHA_SPREAD = 0.5
+INITIAL_RIDGE_SPREAD = 1.1
+INITIAL_WORD_RIDGE = 3.0
+INITIAL_VIEW_PROBABILITY = 0.2
+
+
+@dataclass(frozen=True)
+class Hyperparameters:
+    """The hyperparameters of an adaptation, learned or fitted to a task.
+
+    Learned ones are scalars; fitted ones may have leading axes, ``(..., 1, 1)``, one value per task.
+
+    Attributes:
+        alpha: α, the weight of the prior.
+        ridge: λ of a ridge regression over texts, positive.
+        inverse_temperature: τ, which turns scores into logits, positive.
+        alpha_spread: Standard deviation of tasks' own α around ``alpha``, positive.
+        ridge_spread: Standard deviation of tasks' own ln λ around that of ``ridge``, positive.
+        word_ridge: λ where the items are words, positive.
+        views: Weight in the kernel of each view of a text after the first, from 0 to 1: ``(V - 1,)``, or
+            ``(..., 1, V - 1)``. The learned value is the probability that the view helps.
+    """
+
+    alpha: tf.Tensor
+    ridge: tf.Tensor
+    inverse_temperature: tf.Tensor
+    alpha_spread: tf.Tensor
+    ridge_spread: tf.Tensor
+    word_ridge: tf.Tensor
+    views: tf.Tensor
+
+    @classmethod
+    def from_vector(cls, vector: tf.Tensor) -> Hyperparameters:
+        """Decode a trained vector.
+
+        Args:
+            vector: Float ``(V + 5,)`` for V views of a text, in the layout of ``VectorIndex``.
+        """
+        vector = SPEEDUP * vector
+        # One exponential of all five: a scalar's may differ from a vector's in the last bit.
+        positive = tf.exp(vector[VectorIndex.LOG_RIDGE : VectorIndex.VIEWS])
+        ridge, inverse_temperature, alpha_spread, ridge_spread, word_ridge = tf.unstack(positive)
+        return cls(
+            alpha=vector[VectorIndex.ALPHA],
+            ridge=ridge,
+            inverse_temperature=inverse_temperature,
+            alpha_spread=alpha_spread,
+            ridge_spread=ridge_spread,
+            word_ridge=word_ridge,
+            views=tf.sigmoid(vector[VectorIndex.VIEWS :]),
+        )
+
+
+def vector_length(num_views: int) -> int:
+    """The number of values in the trained vector of an encoder with ``num_views`` views of a text."""
+    return VectorIndex.VIEWS + num_views - 1
+
+
+def initial_vector(num_views: int, dtype: str | None = None) -> tf.Tensor:
+    """The vector before any training.
+
+    Args:
+        num_views: Views of a text that the encoder computes.
+        dtype: Data type of the result; ``None`` for float32.
+
+    Returns:
+        ``(vector_length(num_views),)``.
+    """
+    scalars = {
+        VectorIndex.ALPHA: INITIAL_ALPHA,
+        VectorIndex.LOG_RIDGE: math.log(INITIAL_RIDGE),
+        VectorIndex.LOG_INVERSE_TEMPERATURE: math.log(INITIAL_INVERSE_TEMPERATURE),
+        VectorIndex.LOG_ALPHA_SPREAD: math.log(INITIAL_ALPHA_SPREAD),
+        VectorIndex.LOG_RIDGE_SPREAD: math.log(INITIAL_RIDGE_SPREAD),
+        VectorIndex.LOG_WORD_RIDGE: math.log(INITIAL_WORD_RIDGE),
+    }
+    log_odds = math.log(INITIAL_VIEW_PROBABILITY / (1 - INITIAL_VIEW_PROBABILITY))
+    values = [scalars[index] for index in sorted(scalars)] + [log_odds] * (num_views - 1)
+    return tf.constant(values, dtype, shape=(vector_length(num_views),)) / SPEEDUP

@@ -1,0 +1,103 @@
+"""Layout: which files a published folder contains, and checks that they are complete and unchanged.
+
+This module reads the settings and the manifest, but no weights, and therefore needs no TensorFlow;
+``published_model`` writes and reads the whole folder.
+
+    check_published(Path("path/to/published"))
+    settings = read_settings(Path("path/to/published"))
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.training import SolverName
+from metamapping.errors import StoreError, one_line
+from metamapping.storage.bounded_json import read_json
+from metamapping.storage.manifest import MANIFEST, check_files
+from metamapping.storage.remote import place_of, pull_folder
+
+FORMAT_VERSION = 4
+MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
+REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
+REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)
+
+
+class PublishedSettings(BaseModel):
+    """The contents of ``metamapping.json``: how texts are turned into the encoder's input.
+
+    Attributes:
+        format_version: Version of the folder's format.
+        family: Hugging Face's name for the encoder's architecture (``model_type``); ``None`` if it can
+            only be read with KerasHub.
+        feature_dim: Width of one view.
+        max_length_tokens: Number of tokens to which texts are truncated.
+        cleaning: How texts are cleaned.
+        solver: The solver that computes mappings.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    format_version: int
+    family: str | None
+    feature_dim: int = Field(ge=1)
+    max_length_tokens: int = Field(ge=8, le=8192)
+    cleaning: CleaningSpec
+    solver: SolverName
+
+
+def check_published(folder: Path) -> None:
+    """Check that a published folder is complete and every file matches its checksum.
+
+    Args:
+        folder: The folder. If it is the cache folder of a remote address, it is downloaded first.
+
+    Raises:
+        FileNotFoundError: The folder is not a published encoder.
+        StoreError: The folder is damaged, or has another format version.
+    """
+    pull_folder(folder)
+    if not (folder / MANIFEST).is_file():
+        raise FileNotFoundError(
+            f"{place_of(folder)} is not a published encoder (it has no {MANIFEST}): give the folder "
+            "`published` of a finished run"
+        )
+    _check_version(folder)
+    check_files(folder, REQUIRED)
+
+
+def read_settings(folder: Path) -> PublishedSettings:
+    """Read the settings of a folder that has been checked.
+
+    Raises:
+        StoreError: The settings are not valid in this release.
+    """
+    path = folder / SETTINGS
+    try:
+        return PublishedSettings.model_validate(read_json(path))
+    except ValueError as error:
+        raise StoreError(
+            f"{path} does not hold valid settings of this release ({one_line(error)}): publish again"
+        ) from error
+
+
+def list_files(folder: Path) -> list[str]:
+    """The names of all files, except the manifest, of a folder that has been checked."""
+    return list(read_json(folder / MANIFEST)["files"])
+
+
+def _check_version(folder: Path) -> None:
+    """Report another format version, before its missing files are reported as damage."""
+    path = folder / SETTINGS
+    try:
+        version = read_json(path)["format_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # ``check_files`` reports what is wrong with the file.
+    if version != FORMAT_VERSION:
+        raise StoreError(
+            f"{folder} has format version {version!r:.80}; this release of metamapping reads version "
+            f"{FORMAT_VERSION}: publish again, or install the release that wrote it"
+        )

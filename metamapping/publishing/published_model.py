@@ -1,0 +1,186 @@
+"""Published model: writes and reads the folder that contains everything a user of the encoder needs.
+
+The folder is written atomically. It contains ``config.json`` and ``model.safetensors`` (the encoder, as
+Hugging Face and KerasHub read it), ``mapping.safetensors`` (the meta-learned mapping),
+``metamapping.json`` (how texts are turned into the encoder's input), the files of the tokenizer and of
+sentence-transformers, ``report.json`` (the scores on the test sources), ``learning-curve.png``,
+``README.md`` (the model card) and, written last, ``manifest.json`` with a checksum of every file and the
+fingerprints of the data. It contains no code and no pickle.
+
+    write_published(run.published, model, provenance)
+    model = read_published("path/to/published")
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from metamapping.config.corpus import CleaningSpec
+from metamapping.corpus.tokens import encode_texts, load_tokenizer
+from metamapping.errors import StoreError
+from metamapping.interop import hugging_face, keras_hub_only
+from metamapping.interop.families import family_of
+from metamapping.interop.sentence_transformers import write_modules
+from metamapping.interop.tokenizer_files import complete_tokenizer
+from metamapping.models.encoder import Encoder
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.variables import model_variables
+from metamapping.publishing.layout import (
+    CARD,
+    CURVE,
+    FORMAT_VERSION,
+    MAPPING,
+    REPORT,
+    SETTINGS,
+    PublishedSettings,
+    check_published,
+    list_files,
+    read_settings,
+)
+from metamapping.rounds.records import Cell
+from metamapping.storage.artifacts import Stage, has_manifest, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
+from metamapping.storage.manifest import MANIFEST, write_json
+from metamapping.storage.remote import local_folder, push_folder
+from metamapping.storage.tensors import assign_variables, read_safetensors, write_variables
+
+
+@dataclass(frozen=True)
+class PublishedModel:
+    """An encoder with its meta-learned mapping, tokenizer and cleaning.
+
+    Attributes:
+        encoder: The encoder.
+        mapping: The meta-learned mapping.
+        tokenizer_folder: Folder with ``tokenizer.json``; after reading, the published folder itself.
+        max_length_tokens: Number of tokens to which texts are truncated.
+        cleaning: How texts are cleaned.
+    """
+
+    encoder: Encoder
+    mapping: MetaMapping
+    tokenizer_folder: Path
+    max_length_tokens: int
+    cleaning: CleaningSpec
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a published model comes from.
+
+    Attributes:
+        stage: Identity of the stage that publishes it, for the manifest.
+        cells: Scores on the test sources.
+        card: The model card, in Markdown.
+        learning_curve: The learning curve as PNG.
+    """
+
+    stage: Stage
+    cells: list[Cell]
+    card: str
+    learning_curve: bytes | None = None
+
+
+def write_published(folder: Path, model: PublishedModel, provenance: Provenance) -> None:
+    """Write a published folder atomically: into a temporary directory, which is then renamed.
+
+    Args:
+        folder: The folder to write.
+        model: What is published.
+        provenance: Where it comes from.
+    """
+    with atomic_folder(folder, keep_existing=has_manifest) as draft:
+        hidden = shutil.ignore_patterns(MANIFEST, ".*")
+        shutil.copytree(model.tokenizer_folder, draft, ignore=hidden, dirs_exist_ok=True)
+        family = family_of(model.encoder.backbone)
+        if family is None:
+            keras_hub_only.write_backbone(model.encoder.backbone, draft)
+        else:
+            hugging_face.write_backbone(model.encoder.backbone, draft)
+            complete_tokenizer(draft, max_length_tokens=model.max_length_tokens)
+            write_modules(draft, feature_dim=model.encoder.dim, max_length_tokens=model.max_length_tokens)
+        write_variables(_mapping_variables(model.encoder, model.mapping), draft / MAPPING)
+        settings = PublishedSettings(
+            format_version=FORMAT_VERSION,
+            family=None if family is None else family.model_type,
+            feature_dim=model.encoder.dim,
+            max_length_tokens=model.max_length_tokens,
+            cleaning=model.cleaning,
+            solver=model.mapping.solver,
+        )
+        write_json(draft / SETTINGS, settings.model_dump(mode="json"))
+        cells = [cell.model_dump(mode="json") for cell in provenance.cells]
+        write_json(draft / REPORT, {"test": cells})
+        (draft / CARD).write_text(provenance.card, encoding="utf-8")
+        if provenance.learning_curve is not None:
+            (draft / CURVE).write_bytes(provenance.learning_curve)
+        write_manifest(draft, provenance.stage, {"test_cells": len(cells)})
+        push_folder(draft, folder)
+
+
+def read_published(folder: str | Path) -> PublishedModel:
+    """Load a published model after verifying every file against its checksum.
+
+    Args:
+        folder: A published folder, or the address of one.
+
+    Raises:
+        FileNotFoundError: The folder is not a published encoder.
+        StoreError: The folder is damaged.
+    """
+    folder = local_folder(folder)
+    check_published(folder)
+    settings = read_settings(folder)
+    export_format = keras_hub_only if settings.family is None else hugging_face
+    encoder_file = keras_hub_only.ENCODER if settings.family is None else hugging_face.CONFIG
+    if encoder_file not in list_files(folder):
+        raise StoreError(f"{folder / MANIFEST} does not name {encoder_file}: publish again")
+    encoder = Encoder(export_format.read_backbone(folder))
+    mapping = MetaMapping(encoder.dim, solver=settings.solver)
+    path = folder / MAPPING
+    assign_variables(_mapping_variables(encoder, mapping), read_safetensors(path), path)
+    _check_consistent(folder, settings, encoder, mapping)
+    return PublishedModel(
+        encoder=encoder,
+        mapping=mapping,
+        tokenizer_folder=folder,
+        max_length_tokens=settings.max_length_tokens,
+        cleaning=settings.cleaning,
+    )
+
+
+def _check_consistent(
+    folder: Path, settings: PublishedSettings, encoder: Encoder, mapping: MetaMapping
+) -> None:
+    """Check that settings, tokenizer and encoder fit each other, and that all weights are finite."""
+    tokenizer = load_tokenizer(folder, max_length_tokens=settings.max_length_tokens)
+    num_positions = getattr(encoder.backbone, "max_sequence_length", None)
+    vocabulary_size = getattr(encoder.backbone, "vocabulary_size", None)
+    special_ids = encode_texts(tokenizer, [""]).token_ids[0]
+    highest_id = max([*tokenizer.get_vocab(with_added_tokens=False).values(), *special_ids], default=0)
+    if settings.feature_dim != encoder.dim:
+        raise StoreError(
+            f"{folder / SETTINGS} says {settings.feature_dim} features, but the encoder has {encoder.dim}"
+        )
+    if num_positions is not None and settings.max_length_tokens > num_positions:
+        raise StoreError(
+            f"{folder / SETTINGS} says {settings.max_length_tokens} tokens, but the encoder has positions "
+            f"for {num_positions}"
+        )
+    if vocabulary_size is not None and highest_id >= vocabulary_size:
+        raise StoreError(
+            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}"
+        )
+    for name, variable in model_variables(encoder, mapping).items():
+        if not np.isfinite(variable.numpy()).all():
+            raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")
+
+
+def _mapping_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
+    variables = model_variables(encoder, mapping)
+    return {name: variable for name, variable in variables.items() if name.startswith("mapping/")}

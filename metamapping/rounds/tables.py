@@ -1,0 +1,163 @@
+"""Tables of what rounds measured, as data frames and as Markdown.
+
+Input: a round's report, or the judged rounds of a run. Output: a data frame with one row per measurement, or
+the same as text for reports and model cards.
+
+    print(source_shots_markdown(report))
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metamapping.rounds.intervals import mean_with_interval
+from metamapping.rounds.records import Round, RoundReport
+from metamapping.rounds.statistics import paired_difference, round_accuracy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def source_shots_table(report: RoundReport) -> pd.DataFrame:
+    """Build a table with one row per held-out source and number of shots.
+
+    Args:
+        report: The round's report.
+
+    Returns:
+        Columns ``source``, ``task_type``, ``shots``, ``episodes``, and the means over episodes ``baseline``,
+        ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low`` and
+        ``…_high``.
+    """
+    import pandas as pd
+
+    rows = []
+    for cell in report.cells:
+        score = mean_with_interval(cell.scores)
+        difference = mean_with_interval(list(np.subtract(cell.scores, cell.baseline)))
+        rows.append(
+            {
+                "source": cell.source,
+                "task_type": cell.task_type,
+                "shots": cell.shots,
+                "episodes": len(cell.scores),
+                "baseline": float(np.mean(cell.baseline)),
+                "score": score.mean,
+                "score_low": score.low,
+                "score_high": score.high,
+                "difference": difference.mean,
+                "difference_low": difference.low,
+                "difference_high": difference.high,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
+    """Build a table with one row per judged round: what it tried, what it gained, what was adjusted after it.
+
+    Args:
+        history: The judged rounds, from round 1 on.
+
+    Returns:
+        Among others the columns ``move``, what the round tried; ``accuracy``, the mean over sources;
+        ``gain``, over the reference round ``compared_with``; ``adjusted``, the changes before the next round.
+        The 95 % bootstrap intervals over sources and episodes are in ``…_low`` and ``…_high``.
+    """
+    import pandas as pd
+
+    rows = []
+    # A round's record names the move that the next round tries.
+    moves = ["", *(judged.move for judged in history)]
+    for judged, move in zip(history, moves, strict=False):
+        report, verdict = judged.report, judged.verdict
+        accuracy = round_accuracy(report)
+        rows.append(
+            {
+                "round": report.round,
+                "move": move,
+                "accuracy": accuracy.mean,
+                "accuracy_low": accuracy.low,
+                "accuracy_high": accuracy.high,
+                "baseline": round_accuracy(report.untrained()).mean,
+                "gain": math.nan if verdict.gain is None else verdict.gain,
+                "gain_low": math.nan if verdict.gain_low is None else verdict.gain_low,
+                "gain_high": math.nan if verdict.gain_high is None else verdict.gain_high,
+                "compared_with": verdict.compared_with,
+                "verdict": verdict.state,
+                "best_round": verdict.best_round,
+                "sentence": verdict.sentence,
+                "adjusted": "; ".join(str(adjustment) for adjustment in judged.adjustments),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def source_shots_markdown(report: RoundReport) -> str:
+    """Format ``source_shots_table`` as Markdown, with a last row for the mean over sources."""
+    rows = [
+        [
+            str(row["source"]),
+            str(row["shots"]),
+            f"{row['baseline']:.3f}",
+            _interval(row, "score"),
+            _interval(row, "difference", signed=True),
+        ]
+        for row in source_shots_table(report).to_dict("records")
+    ]
+    accuracy, gain = round_accuracy(report), paired_difference(report, report.untrained())
+    rows.append(
+        [
+            "**mean over sources**",
+            "",
+            f"{round_accuracy(report.untrained()).mean:.3f}",
+            str(accuracy),
+            gain.signed,
+        ]
+    )
+    return markdown_table(["source", "shots", "untrained", "score", "difference"], rows)
+
+
+def rounds_markdown(history: Sequence[Round]) -> str:
+    """Format ``rounds_table`` as Markdown."""
+    rows = [
+        [
+            str(row["round"]),
+            str(row["move"]) or "–",
+            _interval(row, "accuracy"),
+            f"{row['baseline']:.3f}",
+            f"{_interval(row, 'gain', signed=True)} over {row['compared_with']}",
+            str(row["verdict"]),
+            str(row["adjusted"]) or "nothing",
+        ]
+        for row in rounds_table(history).to_dict("records")
+    ]
+    columns = ["round", "tried", "accuracy", "untrained", "gain over the reference round", "verdict"]
+    return markdown_table([*columns, "adjusted"], rows)
+
+
+def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Format a Markdown table.
+
+    Args:
+        columns: The column headings.
+        rows: The cells of each row; vertical bars are escaped and line breaks become spaces.
+
+    Returns:
+        The table, without a line break at its end.
+    """
+    lines = [list(columns), ["---"] * len(columns), *(list(row) for row in rows)]
+    cells = [[cell.replace("|", "\\|").replace("\n", " ") for cell in line] for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _interval(row: Mapping[Any, Any], name: str, *, signed: bool = False) -> str:
+    mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+    if math.isnan(mean):
+        return "–"
+    sign = "+" if signed else ""
+    return f"{mean:{sign}.3f} [{low:{sign}.3f}, {high:{sign}.3f}]"

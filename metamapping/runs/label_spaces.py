@@ -1,0 +1,104 @@
+"""The label spaces of a run's sources: checked before the run starts, and read from the token shards.
+
+check_run(config)                                     # before anything is prepared
+spaces = read_spaces(config, corpus, "train")         # from the prepared corpus
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from metamapping.config.episodes import EvaluationSpec
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import ROLES, Role
+from metamapping.corpus.label_counts import count_labels
+from metamapping.corpus.prepared import Corpus
+from metamapping.corpus.records import check_sources
+from metamapping.corpus.shards import read_shards
+from metamapping.corpus.tokens import encode_texts, load_tokenizer
+from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
+from metamapping.storage.remote import check_writable
+
+
+def check_run(config: RunConfig) -> None:
+    """Check, before anything runs, that sources can be read and have enough examples of each label.
+
+    What can be known only after cleaning is checked by ``check_label_spaces``.
+
+    Args:
+        config: The configuration of the run.
+
+    Raises:
+        ConfigError: A source cannot be read, or a label has too few examples.
+        StoreError: ``home`` is an address that cannot be written to.
+    """
+    check_writable(config.home)
+    check_sources(config.home, config.sources)
+    for source in config.sources:
+        counts = count_labels(source)
+        if counts is None:
+            continue
+        for role in (role for role in ROLES if role in source.roles):
+            labels = source.label_roles[role] if source.label_roles else counts
+            of_role = {label: counts[label] for label in labels if label in counts}
+            _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+
+
+def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
+    """Check, before anything is trained, that enough examples of each label are left after cleaning.
+
+    Args:
+        config: The configuration of the run.
+        corpus: The prepared sources, in the configuration's order.
+
+    Raises:
+        ConfigError: A label has too few examples.
+    """
+    for role in ROLES:
+        for space in read_spaces(config, corpus, role):
+            _check_enough(space.source, space.counts, role, config.evaluation, space.is_ner)
+
+
+def _check_enough(
+    source: str, counts: Mapping[str, int], role: Role, evaluation: EvaluationSpec, is_ner: bool
+) -> None:
+    shots = max(evaluation.shots)
+    if role == "train":
+        check_enough_examples(source, counts, needed=2, why="1 shot + 1 query")
+    elif is_ner:
+        check_enough_examples(source, counts, needed=shots + 1, why=f"{shots} shots + 1 query")
+    else:
+        needed, why = shots + evaluation.num_queries, f"{shots} shots + {evaluation.num_queries} queries"
+        check_enough_examples(source, counts, needed=needed, why=why)
+
+
+def read_spaces(
+    config: RunConfig, corpus: Corpus, role: Role, *, only: Collection[str] | None = None
+) -> list[LabelSpace]:
+    """Read the label spaces of the sources with a role from their token shards.
+
+    Args:
+        config: Names the sources and their roles.
+        corpus: The prepared sources, in the configuration's order.
+        role: ``train``, ``validation`` or ``test``.
+        only: Names of the sources to read; all of the role by default.
+
+    Returns:
+        The label spaces in the configuration's order.
+
+    Raises:
+        ConfigError: A source has too few labels, or a listed label without examples.
+        StoreError: The shards or the tokenizer are missing or damaged.
+    """
+    tokenizer = load_tokenizer(corpus.tokenizer.fetch(), max_length_tokens=config.encoder.max_length_tokens)
+    tokens = {reference.name: reference for reference in corpus.tokens}
+    return [
+        build_label_space(
+            source,
+            read_shards(tokens[source.name].fetch()),
+            role=role,
+            tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
+        )
+        for source in config.sources_with(role)
+        if only is None or source.name in only
+    ]

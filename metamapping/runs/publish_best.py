@@ -1,0 +1,83 @@
+"""The publishing stage: the best round of a run becomes its published folder.
+
+folder = publish_stage(run)
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from metamapping.config.schema import RunConfig
+from metamapping.models.keras_import import lean_keras
+from metamapping.publishing.layout import FORMAT_VERSION, check_published
+from metamapping.rounds.settings import AdjustableSettings
+from metamapping.runs.folder import RunFolder
+from metamapping.runs.lock import exclusive
+from metamapping.runs.plots import learning_curve_png
+from metamapping.runs.select_sources import select_stage
+from metamapping.runs.session import session_of
+from metamapping.runs.stages import TextsCallback, measure_stage
+from metamapping.storage import remote
+from metamapping.storage.artifacts import Stage
+from metamapping.training import checkpoints
+
+
+@exclusive
+def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
+    """Publish the best round with its scores on the test sources, which no other stage reads.
+
+    Args:
+        run: A run whose last round is judged.
+        on_progress: Called with a source's name and the number of texts just encoded.
+
+    Returns:
+        The published folder on this machine.
+
+    Raises:
+        StoreError: A checkpoint is damaged, or the folder was published before and is damaged.
+    """
+    if run.has_published:
+        folder = remote.open_folder(run.published)
+        check_published(folder)
+        return folder
+    with lean_keras():
+        from metamapping.interop.families import family_of
+        from metamapping.publishing import published_model
+        from metamapping.publishing.model_card import model_card
+
+    config, corpus, history = run.config, run.corpus, run.read_history()
+    best = history[-1].verdict.best_round
+    cells = measure_stage(run, best, role="test", on_progress=on_progress)
+    learner = session_of(run).learner(AdjustableSettings.of(config))
+    checkpoints.load_weights(run.checkpoint(best), learner)
+    model = published_model.PublishedModel(
+        encoder=learner.encoder,
+        mapping=learner.mapping,
+        tokenizer_folder=corpus.tokenizer.fetch(),
+        max_length_tokens=config.encoder.max_length_tokens,
+        cleaning=config.cleaning,
+    )
+    stage = Stage(
+        kind="published",
+        name=config.name,
+        version=FORMAT_VERSION,
+        # The files' paths are private to this machine; their bytes are covered by the fingerprints.
+        settings=config.model_dump(
+            mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files"}}}
+        ),
+        upstream=corpus.fingerprints,
+    )
+    family = family_of(learner.encoder.backbone)
+    card = model_card(
+        _as_trained(run), corpus, history, cells, family=None if family is None else family.model_type
+    )
+    provenance = published_model.Provenance(stage, cells, card, learning_curve_png(history))
+    published_model.write_published(run.published, model, provenance)
+    return remote.open_folder(run.published)
+
+
+def _as_trained(run: RunFolder) -> RunConfig:
+    """The configuration without the train sources that were not selected, for the model card."""
+    chosen = select_stage(run).chosen
+    kept = [each for each in run.config.sources if each.role != "train" or each.name in chosen]
+    return run.config.model_copy(update={"sources": kept})

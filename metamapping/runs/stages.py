@@ -1,0 +1,217 @@
+"""Stages: what each step of a run does to the run's folder, without Prefect.
+
+A stage first checks whether its work is done already, and in that case returns the stored result. So a
+run that was killed resumes when the same stages are called again. Stages read configuration and corpus from
+the run's own ``run.json``: the run and the number of a round are all they need.
+
+    run = open_run(config, corpus)
+    initialise_stage(run)
+    for number in range(1, config.convergence.max_rounds + 1):
+        train_stage(run, number)                       # round_training
+        evaluate_stage(run, number)
+        if adjust_stage(run, number).verdict.is_final:
+            break
+    publish_stage(run)                                 # publish_best
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from metamapping.config.schema import RunConfig
+from metamapping.config.sources import Role
+from metamapping.corpus.prepared import Corpus
+from metamapping.errors import ConfigError
+from metamapping.models.keras_import import lean_keras
+from metamapping.rounds.adjustment import adjust
+from metamapping.rounds.next_round import needed_rounds, settings_of
+from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
+from metamapping.rounds.settings import AdjustableSettings
+from metamapping.rounds.verdict import judge
+from metamapping.runs.folder import RunFolder, run_id
+from metamapping.runs.label_spaces import check_label_spaces, read_spaces
+from metamapping.runs.lock import exclusive, locked
+from metamapping.runs.session import session_of
+from metamapping.runs.tensorboard import write_round_curves
+from metamapping.storage import remote
+from metamapping.training import checkpoints
+
+TextsCallback = Callable[[str, int], None]
+
+
+def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
+    """Open the folder of this configuration's run, and create it if it does not exist.
+
+    Args:
+        config: The configuration of the run.
+        corpus: The prepared sources, in the configuration's order.
+
+    Returns:
+        The opened run.
+
+    Raises:
+        ConfigError: A source has too few examples for its episodes.
+    """
+    run = RunFolder(config.home, run_id(config, corpus.fingerprints))
+    with locked(run):
+        if not run.is_open:
+            check_label_spaces(config, corpus)
+            run.open(config, corpus)
+        elif run.config.training.devices != config.training.devices:
+            # The devices do not affect the result: the run resumes on the new ones.
+            run.open(config, corpus)
+            run = RunFolder(config.home, run.run_id)
+    return run
+
+
+@exclusive
+def initialise_stage(run: RunFolder) -> None:
+    """Save the untrained encoder as round 0, unless that has been done.
+
+    Args:
+        run: An opened run.
+
+    Raises:
+        ConfigError: The encoder's preset cannot be read, or does not fit the configuration.
+    """
+    if checkpoints.read_state(run.checkpoint(0)) is not None:
+        return
+    with lean_keras():
+        from metamapping.training.learner import build_learner
+
+    config = run.config
+    learner = build_learner(
+        config.encoder,
+        config.training,
+        vocabulary_size=run.corpus.vocabulary_size,
+        seed=config.seed,
+    )
+    checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
+
+
+def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | None = None) -> RoundReport:
+    """Evaluate a trained round on the validation sources.
+
+    Args:
+        run: An opened run.
+        round: A round that has been trained.
+        on_progress: Called with a source's name and the number of texts just encoded.
+
+    Returns:
+        The round's training and its scores, together with those of the untrained encoder.
+
+    Raises:
+        ConfigError: The round is not trained yet.
+    """
+    training = run.read_training(round)
+    if training is None:
+        raise ConfigError(
+            f"round {round} of run {run.run_id} is not trained yet: train it first (`train-round`), "
+            "then evaluate it"
+        )
+    return RoundReport(
+        round=round,
+        checkpoint=run.checkpoint(round).name,
+        training=training,
+        cells=measure_stage(run, round, role="validation", on_progress=on_progress),
+    )
+
+
+@exclusive
+def measure_stage(
+    run: RunFolder, round: int, *, role: Role, on_progress: TextsCallback | None = None
+) -> list[Cell]:
+    """Measure a round's checkpoint on the held-out sources of a role.
+
+    Args:
+        run: An opened run.
+        round: A round with a checkpoint; 0 is the untrained encoder.
+        role: ``validation`` or ``test``.
+        on_progress: Called with a source's name and the number of texts just encoded.
+
+    Returns:
+        A cell for each source and number of shots; its baseline is round 0 on the same episodes.
+    """
+    scores = _scores(run, round, role, on_progress)
+    untrained = scores if round == 0 else _scores(run, 0, role, on_progress)
+    return [
+        Cell(**cell.model_dump(), baseline=before.scores)
+        for cell, before in zip(scores, untrained, strict=True)
+    ]
+
+
+@exclusive
+def adjust_stage(run: RunFolder, round: int) -> Round:
+    """Judge a round by the history, decide what the next one changes, and store both.
+
+    Earlier rounds that are missing in the history, because it was damaged and removed, are judged again
+    from the scores in the run's folder.
+
+    Args:
+        run: An opened run.
+        round: A round that has been trained; it is evaluated if that has not been done.
+
+    Returns:
+        The judged round.
+
+    Raises:
+        ConfigError: The round is not trained yet.
+    """
+    history = run.read_history()
+    if len(history) >= round:
+        return history[round - 1]
+    if len(history) < round - 1:
+        adjust_stage(run, round - 1)
+        history = run.read_history()
+    config, report = run.config, evaluate_stage(run, round)
+    verdict = judge([*(judged.report for judged in history), report], config.convergence)
+    adjustments = adjust(history, report, verdict, AdjustableSettings.of(config), config.adjustment)
+    judged = Round(report=report, verdict=verdict, adjustments=adjustments)
+    write_round_curves(run.tensorboard, report)
+    remote.share_folder(run.tensorboard)
+    run.append_round(judged)
+    if config.training.keep_checkpoints == "needed":
+        keep = needed_rounds([*history, judged])
+        for number in set(range(round)) - keep:
+            checkpoints.drop_weights(run.checkpoint(number))
+    return judged
+
+
+def _scores(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[CellScores]:
+    """The scores of a checkpoint, from the run's folder where they have been measured."""
+    name = f"{role}-{round}"
+    done = run.read_result(name)
+    if done is None:
+        done = {"cells": [cell.model_dump() for cell in _measure(run, round, role, on_progress)]}
+        run.write_result(name, done)
+    return [CellScores.model_validate(cell) for cell in done["cells"]]
+
+
+def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[CellScores]:
+    from metamapping.adaptation import evaluation
+
+    config = run.config
+    # With the settings of the round's training, the learner that was built for it is used again.
+    settings = settings_of(AdjustableSettings.of(config), run.read_history()[: max(round, 1) - 1])
+    learner = session_of(run).learner(settings)
+    checkpoints.load_weights(run.checkpoint(round), learner)
+    spaces = read_spaces(config, run.corpus, role)
+    scores = evaluation.evaluate(
+        learner.encoder,
+        learner.mapping,
+        spaces,
+        config.evaluation,
+        seed=config.seed,
+        on_progress=on_progress,
+    )
+    return [
+        CellScores(
+            source=space.source,
+            task_type=space.task_type,
+            shots=shots,
+            scores=scores[space.source, shots],
+            ways=min(config.evaluation.ways, len(space.labels)),
+        )
+        for space in spaces
+        for shots in config.evaluation.shots
+    ]

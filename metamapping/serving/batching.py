@@ -1,0 +1,135 @@
+"""Dynamic batching: texts of concurrent requests are encoded together.
+
+    featurizer = BatchingFeaturizer(read_published(folder), on_batch=print)
+    featurizer.texts(["where is my parcel"])      # from any thread; waits for its part of a batch
+
+One thread encodes everything that has arrived while the previous batch was running. A single request does
+not wait, and under load a batch of many texts costs little more than one of a few (figures:
+benchmarks/README.md).
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+
+from metamapping.adaptation.featurizer import Featurizer, Words
+from metamapping.publishing.published_model import PublishedModel
+
+MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
+
+Features = tuple[np.ndarray, np.ndarray]  # of texts or words, and the offsets of the texts in them
+
+
+@dataclass(frozen=True)
+class _Part:
+    """The part of a batch that one caller waits for."""
+
+    texts: Sequence[Any]
+    text_pairs: Sequence[str] | None
+    is_words: bool
+    features: Future[Features] = field(default_factory=Future)
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Parts of the same kind can be encoded together."""
+        return self.is_words, self.text_pairs is not None
+
+
+class BatchingFeaturizer(Featurizer):
+    """A featurizer for many threads.
+
+    Args:
+        model: The published encoder.
+        on_batch: Called with the number of texts of each batch.
+    """
+
+    def __init__(self, model: PublishedModel, *, on_batch: Callable[[int], None]) -> None:
+        super().__init__(model, progress=False)
+        self._on_batch = on_batch
+        self._waiting: queue.SimpleQueue[_Part] = queue.SimpleQueue()
+        self._cache = threading.local()
+        threading.Thread(target=self._encode_forever, name="encoder", daemon=True).start()
+
+    def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
+        """Encode texts, as ``Featurizer.texts`` does."""
+        return self._features(_Part(texts, text_pairs, is_words=False))[0]
+
+    def words(self, texts: Sequence[Words]) -> Features:
+        """Encode words, as ``Featurizer.words`` does."""
+        return self._features(_Part(texts, None, is_words=True))
+
+    @contextmanager
+    def caching(self) -> Iterator[None]:
+        """Within the block, this thread encodes the same texts only once.
+
+        Predictions and probabilities of one request need the same features.
+        """
+        self._cache.parts = []
+        try:
+            yield
+        finally:
+            del self._cache.parts
+
+    def _features(self, part: _Part) -> Features:
+        cached: list[_Part] | None = getattr(self._cache, "parts", None)
+        for known in cached or ():
+            if (known.texts, known.text_pairs, known.is_words) == (
+                part.texts,
+                part.text_pairs,
+                part.is_words,
+            ):
+                return known.features.result()
+        if len(part.texts) < MAX_BATCH_TEXTS:
+            self._waiting.put(part)
+        else:
+            self._encode([part])  # It fills a batch by itself, so others need not wait for it.
+        features = part.features.result()
+        if cached is not None:
+            cached.append(part)
+        return features
+
+    def _encode_forever(self) -> None:
+        while True:
+            parts = [self._waiting.get()]
+            while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS and not self._waiting.empty():
+                parts.append(self._waiting.get())
+            for kind in {part.kind for part in parts}:
+                self._encode([part for part in parts if part.kind == kind])
+
+    def _encode(self, parts: list[_Part]) -> None:
+        """Set the features of each part, or its error."""
+        try:
+            encoded = self._encoded(parts)
+        except Exception as error:  # The thread must survive, and the caller receives the error.
+            if len(parts) == 1:
+                parts[0].features.set_exception(error)
+                return
+            for part in parts:  # One part caused the error: encoded alone, the others succeed.
+                self._encode([part])
+            return
+        for part, features in zip(parts, encoded, strict=True):
+            part.features.set_result(features)
+
+    def _encoded(self, parts: list[_Part]) -> list[Features]:
+        """Encode all parts as one batch, and split the features again."""
+        texts = [text for part in parts for text in part.texts]
+        is_words, is_pair = parts[0].kind
+        if is_words:
+            features, offsets = super().words(texts)
+        else:
+            pairs = [pair for part in parts for pair in part.text_pairs or ()]
+            features = super().texts(texts, pairs if is_pair else None)
+            offsets = np.arange(len(texts) + 1)
+        self._on_batch(len(texts))
+        ends = list(accumulate(len(part.texts) for part in parts))
+        spans = (offsets[first : last + 1] for first, last in zip([0, *ends], ends, strict=False))
+        return [(features[span[0] : span[-1]], span - span[0]) for span in spans]

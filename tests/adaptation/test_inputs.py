@@ -1,0 +1,139 @@
+"""Inputs: all kinds of columns and tables are read alike; invalid values are rejected with their row."""
+
+import datasets
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from metamapping.adaptation.inputs import read_examples, read_labels, read_texts, read_word_lists
+from metamapping.config.sources import Columns
+
+TEXTS = ["it never came", "thanks!", "a refund please"]
+LABELS = ["complaint", "praise", "complaint"]
+TABLE = {"text": TEXTS, "label": LABELS, "text_pair": ["a", "b", "c"], "body": TEXTS[::-1]}
+WORDS, TAGS = [["anna", "lives"], ["bob"]], [["B-PER", "O"], ["B-PER"]]
+
+COLUMNS = {
+    "list": list,
+    "tuple": tuple,
+    "numpy": np.asarray,
+    "numpy objects": lambda values: np.asarray(values, dtype=object),
+    "pandas": pd.Series,
+    "pandas, other index": lambda values: pd.Series(values, index=[7, 8, 9]),
+    "pandas categories": lambda values: pd.Series(values, dtype="category"),
+    "arrow": pa.array,
+    "arrow, chunked": lambda values: pa.chunked_array([values[:1], values[1:]]),
+    "arrow dictionary": lambda values: pa.array(values).dictionary_encode(),
+    "datasets": lambda values: datasets.Dataset.from_dict({"x": values})["x"],
+}
+TABLES = {
+    "pandas": pd.DataFrame,
+    "arrow": pa.table,
+    "datasets": datasets.Dataset.from_dict,
+}
+
+
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_every_kind_of_column_is_read_alike(column):
+    examples = read_examples(column(TEXTS), column(LABELS), text_pairs=column(TEXTS))
+    assert examples == (TEXTS, LABELS, TEXTS)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_every_kind_of_table_is_read_alike(table):
+    assert read_examples(table(TABLE)) == (TEXTS, LABELS, ["a", "b", "c"])
+    named = read_examples(table(TABLE), columns=Columns(text="body", label="text_pair"))
+    assert named == (TEXTS[::-1], ["a", "b", "c"], None)
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=TABLES)
+def test_entities_are_read_from_every_kind_of_table(table):
+    examples = read_examples(table({"text": WORDS, "tags": TAGS}), task_type="ner")
+    assert examples == (WORDS, TAGS, None)
+
+
+def test_class_numbers_are_read_as_class_names():
+    kinds = datasets.ClassLabel(names=["praise", "complaint"])
+    table = datasets.Dataset.from_dict(
+        {"text": TEXTS, "label": [1, 0, 1]},
+        features=datasets.Features({"text": datasets.Value("string"), "label": kinds}),
+    )
+    assert read_examples(table).labels == LABELS
+    assert read_examples(table["text"], table["label"]).labels == LABELS
+
+
+def test_tag_numbers_are_read_as_tag_names():
+    tags = datasets.List(datasets.ClassLabel(names=["O", "B-PER"]))
+    words = datasets.List(datasets.Value("string"))
+    table = datasets.Dataset.from_dict(
+        {"text": WORDS, "tags": [[1, 0], [1]]}, features=datasets.Features({"text": words, "tags": tags})
+    )
+    assert read_examples(table, task_type="ner").labels == TAGS
+
+
+@pytest.mark.parametrize("labels", [[1, 0, 1], np.asarray([1, 0, 1]), pd.Series([1.0, 0.0, 1.0])])
+def test_numeric_labels_are_converted_to_strings(labels):
+    assert read_labels(labels) == ["1", "0", "1"]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
+def test_missing_values_are_rejected_with_their_row(missing):
+    with pytest.raises(ValueError, match="text 1 is missing"):
+        read_texts(["a", missing])
+    with pytest.raises(ValueError, match="text_pair 1 is missing"):
+        read_texts(["a", "b"], ["a", missing])
+    with pytest.raises(ValueError, match="label 1 is missing"):
+        read_labels(["a", missing])
+
+
+@pytest.mark.parametrize("column", [pd.Series(["a", None]), pa.array(["a", None]), np.array(["a", None])])
+def test_missing_values_of_any_column_are_rejected_with_their_row(column):
+    with pytest.raises(ValueError, match="text 1 is missing"):
+        read_texts(column)
+
+
+def test_mixed_values_are_rejected_with_their_row():
+    with pytest.raises(ValueError, match="text 1 is 3: expected a string"):
+        read_texts(["a", 3])
+    with pytest.raises(ValueError, match="label 2 is 1 but label 0 is 'a': give one type of label"):
+        read_labels(["a", "b", 1])
+    with pytest.raises(ValueError, match=r"label 0 is \['a'\]: expected a string or a number"):
+        read_labels([["a"]])
+    with pytest.raises(ValueError, match="label 1 is ' ': expected a string or a number"):
+        read_labels(["a", " "])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("one text", ["x"]), "texts is str 'one text': expected a list or a column"),
+        ((iter(TEXTS), LABELS), "texts is list_iterator"),
+        ((np.asarray([TEXTS]), LABELS), "texts has 2 dimensions: expected one column"),
+        ((TEXTS,), r"no labels: give one for each text, or use zero_shot\(labels\)"),
+        ((TEXTS, pd.DataFrame({"a": LABELS})), "labels is a whole table: give one of its columns"),
+        ((pd.DataFrame(TABLE), LABELS), "a table contains its labels"),
+        ((pd.DataFrame({"x": TEXTS}),), "has no column 'text'; it has x: name the right one"),
+        ((datasets.DatasetDict({"train": datasets.Dataset.from_dict(TABLE)}),), r"several splits \(train\)"),
+    ],
+)
+def test_invalid_examples_are_rejected(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        read_examples(*arguments)
+
+
+def test_columns_without_a_table_are_rejected():
+    with pytest.raises(ValueError, match="columns are for tables"):
+        read_examples(TEXTS, LABELS, columns=Columns(text="text"))
+
+
+@pytest.mark.parametrize("words", ["anna lives", ["anna", None], 3])
+def test_an_invalid_list_of_words_is_rejected_with_its_row(words):
+    with pytest.raises(ValueError, match=r"text 1 is .*: for ner a text is a list of words"):
+        read_word_lists([["bob"], words])
+
+
+def test_unpaired_surrogates_are_joined_or_replaced():
+    assert read_texts(["\ud83d\ude42", "a \ud83d"])[0] == ["🙂", "a \ufffd"]
+    assert read_word_lists([["\ud83d"]]) == [["\ufffd"]]
+    assert read_labels(["\ud83d", "b"]) == ["\ufffd", "b"]

@@ -1,0 +1,265 @@
+"""The commands end to end on a tiny encoder: files in, files out, exit codes."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+from metamapping import Mapping
+from tests.cli.command import run_cli
+
+EXAMPLES = """\
+text,label
+where is my parcel,delivery
+the delivery is late,delivery
+i want my money back,refund
+please refund the order,refund
+"""
+NEW = 'id,text\n7,"the parcel, again"\n8,refund my money\n'
+SENTENCES = "anna PER\nlives O\nin O\nparis LOC\n\nbob PER\nworks O\nin O\nrome LOC\n\n"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "examples.csv").write_text(EXAMPLES)
+    (folder / "new.csv").write_text(NEW)
+    (folder / "sentences.conll").write_text(SENTENCES * 3)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def task(folder, published):
+    assert run_cli("adapt", published, folder / "examples.csv", "--out", folder / "task") == 0
+    return folder / "task"
+
+
+@pytest.fixture(scope="module")
+def ner_task(folder, published):
+    options = ("--out", folder / "ner", "--task-type", "ner")
+    assert run_cli("adapt", published, folder / "sentences.conll", *options) == 0
+    return folder / "ner"
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_adapt_saves_the_task_that_the_library_computes(task, published):
+    mapping = Mapping.load(task)
+    assert mapping.labels == ("delivery", "refund")
+    assert mapping.num_examples == 4
+    assert mapping.predict(["where is my parcel", "please refund the order"]) == ["delivery", "refund"]
+
+
+def test_columns_and_label_names_can_be_given(folder, published):
+    text = '{"body": {"text": "late again"}, "stars": 1}\n{"body": {"text": "lovely"}, "stars": 5}\n'
+    (folder / "ratings.jsonl").write_text(text)
+    options = (
+        "--text",
+        "body.text",
+        "--label",
+        "stars",
+        "--label-name",
+        "1=very bad",
+        "--label-name",
+        "5=great",
+    )
+    assert run_cli("adapt", published, folder / "ratings.jsonl", "--out", folder / "ratings", *options) == 0
+    saved = json.loads((folder / "ratings" / "task.json").read_text())
+    assert saved["labels"] == ["1", "5"]
+    assert saved["names"] == ["very bad", "great"]
+
+
+def test_predictions_are_added_to_the_existing_columns(folder, task):
+    assert run_cli("predict", task, folder / "new.csv", "--out", folder / "labelled.csv") == 0
+    expected = Mapping.load(task).predict(["the parcel, again", "refund my money"])
+    assert rows_of(folder / "labelled.csv") == [
+        {"id": "7", "text": "the parcel, again", "prediction": expected[0]},
+        {"id": "8", "text": "refund my money", "prediction": expected[1]},
+    ]
+
+
+def test_probabilities_and_confidence_are_those_of_the_mapping(folder, task):
+    out = folder / "labelled.parquet"
+    assert run_cli("predict", task, folder / "new.csv", "--out", out, "--proba") == 0
+    mapping, rows = Mapping.load(task), pq.read_table(out).to_pylist()
+    texts = [row["text"] for row in rows]
+    expected = mapping.predict_proba(texts)
+    for row, probabilities in zip(rows, expected, strict=True):
+        assert list(row["probabilities"].values()) == pytest.approx(probabilities.tolist(), abs=1e-5)
+        assert row["probability"] == max(row["probabilities"].values())
+        assert row["probability"] == row["probabilities"][row["prediction"]]
+    assert [row["confidence"] for row in rows] == pytest.approx(mapping.confidence(texts).tolist(), abs=1e-5)
+
+
+def test_below_the_threshold_there_is_no_label(folder, task, capsys):
+    assert run_cli("predict", task, folder / "new.csv", "--threshold", 1, "--format", "csv") == 0
+    assert [row["prediction"] for row in csv.DictReader(io.StringIO(capsys.readouterr().out))] == ["", ""]
+
+
+def test_standard_input_and_output_are_jsonl_by_default(task, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'{"text": "my parcel", "n": [1]}\n')))
+    assert run_cli("predict", task) == 0
+    (line,) = capsys.readouterr().out.splitlines()
+    assert json.loads(line) == {
+        "text": "my parcel",
+        "n": [1],
+        "prediction": Mapping.load(task).predict(["my parcel"])[0],
+    }
+
+
+def test_pairs_are_read_if_there_is_a_second_text(folder, published, capsys):
+    (folder / "pairs.tsv").write_text("text\ttext_pair\tlabel\nanna\tparis\tyes\nbob\trome\tno\n")
+    assert run_cli("adapt", published, folder / "pairs.tsv", "--out", folder / "pairs") == 0
+    capsys.readouterr()
+    assert run_cli("predict", folder / "pairs", folder / "pairs.tsv") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["prediction"] for row in rows] == ["yes", "no"]
+
+
+def test_tagged_sentences_keep_their_format(folder, ner_task):
+    (folder / "words.conll").write_text("anna\nlives\n\nrome\n")
+    assert run_cli("predict", ner_task, folder / "words.conll", "--out", folder / "tagged.conll") == 0
+    tags = Mapping.load(ner_task).predict([["anna", "lives"], ["rome"]])
+    expected = f"anna\t{tags[0][0]}\nlives\t{tags[0][1]}\n\nrome\t{tags[1][0]}\n\n"
+    assert (folder / "tagged.conll").read_text() == expected
+
+
+def test_lists_of_words_get_lists_of_tags(folder, ner_task, capsys):
+    (folder / "words.jsonl").write_text('{"words": ["anna", "in", "rome"]}\n')
+    assert run_cli("predict", ner_task, folder / "words.jsonl", "--proba") == 0
+    row = json.loads(capsys.readouterr().out)
+    assert [len(row[name]) for name in ("words", "prediction", "probability")] == [3, 3, 3]
+
+
+def test_evaluate_counts_correct_predictions(folder, task, capsys):
+    (folder / "test.csv").write_text(EXAMPLES + "the delivery is late,refund\n")
+    assert run_cli("evaluate", task, folder / "test.csv", "--json") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["rows"] == 5
+    assert measured["scores"]["accuracy"]["mean"] == pytest.approx(0.8)
+    assert measured["labels"][1] == {
+        "label": "refund",
+        "precision": 1.0,
+        "recall": pytest.approx(2 / 3),
+        "f1": pytest.approx(0.8),
+        "count": 3,
+    }
+    assert run_cli("evaluate", task, folder / "test.csv") == 0
+    assert "accuracy  0.800" in capsys.readouterr().out
+
+
+def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
+    assert run_cli("evaluate", ner_task, folder / "sentences.conll", "--json") == 0
+    measured = json.loads(capsys.readouterr().out)
+    assert measured["scores"]["entity F1"]["mean"] == 1
+    assert [(each["label"], each["count"]) for each in measured["labels"]] == [("LOC", 6), ("PER", 6)]
+
+
+def test_unknown_labels_are_reported(folder, task, capsys):
+    (folder / "other.csv").write_text(EXAMPLES + "hello there,greeting\n")
+    assert run_cli("evaluate", task, folder / "other.csv") == 0
+    assert "the task does not know greeting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}/x", "--text", "body"),
+            "row 1 has no 'body', but text, label: name its column with --text",
+        ),
+        (
+            (
+                "adapt",
+                "{published}",
+                "{folder}/examples.csv",
+                "--out",
+                "{folder}/x",
+                "--label-name",
+                "delivery",
+            ),
+            "is not of the form LABEL=WORDS",
+        ),
+        (
+            ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}"),
+            "is not a saved task: give another folder",
+        ),
+        (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is not a published encoder"),
+        (
+            ("adapt", "{published}", "{folder}/sentences.conll", "--out", "{folder}/x"),
+            "row 1 has no 'text', but words, tags",
+        ),
+        (("predict", "{task}", "{folder}/nothing.csv"), "there is no file"),
+        (
+            ("predict", "{task}", "{folder}/examples.csv", "--out", "{folder}/x.conll"),
+            "CoNLL contains only words and tags",
+        ),
+        (("predict", "{task}", "{folder}/predicted.jsonl"), "row 1 already has a column 'prediction'"),
+        (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 has 3 in 'text': expected a text"),
+        (("predict", "{task}", "{folder}/empty.jsonl"), "row 1 has nothing in 'text': fix or drop the row"),
+        (("predict", "{folder}", "{folder}/new.csv"), "is not a saved task"),
+        (("evaluate", "{task}", "{folder}/swapped.csv"), "the task knows none of the rows' labels"),
+        (("evaluate", "{task}", "{folder}/unlabelled.csv"), "row 1 has '' in 'label': expected a label"),
+        (("inspect", "{folder}"), "is not a published encoder, saved task or run"),
+    ],
+    ids=lambda value: None if isinstance(value, tuple) else value[:24],
+)
+def test_invalid_input_ends_with_one_sentence_and_exit_code_2(
+    folder, task, published, capsys, arguments, message
+):
+    (folder / "predicted.jsonl").write_text('{"text": "a", "prediction": "b"}\n')
+    (folder / "numbers.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
+    (folder / "empty.jsonl").write_text('{"text": null}\n')
+    (folder / "swapped.csv").write_text("text,label\ndelivery,my parcel\n")
+    (folder / "unlabelled.csv").write_text("text,label\nmy parcel,\n")
+    capsys.readouterr()
+    formatted = [each.format(folder=folder, task=task, published=published) for each in arguments]
+    assert run_cli(*formatted) == 2
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.startswith("error: ")
+    assert message in output.err
+    assert len(output.err.splitlines()) == 1
+    assert not (folder / "x").exists()
+
+
+def test_push_without_a_token_fails_with_one_sentence(published, monkeypatch, capsys):
+    monkeypatch.setattr("metamapping.publishing.hub.get_token", lambda: None)
+    assert run_cli("push", published, "team/encoder") == 2
+    assert capsys.readouterr().err.startswith(
+        f"error: {published} was not pushed to team/encoder: there is no token"
+    )
+
+
+def test_misspelt_commands_and_options_have_exit_code_2(task, capsys):
+    assert run_cli("predicct") == 2
+    assert run_cli("predict", task, "--probability") == 2
+    assert run_cli("predict", "nowhere") == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_help_is_complete_without_importing_heavy_libraries():
+    code = (
+        "import sys; from metamapping.cli import main\n"
+        "try: main(['predict', '--help'])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'tensorflow', 'keras', 'pandas', 'pyarrow', 'numpy', 'sklearn'} & set(sys.modules)\n"
+        "assert not heavy, heavy"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "metamapping predict tasks/orders" in ended.stdout
+
+
+def test_the_module_is_the_same_command(task):
+    ended = subprocess.run(
+        [sys.executable, "-m", "metamapping", "inspect", str(task), "--json"], capture_output=True, check=True
+    )
+    assert json.loads(ended.stdout)["what"] == "saved task"
+    assert ended.stderr == b""

@@ -1,0 +1,298 @@
+"""What is registered on a server, and how parents and stages react to states; no server is started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import yaml
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import FlowRun
+from prefect.events.schemas.automations import AutomationCore
+from prefect.flows import load_flow_from_entrypoint
+from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.utilities.callables import parameter_schema
+
+from deployments.deploy import FORMER_NAMES, NIGHTLY, create_automations, notification_block
+from deployments.local_server import redis_command, server_env
+from deployments.processes import read_env_file
+from deployments.work_pools import LIMITS
+from flows.state_watchdog import (
+    MISSED_HEARTBEATS,
+    MISSED_HEARTBEATS_MESSAGE,
+    has_missed_heartbeats,
+    is_cancellation_overdue,
+    state_before_missed_heartbeats,
+)
+from flows.subflows import is_resumable, parents_of, stage_outcome
+
+ROOT = Path(__file__).parents[2]
+SNAPSHOT = Path(__file__).parent / "deployments.json"
+LONG_AGO, JUST_NOW = timedelta(minutes=5), timedelta(seconds=2)
+
+
+def registered() -> list[dict[str, Any]]:
+    return yaml.safe_load((ROOT / "deployments/prefect.yaml").read_text())["deployments"]
+
+
+def test_deployments_and_their_forms_match_the_snapshot() -> None:
+    """METAMAPPING_SNAPSHOT=write writes the snapshot again."""
+    seen = {
+        each["name"]: {
+            "pool": each["work_pool"]["name"],
+            "tags": each["tags"],
+            "form": form(each["entrypoint"]),
+        }
+        for each in registered()
+    }
+    seen["schedules"] = {"meta-pretraining": {"cron": NIGHTLY.cron, "timezone": NIGHTLY.timezone}}
+    if os.environ.get("METAMAPPING_SNAPSHOT") == "write":
+        SNAPSHOT.write_text(json.dumps(seen, indent=1) + "\n")
+    assert seen == json.loads(SNAPSHOT.read_text()), (
+        "if the change is intended, run with METAMAPPING_SNAPSHOT=write and review the diff"
+    )
+
+
+def form(entrypoint: str) -> dict[str, Any]:
+    """Each parameter with its type and bounds; a configuration is replaced by its sections."""
+    schema = parameter_schema(load_flow_from_entrypoint(entrypoint)).model_dump()
+    properties = dict(schema["properties"])
+    if "config" in properties:
+        properties |= schema["definitions"]["RunConfig"]["properties"]
+    kept = ("type", "minimum", "default", "description")
+    return {
+        name: {key: value for key, value in about.items() if key in kept and not isinstance(value, dict)}
+        for name, about in properties.items()
+    }
+
+
+@pytest.mark.parametrize("deployment", registered(), ids=lambda each: each["name"])
+def test_a_deployment_has_the_name_under_which_its_parent_starts_it(
+    deployment: dict[str, Any],
+) -> None:
+    assert load_flow_from_entrypoint(deployment["entrypoint"]).name == deployment["name"]
+    assert deployment["description"].strip()
+
+
+def test_no_parent_waits_in_a_pool_with_a_limit() -> None:
+    pools = {each["name"]: each["work_pool"]["name"] for each in registered()}
+    assert LIMITS[pools["meta-pretraining"]] is None
+    assert LIMITS[pools["train-round"]] == 1
+
+
+def test_redeploying_leaves_schedules_and_parameters_unchanged() -> None:
+    assert not any("schedules" in each or "parameters" in each for each in registered())
+
+
+def test_automations_are_valid_for_the_server() -> None:
+    automations = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    for automation in automations:
+        for action in automation["actions"]:
+            if "block_document_id" in action:
+                action["block_document_id"] = "00000000-0000-0000-0000-000000000000"
+        AutomationCore.model_validate(automation)
+
+
+def test_an_automation_that_exists_under_its_former_name_is_updated() -> None:
+    ((name, former),) = FORMER_NAMES.items()
+    existing = SimpleNamespace(id=uuid4(), enabled=False)
+    updated: list[tuple[UUID, AutomationCore]] = []
+    client = SimpleNamespace(
+        read_automations_by_name=lambda each: [existing] if each == former else [],
+        update_automation=lambda automation_id, automation: updated.append((automation_id, automation)),
+    )
+    create_automations(client, notify_url=None)
+    ((automation_id, automation),) = updated
+    assert (automation_id, automation.name, automation.enabled) == (existing.id, name, False)
+
+
+def test_a_run_is_marked_as_crashed_after_three_missed_heartbeats() -> None:
+    interval = int(read_env_file(ROOT / "deployments/worker.env")["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"])
+    (marking, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert marking["trigger"]["within"] >= 3 * interval
+
+
+def test_the_watchdog_knows_the_name_of_the_state_that_the_automation_sets() -> None:
+    (marking, failing, _) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert marking["actions"][0]["name"] == MISSED_HEARTBEATS
+    # Events are named after states: whoever waits for a crash waits for this name too.
+    for automation in (marking, failing):
+        assert {"prefect.flow-run.Crashed", f"prefect.flow-run.{MISSED_HEARTBEATS}"} <= set(
+            automation["trigger"]["expect"]
+        )
+
+
+def test_the_server_sends_no_telemetry() -> None:
+    env = server_env(4200, "password")
+    assert env["DO_NOT_TRACK"] == "1"
+    assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "outcome"),
+    [
+        (Completed(), JUST_NOW, "completed"),
+        (Running(), LONG_AGO, "running"),
+        (AwaitingRetry(), LONG_AGO, "running"),
+        (Failed(), JUST_NOW, "stopped"),
+        (Cancelled(), JUST_NOW, "stopped"),
+        (Crashed(), JUST_NOW, "running"),
+        (Crashed(), LONG_AGO, "stopped"),
+    ],
+)
+def test_a_parent_waits_before_it_acts_on_a_crash(state: Any, age: timedelta, outcome: str) -> None:
+    assert stage_outcome(state, age) == outcome
+
+
+def test_a_stage_resumes_only_parents_that_failed_or_crashed() -> None:
+    assert is_resumable(Failed())
+    assert is_resumable(Crashed())
+    assert not any(
+        is_resumable(each) for each in (Cancelled(), Running(), Completed(), AwaitingRetry(), None)
+    )
+
+
+class ToyClient:
+    """A client that knows one parent with two stage runs of the run `tiny-1`."""
+
+    parent, links = uuid4(), [uuid4(), uuid4()]
+
+    def read_flow_runs(self, flow_run_filter: FlowRunFilter) -> list[FlowRun]:
+        tags = flow_run_filter.tags.all_
+        return [stage_run(parent_task_run_id=link) for link in self.links] if tags == ["run:tiny-1"] else []
+
+    def read_task_run(self, link: UUID) -> Any:
+        assert link in self.links
+        return SimpleNamespace(flow_run_id=self.parent)
+
+    def read_flow_run(self, flow_run_id: UUID) -> UUID:
+        return flow_run_id
+
+
+def stage_run(**fields: Any) -> FlowRun:
+    return FlowRun(flow_id=uuid4(), **fields)
+
+
+def test_a_stage_resumes_the_parent_that_started_it() -> None:
+    assert parents_of(ToyClient(), stage_run(parent_task_run_id=ToyClient.links[0])) == [ToyClient.parent]
+
+
+def test_a_stage_started_by_a_person_resumes_the_parent_of_its_run_once() -> None:
+    assert parents_of(ToyClient(), stage_run(parameters={"run_id": "tiny-1"})) == [ToyClient.parent]
+    assert parents_of(ToyClient(), stage_run(parameters={"run_id": "another-1"})) == []
+    assert parents_of(ToyClient(), stage_run(parameters={})) == []
+
+
+@pytest.mark.parametrize(
+    ("state", "is_marked"),
+    [
+        (Crashed(name=MISSED_HEARTBEATS, message="No heartbeat for 90 seconds."), True),
+        (Crashed(message=f"{MISSED_HEARTBEATS_MESSAGE} for 90 seconds."), True),  # an older automation
+        (Crashed(message="Flow run infrastructure exited with non-zero status code -9."), False),
+        (Cancelled(name=MISSED_HEARTBEATS), False),
+        (Cancelled(message=MISSED_HEARTBEATS_MESSAGE), False),
+        (None, False),
+    ],
+)
+def test_the_watchdog_takes_back_only_marks_for_missed_heartbeats(state: Any, is_marked: bool) -> None:
+    assert has_missed_heartbeats(state) is is_marked
+
+
+@pytest.mark.parametrize(
+    ("state", "age", "ends"),
+    [
+        (Cancelling(), LONG_AGO, True),
+        (Cancelling(), JUST_NOW, False),  # its worker may still end it
+        (Cancelled(), LONG_AGO, False),
+        (Running(), LONG_AGO, False),
+        (None, LONG_AGO, False),
+    ],
+)
+def test_a_cancelled_run_ends_itself_if_its_worker_does_not(state: Any, age: timedelta, ends: bool) -> None:
+    assert is_cancellation_overdue(state, age) is ends
+
+
+MARK = Crashed(name=MISSED_HEARTBEATS)
+
+
+@pytest.mark.parametrize("last", [Running(), Cancelling(), Crashed(message="its process was killed")])
+def test_marks_do_not_hide_the_state_before_them(last: Any) -> None:
+    assert state_before_missed_heartbeats([Pending(), last, MARK, MARK]) is last
+
+
+def test_a_run_with_marks_only_has_no_state_before_them() -> None:
+    assert state_before_missed_heartbeats([MARK]) is None
+
+
+def test_docker_compose_accepts_the_file() -> None:
+    command = compose_command()
+    env = {"PATH": os.environ["PATH"], "POSTGRES_PASSWORD": "a", "REDIS_PASSWORD": "b", "PREFECT_AUTH": "u:p"}
+    shown = subprocess.run(
+        [*command, "--profile", "gpu", "config"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert shown.returncode == 0, shown.stderr
+    services = yaml.safe_load(shown.stdout)["services"]
+    assert set(services) == {
+        "postgres", "redis", "migrate", "api", "services", "deploy", "worker-cpu", "worker-gpu"
+    }  # fmt: skip
+    assert [name for name, service in services.items() if "ports" in service] == ["api"]
+    assert "127.0.0.1" in str(services["api"]["ports"])
+
+
+def test_docker_compose_requires_the_passwords() -> None:
+    env = {"PATH": os.environ["PATH"]}
+    shown = subprocess.run([*compose_command(), "config"], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert shown.returncode != 0
+    assert "set it in .env" in shown.stderr
+
+
+def compose_command() -> list[str]:
+    plugin = shutil.which("docker") and subprocess.run(["docker", "compose", "version"], capture_output=True)
+    if plugin and plugin.returncode == 0:
+        return ["docker", "compose"]
+    if shutil.which("docker-compose"):
+        return ["docker-compose"]
+    pytest.skip("missing: docker compose")
+
+
+def test_the_url_of_the_webhook_is_a_secret_of_its_block() -> None:
+    block = notification_block("https://hooks.example.org/services/hunter2")
+    assert "hunter2" not in block.model_dump_json()
+    assert "hunter2" not in repr(block)
+    asked = block._build_request_args("body", "subject")
+    assert asked["url"] == "https://hooks.example.org/services/hunter2"
+    assert asked["json"] == {"text": "subject\nbody"}
+
+
+def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
+    if shutil.which("redis-server") is None:
+        pytest.skip("missing: redis-server")
+    command = redis_command(tmp_path, 14202, "hunter2")
+    assert "hunter2" not in " ".join(command)
+    settings = Path(command[-1])
+    assert "requirepass hunter2" in settings.read_text()
+    assert settings.stat().st_mode & 0o077 == 0
+
+
+SAYS_WHETHER_SIGINT_ENDS_IT = (
+    "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
+)
+STARTS_IT = "import os, sys; from deployments.processes import interrupt_on_sigterm, start; "
+STARTS_IT += "interrupt_on_sigterm(); "
+STARTS_IT += "start([sys.executable, '-c', sys.argv[1]], os.environ).wait()"
+
+
+def test_what_is_started_from_a_script_in_the_background_still_ends_by_sigint():
+    background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # as `make worker &` in a script does
+    command = [*background, sys.executable, "-c", STARTS_IT, SAYS_WHETHER_SIGINT_ENDS_IT]
+    started = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    assert started.stdout == "True\n"

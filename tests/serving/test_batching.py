@@ -1,0 +1,85 @@
+"""Concurrent callers share the batches of the encoder, and each receives its own features."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.publishing.published_model import read_published
+from metamapping.serving.batching import BatchingFeaturizer
+
+
+@pytest.fixture(scope="module")
+def model(published):
+    return read_published(published)
+
+
+@pytest.fixture
+def sizes():
+    return []
+
+
+@pytest.fixture
+def featurizer(model, sizes):
+    return BatchingFeaturizer(model, on_batch=sizes.append)
+
+
+def test_each_caller_receives_its_own_features(model, featurizer):
+    alone = Featurizer(model)
+
+    def ask(number):
+        texts = [f"parcel {number} is late", "refund " * (number % 5)][: 1 + number % 2]
+        if number % 3 == 0:
+            pairs = ["where is it"] * len(texts)
+            return featurizer.texts(texts, pairs), alone.texts(texts, pairs)
+        if number % 3 == 1:
+            words = [text.split() for text in texts]
+            (got, bounds), (want, expected) = featurizer.words(words), alone.words(words)
+            np.testing.assert_array_equal(bounds, expected)
+            return got, want
+        return featurizer.texts(texts), alone.texts(texts)
+
+    with ThreadPoolExecutor(20) as threads:
+        for got, want in threads.map(ask, range(120)):
+            np.testing.assert_allclose(got, want, atol=1e-5)
+
+
+def test_concurrent_callers_share_a_batch(featurizer, sizes):
+    with ThreadPoolExecutor(20) as threads:
+        list(threads.map(lambda number: featurizer.texts([f"parcel {number}"]), range(200)))
+    assert sum(sizes) == 200
+    assert len(sizes) < 100
+
+
+def test_a_text_that_the_encoder_fails_on_fails_only_for_its_caller(featurizer):
+    def ask(text):
+        try:
+            return featurizer.texts([text]).shape
+        except Exception as error:
+            return type(error)
+
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(ask, [*["fine"] * 60, 7, *["fine"] * 60]))
+    assert answers.count((1, featurizer.text_dim)) == 120
+    assert issubclass(answers[60], Exception)
+
+
+def test_an_empty_list_has_no_features(featurizer):
+    assert featurizer.texts([]).shape == (0, featurizer.text_dim) == (0, 96)
+    assert featurizer.words([])[0].shape == (0, featurizer.word_dim) == (0, 64)
+    assert featurizer.words([[]])[1].tolist() == [0, 0]
+
+
+def test_many_texts_are_encoded_as_one_batch(model, featurizer, sizes):
+    texts = [f"parcel {number}" for number in range(150)]
+    np.testing.assert_allclose(featurizer.texts(texts), Featurizer(model).texts(texts), atol=1e-5)
+    assert sizes == [150]
+
+
+def test_the_same_texts_are_cached_within_the_block_only(featurizer, sizes):
+    with featurizer.caching():
+        np.testing.assert_array_equal(featurizer.texts(["a"]), featurizer.texts(["a"]))
+        featurizer.texts(["a"], ["b"])
+    featurizer.texts(["a"])
+    assert len(sizes) == 3
