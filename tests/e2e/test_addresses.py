@@ -12,7 +12,7 @@ from metamapping.storage import remote
 from tests.e2e.command import finish, kill, published, start
 from tests.s3_server import make_bucket, objects, s3_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 NUM_KILLS = 3
 SEED = 20

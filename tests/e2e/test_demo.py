@@ -7,7 +7,7 @@ from metamapping import MetaMapper
 from metamapping.runs.folder import RunFolder
 from tests.e2e.command import finish, published, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

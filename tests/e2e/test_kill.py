@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.command import finish, kill, published, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 PARTIAL = "runs/*/checkpoints/round-1-partial/partial-*/state.json"
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, kill, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.slow
 
 ENDED_IN_ORDER = "Flow run was cancelled."  # logged by Prefect's engine if SIGTERM raised an exception
 

@@ -16,7 +16,7 @@ import pytest
 
 from tests.e2e.prefect_server import PrefectServer, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.slow
 
 SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 

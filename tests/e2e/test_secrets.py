@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.command import ROOT, SECRETS, secret
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 
 def places_of(secret, home):
