@@ -4,10 +4,11 @@
     cd OTHER_CHECKOUT && PYTHONPATH=. python path/to/benchmarks/structure.py      # for other sources
 
 Input: the sources of ``metamapping`` as Python finds them, and the order of its packages in the first
-contract of ``[tool.importlinter]`` in the current folder's pyproject.toml; without it, upward edges are unknown.
-Output: a Markdown table with a row for modules and one for packages (the files and folders directly in
-``metamapping``), both without those that have no import; then each upward edge and each cycle. Imports inside
-functions and under ``TYPE_CHECKING`` count like all others. benchmarks/README.md has no such table.
+contract of ``[tool.importlinter]`` in the current folder's pyproject.toml; without it, upward edges are
+unknown. Output: a Markdown table with a row for modules and one for packages (the files and folders
+directly in ``metamapping``), both without those that have no import; then each upward edge and each cycle.
+Imports inside functions and under ``TYPE_CHECKING`` count like all others. benchmarks/README.md has no such
+table.
 """
 
 from __future__ import annotations
