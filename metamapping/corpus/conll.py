@@ -185,6 +185,17 @@ def split_line(line: str) -> list[str]:
     return line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
 
 
+def is_word(line: str, *, is_first: bool) -> bool:
+    """Return whether a written line is read as a word.
+
+    Args:
+        line: The columns of the word, separated by tabs.
+        is_first: Whether it is the first word of its sentence.
+    """
+    layout = Layout(len(split_line(line)), frozenset(), (), has_word_numbers=False)
+    return not _is_between(line) and not _is_comment(line, layout, is_first=is_first)
+
+
 def _number(layout: Layout, column: str | int | None, *, default: int) -> int:
     if column is None:
         return default
@@ -234,8 +245,8 @@ def _sentences(
         length += len(line) + 1
         if length > MAX_FIELD_CHARACTERS:
             raise ConfigError(
-                f"source {source.name!r}: {path}: the sentence that begins in line {start or number} is longer "
-                f"than {MAX_FIELD_CHARACTERS} characters: separate sentences by blank lines, or set "
+                f"source {source.name!r}: {path}: the sentence that begins in line {start or number} is "
+                f"longer than {MAX_FIELD_CHARACTERS} characters: separate sentences by blank lines, or set "
                 "`format` to the format of the file"
             )
         lines.append(line)
@@ -249,11 +260,7 @@ def _sentences(
             yield complete
         yield Sentence(start, lines, fields)
     elif complete:
-        # The blank line after the sentence is written with it: it must not come after the rest.
-        rest = ["", *lines] if lines else []
-        yield Sentence(
-            complete.line, complete.lines + rest, complete.fields + [None] * len(rest)
-        )
+        yield Sentence(complete.line, complete.lines + lines, complete.fields + fields)
 
 
 def _is_between(line: str) -> bool:
