@@ -69,5 +69,6 @@ def _rows(
             raise ValueError(
                 f"{name}: line {line} has {len(fields)} fields, but {expected}: fix the line, quote the "
                 f"field that contains a {delimiter!r}, or set the --delimiter, if it is another one"
+                + (", or --format conll if each line is a word" if delimiter == "\t" else "")
             )
         yield kind(zip(columns, fields, strict=True))

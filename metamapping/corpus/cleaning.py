@@ -56,7 +56,8 @@ def are_empty(texts: Sequence[str]) -> list[bool]:
         column = pa.array(texts, pa.string())
     except UnicodeEncodeError:  # half of a surrogate pair, which is something
         column = pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.string())
-    return pc.equal(clean_texts(column, CleaningSpec().cleaners), "").to_pylist()
+    cleaned = clean_texts(column, CleaningSpec().cleaners)
+    return [text == "" for text in cleaned.to_pylist()]
 
 
 def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.ListArray:

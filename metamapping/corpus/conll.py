@@ -28,6 +28,7 @@ from metamapping.errors import ConfigError, listed
 
 # The layout of a file follows from its first lines: at most so many words, lines and characters.
 _HEAD_WORDS, _HEAD_LINES, _HEAD_CHARACTERS = 1_000, 10_000, 1_000_000
+_MIN_NUMBERED_WORDS = 3  # `1` and `2` alone may be words
 
 _DOCUMENT = "-DOCSTART-"
 _KEY_VALUE = re.compile(r"# [^\t]*=[^\t]*")  # `# sent_id = 7` is a comment in files of any width
@@ -223,7 +224,11 @@ def _layout(lines: list[str]) -> Layout:
                 longest = max(longest, position)
                 has_word_numbers = has_word_numbers and fields[0] == str(position)
     num_columns = widths.most_common(1)[0][0] if widths else 0
-    has_word_numbers = has_word_numbers and num_columns > 1 and longest > 1
+    # A sentence of numbers with their tags, such as `1 O` and `2 O`, is not numbered.
+    is_numbered_column = num_columns > 2 or not all(is_tag(value) for value in last_values)
+    has_word_numbers = (
+        has_word_numbers and num_columns > 1 and is_numbered_column and longest >= _MIN_NUMBERED_WORDS
+    )
     return Layout(num_columns, frozenset(last_values), names, has_word_numbers)
 
 

@@ -72,7 +72,7 @@ def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv"
         delimiter = find_delimiter(head, names, is_quoted=is_quoted, has_header=source.header, is_cut=is_cut)
     reader = _reader(itertools.chain(head, lines), delimiter, is_quoted=is_quoted)
     try:
-        header = next(reader, []) if source.header else None
+        header: list[str] | None = next(reader, []) if source.header else None
     except csv.Error as error:
         raise ConfigError(
             f"source {source.name!r}: the first line of {path}, which names the columns, cannot be read "

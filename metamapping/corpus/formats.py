@@ -171,6 +171,8 @@ def no_such_column(
         fixes.append("`header` if the first line names the columns")
     if delimiter is not None:
         fixes.append("`delimiter` if something else separates the fields")
+    if delimiter is not None and source.task_type == "ner":
+        fixes.append("`format: conll` if each line is a word")
     return ConfigError(
         f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: {', or '.join(fixes)}"
     )

@@ -237,10 +237,17 @@ def test_comments_before_bare_words_are_kept(tmp_path):
 
 
 def test_columns_of_conll_are_chosen_by_number_also_in_tsv_files(tmp_path):
-    text = "#\thttp://example.org/a [2009-10-17]\n1\tAnna\tB-PER\tO\n2\tlebt\tO\tO\n"
+    text = "#\thttp://example.org/a [2009-10-17]\n1\tAnna\tB-PER\tO\n2\tlebt\tO\tO\n3\thier\tO\tO\n"
     place = write(tmp_path / "in.tsv", text)
     (row,) = read(place, "conll", input_source(text="1", label="2"))
-    assert row == {"words": ["Anna", "lebt"], "tags": ["B-PER", "O"], "0": ["1", "2"], "3": ["O", "O"]}
+    assert row == {
+        "words": ["Anna", "lebt", "hier"],
+        "tags": ["B-PER", "O", "O"],
+        "0": ["1", "2", "3"],
+        "3": ["O", "O", "O"],
+    }
+    with pytest.raises(ValueError, match=r"line 2 has 4 fields, .*--format conll if each line is a word"):
+        read(place)
     with pytest.raises(ValueError, match=r"in.tsv: the first column numbers the words .*--text 1"):
         read(place, "conll")
 

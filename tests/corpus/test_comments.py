@@ -61,21 +61,24 @@ def test_a_hashtag_without_its_tag_is_malformed_and_not_a_comment(tmp_path):
     assert (first["fault"], second["fault"]) == ("malformed_row", None)
 
 
-NUMBERED = "#\thttp://example.org/a [2009-10-17]\n1\tAda\tB-PER\tO\n2\tlebt\tO\tO\n\n1\tHier\tO\tO\n"
+NUMBERED = (
+    "#\thttp://example.org/a [2009-10-17]\n1\tAda\tB-PER\tO\n2\tlebt\tO\tO\n3\thier\tO\tO\n\n1\tHier\tO\tO\n"
+)
 
 
 def test_columns_are_chosen_by_number(tmp_path):
     rows = sentences_of(tmp_path, NUMBERED, columns=Columns(text=1, label=2))
-    assert rows == [(["Ada", "lebt"], ["B-PER", "O"], 2), (["Hier"], ["O"], 5)]
+    assert rows == [(["Ada", "lebt", "hier"], ["B-PER", "O", "O"], 2), (["Hier"], ["O"], 6)]
 
 
 def test_columns_are_chosen_by_the_names_of_conll_u_plus(tmp_path):
     text = "# global.columns = ID FORM NER MISC\n" + NUMBERED
     rows = sentences_of(tmp_path, text, columns=Columns(text="FORM", label="NER"))
-    assert [row[0] for row in rows] == [["Ada", "lebt"], ["Hier"]]
+    assert [row[0] for row in rows] == [["Ada", "lebt", "hier"], ["Hier"]]
 
 
 def test_numbers_of_words_are_not_read_as_words(tmp_path):
     with pytest.raises(ConfigError, match=r"first column numbers the words .*text: 1.*--text 1"):
         sentences_of(tmp_path, NUMBERED)
-    assert sentences_of(tmp_path, NUMBERED, columns=Columns(text=0))[0][0] == ["1", "2"]
+    assert sentences_of(tmp_path, NUMBERED, columns=Columns(text=0))[0][0] == ["1", "2", "3"]
+    assert sentences_of(tmp_path, "1\tO\n2\tO\n3\tB-X\n")[0][0] == ["1", "2", "3"]
