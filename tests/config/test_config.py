@@ -8,7 +8,7 @@ import yaml
 
 from metamapping.config.loading import describe_settings, parse_config, read_config
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import readable_label
+from metamapping.config.sources import Columns, readable_label
 from metamapping.errors import ConfigError
 
 
@@ -178,3 +178,34 @@ def test_an_invalid_address_of_a_folder_is_rejected(values, tmp_path, home):
 def test_a_read_only_address_is_rejected(values, tmp_path):
     values["home"] = "https://example.org/home"
     assert_rejected(values, tmp_path, "is read-only")
+
+
+@pytest.mark.parametrize("column", ["text", "text_pair", "label"])
+@pytest.mark.parametrize("word", ["no", "yes", "off", "true"])
+def test_a_boolean_is_no_column(values, tmp_path, column, word):
+    values["sources"][0]["columns"] = yaml.safe_load(f"{column}: {word}")
+    place = rf"sources\.0\.columns\.{column}\S* \(source 'a'\)"
+    assert_rejected(values, tmp_path, rf"{place}: a boolean is neither a name.* in quotes.*, got (True|False)")
+    with pytest.raises(ValueError, match="in quotes"):
+        Columns(**{column: word in ("yes", "true")})
+    values["sources"][0]["columns"] = {column: word}
+    parse_config(values, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        ("filters", "min_words", True),
+        ("evaluation", "shots", [1, True]),
+        ("duplicates", "threshold", True),
+        ("training", "learning_rate", True),
+    ],
+)
+def test_a_boolean_is_no_number(values, tmp_path, section, setting, value):
+    values[section] = {setting: value}
+    assert_rejected(values, tmp_path, rf"{section}\.{setting}: a boolean is not a number")
+
+
+def test_booleans_in_lists_and_names_of_labels_are_rejected(values, tmp_path):
+    values["sources"][0] |= {"label_names": {False: "refused"}, "labels": [True, False]}
+    assert_rejected(values, tmp_path, r"(?s)labels .*in quotes.*label_names .*in quotes")
