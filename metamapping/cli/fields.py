@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from metamapping.cli.records import TAGS, WORDS, Row
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text, one_label
 from metamapping.config.sources import TaskType
 from metamapping.corpus.formats import nested_value
-from metamapping.corpus.records import label_text
 from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio
 from metamapping.errors import listed
 
@@ -149,6 +149,13 @@ def _words(value: Any, number: int, column: str) -> list[str]:
 
 
 def _label(value: Any, number: int, column: str) -> str:
+    try:
+        value = one_label(value)
+    except NotOneLabelError as error:
+        raise ValueError(
+            f"row {number} has {error!s:.60} in {column!r}: expected one label ({SEVERAL_LABELS}); "
+            "fix or drop the row"
+        ) from error
     label = label_text(value) if isinstance(value, str | int | float) else None
     if not label:
         raise ValueError(

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from metamapping.config.labels import label_texts
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.config.yaml_reader import expand, read_yaml
@@ -140,7 +141,7 @@ def _read_labels(name: str, path: Path) -> list[str]:
         raise ConfigError(
             f"source {name!r}: the label file {path} is not UTF-8 ({error.reason}): convert it to UTF-8"
         ) from error
-    return [line.strip() for line in lines if line.strip()]
+    return label_texts(line for line in lines if line.strip())
 
 
 def _sentence(error: Any, data: Any) -> str:

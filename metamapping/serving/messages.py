@@ -22,7 +22,7 @@ _EXAMPLES: list[JsonValue] = [
 ]
 
 
-class _Message(WithoutBooleanNumbers):
+class _Message(WithoutBooleanNumbers, BaseModel):
     """Rejects unknown keys, and booleans in place of texts or numbers."""
 
     model_config = ConfigDict(extra="forbid")

@@ -185,7 +185,9 @@ def test_a_read_only_address_is_rejected(values, tmp_path):
 def test_a_boolean_is_no_column(values, tmp_path, column, word):
     values["sources"][0]["columns"] = yaml.safe_load(f"{column}: {word}")
     place = rf"sources\.0\.columns\.{column}\S* \(source 'a'\)"
-    assert_rejected(values, tmp_path, rf"{place}: a boolean is neither a name.* in quotes.*, got (True|False)")
+    assert_rejected(
+        values, tmp_path, rf"{place}: a boolean is neither a name.* in quotes.*, got (True|False)"
+    )
     with pytest.raises(ValueError, match="in quotes"):
         Columns(**{column: word in ("yes", "true")})
     values["sources"][0]["columns"] = {column: word}
