@@ -21,7 +21,7 @@ from metamapping.adaptation.support import Examples
 from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, label_text, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.records import class_names, label_name, without_surrogates
-from metamapping.corpus.tags import OUTSIDE
+from metamapping.corpus.tags import read_bio
 
 
 def read_examples(
@@ -36,7 +36,7 @@ def read_examples(
 
     Args:
         texts: A column of texts (for ``ner`` of lists of words), or a table.
-        labels: A column of labels (for ``ner`` of lists of BIO tags); part of the table if one is given.
+        labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
         text_pairs: A column of second texts; part of the table if one is given.
         task_type: The task type.
         columns: The names of a table's columns.
@@ -175,10 +175,8 @@ def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
             raise ValueError(
                 f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag for each word"
             )
-        for tag in tags:
-            if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
-                raise ValueError(f"text {i} has the tag {tag!r}: tags are O, B-type or I-type")
-    return [[_encodable(tag) for tag in tags] for tags in labels]
+    converted = read_bio(labels, what="text")
+    return [[_encodable(tag) for tag in tags] for tags in converted]
 
 
 def _encodable(text: str) -> str:

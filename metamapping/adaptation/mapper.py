@@ -66,7 +66,8 @@ class MetaMapper:
         Args:
             texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
                 ``Dataset`` or Arrow table, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of BIO tags.
+            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES,
+                BILOU or IO).
             text_pairs: The second text of each example, for tasks about pairs.
             label_names: Readable words by label, which tell the encoder what the label means. A label
                 without an entry is read as it is written.

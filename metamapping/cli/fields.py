@@ -18,7 +18,7 @@ from metamapping.cli.records import TAGS, WORDS, Row
 from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text, one_label
 from metamapping.config.sources import TaskType
 from metamapping.corpus.formats import nested_value
-from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio
+from metamapping.corpus.tags import read_bio
 from metamapping.errors import listed
 
 PAIR = "text_pair"
@@ -97,26 +97,9 @@ class Fields:
         column = self.label_column or (TAGS if self.is_ner else "label")
         values = _column(rows, column, "--label", 1)
         if self.is_ner:
-            return bio([_words(value, number, column) for number, value in enumerate(values, 1)])
+            tags = [_words(value, number, column) for number, value in enumerate(values, 1)]
+            return read_bio(tags, what="row", first=1)
         return [_label(value, number, column) for number, value in enumerate(values, 1)]
-
-
-def bio(tags: list[list[str]]) -> list[list[str]]:
-    """Convert tags of the schemes IO, BIO, BIOES or BILOU to BIO.
-
-    Raises:
-        ValueError: A tag belongs to none of these schemes.
-    """
-    scheme = find_scheme({tag for row in tags for tag in row})
-    converted = []
-    for number, row in enumerate(tags, 1):
-        try:
-            converted.append(to_bio(row, scheme, repair=True))
-        except MalformedTagError as error:
-            raise ValueError(
-                f"row {number} has the tag {str(error)!r}: tags are O, B-type or I-type"
-            ) from error
-    return converted
 
 
 def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:

@@ -28,6 +28,7 @@ from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, fin
 from metamapping.corpus.filters import filters_of, find_reasons
 from metamapping.corpus.label_counts import check_label_settings
 from metamapping.corpus.records import OnProgress
+from metamapping.corpus.rows import MALFORMED_TAGS
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
@@ -37,7 +38,7 @@ from metamapping.corpus.shards import (
     iterate_shards,
 )
 from metamapping.corpus.signatures import algorithm
-from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, find_scheme, to_bio
+from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, entity_types, find_scheme, to_bio
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage
 
@@ -136,20 +137,21 @@ def _write_cleaned(
             rows = _clean(batch, source, rules, scheme)
             _add_keys(keys, rows, num_rows)
             cleaned.write(rows)
-            present |= _labels_of(batch, source)
+            present |= _labels_of(batch, source, scheme)
             num_rows += rows.num_rows
             on_progress(num_rows)
     check_label_settings(source, present)
     return num_rows
 
 
-def _labels_of(batch: pa.RecordBatch, source: Source) -> set[str]:
-    """The labels of the readable rows of a batch, or the tags of ``ner``; numbers are named."""
+def _labels_of(batch: pa.RecordBatch, source: Source, scheme: Scheme) -> set[str]:
+    """The labels of the readable rows of a batch, or the entity types of ``ner``; numbers are named."""
     column = batch["tags"].flatten() if source.task_type == "ner" else batch["label"]
     if source.task_type != "ner":
         column = column.filter(pc.is_null(batch["fault"]))
     label_of = label_of_number(source.labels)
-    return {label_of.get(label, label) for label in column.unique().to_pylist() if label is not None}
+    labels = {label_of.get(label, label) for label in column.unique().to_pylist() if label is not None}
+    return entity_types(labels, scheme) if source.task_type == "ner" else labels
 
 
 def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
@@ -200,20 +202,20 @@ def _clean_tags(
             reason = "missing_label"
         elif len(tags) != length:
             reason = "words_and_tags_differ"
-        elif source.labels is not None and not _are_known(tags, source.labels):
+        elif source.labels is not None and not _are_known(tags, source.labels, scheme):
             reason = "unknown_label"
         else:
             try:
                 tags = to_bio(tags, scheme, repair=spec.repair_tags, drop=drop)
             except MalformedTagError:
-                reason = "malformed_tags"
+                reason = MALFORMED_TAGS
         all_tags.append(tags)
         reasons.append(reason)
     return pa.array(all_tags, pa.list_(pa.string())), pa.array(reasons, pa.string())
 
 
-def _are_known(tags: list[str], labels: list[str]) -> bool:
-    return all(tag == "O" or tag in labels or entity_type(tag) in labels for tag in tags)
+def _are_known(tags: list[str], labels: list[str], scheme: Scheme) -> bool:
+    return all(tag == "O" or tag in labels or entity_type(tag, scheme) in labels for tag in tags)
 
 
 def _named_labels(labels: pa.Array, names: list[str] | None) -> pa.Array:

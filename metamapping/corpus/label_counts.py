@@ -15,7 +15,7 @@ from collections.abc import Collection
 from metamapping.config.labels import NotOneLabelError, label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.records import read_rows
-from metamapping.corpus.tags import OUTSIDE, entity_type
+from metamapping.corpus.tags import entity_types, find_scheme, fits
 from metamapping.errors import ConfigError, listed
 
 MAX_ROWS = 100_000
@@ -40,6 +40,7 @@ def count_labels(source: Source) -> dict[str, int] | None:
     if source.hub is not None:
         return None
     counts: Counter[str] = Counter()
+    sentences: Counter[frozenset[str]] = Counter()  # the different tags of each
     label_of = label_of_number(source.labels)
     for number, row in enumerate(read_rows(source)):
         if number == MAX_ROWS:
@@ -47,9 +48,8 @@ def count_labels(source: Source) -> dict[str, int] | None:
         if row.fault is not None:
             continue
         if source.task_type == "ner":
-            tags = row.label if isinstance(row.label, list) else str(row.label or "").split()
-            named = (label_of.get(str(tag), str(tag)) for tag in tags)
-            counts.update({entity_type(tag) for tag in named if tag != OUTSIDE})
+            row_tags = row.label if isinstance(row.label, list) else str(row.label or "").split()
+            sentences[frozenset(label_of.get(str(tag), str(tag)) for tag in row_tags)] += 1
             continue
         try:
             label = label_text(row.label)
@@ -57,6 +57,11 @@ def count_labels(source: Source) -> dict[str, int] | None:
             continue
         if label is not None:
             counts[label_of.get(label, label)] += 1
+    scheme = find_scheme(tag for tags in sentences for tag in tags)
+    for tags, count in sentences.items():
+        if all(fits(tag, scheme) for tag in tags):
+            for kind in entity_types(tags, scheme):
+                counts[kind] += count
     check_label_settings(source, counts)
     known = None if source.labels is None else _types(source, source.labels)
     return {
@@ -74,12 +79,12 @@ def check_label_settings(source: Source, present: Collection[str]) -> None:
 
     Args:
         source: The source.
-        present: All labels of its rows, also of those that are rejected; for ``ner`` tags or entity types.
+        present: All labels of its rows, also of those that are rejected; for ``ner`` entity types.
 
     Raises:
         ConfigError: A setting names labels that the source does not have.
     """
-    found = _types(source, present)
+    found = set(present)
     settings: dict[str, Collection[str]] = {
         "label_names": source.label_names,
         "drop_labels": source.drop_labels,
@@ -89,16 +94,14 @@ def check_label_settings(source: Source, present: Collection[str]) -> None:
     if source.labels is not None and found - _types(source, source.labels):
         settings["labels"] = source.labels
     for setting, labels in settings.items():
-        unknown = sorted(_types(source, labels) - found)
+        unknown = sorted((_types(source, labels) if setting == "labels" else set(labels)) - found)
         if unknown:
             raise _no_such_label(source, setting, unknown, sorted(found))
 
 
 def _types(source: Source, labels: Collection[str]) -> set[str]:
     """The labels; for ``ner`` the entity types of tags."""
-    if source.task_type != "ner":
-        return set(labels)
-    return {entity_type(label) for label in labels if label != OUTSIDE}
+    return entity_types(labels) if source.task_type == "ner" else set(labels)
 
 
 def _no_such_label(source: Source, setting: str, unknown: list[str], found: list[str]) -> ConfigError:

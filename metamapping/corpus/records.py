@@ -17,11 +17,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.manifest import fingerprint_file
@@ -132,6 +133,8 @@ def check_source(source: Source) -> None:
             f"{len(good)} rows (the first is {first!s:.80}), and {SEVERAL_LABELS}: write one label in each "
             "row, or correct `columns`"
         )
+    if source.task_type == "ner":
+        _check_tags(source, [tags for row in good if (tags := _list(row.label))])
     for name, values in (
         (text, [row.text for row in good]),
         (text_pair, [row.text_pair for row in good]),
@@ -142,6 +145,19 @@ def check_source(source: Source) -> None:
                 f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
                 f"{len(good)} rows: correct `columns`"
             )
+
+
+def _check_tags(source: Source, rows: list[list[str]]) -> None:
+    """Raise ``ConfigError`` if no row has tags that fit the scheme; single rows are rejected later."""
+    label_of = label_of_number(source.labels)
+    named = [[label_of.get(tag, tag) for tag in tags] for tags in rows]
+    scheme = find_scheme(tag for tags in named for tag in tags)
+    wrong = [next((tag for tag in tags if not fits(tag, scheme)), None) for tags in named]
+    if wrong and None not in wrong:
+        raise ConfigError(
+            f"source {source.name!r}: none of the first {len(rows)} rows has readable tags; the first has "
+            f"{wrong[0]!r:.80}: {nearest_scheme(str(wrong[0]))}; correct the tags, or `columns`"
+        )
 
 
 def read_records(source: Source) -> Iterator[pa.RecordBatch]:

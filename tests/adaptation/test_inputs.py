@@ -69,6 +69,25 @@ def test_class_numbers_are_read_as_class_names():
     assert read_examples(table["text"], table["label"]).labels == LABELS
 
 
+@pytest.mark.parametrize(
+    ("tags", "bio"),
+    [
+        ([["S-PER", "O"], ["U-PER"]], [["B-PER", "O"], ["B-PER"]]),
+        ([["PER", "O"], ["PER"]], [["B-PER", "O"], ["B-PER"]]),
+        ([["B", "I"], ["B"]], [["B-entity", "I-entity"], ["B-entity"]]),
+    ],
+)
+def test_tags_of_any_scheme_are_read_as_bio(tags, bio):
+    assert read_examples(WORDS, tags, task_type="ner").labels == bio
+
+
+def test_tags_that_fit_no_scheme_are_rejected_with_their_row():
+    with pytest.raises(ValueError, match="text 1 has the tag 'o': outside of entities is written 'O'"):
+        read_examples(WORDS, [["B-PER", "O"], ["o"]], task_type="ner")
+    with pytest.raises(ValueError, match=r"text 0 has the tag 3: .*name the numbers"):
+        read_examples(WORDS, [[3, 0], [3]], task_type="ner")
+
+
 def test_tag_numbers_are_read_as_tag_names():
     tags = datasets.List(datasets.ClassLabel(names=["O", "B-PER"]))
     words = datasets.List(datasets.Value("string"))

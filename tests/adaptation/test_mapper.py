@@ -145,5 +145,7 @@ def test_unknown_task_types_and_labels_are_rejected_by_name(mapper):
 def test_ner_examples_need_one_valid_tag_per_word(mapper):
     with pytest.raises(ValueError, match="text 0 has 2 words"):
         mapper.adapt([["a", "b"]], [["O"]], task_type="ner")
-    with pytest.raises(ValueError, match="has the tag 'PER': tags are O, B-type or I-type"):
-        mapper.adapt([["a"]], [["PER"]], task_type="ner")
+    with pytest.raises(ValueError, match="text 0 has the tag 'o': outside of entities is written 'O'"):
+        mapper.adapt([["a", "b"]], [["PER", "o"]], task_type="ner")
+    with pytest.raises(ValueError, match=r"text 0 has the tag 'PER'.*nearest scheme is BIO, with 'B-PER'"):
+        mapper.adapt([["a", "b"]], [["PER", "B-LOC"]], task_type="ner")

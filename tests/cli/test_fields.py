@@ -3,6 +3,7 @@
 import pytest
 
 from metamapping.cli.fields import Fields
+from metamapping.cli.scores import entity_scores
 
 
 def labels(*values):
@@ -19,3 +20,19 @@ def test_several_labels_are_rejected_with_their_row(value):
         ValueError, match=r"row 2 has .* in 'label': expected one label \(several labels for one"
     ):
         labels("a", value)
+
+
+def tags(*rows):
+    return Fields("ner").labels([{"words": ["a"] * len(row), "tags": row} for row in rows])
+
+
+def test_tags_without_a_type_are_whole_entities():
+    gold = tags(["B", "I", "O"], ["B", "I", "O"])
+    assert gold == [["B-entity", "I-entity", "O"]] * 2
+    half = [["B-entity", "O", "O"], ["B-entity", "I-entity", "O"]]
+    assert entity_scores(gold, half).scores["entity F1"].mean == 0.5
+
+
+def test_tags_that_fit_no_scheme_are_rejected_with_their_row():
+    with pytest.raises(ValueError, match="row 2 has the tag 'o': outside of entities is written 'O'"):
+        tags(["PER", "O"], ["o", "PER"])

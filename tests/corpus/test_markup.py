@@ -33,6 +33,7 @@ def test_what_is_no_markup_stays(text):
     [
         ("<div>hello <b>you</b></div>", "hello you"),
         ("hello<b>you</b>", "hello you"),
+        ("İİİİİİ<B>you</b >", "İİİİİİ you"),
         ("one<br>two<br />three<BR/>", "one two three"),
         ("first<p>second<li>third", "first second third"),
         ("(see above)<p>next", "(see above) next"),
@@ -81,9 +82,7 @@ def test_any_text_can_be_cleaned(text):
     assert len(without_markup(text)) <= len(text)
 
 
-@pytest.mark.parametrize(
-    "part", ["<!--", "<a ", "<a x='", "<", "x<b>", "<a b=c ", "&", "<aa", "<p disabled "]
-)
+@pytest.mark.parametrize("part", ["<!--", "<a ", "<a x='", "<", "x<b>", "<a b=c ", "&", "<aa", "<p async "])
 def test_hostile_texts_take_little_time(part):
     start = time.perf_counter()
     without_markup(part * 20_000)
