@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.cli.options import Format
+from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll
 from metamapping.corpus.formats import file_format
@@ -100,7 +101,9 @@ def open_records(place: str, given_format: Format | None = None) -> Iterator[Rec
     format = format_of(place, given_format)
     name = "standard input" if place == STANDARD else place
     if place != STANDARD and not Path(place).is_file():
-        raise FileNotFoundError(f"there is no file {place}: check its path, or give - for standard input")
+        similar = similar_name(Path(place))
+        hint = "check its path" if similar is None else f"did you mean {similar!r}?"
+        raise FileNotFoundError(f"there is no file {place}: {hint}, or give - for standard input")
     try:
         if format == "parquet":
             with _open_parquet(place, name) as file:

@@ -23,6 +23,10 @@ Role = Literal["train", "validation", "test"]
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
 
 
+def _as_list(files: Any) -> Any:
+    return [files] if isinstance(files, str) else files
+
+
 def _spell_labels(labels: Any) -> Any:
     return label_texts(labels) if isinstance(labels, list | tuple) else labels
 
@@ -82,9 +86,10 @@ class Source(Part):
         description="Split of the source by label: for each role a list of labels, or the path of a text "
         "file with one label per line. Default: all labels have the same `role`.",
     )
-    files: list[str] | None = Field(
+    files: Annotated[list[str], BeforeValidator(_as_list)] | None = Field(
         None,
-        description="Paths of local CSV, TSV, JSONL, Parquet or CoNLL files. Default: the source comes from "
+        description="Paths of local CSV, TSV, JSONL, JSON, Parquet or CoNLL files, of folders of such files, "
+        "or patterns (`data/*.csv`); one, or a list. `~` is the home folder. Default: the source comes from "
         "`hub`.",
     )
     hub: Hub | None = Field(

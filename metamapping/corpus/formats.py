@@ -20,6 +20,7 @@ from typing import Any, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metamapping.config.files import format_of_suffix
 from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.rows import MALFORMED, Row
@@ -32,19 +33,7 @@ from metamapping.corpus.text_files import (
 )
 from metamapping.errors import ConfigError, listed, one_line
 
-SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-}
 _INDEX = re.compile("[0-9]{1,9}")
-_COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
@@ -61,15 +50,13 @@ def file_format(path: Path, source: Source) -> str:
     """
     if source.format is not None:
         return source.format
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in SUFFIXES:
+    known = format_of_suffix(path)
+    if known is None:
         raise ConfigError(
             f"source {source.name!r}: the suffix of {path.name!r} does not tell its format: set "
             "`format` to csv, tsv, jsonl, parquet or conll"
         )
-    return SUFFIXES[suffixes[-1]]
+    return known
 
 
 def read_file(path: Path, source: Source) -> Iterator[Row]:
