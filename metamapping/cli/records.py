@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,6 +28,7 @@ from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll
 from metamapping.corpus.formats import file_format
+from metamapping.corpus.json_objects import Replayed, read_objects
 from metamapping.corpus.text_files import BoundedLines, numbered_lines, open_text
 from metamapping.errors import ConfigError, listed, one_line
 
@@ -177,18 +177,10 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
 
 
 def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
-    for number, line in numbered_lines(text, _SOURCE, Path(name)):
-        if not line or line.isspace():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"{name}: line {number} is not valid JSON ({error}): write one object per line"
-            ) from error
-        if not isinstance(row, dict):
-            raise ValueError(f"{name}: line {number} is {line:.40}: write one JSON object per line")
-        yield row
+    for row in read_objects(text, _SOURCE, Path(name)):
+        if row.value is None:
+            raise ValueError(f"{name}: line {row.line} {row.error}: write one JSON object per line")
+        yield row.value
 
 
 def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
@@ -239,20 +231,10 @@ def _conll(text: TextIO, name: str) -> Records:
         fields = line.split()
         if (fields and fields[0] not in ("-DOCSTART-", "#")) or len(head) == _MAX_LINES_BEFORE_WORDS:
             break
-    replayed = cast(TextIO, _Replayed(head, text))
+    replayed = cast(TextIO, Replayed(head, text))
     if len(fields) == 1:
         return Records(name, _bare_words(replayed, name), (WORDS,))
     return Records(name, _tagged_words(replayed, name), (WORDS, TAGS))
-
-
-class _Replayed(io.TextIOBase):
-    """The lines that were read ahead, followed by the rest of the file."""
-
-    def __init__(self, head: list[str], rest: TextIO) -> None:
-        self._head, self._rest = iter(head), rest
-
-    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        return next(self._head, None) or self._rest.readline(size)
 
 
 def _tagged_words(text: TextIO, name: str) -> Iterator[Row]:
