@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -46,12 +48,17 @@ def adapt(
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import open_records
+    from metamapping.config.labels import label_column_doubt
 
     label_names = _label_names(label_name or [])
     fields = Fields(task_type, text_column=text, pair_column=text_pair, label_column=label)
     with open_records(examples, format) as records:
         rows = list(records.rows)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    doubt = None if fields.is_ner else label_column_doubt(len(set(labels)), len(labels))
+    if doubt is not None:
+        print_note(f"note: {doubt} If not, name it with --label")
+        warnings.filterwarnings("ignore", message=re.escape(doubt))
 
     with quiet_import():
         from metamapping import MetaMapper

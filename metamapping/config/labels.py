@@ -22,6 +22,10 @@ _WHOLE = re.compile(r"([+-]?)(0|[1-9][0-9]*)\.0+")
 
 _MAX_DIGITS = 100  # of a decimal number that is written out
 
+# One example of each label is a task, too, so only many labels are doubtful.
+_MIN_ROWS_OF_DOUBT = 30
+_SHARE_OF_DOUBT = 0.9
+
 SEVERAL_LABELS = "several labels for one text are not supported yet"
 
 
@@ -108,6 +112,17 @@ def label_of_number(labels: Sequence[str] | None) -> dict[str, str]:
     """
     names = labels or []
     return {str(i): name for i, name in enumerate(names) if str(i) not in names}
+
+
+def label_column_doubt(num_labels: int, num_rows: int) -> str | None:
+    """Return the question whether a column has labels at all, if nearly every row has a label of its own.
+
+    >>> label_column_doubt(240, 240)
+    '240 labels in 240 rows: is this the label column?'
+    """
+    if num_rows < _MIN_ROWS_OF_DOUBT or num_labels <= _SHARE_OF_DOUBT * num_rows:
+        return None
+    return f"{num_labels} labels in {num_rows} rows: is this the label column?"
 
 
 def _number_text(value: float | Decimal) -> str:

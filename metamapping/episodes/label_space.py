@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from metamapping.config.labels import label_column_doubt
 from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
@@ -131,6 +132,12 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
     Raises:
         ConfigError: A label has fewer.
     """
+    doubt = label_column_doubt(len(counts), sum(counts.values()))
+    if doubt is not None and min(counts.values()) < needed:
+        raise ConfigError(
+            f"source {source!r}: {doubt} Give the column of the labels as `columns.label`; episodes need "
+            f"{needed} examples of each label ({why})"
+        )
     for label, count in counts.items():
         if count < needed:
             raise ConfigError(

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metamapping.config.labels import NotOneLabelError, label_text
+from metamapping.config.labels import NotOneLabelError, label_column_doubt, label_text
 from metamapping.config.sources import Source
 
 
@@ -73,3 +73,9 @@ def test_settings_of_labels_have_the_same_spelling():
 def test_two_names_of_one_label_are_refused():
     with pytest.raises(ValueError, match="two keys are the label '1'"):
         source(label_names={"1": "bad", "1.0": "worst"})
+
+
+def test_only_many_labels_in_nearly_as_many_rows_are_doubted():
+    assert label_column_doubt(235, 240) == "235 labels in 240 rows: is this the label column?"
+    assert label_column_doubt(8, 8) is None
+    assert label_column_doubt(77, 154) is None
