@@ -21,9 +21,10 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metamapping.adaptation.inputs import single_labels
 from metamapping.adaptation.mapper import MetaMapper
+from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
-from metamapping.corpus.records import label_text
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -58,7 +59,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
-        y = column_or_1d(y, warn=True)
+        y = column_or_1d(_unwrapped(y), warn=True)
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
@@ -109,14 +110,13 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     def _readable_names(self, labels: list[str]) -> dict[str, str]:
         """Readable words by string label; ``labels`` are the classes as strings."""
-        given = dict(self.label_names or {})
-        unknown = [label for label in given if label not in set(self.classes_.tolist())]
+        given = label_keys(self.label_names or {})
+        unknown = [label for label in given if label not in labels]
         if unknown:
             raise ValueError(
                 f"label_names has a name for {unknown[0]!r}, which is not in y: {', '.join(labels[:10])}"
             )
-        classes = zip(self.classes_.tolist(), labels, strict=True)
-        return {label: given.get(value, readable_label(label, {})) for value, label in classes}
+        return {label: given.get(label, readable_label(label, {})) for label in labels}
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -124,6 +124,12 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+def _unwrapped(y: Any) -> Any:
+    """``y``, where it is a column of lists, with lists of one label unwrapped."""
+    values = list(y) if getattr(y, "ndim", 1) == 1 and hasattr(y, "__len__") else []
+    return single_labels(values) if any(isinstance(value, list | tuple) for value in values) else y
 
 
 @lru_cache(maxsize=4)

@@ -117,8 +117,22 @@ def test_examples_that_cannot_be_learned_from_are_rejected(mapper, X, y, message
 
 
 def test_names_of_unknown_labels_are_rejected(mapper):
-    with pytest.raises(ValueError, match="label_names has a name for '1', which is not in y: -1, 1"):
-        MetaMappingClassifier(mapper, label_names={"1": "refund"}).fit(TEXTS, [1, -1] * 6)
+    with pytest.raises(ValueError, match="label_names has a name for '2', which is not in y: -1, 1"):
+        MetaMappingClassifier(mapper, label_names={"2": "refund"}).fit(TEXTS, [1, -1] * 6)
+
+
+@pytest.mark.parametrize("key", [1, 1.0, "1", "1.0"])
+def test_label_names_of_numbers_are_compared_by_value(mapper, key):
+    classifier = MetaMappingClassifier(mapper, label_names={key: "refund"}).fit(TEXTS, [1.0, -1.0] * 6)
+    assert classifier.mapping_.explain(TEXTS[0]).label in ("1", "-1")
+    assert classifier._readable_names(["-1", "1"])["1"] == "refund"
+
+
+def test_lists_of_labels_are_unwrapped_or_rejected_with_their_row(mapper):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, [["refund"], "delivery"] * 6)
+    assert classifier.classes_.tolist() == ["delivery", "refund"]
+    with pytest.raises(ValueError, match=r"label 1 is .*several labels for one text are not supported yet"):
+        MetaMappingClassifier(mapper).fit(TEXTS, [["refund"], ["refund", "delivery"]] * 6)
 
 
 def test_nothing_is_predicted_before_fit(mapper):

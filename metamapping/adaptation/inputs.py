@@ -18,9 +18,10 @@ import pandas as pd
 import pyarrow as pa
 
 from metamapping.adaptation.support import Examples
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, label_text, one_label
 from metamapping.config.sources import Columns, TaskType
-from metamapping.corpus.records import class_names, label_name, label_text, without_surrogates
-from metamapping.corpus.tags import OUTSIDE
+from metamapping.corpus.records import class_names, label_name, without_surrogates
+from metamapping.corpus.tags import read_bio
 
 
 def read_examples(
@@ -35,7 +36,7 @@ def read_examples(
 
     Args:
         texts: A column of texts (for ``ner`` of lists of words), or a table.
-        labels: A column of labels (for ``ner`` of lists of BIO tags); part of the table if one is given.
+        labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
         text_pairs: A column of second texts; part of the table if one is given.
         task_type: The task type.
         columns: The names of a table's columns.
@@ -99,12 +100,12 @@ def read_word_lists(texts: Any) -> list[list[str]]:
 
 
 def read_labels(labels: Any) -> list[str]:
-    """Read a column of labels as strings; numbers are converted, ``3.0`` to ``"3"``.
+    """Read a column of labels as strings by ``label_text``: ``3.0`` and ``"3.0"`` become ``"3"``.
 
     Raises:
-        ValueError: A value is missing or blank, or strings and numbers are mixed.
+        ValueError: A value is missing, blank or a list of several labels, or strings and numbers are mixed.
     """
-    values = _values(labels, "labels")
+    values = single_labels(_values(labels, "labels"))
     is_numeric = isinstance(values[0], int | float) if values else False
     read = []
     for i, value in enumerate(values):
@@ -119,13 +120,33 @@ def read_labels(labels: Any) -> list[str]:
     return read
 
 
+def single_labels(values: list[Any]) -> list[Any]:
+    """Return labels with those that are lists of one label unwrapped.
+
+    Raises:
+        ValueError: A value is a list of several labels or of none.
+    """
+    labels = []
+    for i, value in enumerate(values):
+        try:
+            labels.append(one_label(value))
+        except NotOneLabelError as error:
+            raise ValueError(
+                f"label {i} is {error!s:.60}: expected one label ({SEVERAL_LABELS}): fix or drop the row"
+            ) from error
+    return labels
+
+
 def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str]:
     """Read the readable words of labels; the labels are converted as by ``read_labels``.
 
     Raises:
-        ValueError: A name is not a string, or blank.
+        ValueError: A name is not a string, or blank, or a label has two names.
     """
-    names = {str(label_text(label)): name for label, name in (label_names or {}).items()}
+    try:
+        names = label_keys(label_names or {})
+    except ValueError as error:
+        raise ValueError(f"label_names: {error}") from error
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"label_names has {name!r} for {label!r}: expected its readable words")
@@ -154,10 +175,8 @@ def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
             raise ValueError(
                 f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag for each word"
             )
-        for tag in tags:
-            if tag != OUTSIDE and (not isinstance(tag, str) or tag[:2] not in ("B-", "I-")):
-                raise ValueError(f"text {i} has the tag {tag!r}: tags are O, B-type or I-type")
-    return [[_encodable(tag) for tag in tags] for tags in labels]
+    converted = read_bio(labels, what="text")
+    return [[_encodable(tag) for tag in tags] for tags in converted]
 
 
 def _encodable(text: str) -> str:

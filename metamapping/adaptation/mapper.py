@@ -11,6 +11,7 @@ changes the encoder. Texts are cleaned and tokenized as in training.
 
 from __future__ import annotations
 
+import warnings
 from collections import abc
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
+from metamapping.config.labels import label_column_doubt
 from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.published_model import PublishedModel, read_published
 
@@ -66,7 +68,8 @@ class MetaMapper:
         Args:
             texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
                 ``Dataset`` or Arrow table, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of BIO tags.
+            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES,
+                BILOU or IO).
             text_pairs: The second text of each example, for tasks about pairs.
             label_names: Readable words by label, which tell the encoder what the label means. A label
                 without an entry is read as it is written.
@@ -76,9 +79,16 @@ class MetaMapper:
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix.
+
+        Warns:
+            UserWarning: Nearly every example has a label of its own, as if the column were not the label's.
         """
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
         names = read_label_names(label_names)
+        if task_type != "ner" and (
+            doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
+        ):
+            warnings.warn(doubt, stacklevel=2)
         state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
         return Mapping(self.featurizer, state)
 

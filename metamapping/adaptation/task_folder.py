@@ -24,6 +24,7 @@ from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
+from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
@@ -218,7 +219,7 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     num_views = NUM_WORD_VIEWS if task.task_type == "ner" else NUM_VIEWS
     state = TaskState(
         task_type=task.task_type,
-        labels=tuple(task.labels),
+        labels=_spelled(task),
         names=tuple(task.names),
         name_features=arrays["name_features"],
         support=Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views),
@@ -227,6 +228,13 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     )
     _check_consistent(state, count)
     return state
+
+
+def _spelled(task: _TaskFile) -> tuple[str, ...]:
+    """The labels in the spelling of ``label_text``; tasks of earlier versions may have a label ``1.0``."""
+    spelled = tuple(label_text(label) or label for label in task.labels)
+    is_clear = task.task_type != "ner" and len(set(spelled)) == len(spelled)
+    return spelled if is_clear else tuple(task.labels)
 
 
 def _check_consistent(state: TaskState, num_examples: int) -> None:

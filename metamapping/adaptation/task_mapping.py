@@ -26,6 +26,7 @@ from metamapping.adaptation.inputs import read_examples, read_label_names, read_
 from metamapping.adaptation.results import Answers, Explanation
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
+from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.published_model import read_published
 
@@ -194,7 +195,7 @@ class Mapping:
             raise ValueError("give either indices or a label to remove")
         with self._write_lock:
             if indices is None:
-                self._state = without_label(self._featurizer, self._state, str(label))
+                self._state = without_label(self._featurizer, self._state, str(label_text(label)))
                 return
             positions = [int(index) for index in indices]
             for position in positions:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -53,6 +55,7 @@ def adapt(
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import open_records
+    from metamapping.config.labels import label_column_doubt
     from metamapping.errors import listed
 
     label_names = _label_names(label_name or [])
@@ -74,6 +77,10 @@ def adapt(
         print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
         texts, labels = list(without(texts, empty)), list(without(labels, empty))
         text_pairs = text_pairs and list(without(text_pairs, empty))
+    doubt = None if fields.is_ner else label_column_doubt(len(set(labels)), len(labels))
+    if doubt is not None:
+        print_note(f"note: {doubt} If not, name it with --label")
+        warnings.filterwarnings("ignore", message=re.escape(doubt))
 
     with quiet_import():
         from metamapping import MetaMapper

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text, one_label
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.formats import find_name, listed_names, nested_value
-from metamapping.corpus.records import label_text
-from metamapping.corpus.tags import OUTSIDE, MalformedTagError, entity_type, find_scheme, is_tag, to_bio
+from metamapping.corpus.tags import OUTSIDE, entity_type, entity_types, is_tag, read_bio
 from metamapping.corpus.word_lists import word_list
 from metamapping.errors import listed
 
@@ -111,8 +111,8 @@ class Fields:
                     f"row {number} has {len(words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
                     "give one tag for each word, or drop the row"
                 )
-        self.check_tag_columns(rows, {entity_type(tag) for row_tags in tags for tag in row_tags})
-        return bio(tags)
+        self.check_tag_columns(rows, entity_types({tag for row_tags in tags for tag in row_tags}))
+        return read_bio(tags, what="row", first=1)
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
@@ -166,24 +166,6 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
 
 
-def bio(tags: list[list[str]]) -> list[list[str]]:
-    """Convert tags of the schemes IO, BIO, BIOES or BILOU to BIO.
-
-    Raises:
-        ValueError: A tag belongs to none of these schemes.
-    """
-    scheme = find_scheme({tag for row in tags for tag in row})
-    converted = []
-    for number, row in enumerate(tags, 1):
-        try:
-            converted.append(to_bio(row, scheme, repair=True))
-        except MalformedTagError as error:
-            raise ValueError(
-                f"row {number} has the tag {str(error)!r}: tags are O, B-type or I-type"
-            ) from error
-    return converted
-
-
 def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:
     values = []
     for number, row in enumerate(rows, first):
@@ -221,6 +203,13 @@ def _words(value: Any, number: int, column: str) -> list[str]:
 
 
 def _label(value: Any, number: int, column: str) -> str:
+    try:
+        value = one_label(value)
+    except NotOneLabelError as error:
+        raise ValueError(
+            f"row {number} has {error!s:.60} in {column!r}: expected one label ({SEVERAL_LABELS}); "
+            "fix or drop the row"
+        ) from error
     label = label_text(value) if isinstance(value, str | int | float) else None
     if not label:
         raise ValueError(

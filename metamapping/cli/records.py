@@ -12,7 +12,6 @@ of a command must have one row per row of its input.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -27,13 +26,14 @@ from metamapping.cli.options import Format, input_source
 from metamapping.cli.rows import Row
 from metamapping.cli.sentence_rows import read_sentence_rows
 from metamapping.cli.table_rows import table_rows
+from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
 from metamapping.corpus.delimited import read_delimited
 from metamapping.corpus.formats import file_format, listed_names
+from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.text_files import (
     bad_byte,
     fitting_encodings,
-    numbered_lines,
     open_text,
     text_encoding,
 )
@@ -115,7 +115,9 @@ def open_records(
     format = format_of(place, given_format)
     name = "standard input" if place == STANDARD else place
     if place != STANDARD and not Path(place).is_file():
-        raise FileNotFoundError(f"there is no file {place}: check its path, or give - for standard input")
+        similar = similar_name(Path(place))
+        hint = "check its path" if similar is None else f"did you mean {similar!r}?"
+        raise FileNotFoundError(f"there is no file {place}: {hint}, or give - for standard input")
     try:
         if format == "parquet":
             with _open_parquet(place, name) as file:
@@ -213,18 +215,10 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
 
 
 def _jsonl(text: TextIO, source: Source, name: str) -> Iterator[Row]:
-    for number, line in numbered_lines(text, source, Path(name)):
-        if not line or line.isspace():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise ValueError(
-                f"{name}: line {number} is not valid JSON ({error}): write one object per line"
-            ) from error
-        if not isinstance(row, dict):
-            raise ValueError(f"{name}: line {number} is {line:.40}: write one JSON object per line")
-        yield row
+    for row in read_objects(text, source, Path(name)):
+        if row.value is None:
+            raise ValueError(f"{name}: line {row.line} {row.error}: write one JSON object per line")
+        yield row.value
 
 
 def _delimited(text: TextIO, source: Source, name: str, format: Format) -> Records:

@@ -15,8 +15,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
+from metamapping.config.files import find_files
+from metamapping.config.labels import label_texts
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import Source
+from metamapping.config.sources import Source, check_sources
 from metamapping.config.yaml_reader import expand, read_yaml
 from metamapping.errors import ConfigError, one_line
 
@@ -97,16 +99,20 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
         preset = str(folder / preset)
     encoder = config.encoder.model_copy(update={"preset": preset})
     sources = [_resolve_source(source, folder) for source in config.sources]
+    try:
+        check_sources(sources)  # again, because patterns and folders of two sources may share files
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
     return config.model_copy(update={"sources": sources, "encoder": encoder}).at_home(config.home)
 
 
 def _resolve_source(source: Source, folder: Path) -> Source:
     files = None
     if source.files is not None:
-        files = [str(folder / file) for file in source.files]
-        for file in files:
-            if not Path(file).is_file():
-                raise ConfigError(f"source {source.name!r}: no file at {file}: correct `files`")
+        try:
+            files = find_files(source.files, folder, any_suffix=source.format is not None)
+        except ConfigError as error:
+            raise ConfigError(f"source {source.name!r}: {error}") from error
     label_roles = None
     if source.label_roles:
         label_roles = {
@@ -140,7 +146,7 @@ def _read_labels(name: str, path: Path) -> list[str]:
         raise ConfigError(
             f"source {name!r}: the label file {path} is not UTF-8 ({error.reason}): convert it to UTF-8"
         ) from error
-    return [line.strip() for line in lines if line.strip()]
+    return label_texts(line for line in lines if line.strip())
 
 
 def _sentence(error: Any, data: Any) -> str:

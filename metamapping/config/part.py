@@ -9,9 +9,9 @@ Parts are nested models; ``schema.RunConfig`` contains all of them.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationInfo, field_validator
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
 _MAX_NAME_CHARACTERS = 100
@@ -36,7 +36,47 @@ def _number_fields(schema: dict[str, Any]) -> None:
         field["position"] = position
 
 
-class Part(BaseModel):
+class WithoutBooleanNumbers(BaseModel):
+    """A model that rejects booleans where it expects texts or numbers.
+
+    By itself pydantic reads ``False`` as the number 0, so that a column named ``no``, which YAML reads as
+    a boolean, would silently be column 0.
+    """
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_booleans(cls, value: Any, info: ValidationInfo) -> Any:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if _has_boolean(value) and not _allows(annotation, bool):
+            if _allows(annotation, str):
+                raise ValueError(
+                    "a boolean is neither a name nor a number: YAML reads yes, no, on, off, true and false "
+                    "without quotes as booleans; put it in quotes if it is a text, such as 'no', and leave "
+                    "the setting out if it should have no value"
+                )
+            raise ValueError("a boolean is not a number: give a number")
+        return value
+
+
+def _has_boolean(value: Any) -> bool:
+    """Whether a value is a boolean or contains one; nested models check their own fields."""
+    if isinstance(value, dict):
+        return any(_has_boolean(item) for pair in value.items() for item in pair)
+    if isinstance(value, list | tuple):
+        return any(_has_boolean(item) for item in value)
+    return isinstance(value, bool)
+
+
+def _allows(annotation: Any, kind: type) -> bool:
+    """Whether a type is, or contains, ``kind``; every model and ``Any`` count as containing it."""
+    if annotation is Any or annotation is kind:
+        return True
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return True
+    return any(_allows(argument, kind) for argument in get_args(annotation))
+
+
+class Part(WithoutBooleanNumbers):
     """A part of the configuration: immutable, and strict about unknown keys and non-finite numbers."""
 
     model_config = ConfigDict(

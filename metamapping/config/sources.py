@@ -11,15 +11,32 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
+from metamapping.config.labels import label_keys, label_texts
 from metamapping.config.part import Name, Part
 
 TaskType = Literal["ner", "sentiment-analysis", "text-classification"]
 Role = Literal["train", "validation", "test"]
 ROLES: tuple[Role, ...] = ("train", "validation", "test")
+
+
+def _as_list(files: Any) -> Any:
+    return [files] if isinstance(files, str) else files
+
+
+def _spell_labels(labels: Any) -> Any:
+    return label_texts(labels) if isinstance(labels, list | tuple) else labels
+
+
+def _spell_keys(values: Any) -> Any:
+    return label_keys(values) if isinstance(values, dict) else values
+
+
+# Labels in a configuration may be written as texts or as numbers.
+Labels = Annotated[list[str], BeforeValidator(_spell_labels)]
 
 
 class Hub(Part):
@@ -64,14 +81,15 @@ class Source(Part):
         description="Use of the whole source: for training, for validation after each round, or for the "
         "final test. Default: `label_roles` assigns the labels to roles.",
     )
-    label_roles: dict[Role, list[str] | str] | None = Field(
+    label_roles: dict[Role, Labels | str] | None = Field(
         None,
         description="Split of the source by label: for each role a list of labels, or the path of a text "
         "file with one label per line. Default: all labels have the same `role`.",
     )
-    files: list[str] | None = Field(
+    files: Annotated[list[str], BeforeValidator(_as_list)] | None = Field(
         None,
-        description="Paths of local CSV, TSV, JSONL, Parquet or CoNLL files. Default: the source comes from "
+        description="Paths of local CSV, TSV, JSONL, JSON, Parquet or CoNLL files, of folders of such files, "
+        "or patterns (`data/*.csv`); one, or a list. `~` is the home folder. Default: the source comes from "
         "`hub`.",
     )
     hub: Hub | None = Field(
@@ -97,21 +115,22 @@ class Source(Part):
         "for CSV, false for TSV.",
     )
     columns: Columns = Field(Columns(), description="Columns of the texts and labels.")
-    labels: list[str] | None = Field(
+    labels: Labels | None = Field(
         None,
         description="All labels of the source (`ner`: all tags); rows with other labels are rejected. Where "
         "the source contains numbers instead of labels, they index this list from 0. Default: the labels "
         "that occur.",
     )
-    drop_labels: list[str] = Field(
+    drop_labels: Labels = Field(
         default_factory=list,
         description="Labels whose rows are left out (`ner`: entity types that are treated as outside any "
         "entity).",
     )
-    label_names: dict[str, str] = Field(
+    label_names: Annotated[dict[str, str], BeforeValidator(_spell_keys)] = Field(
         default_factory=dict,
-        description="Readable name of each label (`card_fee: fee for a card payment`). Default for a label "
-        "that is not listed: its underscores and capital letters are split into words.",
+        description="Readable name of each label (`card_fee: fee for a card payment`); a label that the "
+        "source does not have is an error. Numbers are compared by value: `1` is the label `1.0`, too. "
+        "Default for a label that is not listed: its underscores and capital letters are split into words.",
     )
     keep_all: bool = Field(
         False,

@@ -9,7 +9,6 @@ than Python could clean all. For ``ner`` each word is cleaned by itself, and the
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -21,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metamapping.config.corpus import CleanerName, CleaningSpec
+from metamapping.corpus.markup import without_markup
 
 
 class Cleaner(NamedTuple):
@@ -81,14 +81,6 @@ def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.List
     return pa.ListArray.from_arrays(offsets, cleaned, mask=words.is_null())
 
 
-# HTML tags that occur in scraped texts; "a < b > c" and "<3" are not tags.
-_TAG = re.compile(
-    r"</?(?:a|abbr|article|aside|b|big|blockquote|body|br|button|center|cite|code|dd|del|div|dl|dt|em"
-    r"|figure|font|footer|form|h[1-6]|head|header|hr|html|i|iframe|img|input|ins|label|li|link|main|mark"
-    r"|meta|nav|ol|option|p|pre|q|s|script|section|select|small|span|strike|strong|style|sub|sup|table"
-    r"|tbody|td|textarea|tfoot|th|thead|title|tr|tt|u|ul|video)(?:\s[^<>]*)?/?>|<!--.*?-->",
-    re.IGNORECASE | re.DOTALL,
-)
 # Zero-width joiners have a meaning in Persian, in Indic scripts and between emoji: they are only removed
 # next to ASCII, where they have none.
 _INVISIBLE = re.compile(
@@ -97,10 +89,6 @@ _INVISIBLE = re.compile(
 )
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
 _USER = re.compile(r"(?<![\w@.])@\w{1,30}")
-
-
-def _html(text: str) -> str:
-    return _TAG.sub(" ", html.unescape(text))
 
 
 def _unicode(text: str) -> str:
@@ -126,7 +114,7 @@ def _users(text: str) -> str:
 # The placeholders are those of TweetEval (github.com/cardiffnlp/tweeteval), which encoders of tweets know.
 CLEANERS: dict[CleanerName, Cleaner] = {
     "encoding": Cleaner(r"[^\x00-\x7f]", ftfy.fix_encoding),
-    "html": Cleaner(r"&[#A-Za-z]|<[/!A-Za-z]", _html),
+    "html": Cleaner(r"&[#A-Za-z]|<[/!A-Za-z]", without_markup),
     "unicode": Cleaner(r"[^\x00-\x7f]", _unicode),
     "control": Cleaner(r"[\x00-\x08\x0e-\x1b\x7f]|[^\x00-\x7f]", _control),
     "urls": Cleaner(r"(?i)https?://|www\.", _urls),

@@ -21,13 +21,14 @@ from typing import TextIO
 
 from metamapping.config.sources import Source
 from metamapping.corpus.mentions import mentions
-from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.tags import is_tag
+from metamapping.corpus.rows import MALFORMED, MALFORMED_TAGS, Row
+from metamapping.corpus.tags import MalformedTagError, find_scheme, is_tag, to_bio
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines
 from metamapping.errors import ConfigError, listed
 
 # The layout of a file follows from its first lines: at most so many words, lines and characters.
 _HEAD_WORDS, _HEAD_LINES, _HEAD_CHARACTERS = 1_000, 10_000, 1_000_000
+_ROWS_OF_SCHEME = 10_000  # the first sentences, whose tags decide the scheme
 _MIN_NUMBERED_WORDS = 3  # `1` and `2` alone may be words
 
 _DOCUMENT = "-DOCSTART-"
@@ -114,11 +115,19 @@ def read_mentions(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
     Raises:
         ConfigError: As for ``read_conll``.
     """
-    for row in read_conll(file, source, path):
+    rows = read_conll(file, source, path)
+    first = list(itertools.islice(rows, _ROWS_OF_SCHEME))
+    scheme = find_scheme(tag for row in first if row.fault is None for tag in row.label)
+    for row in itertools.chain(first, rows):
         if row.fault is not None:
             yield row
             continue
-        for mention, kind in mentions(row.text, row.label):
+        try:
+            tags = to_bio(row.label, scheme, repair=True)
+        except MalformedTagError:
+            yield Row(row.line, text=" ".join(row.text), fault=MALFORMED_TAGS)
+            continue
+        for mention, kind in mentions(row.text, tags):
             yield Row(row.line, " ".join(row.text), mention, kind)
 
 

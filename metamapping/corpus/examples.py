@@ -21,11 +21,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
+from metamapping.config.labels import label_of_number
 from metamapping.config.sources import Source
 from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
+from metamapping.corpus.label_counts import check_label_settings
 from metamapping.corpus.records import OnProgress
+from metamapping.corpus.rows import MALFORMED_TAGS
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
@@ -35,11 +38,11 @@ from metamapping.corpus.shards import (
     iterate_shards,
 )
 from metamapping.corpus.signatures import algorithm
-from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, find_scheme, to_bio
+from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, entity_types, find_scheme, to_bio
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage
 
-_VERSION = 1
+_VERSION = 2
 
 _CLEANED = pa.schema(
     [
@@ -97,7 +100,7 @@ def write_examples(
         The counts ``rows_in``, ``rows_out``, ``rejects``, and ``rejects.<reason>`` for each reason.
 
     Raises:
-        ConfigError: All rows are rejected.
+        ConfigError: All rows are rejected, or a setting names a label that the source does not have.
     """
     between = folder / "between"
     between.mkdir()
@@ -123,6 +126,7 @@ def _write_cleaned(
 ) -> int:
     """The first pass: write all rows, cleaned, and their keys; returns the number of rows."""
     num_rows = 0
+    present: set[str] = set()
     scheme = _scheme(records, source.labels) if source.task_type == "ner" else "BIO"
     with (
         pa.OSFile(str(folder / "cleaned.arrow"), "wb") as file,
@@ -133,16 +137,28 @@ def _write_cleaned(
             rows = _clean(batch, source, rules, scheme)
             _add_keys(keys, rows, num_rows)
             cleaned.write(rows)
+            present |= _labels_of(batch, source, scheme)
             num_rows += rows.num_rows
             on_progress(num_rows)
+    check_label_settings(source, present)
     return num_rows
+
+
+def _labels_of(batch: pa.RecordBatch, source: Source, scheme: Scheme) -> set[str]:
+    """The labels of the readable rows of a batch, or the entity types of ``ner``; numbers are named."""
+    column = batch["tags"].flatten() if source.task_type == "ner" else batch["label"]
+    if source.task_type != "ner":
+        column = column.filter(pc.is_null(batch["fault"]))
+    label_of = label_of_number(source.labels)
+    labels = {label_of.get(label, label) for label in column.unique().to_pylist() if label is not None}
+    return entity_types(labels, scheme) if source.task_type == "ner" else labels
 
 
 def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
     different: set[str] = set()
     for batch in iterate_shards(records, columns=["tags"]):
         different.update(batch["tags"].flatten().unique().to_pylist())
-    label_of = _label_of_number(labels)
+    label_of = label_of_number(labels)
     return find_scheme([label_of.get(tag, tag) for tag in different])
 
 
@@ -186,36 +202,31 @@ def _clean_tags(
             reason = "missing_label"
         elif len(tags) != length:
             reason = "words_and_tags_differ"
-        elif source.labels is not None and not _are_known(tags, source.labels):
+        elif source.labels is not None and not _are_known(tags, source.labels, scheme):
             reason = "unknown_label"
         else:
             try:
                 tags = to_bio(tags, scheme, repair=spec.repair_tags, drop=drop)
             except MalformedTagError:
-                reason = "malformed_tags"
+                reason = MALFORMED_TAGS
         all_tags.append(tags)
         reasons.append(reason)
     return pa.array(all_tags, pa.list_(pa.string())), pa.array(reasons, pa.string())
 
 
-def _are_known(tags: list[str], labels: list[str]) -> bool:
-    return all(tag == "O" or tag in labels or entity_type(tag) in labels for tag in tags)
-
-
-def _label_of_number(names: list[str] | None) -> dict[str, str]:
-    """The label of each number `0`, `1` and so on, unless the number is a label itself."""
-    return {str(i): name for i, name in enumerate(names or []) if str(i) not in (names or [])}
+def _are_known(tags: list[str], labels: list[str], scheme: Scheme) -> bool:
+    return all(tag == "O" or tag in labels or entity_type(tag, scheme) in labels for tag in tags)
 
 
 def _named_labels(labels: pa.Array, names: list[str] | None) -> pa.Array:
-    label_of = _label_of_number(names)
+    label_of = label_of_number(names)
     if not label_of:
         return labels
     return pa.array([label_of.get(label, label) for label in labels.to_pylist()], pa.string())
 
 
 def _named_tags(tags: pa.ListArray, names: list[str] | None) -> list[list[str] | None]:
-    label_of = _label_of_number(names)
+    label_of = label_of_number(names)
     return [row and [label_of.get(tag, tag) for tag in row] for row in tags.to_pylist()]
 
 

@@ -11,7 +11,6 @@ byte outside the encoding, a quote that is never closed) raise ``ConfigError``, 
 from __future__ import annotations
 
 import csv
-import json
 import re
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -20,26 +19,19 @@ from typing import Any, Literal, TextIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from metamapping.config.files import format_of_suffix
 from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
+from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.text_files import bad_byte, numbered_lines, open_text
+from metamapping.corpus.text_files import (
+    bad_byte,
+    open_text,
+)
 from metamapping.errors import ConfigError, listed, one_line
 
-SUFFIXES = {
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-    ".conll": "conll",
-    ".bio": "conll",
-    ".iob": "conll",
-}
 _INDEX = re.compile("[0-9]{1,9}")
-_COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -54,15 +46,13 @@ def file_format(path: Path, source: Source) -> str:
     """
     if source.format is not None:
         return source.format
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
-        suffixes.pop()
-    if not suffixes or suffixes[-1] not in SUFFIXES:
+    known = format_of_suffix(path)
+    if known is None:
         raise ConfigError(
             f"source {source.name!r}: the suffix of {path.name!r} does not tell its format: set "
             "`format` to csv, tsv, jsonl, parquet or conll"
         )
-    return SUFFIXES[suffixes[-1]]
+    return known
 
 
 def read_file(path: Path, source: Source) -> Iterator[Row]:
@@ -212,25 +202,15 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
     text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
     assert text is not None
     assert label is not None
-    for number, line in numbered_lines(file, source, path):
-        if not line or line.isspace():
-            continue
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            record = None
-        if not isinstance(record, dict):
-            if number == 1 and line.lstrip().startswith("["):
-                raise ConfigError(
-                    f"source {source.name!r}: {path} is one JSON array; write one object a line (JSONL)"
-                )
-            yield Row(number, text=line, fault=MALFORMED)
+    for row in read_objects(file, source, path):
+        if row.value is None:
+            yield Row(row.line, text=row.raw, fault=MALFORMED)
             continue
         yield Row(
-            number,
-            nested_value(record, text),
-            None if text_pair is None else nested_value(record, text_pair),
-            nested_value(record, label),
+            row.line,
+            nested_value(row.value, text),
+            None if text_pair is None else nested_value(row.value, text_pair),
+            nested_value(row.value, label),
         )
 
 

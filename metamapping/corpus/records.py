@@ -17,10 +17,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
-from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.word_lists import word_list
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage, Store
@@ -125,6 +127,15 @@ def check_source(source: Source) -> None:
             f"{str(rows[0].text)[:80]!r}): check `format`, `delimiter`, `quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
+    if source.task_type != "ner" and all(_label(row.label)[1] for row in good):
+        first = _label(good[0].label)[0]
+        raise ConfigError(
+            f"source {source.name!r}: column {label!r} has no single label in any of the first "
+            f"{len(good)} rows (the first is {first!s:.80}), and {SEVERAL_LABELS}: write one label in each "
+            "row, or correct `columns`"
+        )
+    if source.task_type == "ner":
+        _check_tags(source, [tags for row in good if (tags := _list(row.label))])
     for name, values in (
         (text, [row.text for row in good]),
         (text_pair, [row.text_pair for row in good]),
@@ -135,6 +146,19 @@ def check_source(source: Source) -> None:
                 f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
                 f"{len(good)} rows: correct `columns`"
             )
+
+
+def _check_tags(source: Source, rows: list[list[str]]) -> None:
+    """Raise ``ConfigError`` if no row has tags that fit the scheme; single rows are rejected later."""
+    label_of = label_of_number(source.labels)
+    named = [[label_of.get(tag, tag) for tag in tags] for tags in rows]
+    scheme = find_scheme(tag for tags in named for tag in tags)
+    wrong = [next((tag for tag in tags if not fits(tag, scheme)), None) for tags in named]
+    if wrong and None not in wrong:
+        raise ConfigError(
+            f"source {source.name!r}: none of the first {len(rows)} rows has readable tags; the first has "
+            f"{wrong[0]!r:.80}: {nearest_scheme(str(wrong[0]))}; correct the tags, or `columns`"
+        )
 
 
 def read_records(source: Source) -> Iterator[pa.RecordBatch]:
@@ -181,10 +205,11 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> p
         unreadable = not has_words and text is None and row.text is not None
         texts.append(str(row.text) if unreadable else text)
         pairs.append(None if is_ner else _text(row.text_pair))
-        labels.append(None if is_ner else label_text(row.label))
+        label, label_fault = (None, None) if is_ner else _label(row.label)
+        labels.append(label)
         words.append(_list(row.text) if has_words else None)
         tags.append(_list(row.label) if has_words else None)
-        faults.append(MALFORMED if unreadable else row.fault)
+        faults.append(MALFORMED if unreadable else row.fault or label_fault)
     return pa.record_batch(
         [
             pa.array(range(start, start + len(rows)), pa.int64()),
@@ -201,24 +226,19 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> p
     )
 
 
+def _label(value: Any) -> tuple[str | None, str | None]:
+    """A label as text, and its fault; what is not one label is kept as JSON."""
+    try:
+        return label_text(value), None
+    except NotOneLabelError as error:
+        return str(error), NOT_ONE_LABEL
+
+
 def _text(value: Any) -> str | None:
     """A string or a number as text; ``None`` for everything else."""
     if isinstance(value, str):
         return value
     return str(value) if isinstance(value, int | float) and value == value else None
-
-
-def label_text(value: Any) -> str | None:
-    """Return a label as text, or ``None`` if it is missing or empty.
-
-    ``True`` becomes ``true``, and ``3.0`` becomes ``3``: a column of integers with a missing value is read
-    as floating-point numbers.
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, float):
-        value = int(value) if value.is_integer() else None if value != value else value
-    return None if value is None else str(value).strip() or None
 
 
 def _list(value: Any) -> list[str] | None:

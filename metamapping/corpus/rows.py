@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 MALFORMED = "malformed_row"
+MALFORMED_TAGS = "malformed_tags"
+NOT_ONE_LABEL = "not_one_label"  # a list of several labels or of none, or an object
 
 
 class Row(NamedTuple):

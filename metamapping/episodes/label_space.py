@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from metamapping.config.labels import label_column_doubt
 from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
@@ -98,6 +99,7 @@ def build_label_space(
         return _ner_space(source, table, tokenize_names)
     labels = np.asarray(table["label"].to_pylist(), dtype=object)
     keep = sorted(set(labels))
+    _check_label_names(source, keep)
     if source.label_roles:
         wanted = source.label_roles[role]
         missing = sorted(set(wanted) - set(keep))
@@ -133,6 +135,12 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
     Raises:
         ConfigError: A label has fewer.
     """
+    doubt = label_column_doubt(len(counts), sum(counts.values()))
+    if doubt is not None and min(counts.values()) < needed:
+        raise ConfigError(
+            f"source {source!r}: {doubt} Give the column of the labels as `columns.label`; episodes need "
+            f"{needed} examples of each label ({why})"
+        )
     for label, count in counts.items():
         if count < needed:
             raise ConfigError(
@@ -142,9 +150,20 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
             )
 
 
+def _check_label_names(source: Source, labels: list[str]) -> None:
+    """Raise ``ConfigError`` for a name of a label that no example has; long sources are checked only here."""
+    unknown = sorted(set(source.label_names) - set(labels) - set(source.drop_labels))
+    if unknown:
+        raise ConfigError(
+            f"source {source.name!r}: `label_names` names {_listed(unknown)}, but no example has such a "
+            f"label; the labels of the source: {_listed(labels)}: correct or remove the name"
+        )
+
+
 def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
     tags = tuple(tuple(row) for row in table["tags"].to_pylist())
     labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
+    _check_label_names(source, labels)
     _check_num_labels(source, labels, needed=1)
     shapes = Ragged.from_arrow(table["word_shapes"], np.int8)
     number = {label: c + 1 for c, label in enumerate(labels)}

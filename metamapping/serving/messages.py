@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from metamapping.config.part import WithoutBooleanNumbers
 from metamapping.config.sources import TaskType
 
 Words = list[str]
@@ -21,8 +22,8 @@ _EXAMPLES: list[JsonValue] = [
 ]
 
 
-class _Message(BaseModel):
-    """Rejects unknown keys."""
+class _Message(WithoutBooleanNumbers, BaseModel):
+    """Rejects unknown keys, and booleans in place of texts or numbers."""
 
     model_config = ConfigDict(extra="forbid")
 

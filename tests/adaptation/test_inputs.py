@@ -6,7 +6,13 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from metamapping.adaptation.inputs import read_examples, read_labels, read_texts, read_word_lists
+from metamapping.adaptation.inputs import (
+    read_examples,
+    read_label_names,
+    read_labels,
+    read_texts,
+    read_word_lists,
+)
 from metamapping.config.sources import Columns
 
 TEXTS = ["it never came", "thanks!", "a refund please"]
@@ -63,6 +69,25 @@ def test_class_numbers_are_read_as_class_names():
     assert read_examples(table["text"], table["label"]).labels == LABELS
 
 
+@pytest.mark.parametrize(
+    ("tags", "bio"),
+    [
+        ([["S-PER", "O"], ["U-PER"]], [["B-PER", "O"], ["B-PER"]]),
+        ([["PER", "O"], ["PER"]], [["B-PER", "O"], ["B-PER"]]),
+        ([["B", "I"], ["B"]], [["B-entity", "I-entity"], ["B-entity"]]),
+    ],
+)
+def test_tags_of_any_scheme_are_read_as_bio(tags, bio):
+    assert read_examples(WORDS, tags, task_type="ner").labels == bio
+
+
+def test_tags_that_fit_no_scheme_are_rejected_with_their_row():
+    with pytest.raises(ValueError, match="text 1 has the tag 'o': outside of entities is written 'O'"):
+        read_examples(WORDS, [["B-PER", "O"], ["o"]], task_type="ner")
+    with pytest.raises(ValueError, match=r"text 0 has the tag 3: .*name the numbers"):
+        read_examples(WORDS, [[3, 0], [3]], task_type="ner")
+
+
 def test_tag_numbers_are_read_as_tag_names():
     tags = datasets.List(datasets.ClassLabel(names=["O", "B-PER"]))
     words = datasets.List(datasets.Value("string"))
@@ -98,10 +123,26 @@ def test_mixed_values_are_rejected_with_their_row():
         read_texts(["a", 3])
     with pytest.raises(ValueError, match="label 2 is 1 but label 0 is 'a': give one type of label"):
         read_labels(["a", "b", 1])
-    with pytest.raises(ValueError, match=r"label 0 is \['a'\]: expected a string or a number"):
-        read_labels([["a"]])
     with pytest.raises(ValueError, match="label 1 is ' ': expected a string or a number"):
         read_labels(["a", " "])
+
+
+def test_labels_have_one_spelling():
+    assert read_labels(["1.0", "5", " 1"]) == ["1", "5", "1"]
+    assert read_label_names({1.0: "bad", "5.0": "great"}) == {"1": "bad", "5": "great"}
+    with pytest.raises(ValueError, match="label_names: two keys are the label '1'"):
+        read_label_names({1: "bad", "1.0": "worst"})
+
+
+@pytest.mark.parametrize("column", [[["a"], "b"], pd.Series([["a"], ["b"]]), pa.array([["a"], ["b"]])])
+def test_a_list_of_one_label_is_unwrapped(column):
+    assert read_labels(column) == ["a", "b"]
+
+
+@pytest.mark.parametrize("value", [["a", "b"], [], ("a", "b"), np.array(["a", "b"])])
+def test_several_labels_of_one_text_are_rejected_with_their_row(value):
+    with pytest.raises(ValueError, match=r"label 1 is \[.*several labels for one text are not supported yet"):
+        read_labels(["a", value])
 
 
 @pytest.mark.parametrize(

@@ -142,8 +142,16 @@ def test_unknown_task_types_and_labels_are_rejected_by_name(mapper):
         mapper.adapt(TEXTS, LABELS, label_names={"refunds": "money back"})
 
 
+def test_a_label_for_each_example_is_doubted(mapper):
+    texts = [f"text {i}" for i in range(30)]
+    with pytest.warns(UserWarning, match=r"30 labels in 30 rows: is this the label column\?"):
+        mapper.adapt(texts, [f"T-{i}" for i in range(30)])
+
+
 def test_ner_examples_need_one_valid_tag_per_word(mapper):
     with pytest.raises(ValueError, match="text 0 has 2 words"):
         mapper.adapt([["a", "b"]], [["O"]], task_type="ner")
-    with pytest.raises(ValueError, match="has the tag 'PER': tags are O, B-type or I-type"):
-        mapper.adapt([["a"]], [["PER"]], task_type="ner")
+    with pytest.raises(ValueError, match="text 0 has the tag 'o': outside of entities is written 'O'"):
+        mapper.adapt([["a", "b"]], [["PER", "o"]], task_type="ner")
+    with pytest.raises(ValueError, match=r"text 0 has the tag 'PER'.*nearest scheme is BIO, with 'B-PER'"):
+        mapper.adapt([["a", "b"]], [["PER", "B-LOC"]], task_type="ner")

@@ -162,6 +162,15 @@ def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
     assert [(each["label"], each["count"]) for each in measured["labels"]] == [("LOC", 6), ("PER", 6)]
 
 
+def test_a_label_for_each_row_is_doubted(folder, published, capsys):
+    rows = "".join(f"text {i},T-{i}\n" for i in range(30))
+    (folder / "tickets.csv").write_text(f"text,label\n{rows}")
+    assert run_cli("adapt", published, folder / "tickets.csv", "--out", folder / "tickets") == 0
+    error = capsys.readouterr().err
+    assert "note: 30 labels in 30 rows: is this the label column? If not, name it with --label" in error
+    assert error.count("is this the label column") == 1
+
+
 def test_unknown_labels_are_reported(folder, task, capsys):
     (folder / "other.csv").write_text(EXAMPLES + "hello there,greeting\n")
     assert run_cli("evaluate", task, folder / "other.csv") == 0

@@ -4,6 +4,7 @@ import bz2
 import datetime
 import gzip
 import io
+import json
 import sys
 
 import pyarrow as pa
@@ -70,6 +71,12 @@ def test_rows_are_read_as_they_were_written(tmp_path, name):
 def test_sentences_of_conll_are_read_as_they_were_written(tmp_path):
     write_records(SENTENCES, str(tmp_path / "s.conll"), "conll")
     assert read(tmp_path / "s.conll") == SENTENCES
+
+
+def test_a_json_array_is_read(tmp_path):
+    assert read(write(tmp_path / "r.json", json.dumps(ROWS, indent=2))) == ROWS
+    with pytest.raises(ValueError, match="line 1 is 3: write one JSON object per line"):
+        read(write(tmp_path / "r.json", "[3]"))
 
 
 def test_sentences_may_have_no_tags(tmp_path):

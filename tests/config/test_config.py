@@ -2,13 +2,14 @@
 
 import copy
 import re
+from pathlib import Path
 
 import pytest
 import yaml
 
 from metamapping.config.loading import describe_settings, parse_config, read_config
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import readable_label
+from metamapping.config.sources import Columns, readable_label
 from metamapping.errors import ConfigError
 
 
@@ -55,6 +56,41 @@ def test_an_unknown_task_type_is_rejected(values, tmp_path):
 def test_a_missing_file_is_rejected(values, tmp_path):
     values["sources"][0]["files"] = ["nowhere.csv"]
     assert_rejected(values, tmp_path, r"source 'a': no file at .*nowhere\.csv: correct `files`")
+
+
+def test_a_missing_file_is_rejected_with_the_nearest_name(values, tmp_path):
+    (tmp_path / "Reviews-2024.csv").write_text("text,label\nx,y\n")
+    values["sources"][0]["files"] = ["reviews-2042.csv"]
+    assert_rejected(values, tmp_path, r"source 'a': no file at .*2042\.csv: did you mean 'Reviews-2024\.csv'")
+
+
+def test_files_are_found_by_patterns_folders_and_home(values, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("in/b.csv", "in/a.csv.gz", "in/readme.md", "in/.c.csv", "in/deep/d.csv", "home/e[1].csv"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("text,label\nx,y\n")
+
+    def found(files, **settings):
+        values["sources"][0] |= {"files": files, **settings}
+        paths = parse_config(values, folder=tmp_path).sources[0].files
+        return [str(Path(path).relative_to(tmp_path)) for path in paths]
+
+    assert found("in") == ["in/a.csv.gz", "in/b.csv"]
+    assert found("in/*.csv") == ["in/b.csv"]
+    assert found(["in/b.csv", "in/**/*.csv", "~/e[1].csv"]) == ["in/b.csv", "in/deep/d.csv", "home/e[1].csv"]
+    assert found("in", format="csv") == ["in/a.csv.gz", "in/b.csv", "in/readme.md"]
+    values["sources"][0]["files"] = "x/*.csv"
+    assert_rejected(values, tmp_path, r"source 'a': no file matches the pattern .*x/\*\.csv")
+    values["sources"][0]["files"] = "~nobody-here/a.csv"
+    assert_rejected(values, tmp_path, r"source 'a': no file at ~nobody-here/a\.csv: .*home")
+    (tmp_path / "empty").mkdir()
+    values["sources"][0] |= {"files": "empty", "format": None}
+    assert_rejected(values, tmp_path, "source 'a': the folder .*empty has no files with a known suffix")
+
+
+def test_patterns_of_two_roles_must_not_share_a_file(values, tmp_path):
+    values["sources"][0]["files"] = "*.csv"
+    assert_rejected(values, tmp_path, "is used by 'a' as train and by 'b' as validation")
 
 
 def test_two_roles_must_not_share_a_source(values, tmp_path):
@@ -178,3 +214,36 @@ def test_an_invalid_address_of_a_folder_is_rejected(values, tmp_path, home):
 def test_a_read_only_address_is_rejected(values, tmp_path):
     values["home"] = "https://example.org/home"
     assert_rejected(values, tmp_path, "is read-only")
+
+
+@pytest.mark.parametrize("column", ["text", "text_pair", "label"])
+@pytest.mark.parametrize("word", ["no", "yes", "off", "true"])
+def test_a_boolean_is_no_column(values, tmp_path, column, word):
+    values["sources"][0]["columns"] = yaml.safe_load(f"{column}: {word}")
+    place = rf"sources\.0\.columns\.{column}\S* \(source 'a'\)"
+    assert_rejected(
+        values, tmp_path, rf"{place}: a boolean is neither a name.* in quotes.*, got (True|False)"
+    )
+    with pytest.raises(ValueError, match="in quotes"):
+        Columns(**{column: word in ("yes", "true")})
+    values["sources"][0]["columns"] = {column: word}
+    parse_config(values, folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("section", "setting", "value"),
+    [
+        ("filters", "min_words", True),
+        ("evaluation", "shots", [1, True]),
+        ("duplicates", "threshold", True),
+        ("training", "learning_rate", True),
+    ],
+)
+def test_a_boolean_is_no_number(values, tmp_path, section, setting, value):
+    values[section] = {setting: value}
+    assert_rejected(values, tmp_path, rf"{section}\.{setting}: a boolean is not a number")
+
+
+def test_booleans_in_lists_and_names_of_labels_are_rejected(values, tmp_path):
+    values["sources"][0] |= {"label_names": {False: "refused"}, "labels": [True, False]}
+    assert_rejected(values, tmp_path, r"(?s)labels .*in quotes.*label_names .*in quotes")

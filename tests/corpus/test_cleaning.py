@@ -40,6 +40,7 @@ def clean(text, cleaners=DEFAULT):
         ("bread &amp; butter &eacute;", ["html"], "bread & butter é"),
         ("one<br />two <b class='x'>three</b>", ["html", "whitespace"], "one two three"),
         ("I <3 you, a < b > c", ["html"], "I <3 you, a < b > c"),
+        ("if a<b and c>d stop", ["html", "whitespace"], "if a<b and c>d stop"),
         ("e\u0301te\u0301", ["unicode"], "été"),
         ("zero\u200bwidth\x00\ufeff", ["control"], "zerowidth"),
         ("a\u200db", ["control"], "ab"),

@@ -1,11 +1,13 @@
 """Source files as they occur: encodings, compression, quotes, nested fields, variants of CoNLL."""
 
 import gzip
+import json
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metamapping.corpus import json_objects
 from metamapping.corpus.records import check_source, check_sources
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
@@ -114,11 +116,55 @@ def test_nested_json_fields_are_found_by_dotted_names(tmp_path):
     assert texts_of(source) == [("one", "3")]
 
 
-def test_a_json_array_is_refused(tmp_path):
+def test_a_json_array_of_objects_is_read(tmp_path):
+    rows = [
+        {"text": f"text {i} é \U0001f642", "label": ["x", "y"][i % 2], "n": {"a": [1, 2]}} for i in range(5)
+    ]
     path = tmp_path / "a.json"
-    path.write_text('[{"text": "one", "label": "x"}]')
-    with pytest.raises(ConfigError, match="one JSON array; write one object a line"):
-        check_source(toy_source(path))
+    for text in (
+        json.dumps(rows),
+        json.dumps(rows, indent=2, ensure_ascii=False),
+        "\n\n " + json.dumps(rows) + "\n",
+    ):
+        path.write_text(text, encoding="utf-8")
+        found = records_of(toy_source(path))
+        assert [(row["text"], row["label"]) for row in found] == [(row["text"], row["label"]) for row in rows]
+    path.write_text(json.dumps(rows, indent=2).replace("\n", "\r\n"))
+    assert [row["line"] for row in records_of(toy_source(path))] == [2, 12, 22, 32, 42]
+    path.write_text("[]\n")
+    assert records_of(toy_source(path)) == []
+
+
+def test_a_json_array_is_read_in_parts_of_any_size(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    rows = [{"text": f'"[{i}], \\ {{', "label": "x"} for i in range(9)]
+    path.write_text(json.dumps([*rows, 123456, "a", None, [1]], indent=1))
+    for size in (1, 2, 7, 50):
+        monkeypatch.setattr(json_objects, "_CHUNK_CHARACTERS", size)
+        found = records_of(toy_source(path))
+        assert [row["text"] for row in found] == [
+            *(row["text"] for row in rows),
+            "123456",
+            '"a"',
+            "null",
+            "[\n  1\n ]",
+        ]
+        assert [row["fault"] for row in found] == [None] * 9 + ["malformed_row"] * 4
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[{"text": "one"},\n {"text": }]', "no valid JSON array: line 2: Expecting value"),
+        ('[{"text": "one"}', "line 1: the array is not closed"),
+        ('[{"text": "one"}]\n{"text": "two"}', "something follows the end of the array"),
+    ],
+)
+def test_an_invalid_json_array_is_refused_with_its_line(tmp_path, text, message):
+    path = tmp_path / "a.json"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        records_of(toy_source(path))
 
 
 def test_a_field_missing_everywhere_is_refused(tmp_path):

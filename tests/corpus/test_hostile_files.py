@@ -60,7 +60,9 @@ def endless(path, piece):
         ("a.csv.gz", b"x", "the row that line 1 belongs to is longer than"),
         ("a.csv.gz", b'"\n",', "the row that line .* belongs to is longer than"),
         ("a.tsv.gz", b"x", "is longer than"),
-        ("a.jsonl.gz", b"[", "line 1 is longer than"),
+        ("a.jsonl.gz", b"x", "line 1 is longer than"),
+        ("a.jsonl.gz", b"[", "line 1: it is nested too deeply"),
+        ("a.json.gz", b'[{"text": "', "line 1: an item has more than"),
         ("a.conll.gz", b"x" * 998 + b" O\n", "the sentence that begins in line 1 is longer than"),
     ],
 )

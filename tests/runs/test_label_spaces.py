@@ -50,3 +50,12 @@ def test_a_wrong_column_is_refused_with_the_columns_that_are_there(tmp_path):
 def test_a_run_that_does_not_exist_is_refused_by_its_id(tmp_path):
     with pytest.raises(ConfigError, match="there is no run 'toy-123'"):
         train_stage(RunFolder(tmp_path, "toy-123"), 1)
+
+
+def test_a_column_with_a_label_for_each_row_is_doubted(tmp_path):
+    config = configuration(tmp_path, rows=30)
+    rows = "\n".join(f"text {i},T-{i}" for i in range(240))
+    (tmp_path / "a.csv").write_text(f"text,label\n{rows}\n")
+    message = r"source 'a': 240 labels in 240 rows: is this the label column\? .* `columns\.label`"
+    with pytest.raises(ConfigError, match=message):
+        check_run(config)
