@@ -20,7 +20,7 @@ from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_te
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.formats import find_name, listed_names, nested_value
-from metamapping.corpus.tags import OUTSIDE, entity_type, entity_types, is_tag, read_bio
+from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.word_lists import word_list
 from metamapping.errors import listed
 
@@ -111,8 +111,11 @@ class Fields:
                     f"row {number} has {len(words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
                     "give one tag for each word, or drop the row"
                 )
-        self.check_tag_columns(rows, entity_types({tag for row_tags in tags for tag in row_tags}))
-        return read_bio(tags, what="row", first=1)
+        converted = read_bio(tags, what="row", first=1)
+        self.check_tag_columns(
+            rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
+        )
+        return converted
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
@@ -140,7 +143,7 @@ class Fields:
         if self.label_column is not None:
             return
         sentences = [row for row in rows if isinstance(row, SentenceRow)]
-        labels = set(labels) - {OUTSIDE}
+        labels = set(labels)
         for name in sentences[0] if sentences else ():
             if name in (WORDS, TAGS):
                 continue

@@ -51,12 +51,15 @@ class Labelling:
         fields: The columns of the rows.
         threshold: As in ``Mapping.predict``: a less confident prediction is ``None``.
         probabilities: Whether to add probabilities and confidence.
+
+    Attributes:
+        fields: The columns of the rows.
     """
 
     def __init__(
         self, mapping: Mapping, fields: Fields, *, threshold: float | None = None, probabilities: bool = False
     ) -> None:
-        self._mapping, self._fields = mapping, fields
+        self._mapping, self.fields = mapping, fields
         self._threshold, self._probabilities = threshold, probabilities
 
     @property
@@ -64,7 +67,7 @@ class Labelling:
         """Names of the columns that are added."""
         if not self._probabilities:
             return (PREDICTION,)
-        if self._fields.is_ner:
+        if self.fields.is_ner:
             return PREDICTION, PROBABILITY
         return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
@@ -89,8 +92,8 @@ class Labelling:
             for number, row in enumerate(part, first):
                 if taken := [name for name in self.columns if name in row]:
                     raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
-            if self._fields.is_ner:
-                self._fields.check_tag_columns(part, self._mapping.labels)
+            if self.fields.is_ner:
+                self.fields.check_tag_columns(part, self._mapping.labels)
             for row, added in zip(part, self._added(part, first), strict=True):
                 labelled = copy(row)  # which leaves a sentence its lines
                 labelled.update(zip(self.columns, added, strict=True))
@@ -99,19 +102,19 @@ class Labelling:
             on_progress(len(part))
 
     def _added(self, part: Sequence[Row], first: int) -> Iterator[tuple[Any, ...]]:
-        texts, pairs = self._fields.texts(part, first=first), self._fields.text_pairs(part, first=first)
-        empty = self._fields.are_empty(texts, pairs)
+        texts, pairs = self.fields.texts(part, first=first), self.fields.text_pairs(part, first=first)
+        empty = self.fields.are_empty(texts, pairs)
         if not any(empty):
             yield from self._answers(texts, pairs)
             return
         texts = list(without(texts, empty))
         answers = self._answers(texts, pairs and list(without(pairs, empty))) if texts else iter(())
-        no_words: list[str] | None = [] if self._fields.is_ner else None
+        no_words: list[str] | None = [] if self.fields.is_ner else None
         for is_empty in empty:
             yield (no_words,) * len(self.columns) if is_empty else next(answers)
 
     def _answers(self, texts: list[Any], pairs: list[str] | None) -> Iterator[tuple[Any, ...]]:
-        if self._probabilities and not self._fields.is_ner:
+        if self._probabilities and not self.fields.is_ner:
             answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
             rows = [_rounded(row) for row in answers.probabilities]
             named = (dict(zip(self._mapping.labels, row, strict=True)) for row in rows)
