@@ -187,3 +187,13 @@ def test_nothing_in_the_folder_is_code_or_pickle(folder):
 def test_a_mapping_cannot_be_pickled(mapping):
     with pytest.raises(TypeError, match=r"cannot be pickled or copied: use save\(folder\)"):
         pickle.dumps(mapping)
+
+
+def test_labels_of_earlier_versions_get_todays_spelling(folder, mapper):
+    rewrite(folder, "task.json", lambda task: {**task, "labels": ["1.0", "5.0"]})
+    mapping = Mapping.load(folder, mapper)
+    assert mapping.labels == ("1", "5")
+    mapping.add(["it was great"], ["5.0"])
+    assert mapping.labels == ("1", "5")
+    rewrite(folder, "task.json", lambda task: {**task, "labels": ["1", "1.0"]})
+    assert Mapping.load(folder, mapper).labels == ("1", "1.0")
