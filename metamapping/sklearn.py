@@ -23,6 +23,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.config.sources import readable_label
+from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import label_text
 
 
@@ -37,7 +38,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     Attributes:
         classes_: The labels in sorted order, set by ``fit``.
         mapping_: The task's ``Mapping``, set by ``fit``, which can explain its predictions and be saved.
-            Its labels are strings.
+            Its labels are strings, booleans or numbers, as in ``y``; those of other types are strings.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if len(self.classes_) < 2:
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
         mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
-        labels = [str(label_text(label)) for label in self.classes_.tolist()]
+        labels = _task_labels(self.classes_)
         if len(set(labels)) < len(labels):
             shown = ", ".join(map(repr, self.classes_[:10]))
             raise ValueError(f"some labels are equal when written as strings: {shown}")
@@ -102,20 +103,21 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_is_fitted(self)
         texts, text_pairs, rows = _unique_sorted(*_columns(X))
         position_of = {label: i for i, label in enumerate(self.mapping_.labels)}
-        order = [position_of[str(label_text(label))] for label in self.classes_.tolist()]
+        order = [position_of[label] for label in _task_labels(self.classes_)]
         probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
-    def _readable_names(self, labels: list[str]) -> dict[str, str]:
-        """Readable words by string label; ``labels`` are the classes as strings."""
+    def _readable_names(self, labels: list[Label]) -> dict[str, str]:
+        """Readable words by label as text; ``labels`` are the classes as labels of the task."""
         given = dict(self.label_names or {})
         unknown = [label for label in given if label not in set(self.classes_.tolist())]
         if unknown:
             raise ValueError(
-                f"label_names has a name for {unknown[0]!r}, which is not in y: {', '.join(labels[:10])}"
+                f"label_names has a name for {unknown[0]!r}, which is not in y: "
+                f"{', '.join(map(str, labels[:10]))}"
             )
-        classes = zip(self.classes_.tolist(), labels, strict=True)
+        classes = zip(self.classes_.tolist(), (str(label_text(label)) for label in labels), strict=True)
         return {label: given.get(value, readable_label(label, {})) for value, label in classes}
 
     def __sklearn_tags__(self) -> Tags:
@@ -129,6 +131,15 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 @lru_cache(maxsize=4)
 def _load_mapper(folder: str) -> MetaMapper:
     return MetaMapper.from_pretrained(folder)
+
+
+def _task_labels(classes: np.ndarray) -> list[Label]:
+    """The classes as labels of a task."""
+    values = classes.tolist()
+    labels = [label_value(value) for value in values]
+    if None in labels or len({label_kind(label) for label in labels if label is not None}) > 1:
+        return [str(label_text(value)) for value in values]  # such as dates
+    return [label for label in labels if label is not None]
 
 
 def _columns(X: Any) -> tuple[Any, Any]:

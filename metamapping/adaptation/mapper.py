@@ -20,6 +20,7 @@ from metamapping.adaptation.inputs import check_task_type, read_examples, read_l
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.records import label_text
 from metamapping.publishing.published_model import PublishedModel, read_published
 
 
@@ -66,10 +67,12 @@ class MetaMapper:
         Args:
             texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
                 ``Dataset`` or Arrow table, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of BIO tags.
+            labels: A column of labels; for ``ner`` a column of lists of BIO tags. Labels are strings,
+                booleans or numbers, all of one type, and ``predict`` returns them in this type. Numbers are
+                compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
             label_names: Readable words by label, which tell the encoder what the label means. A label
-                without an entry is read as it is written.
+                without an entry is read as it is written. A number may be written as a string.
             task_type: The task type.
             columns: The names of a table's columns. Default: ``text``, ``label`` (for ``ner`` ``tags``),
                 and ``text_pair`` if the table has it.
@@ -101,6 +104,8 @@ class MetaMapper:
         """
         check_task_type(task_type)
         read, names = read_labels(labels), read_label_names(label_names)
+        if task_type == "ner":  # types are parts of BIO tags, which are strings
+            read = [str(label_text(label)) for label in read]
         state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
         return Mapping(self.featurizer, state)
 

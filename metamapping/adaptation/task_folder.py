@@ -55,7 +55,7 @@ class _TaskFile(BaseModel):
 
     format_version: int
     task_type: TaskType
-    labels: list[str]
+    labels: list[str] | list[bool] | list[int | float]
     names: list[str]
     model_folder: str
     model_fingerprint: str
@@ -173,10 +173,11 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     # A task that was loaded without texts has none to store.
     has_texts = keep_texts and None not in support.texts
     pairs = support.text_pairs if has_texts else None
+    labels: list[Any] = list(state.labels)
     return _TaskFile(
         format_version=FORMAT_VERSION,
         task_type=state.task_type,
-        labels=list(state.labels),
+        labels=labels,
         names=list(state.names),
         model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
         model_fingerprint=featurizer.fingerprint,

@@ -27,6 +27,7 @@ from metamapping.adaptation.results import Answers, Explanation
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.published_model import read_published
 
 
@@ -47,10 +48,10 @@ class Mapping:
         self._write_lock = threading.Lock()
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[Label, ...]:
         """The labels, in the order of ``predict_proba``'s columns; for ``ner`` "O" and the types.
 
-        New labels are appended.
+        They have the type that they were given in: strings, booleans or numbers. New labels are appended.
         """
         return self._state.labels
 
@@ -168,7 +169,7 @@ class Mapping:
     ) -> None:
         """Add examples, with the same result as if they had been there from the start.
 
-        Only the new texts are encoded, and labels may be new. Takes the arguments of
+        Only the new texts are encoded. Labels may be new, but not of another type. Takes the arguments of
         ``MetaMapper.adapt`` and raises the same errors.
         """
         examples = read_examples(
@@ -178,7 +179,7 @@ class Mapping:
         with self._write_lock:
             self._state = with_examples(self._featurizer, self._state, examples, names)
 
-    def remove(self, indices: Sequence[int] | None = None, *, label: str | None = None) -> None:
+    def remove(self, indices: Sequence[int] | None = None, *, label: Label | None = None) -> None:
         """Remove examples, or a label with all its examples.
 
         Args:
@@ -194,7 +195,10 @@ class Mapping:
             raise ValueError("give either indices or a label to remove")
         with self._write_lock:
             if indices is None:
-                self._state = without_label(self._featurizer, self._state, str(label))
+                value = label_value(label)
+                if value is None:
+                    raise ValueError(f"label is {label!r}: expected a label of the task")
+                self._state = without_label(self._featurizer, self._state, value)
                 return
             positions = [int(index) for index in indices]
             for position in positions:

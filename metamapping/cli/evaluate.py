@@ -45,14 +45,18 @@ def evaluate(
     from metamapping.cli.labelling import load_task
     from metamapping.cli.records import open_records
     from metamapping.cli.tables import print_json, print_table
+    from metamapping.corpus.records import label_text
 
     with open_records(test, format) as records:
         rows = list(records.rows)
     mapping = load_task(task, model)
     fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
-    _check_labels(gold, mapping.labels, is_ner=fields.is_ner)
+    # Labels of a file are text; a task of the library may also have booleans or numbers.
+    _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
     predicted = mapping.predict(texts, text_pairs=text_pairs)
+    if not fields.is_ner:
+        predicted = [label_text(label) for label in predicted]
 
     from metamapping.cli.scores import entity_scores, text_scores
 
@@ -65,7 +69,7 @@ def evaluate(
     print_table(("label", "precision", "recall", "F1", "count"), _label_rows(scores))
 
 
-def _check_labels(gold: list[Any], labels: tuple[str, ...], *, is_ner: bool) -> None:
+def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
     """Report labels that the task cannot predict. Raises ``ValueError`` if it knows none of the labels."""
     from metamapping.cli.progress import print_note
 

@@ -17,6 +17,7 @@ import numpy as np
 from metamapping.cli.fields import Fields
 from metamapping.cli.quiet import quiet_import
 from metamapping.cli.records import ROWS_PER_PART, Row
+from metamapping.corpus.records import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
@@ -95,7 +96,8 @@ class Labelling:
         if self._probabilities and not self._fields.is_ner:
             answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
             rows = [_rounded(row) for row in answers.probabilities]
-            named = (dict(zip(self._mapping.labels, row, strict=True)) for row in rows)
+            labels = [str(label_text(label)) for label in self._mapping.labels]
+            named = (dict(zip(labels, row, strict=True)) for row in rows)
             return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if not self._probabilities:

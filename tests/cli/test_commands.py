@@ -9,7 +9,7 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping import Mapping
+from metamapping import Mapping, MetaMapper
 from tests.cli.command import run_cli
 
 EXAMPLES = """\
@@ -160,6 +160,18 @@ def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
     measured = json.loads(capsys.readouterr().out)
     assert measured["scores"]["entity F1"]["mean"] == 1
     assert [(each["label"], each["count"]) for each in measured["labels"]] == [("LOC", 6), ("PER", 6)]
+
+
+def test_files_are_compared_with_numeric_labels_of_the_library_as_text(folder, published, capsys):
+    texts = [row["text"] for row in csv.DictReader(io.StringIO(EXAMPLES))]
+    MetaMapper.from_pretrained(published).adapt(texts, [1, 1, 0, 0]).save(folder / "numbers")
+    (folder / "numbers.csv").write_text(f"text,label\n{texts[0]},1\n{texts[2]},0\n")
+    assert run_cli("evaluate", folder / "numbers", folder / "numbers.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scores"]["accuracy"]["mean"] == 1
+    assert run_cli("predict", folder / "numbers", folder / "numbers.csv", "--proba") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["prediction"] for row in rows] == [1, 0]
+    assert list(rows[0]["probabilities"]) == ["1", "0"]
 
 
 def test_unknown_labels_are_reported(folder, task, capsys):

@@ -41,6 +41,28 @@ def test_a_task_predicts_what_the_library_predicts(client, published):
     np.testing.assert_allclose(answer["confidences"], mapping.confidence(NEW), atol=1e-5)
 
 
+@pytest.mark.parametrize("values", [(7, 8), (True, False), (0.5, 1.5), ("1", "0")], ids=str)
+def test_labels_are_answered_in_the_json_type_they_were_sent_in(serve, values):
+    client = serve()
+    examples = [
+        {"text": example["text"], "label": values[example["label"] == "refund"]}
+        for example in ORDERS["examples"]
+    ]
+    names = {str(values[0]).lower(): "delivery"}
+    created = client.put("/tasks/orders", json={"examples": examples, "label_names": names})
+    assert created.status_code == 201, created.json()
+    for each in (client, serve()):  # the second reads the task from disk
+        texts = {"texts": [example["text"] for example in examples]}
+        answer = each.post("/tasks/orders/predict", json=texts).json()
+        found = [*answer["predictions"], *answer["labels"], *each.get("/tasks/orders").json()["labels"]]
+        assert found == [*(example["label"] for example in examples), *values, *values]
+        assert {type(label) for label in found} == {type(values[0])}
+    other = {"text": "hello", "label": "greeting" if values[0] != "1" else 1}
+    refused = client.post("/tasks/orders/examples", json={"examples": [other]})
+    assert refused.status_code == 422
+    assert "but the task's labels are" in refused.json()["detail"]
+
+
 def test_putting_a_task_again_replaces_it(client):
     client.put("/tasks/orders", json=ORDERS)
     answer = client.put("/tasks/orders", json={"examples": PAIRS})
