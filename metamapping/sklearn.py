@@ -21,6 +21,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metamapping.adaptation.inputs import is_missing
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Label, label_kind, label_value
@@ -29,6 +30,9 @@ from metamapping.corpus.records import label_text
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A text classifier that learns a task in closed form, on top of a published encoder.
+
+    An empty text gets the most frequent label of ``y``: unlike ``Mapping.predict``, an estimator of
+    scikit-learn must return a class. ``fit`` refuses empty texts with their positions.
 
     Args:
         model: The path of a published folder, or a ``MetaMapper``. Give the path to work in several
@@ -59,6 +63,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
+        _check_labels(y)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
@@ -142,8 +147,29 @@ def _task_labels(classes: np.ndarray) -> list[Label]:
     return [label for label in labels if label is not None]
 
 
+def _check_labels(y: Any) -> None:
+    """Raise ``ValueError`` for the first missing label, and for labels of several types.
+
+    NumPy would turn lists of them into strings: ``["a", nan]`` into ``["a", "nan"]``.
+    """
+    if isinstance(y, str | bytes) or not hasattr(y, "__len__"):
+        return  # scikit-learn refuses it
+    values = list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).ravel().tolist()
+    kinds = {}
+    for i, value in enumerate(values):
+        if is_missing(value):
+            raise ValueError(f"label {i} of y is missing ({value!r}): drop the row, or give it a label")
+        if (label := label_value(value)) is not None:
+            kinds.setdefault(label_kind(label), (i, value))
+    if len(kinds) > 1:
+        (i, first), (j, second), *_ = kinds.values()
+        raise ValueError(f"label {j} of y is {second!r} but label {i} is {first!r}: give one type of label")
+
+
 def _columns(X: Any) -> tuple[Any, Any]:
     """The texts of ``X``, and the second texts if it has two columns."""
+    if isinstance(X, str | bytes) or (isinstance(X, np.ndarray) and X.ndim == 0):
+        raise ValueError(f"X is the single text {X!r:.60}: give a list of texts, such as [text]")
     if getattr(X, "ndim", 1) == 1:
         return X, None
     values = np.asarray(X)

@@ -12,6 +12,7 @@ from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from metamapping import MetaMapper
+from metamapping.corpus.labels import label_value
 from metamapping.sklearn import MetaMappingClassifier
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"] * 3
@@ -109,11 +110,44 @@ def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
         (TEXTS, ["a", " a"] * 6, "some labels are equal when written as strings"),
         (TEXTS[:11], LABELS, "11 texts but 12 labels"),
         ([*TEXTS[:11], None], LABELS, "text 11 is missing"),
+        ([*TEXTS[:11], " "], LABELS, "text 11 is empty: drop the row or give it a text"),
+        (TEXTS[0], LABELS, r"X is the single text 'where is my parcel': give a list of texts"),
+        (TEXTS, [*LABELS[:11], None], r"label 11 of y is missing \(None\): drop the row"),
+        (TEXTS, [*LABELS[:11], float("nan")], r"label 11 of y is missing \(nan\)"),
+        (TEXTS, np.array([*LABELS[:3], np.nan, *LABELS[4:]], dtype=object), "label 3 of y is missing"),
+        (TEXTS, pd.Series([1.0, np.nan] * 6), "label 1 of y is missing"),
+        (TEXTS, pd.Series([1, pd.NA] * 6, dtype="Int64"), "label 1 of y is missing"),
+        (TEXTS, pd.Series([*LABELS[:11], None], dtype="category"), "label 11 of y is missing"),
+        (TEXTS, ["a", 1] * 6, "label 1 of y is 1 but label 0 is 'a': give one type of label"),
+        (TEXTS, [1, True] * 6, "label 1 of y is True but label 0 is 1"),
     ],
 )
 def test_examples_that_cannot_be_learned_from_are_rejected(mapper, X, y, message):
     with pytest.raises(ValueError, match=message):
         MetaMappingClassifier(mapper).fit(X, y)
+
+
+@pytest.mark.parametrize("text", ["where is my parcel", np.array("where is my parcel"), b"bytes"])
+def test_a_single_text_is_rejected(mapper, text):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    for method in (classifier.predict, classifier.predict_proba):
+        with pytest.raises(ValueError, match=r"X is the single text .*: give a list of texts"):
+            method(text)
+
+
+def test_an_empty_text_gets_the_most_frequent_class(mapper):
+    y = ["z", "a", "z", "z"] * 3
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    assert classifier.predict(["", " "]).tolist() == ["z", "z"]
+    np.testing.assert_allclose(classifier.predict_proba([""]), [[4 / 14, 10 / 14]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "float32", "bool", "<U3", "object"])
+def test_classes_have_the_dtype_of_y(mapper, dtype):
+    y = np.array([0, 0, 1, 1] * 3).astype("<U3" if dtype == "object" else dtype).astype(dtype)
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    assert classifier.classes_.dtype == classifier.predict(TEXTS).dtype == y.dtype
+    assert classifier.mapping_.labels == tuple(label_value(label) for label in classifier.classes_)
 
 
 def test_names_of_unknown_labels_are_rejected(mapper):
