@@ -91,6 +91,15 @@ class Featurizer:
                 features[chunk] = self.model.encoder.encode(*_ragged(encoded), on_progress=advance)
         return features
 
+    def is_empty(self, texts: Sequence[str]) -> np.ndarray:
+        """Whether nothing is left of each text after cleaning; the pipeline rejects such texts.
+
+        Returns:
+            Booleans ``(num_texts,)``.
+        """
+        is_blank = [not text.strip() for chunk in chunks(len(texts)) for text in self._clean(texts[chunk])]
+        return np.array(is_blank, bool)
+
     def words(self, texts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
         """Encode every word of texts that are given as lists of words.
 

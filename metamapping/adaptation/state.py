@@ -24,6 +24,7 @@ from metamapping.config.sources import TaskType, readable_label
 from metamapping.corpus.labels import Label, label_kind
 from metamapping.corpus.records import label_text
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.errors import listed
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.models.viterbi import decode_words
 
@@ -76,6 +77,15 @@ class TaskState:
         highest = self.calibration.probabilities(scores).max(axis=-1, initial=0.0)
         membership = self.calibration.membership(nearness(features, scores, self.support))
         return scores.argmax(axis=-1), (highest * membership).astype(np.float32)
+
+    def label_shares(self) -> np.ndarray:
+        """The share of each label among the examples, float32 ``(num_labels,)``.
+
+        One is added to each count, so that labels without examples have a share too (the rule of succession).
+        """
+        counts = np.bincount(self.support.targets, minlength=len(self.labels)) + 1
+        shares: np.ndarray = (counts / counts.sum()).astype(np.float32)
+        return shares
 
     def bio_tags(self, scores: np.ndarray, threshold: float | None) -> list[str]:
         """BIO tags of the words of one text, decoded jointly.
@@ -144,10 +154,12 @@ def with_examples(
         label_names: Readable words by label as text.
 
     Raises:
-        ValueError: Some examples would be pairs and others single texts, or as for ``with_labels``.
+        ValueError: A text is empty, some examples would be pairs and others single texts, or as for
+            ``with_labels``.
     """
     # Checked first, because encoding takes time.
     state.support.check_pairs(examples.text_pairs is not None)
+    _check_not_empty(featurizer, examples, is_ner=state.is_ner)
     item_labels = (
         [tag[2:] or OUTSIDE for tags in examples.labels for tag in tags] if state.is_ner else examples.labels
     )
@@ -177,7 +189,7 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     removable = [each for each in state.labels if not (state.is_ner and each == OUTSIDE)]
     # True == 1 in Python: the types are compared as well.
     if label not in removable or label_kind(label) != label_kind(removable[0]):
-        raise ValueError(f"there is no label {label!r} to remove; labels: {_listed(removable)}")
+        raise ValueError(f"there is no label {label!r} to remove; labels: {listed(removable)}")
     removed = state.labels.index(label)
     kept = [slot for slot in range(len(state.labels)) if slot != removed]
     labels = tuple(state.labels[slot] for slot in kept)
@@ -204,7 +216,7 @@ def _add_labels(
     if state.labels and labels and label_kind(labels[0]) != (known_kind := label_kind(state.labels[0])):
         raise ValueError(
             f"the label {labels[0]!r} is a {label_kind(labels[0])}, but the task's labels are {known_kind}s "
-            f"({_listed(state.labels)}): give {known_kind}s"
+            f"({listed(state.labels)}): give {known_kind}s"
         )
     first = [OUTSIDE] if state.is_ner else []
     known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
@@ -214,7 +226,7 @@ def _add_labels(
     if unknown:
         raise ValueError(
             f"label_names has a name for {unknown[0]!r}, which is not a label of the task; labels: "
-            f"{_listed(known)}"
+            f"{listed(known)}"
         )
     known_names = dict(zip(texts[: len(state.labels)], state.names, strict=True))
     words = known_names | label_names
@@ -230,6 +242,21 @@ def _add_labels(
     if changed:
         features[changed] = featurizer.names([names[slot] for slot in changed])
     return replace(state, labels=known, names=names, name_features=features)
+
+
+def _check_not_empty(featurizer: Featurizer, examples: Examples, *, is_ner: bool) -> None:
+    """Raise ``ValueError`` with the positions of all texts that are empty, or have no words."""
+    for what, texts in (("text", examples.texts), ("text_pair", examples.text_pairs or [])):
+        is_empty = [not words for words in texts] if is_ner else featurizer.is_empty(texts)
+        empty = np.flatnonzero(is_empty).tolist()
+        if not empty:
+            continue
+        reason = "without words" if is_ner else "empty"
+        if not is_ner and any(texts[i].strip() for i in empty):
+            reason = "empty after cleaning"
+        if len(empty) == 1:
+            raise ValueError(f"{what} {empty[0]} is {reason}: drop the row or give it a text")
+        raise ValueError(f"{what}s {listed(empty)} are {reason}: drop the rows or give them texts")
 
 
 def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
@@ -249,8 +276,4 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
 
 def _check_labels(labels: Sequence[Label]) -> None:
     if len(labels) < 2:
-        raise ValueError(f"only one label ({_listed(labels)}): a task needs at least two to choose between")
-
-
-def _listed(labels: Sequence[Label]) -> str:
-    return ", ".join(map(str, labels[:10]))
+        raise ValueError(f"only one label ({listed(labels)}): a task needs at least two to choose between")

@@ -193,7 +193,21 @@ def test_a_body_that_is_not_json_or_too_long_is_rejected(client):
     assert "the body has more than 1049776 bytes" in too_long.json()["detail"]
 
 
-@pytest.mark.parametrize("text", ["", "\x00", "🙂", "half a pair: \\ud800"])
+@pytest.mark.parametrize("text", ["", " \n", "\x00"])
+def test_an_empty_text_gets_no_label(client, text):
+    client.put("/tasks/orders", json=ORDERS)
+    asked = {"texts": [text, "my money"], "probabilities": True}
+    answer = client.post("/tasks/orders/predict", json=asked).json()
+    assert answer["predictions"][0] is None
+    assert answer["predictions"][1] in ("delivery", "refund")
+    assert answer["confidences"][0] == 0
+    assert answer["probabilities"][0] == [0.5, 0.5]
+    refused = client.put("/tasks/x", json={"examples": [*ORDERS["examples"], {"text": text, "label": "x"}]})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("text 4 is empty")
+
+
+@pytest.mark.parametrize("text", ["🙂", "half a pair: \\ud800"])
 def test_any_text_gets_a_label(client, text):
     client.put("/tasks/orders", json=ORDERS)
     body = f'{{"texts": ["{text}"]}}' if "\\" in text else None
