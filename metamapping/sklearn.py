@@ -24,7 +24,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 from metamapping.adaptation.inputs import is_missing
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.config.sources import readable_label
-from metamapping.corpus.labels import Label, label_kind, label_value
+from metamapping.corpus.labels import Kind, Label, label_kind, label_value
 from metamapping.corpus.records import label_text
 
 
@@ -155,7 +155,7 @@ def _check_labels(y: Any) -> None:
     if isinstance(y, str | bytes) or not hasattr(y, "__len__"):
         return  # scikit-learn refuses it
     values = list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).ravel().tolist()
-    kinds = {}
+    kinds: dict[Kind, tuple[int, Any]] = {}
     for i, value in enumerate(values):
         if is_missing(value):
             raise ValueError(f"label {i} of y is missing ({value!r}): drop the row, or give it a label")
