@@ -3,6 +3,7 @@
     classifier = MetaMappingClassifier("path/to/published").fit(texts, labels)
     classifier.predict(["it never arrived"])                  # array(["delivery"])
     cross_val_score(MetaMappingClassifier(mapper), texts, labels, cv=5)
+    classifier.save("classifiers/orders"); MetaMappingClassifier.load("classifiers/orders")
 
 ``X`` is a column of texts, or two columns for pairs. Predicted labels have the type of the labels in
 ``y``. A published folder that is given by its path is loaded once in each process, for all clones.
@@ -13,9 +14,10 @@ from __future__ import annotations
 from collections import abc
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -23,9 +25,19 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metamapping.adaptation.inputs import is_missing
 from metamapping.adaptation.mapper import MetaMapper
+from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Kind, Label, label_kind, label_value
 from metamapping.corpus.records import label_text
+from metamapping.errors import StoreError, one_line
+from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
+from metamapping.storage.bounded_json import read_json
+from metamapping.storage.manifest import check_files, write_json
+
+CLASSIFIER, TASK = "classifier.json", "task"
+FORMAT_VERSION = 1
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -34,9 +46,11 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     An empty text gets the most frequent label of ``y``: unlike ``Mapping.predict``, an estimator of
     scikit-learn must return a class. ``fit`` refuses empty texts with their positions.
 
+    An encoder is not pickled: ``save`` and ``load`` keep a fitted classifier, and ``n_jobs`` needs the path
+    of the published folder as ``model``, which every process loads once.
+
     Args:
-        model: The path of a published folder, or a ``MetaMapper``. Give the path to work in several
-            processes (``n_jobs``), because an encoder cannot be pickled.
+        model: The path of a published folder, or a ``MetaMapper``.
         label_names: Readable words by label.
 
     Attributes:
@@ -113,6 +127,82 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
+    def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
+        """Save the fitted classifier as a folder, atomically; an older one in the same folder is replaced.
+
+        The folder contains the task (``task/``, which ``Mapping.load`` and the command line read), and
+        ``classifier.json`` with the classes and parameters. It contains no code and no pickle.
+
+        Args:
+            folder: The folder to write.
+            keep_texts: Whether to store the examples' texts, as for ``Mapping.save``.
+
+        Returns:
+            The absolute path of the folder.
+
+        Raises:
+            ValueError: The folder contains something else, or the labels are not strings, booleans or
+                numbers.
+        """
+        check_is_fitted(self)
+        folder = Path(folder).absolute()
+        if folder.exists() and not (folder / CLASSIFIER).is_file() and not _is_empty_folder(folder):
+            raise ValueError(f"{folder} already exists and is not a saved classifier: give another folder")
+        classes: list[Any] = self.classes_.tolist()
+        if None in map(label_value, classes):
+            raise ValueError(
+                f"the labels have the type {self.classes_.dtype}, which cannot be saved: fit with strings, "
+                "booleans or numbers"
+            )
+        names: list[tuple[Any, str]] | None = None
+        if self.label_names is not None:
+            keys = [key.item() if isinstance(key, np.generic) else key for key in self.label_names]
+            names = list(zip(keys, self.label_names.values(), strict=True))
+        about = _ClassifierFile(
+            format_version=FORMAT_VERSION, classes=classes, dtype=self.classes_.dtype.str, label_names=names
+        )
+        with atomic_folder(folder) as draft:
+            self.mapping_.save(draft / TASK, keep_texts=keep_texts)
+            write_json(draft / CLASSIFIER, about.model_dump(mode="json"))
+            write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, model: str | Path | MetaMapper | None = None) -> Self:
+        """Load a saved classifier, fitted and with its parameters.
+
+        Args:
+            folder: The folder of the classifier.
+            model: The published encoder that it was fitted with, as for the class. Default: the published
+                folder that the saved task names.
+
+        Raises:
+            FileNotFoundError: The folder is not a saved classifier, or its encoder is missing.
+            StoreError: The folder is damaged, or the classifier was fitted with another encoder.
+        """
+        folder = Path(folder)
+        if not (folder / CLASSIFIER).is_file():
+            raise FileNotFoundError(f"{folder} is not a saved classifier: it has no {CLASSIFIER}")
+        check_files(folder, [CLASSIFIER])
+        try:
+            about = _ClassifierFile.model_validate(read_json(folder / CLASSIFIER))
+            if about.format_version != FORMAT_VERSION:
+                raise ValueError(f"format version {about.format_version}, expected {FORMAT_VERSION}")
+            classes = np.array(about.classes, dtype=np.dtype(about.dtype))
+            names = None if about.label_names is None else dict(about.label_names)
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"{folder} is not a saved classifier of this release ({one_line(error)}): save it again"
+            ) from error
+        model = read_task(folder / TASK).model_folder if model is None else model
+        mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
+        classifier = cls(model, label_names=names)
+        classifier.mapping_ = Mapping.load(folder / TASK, mapper)
+        classifier.classes_ = classes
+        if set(_task_labels(classes)) != set(classifier.mapping_.labels):
+            raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
+        return classifier
+
     def _readable_names(self, labels: list[Label]) -> dict[str, str]:
         """Readable words by label as text; ``labels`` are the classes as labels of the task."""
         given = dict(self.label_names or {})
@@ -131,6 +221,22 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+class _ClassifierFile(BaseModel):
+    """The contents of ``classifier.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    format_version: int
+    classes: list[str] | list[bool] | list[int | float]
+    dtype: Annotated[str, Field(pattern=r"^[<>|=]?[biufUO]\d*$")]
+    # JSON has no tuples: pairs are read from lists.
+    label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
+
+
+def _is_empty_folder(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 @lru_cache(maxsize=4)

@@ -1,5 +1,7 @@
 """MetaMappingClassifier: the conventions of scikit-learn, and the same results as MetaMapper."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,8 +13,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metamapping import MetaMapper
+from metamapping import Mapping, MetaMapper
 from metamapping.corpus.labels import label_value
+from metamapping.errors import StoreError
 from metamapping.sklearn import MetaMappingClassifier
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"] * 3
@@ -160,6 +163,57 @@ def test_nothing_is_predicted_before_fit(mapper):
         MetaMappingClassifier(mapper).predict(TEXTS)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "<U3", "object"])
+def test_a_saved_classifier_is_loaded_as_it_was(mapper, published, tmp_path, dtype):
+    y = np.array([0, 0, 1, 1] * 3).astype("<U3" if dtype == "object" else dtype).astype(dtype)
+    names = {y[0].item() if hasattr(y[0], "item") else y[0]: "delivery"}
+    fitted = MetaMappingClassifier(mapper, label_names=names).fit(TEXTS, y)
+    folder = fitted.save(tmp_path / "classifier")
+    assert fitted.save(folder) == folder  # replaces it
+    loaded = MetaMappingClassifier.load(folder)
+    assert loaded.get_params() == {"model": str(published), "label_names": names}
+    assert loaded.classes_.dtype == fitted.classes_.dtype
+    np.testing.assert_array_equal(loaded.classes_, fitted.classes_)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+    assert loaded.predict(TEXTS).tolist() == y.tolist()
+    assert clone(loaded).fit(TEXTS, y).predict(TEXTS).tolist() == y.tolist()
+    assert MetaMappingClassifier.load(folder, mapper).model is mapper
+    assert Mapping.load(folder / "task", mapper).num_examples == len(TEXTS)
+
+
+def test_what_is_not_a_saved_classifier_is_rejected(mapper, tmp_path):
+    fitted = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    with pytest.raises(NotFittedError):
+        MetaMappingClassifier(mapper).save(tmp_path / "unfitted")
+    task = fitted.mapping_.save(tmp_path / "task")
+    with pytest.raises(ValueError, match="is not a saved classifier: give another folder"):
+        fitted.save(task)
+    with pytest.raises(FileNotFoundError, match="is not a saved classifier"):
+        MetaMappingClassifier.load(task)
+    folder = fitted.save(tmp_path / "classifier")
+    about = folder / "classifier.json"
+    about.write_text(about.read_text().replace("refund", "refuse"))
+    with pytest.raises(StoreError, match=r"classifier.json is missing or not as it was written"):
+        MetaMappingClassifier.load(folder)
+    days = np.array(["2026-01-01", "2026-01-02"] * 6, "datetime64[D]")
+    dated = MetaMappingClassifier(mapper).fit(TEXTS, days)
+    with pytest.raises(ValueError, match=r"the labels have the type datetime64.*, which cannot be saved"):
+        dated.save(tmp_path / "dated")
+
+
+def test_an_encoder_in_memory_is_not_pickled(mapper):
+    with pytest.raises(TypeError, match="give the path of the published folder instead"):
+        pickle.dumps(MetaMappingClassifier(mapper))
+    with pytest.raises(TypeError, match="a mapping cannot be pickled"):
+        pickle.dumps(MetaMappingClassifier(mapper).fit(TEXTS, LABELS).mapping_)
+
+
+@pytest.mark.slow
+def test_cross_validation_runs_in_several_processes(published):
+    classifier = MetaMappingClassifier(str(published))
+    assert cross_val_score(classifier, TEXTS, LABELS, cv=StratifiedKFold(3), n_jobs=2).tolist() == [1, 1, 1]
+
+
 class OnNumbers(MetaMappingClassifier):
     """The classifier with numbers converted to texts: scikit-learn's own checks use numbers."""
 
@@ -180,7 +234,7 @@ def as_texts(X):
     return [" ".join(f"{chr(97 + i % 26)}{int(4 * value)}" for i, value in enumerate(row)) for row in X]
 
 
-NOT_PICKLED = "an encoder cannot be pickled: a fitted task is saved by `mapping_.save(folder)`"
+NOT_PICKLED = "an encoder cannot be pickled: a fitted classifier is saved by `save(folder)`"
 EXPECTED_TO_FAIL = {"check_estimators_pickle": NOT_PICKLED}
 
 

@@ -113,3 +113,12 @@ class MetaMapper:
         # A mapper never changes, so that copies of an object that holds it (such as a clone made by
         # scikit-learn) can share it instead of copying the encoder.
         return self
+
+    def __copy__(self) -> MetaMapper:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a MetaMapper cannot be pickled: give the path of the published folder instead, which each "
+            "process loads, as in MetaMappingClassifier(path) for n_jobs"
+        )
