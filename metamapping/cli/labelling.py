@@ -51,12 +51,15 @@ class Labelling:
         fields: The columns of the rows.
         threshold: As in ``Mapping.predict``: a less confident prediction is ``None``.
         probabilities: Whether to add probabilities and confidence.
+
+    Attributes:
+        fields: The columns of the rows.
     """
 
     def __init__(
         self, mapping: Mapping, fields: Fields, *, threshold: float | None = None, probabilities: bool = False
     ) -> None:
-        self._mapping, self._fields = mapping, fields
+        self._mapping, self.fields = mapping, fields
         self._threshold, self._probabilities = threshold, probabilities
 
     @property
@@ -64,7 +67,7 @@ class Labelling:
         """Names of the columns that are added."""
         if not self._probabilities:
             return (PREDICTION,)
-        if self._fields.is_ner:
+        if self.fields.is_ner:
             return PREDICTION, PROBABILITY
         return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
@@ -92,8 +95,8 @@ class Labelling:
             on_progress(len(part))
 
     def _added(self, part: Sequence[Row], first: int) -> Iterator[tuple[Any, ...]]:
-        texts, pairs = self._fields.texts(part, first=first), self._fields.text_pairs(part, first=first)
-        if self._probabilities and not self._fields.is_ner:
+        texts, pairs = self.fields.texts(part, first=first), self.fields.text_pairs(part, first=first)
+        if self._probabilities and not self.fields.is_ner:
             answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
             rows = [_rounded(row) for row in answers.probabilities]
             labels = [str(label_text(label)) for label in self._mapping.labels]

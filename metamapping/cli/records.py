@@ -51,12 +51,14 @@ class Records:
         rows: The rows; they can be read once.
         columns: Names of the columns; empty for JSONL, where each row has its own.
         schema: Types of the columns, for Parquet only.
+        parquet: The open file, for Parquet only.
     """
 
     name: str
     rows: Iterator[Row]
     columns: tuple[str, ...] = ()
     schema: pa.Schema | None = None
+    parquet: pq.ParquetFile | None = None
 
 
 def format_of(place: str, given: Format | None = None) -> Format:
@@ -161,7 +163,7 @@ def _parquet(file: pq.ParquetFile, name: str) -> Records:
     schema = file.schema_arrow
     if len(set(schema.names)) != len(schema.names):
         raise ValueError(f"{name} has two columns of the same name ({listed(schema.names)}): rename one")
-    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema)
+    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema, file)
 
 
 def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
@@ -171,6 +173,15 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
     except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error
+
+
+def read_table(records: Records) -> pa.Table:
+    """All columns of a Parquet file, as they are. Raises ``ValueError`` if they cannot be read."""
+    assert records.parquet is not None
+    try:
+        return records.parquet.read()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(records.name, "parquet", error) from error
 
 
 def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
