@@ -37,7 +37,7 @@ docs: $(VENV)/.dev  ## build the documentation into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 e2e: $(VENV)/.dev  ## the slow end-to-end tests
-	$(BIN)/python -m pytest -m slow --numprocesses $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -m slow --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # --- Prefect as local processes (deployments/README.md); with Docker: docker compose up -----------------
 PORT ?= 4200

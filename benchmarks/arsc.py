@@ -105,7 +105,7 @@ def arsc_config(home: str, seed: int) -> RunConfig:
             "max_length_tokens": 256,
         },
         "duplicates": {"near": False},
-        "episodes": {"query_weights": "natural", "num_texts": 48},
+        "episodes": {"num_texts": 48},
         "training": {"meta_steps": 300, "learning_rate": 5e-5, "checkpoint_every_steps": 50},
         "evaluation": {"ways": 2, "shots": [0, 5], "num_queries": 10, "num_episodes": 60, "max_texts": 600},
         "convergence": {"max_rounds": 3, "min_rounds": 3},

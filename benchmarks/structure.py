@@ -3,11 +3,12 @@
     python -m benchmarks.structure                # takes a few seconds and imports nothing of the library
     cd OTHER_CHECKOUT && PYTHONPATH=. python path/to/benchmarks/structure.py      # for other sources
 
-In: the sources of ``metamapping`` as Python finds them, and the order of the rooms in the first contract of
-``[tool.importlinter]`` in the current folder's pyproject.toml; without it, upward edges are unknown. Out: a
-Markdown table with a row for modules and one for rooms (what lies directly in the package), both without
-those that have no import; then each upward edge and each cycle. Imports inside functions and under
-``TYPE_CHECKING`` count like all others. benchmarks/README.md has no such table.
+Input: the sources of ``metamapping`` as Python finds them, and the order of its packages in the first
+contract of ``[tool.importlinter]`` in the current folder's pyproject.toml; without it, upward edges are
+unknown. Output: a Markdown table with a row for modules and one for packages (the files and folders
+directly in ``metamapping``), both without those that have no import; then each upward edge and each cycle.
+Imports inside functions and under ``TYPE_CHECKING`` count like all others. benchmarks/README.md has no such
+table.
 """
 
 from __future__ import annotations
@@ -28,19 +29,21 @@ def main() -> None:
     """Print the table, the cycles and the upward edges."""
     graph = grimp.build_graph("metamapping")
     edges = {(a, b) for a in graph.modules for b in graph.find_modules_directly_imported_by(a)}
-    # The package itself only exports names: it is not a room.
-    rooms = {(_room(a), _room(b)) for a, b in edges if "." in a and "." in b and _room(a) != _room(b)}
-    order = room_order(Path("pyproject.toml"))
-    upward = [(a, b) for a, b in edges if order.get(_room(a), -1) > order.get(_room(b), len(order))]
+    # `metamapping` itself only exports names and is not counted.
+    inner = [(_package(a), _package(b)) for a, b in edges if "." in a and "." in b]
+    packages = {(a, b) for a, b in inner if a != b}
+    order = layer_order(Path("pyproject.toml"))
+    upward = [(a, b) for a, b in edges if order.get(_package(a), -1) > order.get(_package(b), len(order))]
     details = [f"Upward: {a} imports {b}." for a, b in sorted(upward)]
     print("| of | number | import levels | import edges | cycles | upward edges |\n" + "| --- " * 6 + "|")
-    for name, found in (("modules", sorted(edges)), ("rooms", sorted(rooms))):
+    for name, found in (("modules", sorted(edges)), ("packages", sorted(packages))):
         groups = strong_components(found)
         cycles = [members for members in groups if len(members) > 1]
         details += [f"Cycle of {name}: {', '.join(members)}." for members in cycles]
         counts = [sum(map(len, groups)), num_levels(groups, found), len(found), len(cycles)]
         print(f"| {name} |", *(f"{each} |" for each in counts), f"{len(upward) if order else 'unknown'} |")
-    print("\n" + "\n".join(details))
+    if details:
+        print("\n" + "\n".join(details))
 
 
 def strong_components(edges: list[Edge]) -> list[list[str]]:
@@ -62,14 +65,15 @@ def num_levels(groups: list[list[str]], edges: list[Edge]) -> int:
     return max(levels.values())
 
 
-def room_order(path: Path) -> dict[str, int]:
-    """Each room's layer, 0 for the top one; empty where the file has no contract for layers."""
+def layer_order(path: Path) -> dict[str, int]:
+    """Each package's layer, 0 for the top one; empty where the file has no contract for layers."""
     tools = tomllib.loads(path.read_text(encoding="utf-8"))["tool"] if path.is_file() else {}
     contracts = tools.get("importlinter", {}).get("contracts", [{"layers": []}])
-    return {room.strip(): i for i, layer in enumerate(contracts[0]["layers"]) for room in layer.split("|")}
+    layers = [layer.split("|") for layer in contracts[0]["layers"]]
+    return {package.strip(): i for i, layer in enumerate(layers) for package in layer}
 
 
-def _room(module: str) -> str:
+def _package(module: str) -> str:
     return module.split(".")[1] if "." in module else module
 
 

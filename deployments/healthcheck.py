@@ -14,4 +14,4 @@ user, _, password = os.environ["PREFECT_SERVER_API_AUTH_STRING"].partition(":")
 for path in ("/api/ready", "/"):
     answer = httpx.get(server + path, auth=(user, password), timeout=5, follow_redirects=True)
     if not answer.is_success:
-        sys.exit(f"{path} answers {answer.status_code}: expected 200; the server's log says why")
+        sys.exit(f"{path} answers {answer.status_code}: expected 200; see the server's log")

@@ -60,7 +60,7 @@ def interrupt_on_sigterm() -> None:
     """Let SIGTERM raise ``KeyboardInterrupt``, so that this process stops the others before it ends."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     # A script that starts this one in the background (`make worker &`) leaves SIGINT ignored, here and in
-    # all that is started from here. Prefect's worker ends by SIGINT: it would wait to be killed.
+    # all processes that are started from here. Prefect's worker is stopped by SIGINT, and would ignore it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
@@ -78,6 +78,6 @@ def wait_for_exit(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
         for name, process in processes.items():
             if process.poll() is not None:
                 raise RuntimeError(
-                    f"{name} ended with exit code {process.returncode}: its last output lines say why"
+                    f"{name} ended with exit code {process.returncode}: see its last output lines"
                 )
         time.sleep(0.5)

@@ -54,7 +54,7 @@ def work_pool(name: str, pool_type: str) -> WorkPoolCreate:
         pool_type: One of ``TYPES``.
 
     Raises:
-        SystemExit: There is no such type.
+        SystemExit: The type is unknown.
     """
     if pool_type not in TYPES:
         raise SystemExit(f"error: METAMAPPING_POOLS is {pool_type!r}: expected one of {', '.join(TYPES)}")

@@ -59,10 +59,15 @@ def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> Non
 
 
 def parents_of(client: SyncPrefectClient, stage_run: FlowRun) -> list[FlowRun]:
-    """The flow run that started a stage.
+    """Find the flow runs that started a stage.
 
-    A stage that a person started has no parent; then these are the parents of all stages with the same
-    ``run_id``.
+    Args:
+        client: A client of the server.
+        stage_run: The flow run of the stage.
+
+    Returns:
+        The parent of the stage. A stage that a person started has none: then the parents of all stages with
+        the same ``run_id``.
     """
     siblings = [stage_run]
     if stage_run.parent_task_run_id is None and "run_id" in stage_run.parameters:

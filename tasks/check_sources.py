@@ -9,7 +9,11 @@ from metamapping.corpus import records as library
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)
 def check_sources(home: str, sources: list[Source]) -> None:
-    """Open each source and look at its columns and first rows.
+    """Open each source and check its columns and first rows.
+
+    Args:
+        home: Folder or address of the store.
+        sources: The sources to check.
 
     Raises:
         ConfigError: One sentence for each source that cannot be read.

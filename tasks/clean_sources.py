@@ -14,7 +14,17 @@ from tasks.row_progress import show_rows
 
 @task(task_run_name="clean {group.name}", cache_policy=NO_CACHE, persist_result=False)
 def clean_sources(home: str, group: SourceGroup, rules: Rules, records: list[Reference]) -> list[Reference]:
-    """Return each source's examples: cleaned, filtered and deduplicated."""
+    """Make the examples of each source: its records, cleaned, filtered and deduplicated.
+
+    Args:
+        home: Folder or address of the store.
+        group: The sources that this task run processes.
+        rules: How records become examples.
+        records: The records of each source, in the order of the group.
+
+    Returns:
+        The examples of each source, in the order of the group.
+    """
     store = Store(home)
     return [_clean(store, source, rules, read) for source, read in zip(group.sources, records, strict=True)]
 

@@ -1,4 +1,4 @@
-"""The engine: what runs the tasks of a flow, as the configuration selects it.
+"""The engine: the task runner of a flow, as the configuration selects it.
 
 Every finished stage is in the store, so a task may run anywhere, and more than once: a worker that dies
 loses no finished work. Dask and Ray restart its tasks on other workers. A process pool fails as a whole;

@@ -19,7 +19,18 @@ def find_leaks(
     spec: LeakageSpec,
     duplicates: DuplicateSpec,
 ) -> Reference:
-    """Return the leaks between all sources, according to their roles."""
+    """Find the leaks between all sources, according to their roles.
+
+    Args:
+        home: Folder or address of the store.
+        sources: All sources of the corpus.
+        examples: The examples of each source, in the same order.
+        spec: Whether leaks are searched for.
+        duplicates: When two texts count as nearly equal.
+
+    Returns:
+        The leaks of the corpus.
+    """
 
     def write(folder: Path) -> dict[str, int]:
         folders = [each.fetch() for each in examples]

@@ -19,7 +19,18 @@ def make_tokenizer(
     examples: list[Reference],
     leaks: Reference,
 ) -> Reference:
-    """Return the tokenizer of the encoder's preset, or one learned from the train sources."""
+    """Make the tokenizer of a run: that of the encoder's preset, or one learned from the train sources.
+
+    Args:
+        home: Folder or address of the store.
+        encoder: The configuration of the encoder.
+        sources: All sources of the corpus.
+        examples: The examples of each source, in the same order.
+        leaks: The leaks, which a learned tokenizer is not trained on.
+
+    Returns:
+        The tokenizer.
+    """
     leaks_folder = leaks.fetch()
 
     def write(folder: Path) -> dict[str, int]:

@@ -14,7 +14,15 @@ from tasks.row_progress import show_rows
 
 @task(task_run_name="read {group.name}", cache_policy=NO_CACHE, persist_result=False)
 def read_sources(home: str, group: SourceGroup) -> list[Reference]:
-    """Return each source's records: its rows, unchanged and in one format."""
+    """Read the records of each source: its rows, unchanged and in one format.
+
+    Args:
+        home: Folder or address of the store.
+        group: The sources that this task run processes.
+
+    Returns:
+        The records of each source, in the order of the group.
+    """
     store = Store(home)
     return [_read(store, source) for source in group.sources]
 

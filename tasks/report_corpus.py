@@ -13,7 +13,16 @@ from metamapping.storage.artifacts import Reference, Store
 
 @task(task_run_name="report corpus", cache_policy=NO_CACHE, persist_result=False)
 def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Reference:
-    """Return the report of all sources, and create artifacts of it for this flow run."""
+    """Write the report of a corpus, and create artifacts of it for this flow run.
+
+    Args:
+        home: Folder or address of the store.
+        prepared: All sources with their finished stages.
+        leaks: The leaks of the corpus.
+
+    Returns:
+        The report.
+    """
 
     def write(folder: Path) -> dict[str, int]:
         return write_report(describe_corpus(prepared, leaks.fetch()), folder)

@@ -17,7 +17,17 @@ from metamapping.storage.artifacts import Reference, Store
 def screen_sources(
     home: str, group: SourceGroup, tokens: list[Reference], leaks: Reference
 ) -> list[Reference]:
-    """Return each source's tokens: the same reference if nothing leaks, else a stage without the leaks."""
+    """Remove the rows that leak from the tokens of each source.
+
+    Args:
+        home: Folder or address of the store.
+        group: The sources that this task run processes.
+        tokens: The tokens of each source, in the order of the group.
+        leaks: The leaks of the corpus.
+
+    Returns:
+        For each source a stage without its leaks, or the same reference if it has none.
+    """
     store, leaks_folder = Store(home), leaks.fetch()
     return [
         _screen(store, source, each, read_leaks(leaks_folder, source.name))

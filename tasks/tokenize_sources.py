@@ -24,7 +24,19 @@ def tokenize_sources(
     examples: list[Reference],
     tokenizer: Reference,
 ) -> list[Reference]:
-    """Return each source's examples as tokens of the run's tokenizer."""
+    """Tokenize the examples of each source with the run's tokenizer.
+
+    Args:
+        home: Folder or address of the store.
+        group: The sources that this task run processes.
+        encoder: The configuration of the encoder; supplies the maximum length of a text in tokens.
+        limits: Texts with fewer or more tokens are rejected.
+        examples: The examples of each source, in the order of the group.
+        tokenizer: The tokenizer.
+
+    Returns:
+        The tokens of each source, in the order of the group.
+    """
     store, max_length = Store(home), encoder.max_length_tokens
 
     @functools.cache  # Loaded for the first source that has to be tokenized, and kept for the others.

@@ -60,5 +60,5 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
 
 
 def _shown(loss: float) -> float | str:
-    """Three digits for a table. JSON has no NaN, so that one is a string."""
+    """The loss with three digits, for a table; NaN as text, because JSON has no NaN."""
     return "not a number" if math.isnan(loss) else float(f"{loss:.3g}")

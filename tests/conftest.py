@@ -17,13 +17,36 @@ def published(tmp_path_factory):
     return folder / "published"
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """For ``--dist loadgroup`` of pytest-xdist: a file stays in one process, unless its marks say more.
+# Files of end-to-end tests that share something expensive: one process runs them.
+TOGETHER = {
+    **dict.fromkeys(("tests/e2e/test_orchestration.py", "tests/e2e/test_outage.py"), "server"),
+    **dict.fromkeys(
+        (f"tests/e2e/test_{name}.py" for name in ("addresses", "demo", "kill", "secrets")), "command"
+    ),
+}
 
-    Those of the Prefect server come first: they wait most, while the other process computes.
+
+def pytest_collection_modifyitems(items):
+    """The tests of the Prefect server come first: they wait most, while another process computes."""
+    items.sort(key=lambda item: TOGETHER.get(file_of(item.nodeid)) != "server")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """For ``--dist loadfile``: files of ``TOGETHER`` count as one.
+
+    Not by ``--dist loadgroup``, which pytest-xdist 3.8 does not do with pytest 9.2: it spreads all tests.
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-    items.sort(key=lambda item: item.get_closest_marker("xdist_group").args[0] != "server")
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            return TOGETHER.get(file_of(nodeid), file_of(nodeid))
+
+    return Scheduling(config, log)
+
+
+def file_of(nodeid):
+    return nodeid.partition("::")[0]

@@ -33,7 +33,7 @@ def full_disk(bench: Bench) -> Tally:
             code, output = bench.attempt(disk / "home")
             if code == 0:
                 break
-            lost = [] if "No space left" in output else [f"at {size} kB, no error says so: {output[-300:]}"]
+            lost = [] if "No space left" in output else [f"at {size} kB, not reported: {output[-300:]}"]
             tally.count(watcher.faults + lost)
         resize(disk, f"size={ENOUGH_KILOBYTES}k")
         code, output = bench.attempt(disk / "home")
@@ -56,7 +56,7 @@ def read_only(bench: Bench) -> Tally:
         resize(disk, "rw")
         code, output = bench.attempt(disk / "home")
         lost = [output[-500:]] if code else bench.what_is_lost(disk / "home", watcher)
-        tally.count(lost if is_reported else [*lost, "no error says that the home is read-only"])
+        tally.count(lost if is_reported else [*lost, "the error does not report that the home is read-only"])
     return tally
 
 

@@ -21,8 +21,8 @@ import yaml
 from benchmarks.faults.pipeline import TINY, Commands, Forks, finish
 from benchmarks.faults.watcher import Watcher
 
-# An attempt that is never allowed to end would go on for ever: from here on it is left alone. Four or five
-# kills are usual; where other work slows the machine down after the undisturbed run, all of these are used.
+# If every attempt were killed, a run would never end: after this many kills, the last attempt is not killed.
+# Four or five kills are usual; if other work slows the machine down after the undisturbed run, all are used.
 MOST_KILLS = 10
 BIT_FOR_BIT = ("report.json", "model.safetensors", "mapping.safetensors", "tokenizer.json", "config.json")
 

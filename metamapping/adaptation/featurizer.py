@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metamapping.corpus.cleaning import clean_texts, clean_words
+from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.word_shapes import shapes_of, windows_of
@@ -101,8 +101,7 @@ class Featurizer:
         Returns:
             Booleans ``(num_texts,)``.
         """
-        is_blank = [not text.strip() for chunk in chunks(len(texts)) for text in self._clean(texts[chunk])]
-        return np.array(is_blank, bool)
+        return np.array(are_empty(texts, self.model.cleaning.cleaners), bool)
 
     def words(self, texts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
         """Encode every word of texts that are given as lists of words.

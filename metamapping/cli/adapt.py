@@ -8,12 +8,16 @@ from typing import Annotated
 import typer
 
 from metamapping.cli.options import (
+    DelimiterOption,
+    EncodingOption,
     FormatOption,
     LabelColumn,
     Model,
+    NoHeaderOption,
     PairColumn,
     TaskTypeOption,
     TextColumn,
+    input_source,
 )
 
 
@@ -30,6 +34,9 @@ def adapt(
         typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable name of a label; repeatable."),
     ] = None,
     format: FormatOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    encoding: EncodingOption = "utf-8",
 ) -> None:
     """Adapt a published encoder to the examples of a task, and save the task.
 
@@ -42,16 +49,31 @@ def adapt(
 
     `metamapping adapt published sentences.conll --out tasks/places --task-type ner`
     """
-    from metamapping.cli.fields import Fields
+    from metamapping.cli.fields import Fields, without
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import open_records
+    from metamapping.errors import listed
 
     label_names = _label_names(label_name or [])
+    source = input_source(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=not no_header,
+        text=text,
+        label=label,
+        text_pair=text_pair,
+    )
     fields = Fields(task_type, text_column=text, pair_column=text_pair, label_column=label)
-    with open_records(examples, format) as records:
+    with open_records(examples, format, source) as records:
         rows = list(records.rows)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    empty = fields.are_empty(texts, text_pairs)
+    if any(empty):
+        numbers = [number for number, is_empty in enumerate(empty, 1) if is_empty]
+        print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
+        texts, labels = list(without(texts, empty)), list(without(labels, empty))
+        text_pairs = text_pairs and list(without(text_pairs, empty))
 
     with quiet_import():
         from metamapping import MetaMapper

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metamapping.cli.options import (
+    DelimiterOption,
+    EncodingOption,
     FormatOption,
     JsonOption,
     LabelColumn,
     ModelOption,
+    NoHeaderOption,
     PairColumn,
     Task,
     TextColumn,
+    input_source,
 )
 
 if TYPE_CHECKING:  # it imports NumPy and SciPy
@@ -30,6 +34,9 @@ def evaluate(
     text_pair: PairColumn = None,
     model: ModelOption = None,
     format: FormatOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    encoding: EncodingOption = "utf-8",
     as_json: JsonOption = False,
 ) -> None:
     """Measure a saved task on labelled rows that it was not adapted to.
@@ -42,19 +49,29 @@ def evaluate(
     `metamapping evaluate tasks/places test.conll --json`
     """
     from metamapping.cli.fields import Fields
-    from metamapping.cli.labelling import load_task
+    from metamapping.cli.labelling import load_task, predict_texts
     from metamapping.cli.records import open_records
     from metamapping.cli.tables import print_json, print_table
     from metamapping.corpus.records import label_text
 
-    with open_records(test, format) as records:
+    source = input_source(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=not no_header,
+        text=text,
+        label=label,
+        text_pair=text_pair,
+    )
+    with open_records(test, format, source) as records:
         rows = list(records.rows)
     mapping = load_task(task, model)
     fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    if fields.is_ner:
+        fields.check_tag_columns(rows, mapping.labels)
     # Labels of a file are text; a task of the library may also have booleans or numbers.
     _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
-    predicted = mapping.predict(texts, text_pairs=text_pairs)
+    predicted = predict_texts(mapping, fields, texts, text_pairs)
     if not fields.is_ner:
         predicted = [label_text(label) for label in predicted]
 

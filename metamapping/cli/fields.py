@@ -4,21 +4,25 @@
     fields.texts(rows), fields.labels(rows)             # words and tags of all rows
 
 By default the text is in the column `text`, the label in `label`, and a second text in `text_pair` if the
-rows have it. For `ner` the words are in `words` and the tags in `tags`. A missing or unusable value raises
-``ValueError`` with the row's number and columns.
+rows have it. For `ner` the words are in `words` and the tags in `tags`. In rows of files without a header
+the text is in the first column and the label in the last. A missing or unusable value raises ``ValueError``
+with the row's number and columns.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metamapping.cli.records import TAGS, WORDS, Row
+from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.config.sources import TaskType
-from metamapping.corpus.formats import nested_value
+from metamapping.corpus.cleaning import are_empty
+from metamapping.corpus.formats import find_name, listed_names, nested_value
+from metamapping.corpus.labels import Label
 from metamapping.corpus.records import label_text
-from metamapping.corpus.tags import MalformedTagError, find_scheme, to_bio
+from metamapping.corpus.tags import OUTSIDE, MalformedTagError, entity_type, find_scheme, is_tag, to_bio
+from metamapping.corpus.word_lists import word_list
 from metamapping.errors import listed
 
 PAIR = "text_pair"
@@ -58,7 +62,7 @@ class Fields:
         Raises:
             ValueError: A row has no text.
         """
-        column = self.text_column or (WORDS if self.is_ner else "text")
+        column = self._column_of(rows, self.text_column, WORDS if self.is_ner else "text", number="0")
         values = _column(rows, column, "--text", first)
         if self.is_ner:
             return [_words(value, number, column) for number, value in enumerate(values, first)]
@@ -79,7 +83,9 @@ class Fields:
         """
         column = self.pair_column
         if column is None:
-            if self.is_ner or self.text_column is not None or not rows or PAIR not in rows[0]:
+            if self.is_ner or self.text_column is not None or not rows:
+                return None
+            if find_name(PAIR, rows[0]) is None:
                 return None
             column = PAIR
         values = _column(rows, column, "--text-pair", first)
@@ -89,16 +95,76 @@ class Fields:
         """The labels of rows.
 
         Returns:
-            Strings, or for ``ner`` lists of BIO tags, converted from the scheme of the rows.
+            Strings, or for ``ner`` lists of BIO tags, one for each word, converted from the scheme of the
+            rows.
 
         Raises:
-            ValueError: A row has no valid label.
+            ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
-        column = self.label_column or (TAGS if self.is_ner else "label")
+        column = self._column_of(rows, self.label_column, TAGS if self.is_ner else "label", number="-1")
         values = _column(rows, column, "--label", 1)
+        if not self.is_ner:
+            return [_label(value, number, column) for number, value in enumerate(values, 1)]
+        tags = [_words(value, number, column) for number, value in enumerate(values, 1)]
+        for number, (words, row_tags) in enumerate(zip(self.texts(rows), tags, strict=True), 1):
+            if len(words) != len(row_tags):
+                raise ValueError(
+                    f"row {number} has {len(words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
+                    "give one tag for each word, or drop the row"
+                )
+        self.check_tag_columns(rows, {entity_type(tag) for row_tags in tags for tag in row_tags})
+        return bio(tags)
+
+    def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
+        """Whether nothing is left of each text, or of its second text, after cleaning.
+
+        Args:
+            texts: The texts, from ``texts``.
+            text_pairs: The second texts, from ``text_pairs``.
+        """
         if self.is_ner:
-            return bio([_words(value, number, column) for number, value in enumerate(values, 1)])
-        return [_label(value, number, column) for number, value in enumerate(values, 1)]
+            return [not words for words in texts]
+        pairs = text_pairs if text_pairs is not None else texts
+        empty = zip(are_empty(texts), are_empty(pairs), strict=True)
+        return [first or second for first, second in empty]
+
+    def check_tag_columns(self, rows: Sequence[Row], labels: Collection[Label]) -> None:
+        """Check that sentences of CoNLL have one column of tags, because a second one may be a prediction.
+
+        Args:
+            rows: The rows.
+            labels: The entity types of the task.
+
+        Raises:
+            ValueError: Another column has tags of these types, and no column is chosen.
+        """
+        if self.label_column is not None:
+            return
+        sentences = [row for row in rows if isinstance(row, SentenceRow)]
+        labels = set(labels) - {OUTSIDE}
+        for name in sentences[0] if sentences else ():
+            if name in (WORDS, TAGS):
+                continue
+            values = {value for row in sentences for value in row[name]}
+            is_tags = all(is_tag(value) or value in labels for value in values)
+            if is_tags and labels & {entity_type(value) for value in values if value != OUTSIDE}:
+                raise ValueError(
+                    f"column {name} has tags of the task, as the last column has: one of them may be a "
+                    f"prediction. Choose the column of the true tags, such as --label {name} or --label -1"
+                )
+
+    def _column_of(self, rows: Sequence[Row], given: str | None, default: str, *, number: str) -> str:
+        """The name of a column in rows; ``number`` is the default for files without a header."""
+        if rows and isinstance(rows[0], SentenceRow) and self.is_ner:
+            return default  # The reader has chosen the columns.
+        if given is None and rows and isinstance(rows[0], NumberedRow):
+            return number
+        return given or default
+
+
+def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
+    """Yield the values that are not left out."""
+    return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
 
 
 def bio(tags: list[list[str]]) -> list[list[str]]:
@@ -123,12 +189,19 @@ def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any
     values = []
     for number, row in enumerate(rows, first):
         value = nested_value(row, name)
+        if value is None and isinstance(row, TableRow) and name.removeprefix("-").isdecimal():
+            place = int(name)
+            value = list(row.values())[place] if -len(row) <= place < len(row) else None
         if value is None and name in row:
             raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
         if value is None:
+            fix = ", or fix the row"
+            if isinstance(row, TableRow):
+                fix = ", or set --delimiter if something else separates the fields" if len(row) == 1 else ""
+                fix += "" if isinstance(row, NumberedRow) else ", or give --no-header and its number"
             raise ValueError(
-                f"row {number} has no {name!r}, but {listed(row) or 'nothing'}: name its column with "
-                f"{option}, or fix the row"
+                f"row {number} has no {name!r}, but {listed_names(row) or 'nothing'}: name its column with "
+                f"{option}{fix}"
             )
         values.append(value)
     return values
@@ -142,7 +215,7 @@ def _string(value: Any, number: int, column: str) -> str:
 
 def _words(value: Any, number: int, column: str) -> list[str]:
     if isinstance(value, str):
-        return value.split()
+        return word_list(value)
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
         raise ValueError(f"row {number} has {value!r:.60} in {column!r}: for ner give a list of strings")
     return value

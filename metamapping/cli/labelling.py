@@ -8,21 +8,22 @@ for row in labelling.rows(records.rows, on_progress=print):
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metamapping.cli.fields import Fields
+from metamapping.cli.fields import Fields, without
 from metamapping.cli.quiet import quiet_import
-from metamapping.cli.records import ROWS_PER_PART, Row
+from metamapping.cli.records import ROWS_PER_PART
+from metamapping.cli.rows import PREDICTION, Row
 from metamapping.corpus.records import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
 
-PREDICTION = "prediction"
 PROBABILITY = "probability"  # of the predicted label; for ner, of the label of each word
 CONFIDENCE = "confidence"  # how likely the prediction is correct; compared with the threshold
 PROBABILITIES = "probabilities"  # of all labels
@@ -71,11 +72,14 @@ class Labelling:
             return PREDICTION, PROBABILITY
         return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
-    def rows(self, rows: Iterator[Row], *, on_progress: Callable[[int], None]) -> Iterator[Row]:
+    def rows(
+        self, rows: Iterator[Row], *, on_progress: Callable[[int], None], rows_per_part: int = ROWS_PER_PART
+    ) -> Iterator[Row]:
         """Label rows.
 
         Args:
-            rows: The rows; they are read in parts of ``ROWS_PER_PART``.
+            rows: The rows.
+            rows_per_part: Number of rows that are read before they are labelled together.
             on_progress: Called with the number of rows of each finished part.
 
         Yields:
@@ -85,17 +89,32 @@ class Labelling:
             ValueError: A row already has one of the new columns, or has no text.
         """
         first = 1
-        while part := list(islice(rows, ROWS_PER_PART)):
+        while part := list(islice(rows, rows_per_part)):
             for number, row in enumerate(part, first):
                 if taken := [name for name in self.columns if name in row]:
                     raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
+            if self.fields.is_ner:
+                self.fields.check_tag_columns(part, self._mapping.labels)
             for row, added in zip(part, self._added(part, first), strict=True):
-                yield {**row, **dict(zip(self.columns, added, strict=True))}
+                labelled = copy(row)  # which leaves a sentence its lines
+                labelled.update(zip(self.columns, added, strict=True))
+                yield labelled
             first += len(part)
             on_progress(len(part))
 
     def _added(self, part: Sequence[Row], first: int) -> Iterator[tuple[Any, ...]]:
         texts, pairs = self.fields.texts(part, first=first), self.fields.text_pairs(part, first=first)
+        empty = self.fields.are_empty(texts, pairs)
+        if not any(empty):
+            yield from self._answers(texts, pairs)
+            return
+        texts = list(without(texts, empty))
+        answers = self._answers(texts, pairs and list(without(pairs, empty))) if texts else iter(())
+        no_words: list[str] | None = [] if self.fields.is_ner else None
+        for is_empty in empty:
+            yield (no_words,) * len(self.columns) if is_empty else next(answers)
+
+    def _answers(self, texts: list[Any], pairs: list[str] | None) -> Iterator[tuple[Any, ...]]:
         if self._probabilities and not self.fields.is_ner:
             answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
             rows = [_rounded(row) for row in answers.probabilities]
@@ -107,6 +126,24 @@ class Labelling:
             return zip(predicted, strict=True)
         words = self._mapping.predict_proba(texts)
         return zip(predicted, (_rounded(row.max(axis=-1)) for row in words), strict=True)
+
+
+def predict_texts(
+    mapping: Mapping, fields: Fields, texts: list[Any], text_pairs: list[str] | None
+) -> list[Any]:
+    """Predict labels; an empty text gets none, and an empty list of words no tags.
+
+    Args:
+        mapping: The task.
+        fields: The columns that the texts were read from.
+        texts: The texts.
+        text_pairs: The second texts, if the texts are pairs.
+    """
+    empty = fields.are_empty(texts, text_pairs)
+    kept = list(without(texts, empty))
+    pairs = text_pairs and list(without(text_pairs, empty))
+    answers = iter(mapping.predict(kept, text_pairs=pairs) if kept else ())
+    return [([] if fields.is_ner else None) if is_empty else next(answers) for is_empty in empty]
 
 
 def _rounded(probabilities: Any) -> Any:

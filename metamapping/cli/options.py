@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from metamapping.config.sources import TaskType
+from metamapping.config.sources import Columns, Source, TaskType
 
 Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 
@@ -25,6 +25,57 @@ def folder_or_address(text: str) -> Path:
     return local_folder(text)
 
 
+def input_source(
+    *,
+    encoding: str = "utf-8",
+    delimiter: str | None = None,
+    header: bool = True,
+    text: str | None = None,
+    label: str | None = None,
+    text_pair: str | None = None,
+) -> Source:
+    """How the commands read text files, for the readers of the corpus.
+
+    Args:
+        encoding: The encoding of text files.
+        delimiter: What separates the fields of CSV and TSV files; `tab` is a tab. Default: it is found.
+        header: Whether the first line of CSV and TSV files names the columns.
+        text: Name or number of the column of texts; for CoNLL of words.
+        label: Name or number of the column of labels; for CoNLL of tags.
+        text_pair: Name or number of the column of second texts.
+
+    Raises:
+        ValueError: The delimiter is not one character.
+    """
+    if delimiter is not None:
+        delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
+        if len(delimiter) != 1 or delimiter in '"\r\n':
+            raise ValueError(
+                f"--delimiter is {delimiter!r}: give one character, such as --delimiter ';', or tab"
+            )
+    return Source(
+        name="input",
+        task_type="text-classification",
+        role="test",
+        files=["-"],
+        encoding=encoding,
+        delimiter=delimiter,
+        header=header,
+        columns=Columns(
+            text=_column(text, "words"),
+            label=_column(label, "tags"),
+            text_pair=_column(text_pair, "text_pair"),
+        ),
+    )
+
+
+def _column(name: str | None, default: str) -> str | int | None:
+    """The number of a column, or its name; ``None`` for the default name."""
+    if name is None or name == default:
+        return None
+    return int(name) if name.removeprefix("-").isdecimal() else name
+
+
 Model = Annotated[
     Path,
     typer.Argument(
@@ -37,7 +88,12 @@ Task = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder
 TaskTypeOption = Annotated[TaskType, typer.Option("--task-type", help="Type of the task.")]
 TextColumn = Annotated[
     str | None,
-    typer.Option("--text", metavar="COLUMN", help="Column of the text; default: `text`, for ner `words`."),
+    typer.Option(
+        "--text",
+        metavar="COLUMN",
+        help="Column of the text; default: `text`, for ner `words`. In CoNLL and CSV also its "
+        "number, from 0.",
+    ),
 ]
 PairColumn = Annotated[
     str | None,
@@ -65,6 +121,33 @@ ModelOption = Annotated[
         parser=folder_or_address,
         metavar="MODEL",
         help="The published encoder, if it was moved since the task was adapted.",
+    ),
+]
+EncodingOption = Annotated[
+    str, typer.Option("--encoding", help="Encoding of the text that is read, such as `cp1252` or `utf-16`.")
+]
+DelimiterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--delimiter",
+        metavar="CHARACTER",
+        help="What separates the fields of CSV and TSV, such as `;` or `tab`. Default: for CSV it is found.",
+    ),
+]
+NoHeaderOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-header",
+        help="The first line of CSV and TSV is a row: columns have numbers, from 0. Default columns: the "
+        "first for texts, the last for labels.",
+    ),
+]
+TagColumn = Annotated[
+    str | None,
+    typer.Option(
+        "--label",
+        metavar="COLUMN",
+        help="Column of the tags in CoNLL, where there are several; default: the last.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]

@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from metamapping.cli.fields import PAIR
 from metamapping.cli.labelling import Labelling
-from metamapping.cli.records import ROWS_PER_PART, WORDS, Row
+from metamapping.cli.records import ROWS_PER_PART
+from metamapping.cli.rows import WORDS, Row
 from metamapping.cli.writing import table_of
 
 

@@ -7,11 +7,16 @@ from typing import Annotated
 import typer
 
 from metamapping.cli.options import (
+    DelimiterOption,
+    EncodingOption,
     FormatOption,
     ModelOption,
+    NoHeaderOption,
     PairColumn,
+    TagColumn,
     Task,
     TextColumn,
+    input_source,
 )
 
 
@@ -31,37 +36,63 @@ def predict(
     text_pair: PairColumn = None,
     model: ModelOption = None,
     format: FormatOption = None,
+    label: TagColumn = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    encoding: EncodingOption = "utf-8",
+    stream: Annotated[
+        bool,
+        typer.Option("--stream", help="Answer each line of standard input at once; for JSONL."),
+    ] = False,
 ) -> None:
     """Predict the label of each row, and add it as the column `prediction`.
 
     Rows keep all their columns; from Parquet to Parquet they stay as they are, to the bit. For ner the
-    prediction is a list of BIO tags; in CoNLL files it is the last column.
+    prediction is a list of BIO tags; in CoNLL files it is the last column, and comments are kept. An empty
+    text gets no label.
 
     `metamapping predict tasks/orders new.csv --out labelled.csv --proba`
 
     `cat new.jsonl | metamapping predict tasks/orders > labelled.jsonl`
+
+    `tail -f messages.jsonl | metamapping predict tasks/orders --stream`
     """
     from metamapping.cli.fields import Fields
     from metamapping.cli.labelling import Labelling, load_task
     from metamapping.cli.parquet import with_predictions
     from metamapping.cli.progress import count_progress
-    from metamapping.cli.records import format_of, open_records, read_table
+    from metamapping.cli.records import ROWS_PER_PART, format_of, open_records, read_table
     from metamapping.cli.writing import write_records, write_table
 
     format_out = format_of(out, format)
-    with open_records(input, format) as records, count_progress("texts") as advance:
+    if stream and (input, out, format_of(input, format)) != ("-", "-", "jsonl"):
+        raise ValueError("--stream answers lines of JSONL: leave out INPUT, --out and --format")
+    source = input_source(
+        encoding=encoding,
+        delimiter=delimiter,
+        header=not no_header,
+        text=text,
+        label=label,
+        text_pair=text_pair,
+    )
+    with open_records(input, format, source) as records, count_progress("texts") as advance:
         mapping = load_task(task, model)
         if format_out == "conll" and (mapping.task_type != "ner" or proba):
             raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
-        fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair)
+        fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
         labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
         if records.parquet is not None and format_out == "parquet":
             write_table(with_predictions(read_table(records), labelling, on_progress=advance), out)
             return
         write_records(
-            labelling.rows(records.rows, on_progress=advance),
+            labelling.rows(records.rows, on_progress=advance, rows_per_part=1 if stream else ROWS_PER_PART),
             out,
             format_out,
             columns=(*records.columns, *labelling.columns) if records.columns else (),
+            header=None
+            if records.header is None
+            else records.header and (*records.header, *labelling.columns),
+            delimiter=records.delimiter,
             schema=records.schema,
+            flush=stream,
         )

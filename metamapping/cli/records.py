@@ -11,7 +11,6 @@ of a command must have one row per row of its input.
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import sys
@@ -19,27 +18,35 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.cli.options import Format
+from metamapping.cli.options import Format, input_source
+from metamapping.cli.rows import Row
+from metamapping.cli.sentence_rows import read_sentence_rows
+from metamapping.cli.table_rows import table_rows
 from metamapping.config.sources import Source
-from metamapping.corpus.conll import read_conll
-from metamapping.corpus.formats import file_format
-from metamapping.corpus.text_files import BoundedLines, numbered_lines, open_text
-from metamapping.errors import ConfigError, listed, one_line
-
-Row = dict[str, Any]
+from metamapping.corpus.delimited import read_delimited
+from metamapping.corpus.formats import file_format, listed_names
+from metamapping.corpus.text_files import (
+    bad_byte,
+    fitting_encodings,
+    numbered_lines,
+    open_text,
+    text_encoding,
+)
+from metamapping.errors import ConfigError, one_line
 
 STANDARD = "-"
-WORDS, TAGS = "words", "tags"  # the columns of CoNLL
 ROWS_PER_PART = 2_000
-_MAX_LINES_BEFORE_WORDS = 10_000
 
-# The readers of the corpus need a source: this one means UTF-8, with or without a byte order mark.
-_SOURCE = Source(name="input", task_type="ner", role="test", files=[STANDARD])
+# UTF-8, with or without a byte order mark; the delimiter of CSV is found; the first line names the columns.
+_DEFAULT = input_source()
+# How the readers of the corpus begin their error messages.
+_PREFIX = f"source {_DEFAULT.name!r}: "
+_COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,8 @@ class Records:
         name: Name of the file for error messages.
         rows: The rows; they can be read once.
         columns: Names of the columns; empty for JSONL, where each row has its own.
+        header: The names as the file has them, for CSV and TSV; empty if the file has no header.
+        delimiter: What separates the fields of CSV.
         schema: Types of the columns, for Parquet only.
         parquet: The open file, for Parquet only.
     """
@@ -57,6 +66,8 @@ class Records:
     name: str
     rows: Iterator[Row]
     columns: tuple[str, ...] = ()
+    header: tuple[str, ...] | None = None
+    delimiter: str | None = None
     schema: pa.Schema | None = None
     parquet: pq.ParquetFile | None = None
 
@@ -66,7 +77,7 @@ def format_of(place: str, given: Format | None = None) -> Format:
 
     Args:
         place: A path, or `-` for standard input or output, whose default format is JSONL.
-        given: The format for `-` and for files without a known suffix.
+        given: The format for `-` and for files without a known suffix. A `.tsv` file may be CoNLL.
 
     Raises:
         ValueError: The suffix is unknown, and no format is given.
@@ -74,7 +85,7 @@ def format_of(place: str, given: Format | None = None) -> Format:
     if place == STANDARD:
         return given or "jsonl"
     try:
-        return cast(Format, file_format(Path(place), _SOURCE))
+        format = cast(Format, file_format(Path(place), _DEFAULT))
     except ConfigError as error:
         if given is None:
             raise ValueError(
@@ -82,15 +93,19 @@ def format_of(place: str, given: Format | None = None) -> Format:
                 "parquet or conll"
             ) from error
         return given
+    return "conll" if (format, given) == ("tsv", "conll") else format
 
 
 @contextmanager
-def open_records(place: str, given_format: Format | None = None) -> Iterator[Records]:
+def open_records(
+    place: str, given_format: Format | None = None, source: Source = _DEFAULT
+) -> Iterator[Records]:
     """Open a file or standard input.
 
     Args:
         place: A path, or `-` for standard input.
         given_format: As in ``format_of``.
+        source: How text files are read, from ``input_source``.
 
     Yields:
         The rows, which can be read within the block.
@@ -108,25 +123,26 @@ def open_records(place: str, given_format: Format | None = None) -> Iterator[Rec
             with _open_parquet(place, name) as file:
                 yield _parquet(file, name)
             return
-        with _open_text(place) as text:
+        with _open_text(place, source) as text:
             if format == "jsonl":
-                records = Records(name, _jsonl(text, name))
+                records = Records(name, _jsonl(text, source, name))
             elif format == "conll":
-                records = _conll(text, name)
+                columns, rows = read_sentence_rows(text, source, name)
+                records = Records(name, rows, columns)
             else:
-                records = _delimited(text, name, "\t" if format == "tsv" else ",")
+                records = _delimited(text, source, name, format)
             yield replace(records, rows=_named_errors(records.rows, name, format))
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{name} is not UTF-8 ({error.reason}): convert it first, such as `iconv -f latin1 -t utf-8`"
-        ) from error
+        raise ValueError(_bad_byte(place, source, error)) from error
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix(_PREFIX)) from error
     except pa.ArrowException as error:
         raise _unreadable(name, format, error) from error
 
 
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(_stdin_bytes() if place == STANDARD else place)
+        return pq.ParquetFile(pa.BufferReader(sys.stdin.buffer.read()) if place == STANDARD else place)
     except (OSError, pa.ArrowException) as error:
         raise _unreadable(name, "parquet", error) from error
 
@@ -146,24 +162,47 @@ def _unreadable(name: str, format: str, error: Exception) -> ValueError:
     )
 
 
+def _bad_byte(place: str, source: Source, error: UnicodeDecodeError) -> str:
+    if place != STANDARD:
+        return bad_byte(Path(place), source).removeprefix(_PREFIX)
+    return (
+        f"standard input is not {source.encoding} ({error.reason}): give its encoding, such as --encoding "
+        f"{' or --encoding '.join(fitting_encodings(error.object))}"
+    )
+
+
 @contextmanager
-def _open_text(place: str) -> Iterator[TextIO]:
-    if place == STANDARD:
-        yield io.TextIOWrapper(sys.stdin.buffer, "utf-8-sig", newline="")
-    else:
-        with open_text(Path(place), _SOURCE) as text:
+def _open_text(place: str, source: Source) -> Iterator[TextIO]:
+    if place != STANDARD:
+        with open_text(Path(place), source) as text:
             yield text
+        return
+    text = io.TextIOWrapper(_decompressed(sys.stdin.buffer), text_encoding(source), newline="")
+    try:
+        yield text
+    finally:
+        text.detach()  # without closing standard input
 
 
-def _stdin_bytes() -> pa.BufferReader:
-    return pa.BufferReader(sys.stdin.buffer.read())
+def _decompressed(stream: Any) -> BinaryIO:
+    """The stream, decompressed if its first bytes are those of a compressed file."""
+    if not hasattr(stream, "peek"):
+        stream = io.BufferedReader(stream)
+    # This waits for the first bytes, not for a full buffer: lines may be typed.
+    start = stream.peek(4)[:4]
+    for magic, compression in _COMPRESSION.items():
+        if start.startswith(magic):
+            return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, "r"), compression))
+    return cast(BinaryIO, stream)
 
 
 def _parquet(file: pq.ParquetFile, name: str) -> Records:
     schema = file.schema_arrow
     if len(set(schema.names)) != len(schema.names):
-        raise ValueError(f"{name} has two columns of the same name ({listed(schema.names)}): rename one")
-    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema, file)
+        raise ValueError(
+            f"{name} has two columns of the same name ({listed_names(schema.names)}): rename one"
+        )
+    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema=schema, parquet=file)
 
 
 def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
@@ -184,8 +223,8 @@ def read_table(records: Records) -> pa.Table:
         raise _unreadable(records.name, "parquet", error) from error
 
 
-def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
-    for number, line in numbered_lines(text, _SOURCE, Path(name)):
+def _jsonl(text: TextIO, source: Source, name: str) -> Iterator[Row]:
+    for number, line in numbered_lines(text, source, Path(name)):
         if not line or line.isspace():
             continue
         try:
@@ -199,87 +238,9 @@ def _jsonl(text: TextIO, name: str) -> Iterator[Row]:
         yield row
 
 
-def _delimited(text: TextIO, name: str, delimiter: str) -> Records:
-    """CSV has quotes, TSV has none; the first line names the columns."""
-    quoted = delimiter == ","
-    lines = BoundedLines(text, _SOURCE, Path(name))
-    reader = csv.reader(
-        lines,
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE,
-        quotechar='"' if quoted else None,
-        strict=True,
+def _delimited(text: TextIO, source: Source, name: str, format: Format) -> Records:
+    table = read_delimited(text, source, Path(name), "tsv" if format == "tsv" else "csv")
+    columns, rows = table_rows(table, name)
+    return Records(
+        name, rows, columns, tuple(table.header or ()), table.delimiter if format == "csv" else None
     )
-    try:
-        columns = tuple(next(reader, []))
-    except csv.Error as error:
-        raise ValueError(f"{name}: its first line cannot be read ({error}): fix its quotes") from error
-    if len(set(columns)) != len(columns):
-        raise ValueError(f"{name}: its first line names a column twice ({listed(columns)}): rename one")
-    return Records(name, _fields(reader, lines, name, columns), columns)
-
-
-def _fields(reader: Any, lines: BoundedLines, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    while True:
-        lines.end_row()
-        line = reader.line_num + 1
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            raise ValueError(f"{name}: line {line} cannot be read ({error}): fix its quotes") from error
-        if fields is None:
-            return
-        if fields and len(fields) != len(columns):
-            raise ValueError(
-                f"{name}: line {line} has {len(fields)} fields, but the first line names {len(columns)} "
-                f"columns ({listed(columns)}): fix the line, or quote the field that contains a comma"
-            )
-        if fields:
-            yield dict(zip(columns, fields, strict=True))
-
-
-def _conll(text: TextIO, name: str) -> Records:
-    """Sentences with their words, and with tags if lines have more than one column."""
-    head: list[str] = []
-    fields: list[str] = []
-    for _, line in numbered_lines(text, _SOURCE, Path(name)):
-        head.append(f"{line}\n")
-        fields = line.split()
-        if (fields and fields[0] not in ("-DOCSTART-", "#")) or len(head) == _MAX_LINES_BEFORE_WORDS:
-            break
-    replayed = cast(TextIO, _Replayed(head, text))
-    if len(fields) == 1:
-        return Records(name, _bare_words(replayed, name), (WORDS,))
-    return Records(name, _tagged_words(replayed, name), (WORDS, TAGS))
-
-
-class _Replayed(io.TextIOBase):
-    """The lines that were read ahead, followed by the rest of the file."""
-
-    def __init__(self, head: list[str], rest: TextIO) -> None:
-        self._head, self._rest = iter(head), rest
-
-    def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        return next(self._head, None) or self._rest.readline(size)
-
-
-def _tagged_words(text: TextIO, name: str) -> Iterator[Row]:
-    for sentence in read_conll(text, _SOURCE, Path(name)):
-        if sentence.fault is not None:
-            raise ValueError(
-                f"{name}: the sentence in line {sentence.line} ({sentence.text:.40}) has a word without a "
-                "tag: write one word and its tag per line"
-            )
-        yield {WORDS: sentence.text, TAGS: sentence.label}
-
-
-def _bare_words(text: TextIO, name: str) -> Iterator[Row]:
-    words: list[str] = []
-    for _, line in numbered_lines(text, _SOURCE, Path(name)):
-        if line.strip() and not line.startswith("-DOCSTART-"):
-            words.append(line.strip())
-        elif words:
-            yield {WORDS: words}
-            words = []
-    if words:
-        yield {WORDS: words}

@@ -11,18 +11,24 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
+import tempfile
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.cli.options import Format
-from metamapping.cli.records import STANDARD, TAGS, WORDS, Row
+from metamapping.cli.records import STANDARD
+from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow
+from metamapping.corpus.conll import is_word
+from metamapping.corpus.formats import listed_names
+from metamapping.corpus.word_lists import list_text, word_list
 from metamapping.errors import listed
 
 
@@ -32,7 +38,10 @@ def write_records(
     format: Format,
     *,
     columns: Sequence[str] = (),
+    header: Sequence[str] | None = None,
+    delimiter: str | None = None,
     schema: pa.Schema | None = None,
+    flush: bool = False,
 ) -> None:
     """Write all rows.
 
@@ -40,13 +49,16 @@ def write_records(
         rows: The rows.
         place: A path, or `-` for standard output.
         format: The format.
-        columns: Header of CSV and TSV; default: the columns of the first row.
+        columns: Columns of CSV and TSV; default: the columns of the first row.
+        header: First line of CSV and TSV; empty for none, default: the columns.
+        delimiter: What separates the fields of CSV; default: a comma.
         schema: Types of Parquet columns, as far as they are known.
+        flush: Whether to write each row at once, for JSONL.
 
     Raises:
-        ValueError: The format cannot represent a row.
+        ValueError: The format cannot represent a row. Then nothing has been written.
     """
-    with _sink(place) as sink:
+    with _sink(place, may_fail=format in ("conll", "tsv", "parquet")) as sink:
         if format == "parquet":
             _write_parquet(rows, sink, schema)
             return
@@ -54,11 +66,15 @@ def write_records(
             if format == "jsonl":
                 for row in rows:
                     text.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+                    if flush:
+                        text.flush()
             elif format == "conll":
                 for number, row in enumerate(rows, start=1):
                     text.write(_sentence(row, number))
             else:
-                _write_delimited(rows, text, columns, "\t" if format == "tsv" else ",")
+                if format == "tsv":
+                    delimiter = "\t"
+                _write_delimited(rows, text, columns, header, delimiter or ",", is_quoted=format == "csv")
 
 
 @contextmanager
@@ -71,9 +87,16 @@ def _csv_errors(format: Format) -> Iterator[None]:
 
 
 @contextmanager
-def _sink(place: str) -> Iterator[BinaryIO]:
+def _sink(place: str, *, may_fail: bool) -> Iterator[BinaryIO]:
+    """A file, or standard output. If a row may be refused, standard output gets nothing before the end."""
     if place == STANDARD:
-        yield sys.stdout.buffer
+        if may_fail:
+            with tempfile.TemporaryFile() as temporary_file:
+                yield cast(BinaryIO, temporary_file)
+                temporary_file.seek(0)
+                shutil.copyfileobj(temporary_file, sys.stdout.buffer)
+        else:
+            yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     path = Path(place)
@@ -108,7 +131,7 @@ def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None
 
 def write_table(table: pa.Table, place: str) -> None:
     """Write a table as Parquet to a path, or to standard output for `-`."""
-    with _sink(place) as sink:
+    with _sink(place, may_fail=False) as sink:
         pq.write_table(table, sink)
 
 
@@ -124,16 +147,25 @@ def table_of(rows: Iterable[Row]) -> pa.Table:
     return table
 
 
-def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], delimiter: str) -> None:
+def _write_delimited(
+    rows: Iterable[Row],
+    text: TextIO,
+    columns: Sequence[str],
+    header: Sequence[str] | None,
+    delimiter: str,
+    *,
+    is_quoted: bool,
+) -> None:
     writer = csv.writer(
         text,
         delimiter=delimiter,
         lineterminator="\n",
-        quoting=csv.QUOTE_MINIMAL if delimiter == "," else csv.QUOTE_NONE,
-        quotechar='"' if delimiter == "," else None,
+        quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
+        quotechar='"' if is_quoted else None,
     )
-    if columns:
-        writer.writerow(columns)
+    header = columns if header is None else header
+    if header:
+        writer.writerow(header)
     for number, row in enumerate(rows, start=1):
         if not columns:
             columns = list(row)
@@ -143,7 +175,7 @@ def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], 
                 f"row {number} has {listed(unknown)}, which the rows before it do not have: write JSONL"
             )
         fields = [_field(row.get(name)) for name in columns]
-        if delimiter == "\t" and any(set(field) & set("\t\r\n") for field in fields):
+        if not is_quoted and any(set(field) & {delimiter, "\r", "\n"} for field in fields):
             raise ValueError(
                 f"row {number} has a tab or a line break in a field, which TSV cannot represent: write CSV"
             )
@@ -151,20 +183,53 @@ def _write_delimited(rows: Iterable[Row], text: TextIO, columns: Sequence[str], 
 
 
 def _field(value: Any) -> str:
-    """Words and tags are separated by spaces, as they are read; numbers and nested values are JSON."""
+    """Words and tags as they are read; numbers and nested values are JSON."""
     if value is None:
         return ""
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return " ".join(value)
+        return list_text(value)
     if isinstance(value, bool | int | float | list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 
 def _sentence(row: Row, number: int) -> str:
-    """One word per line, its tag if there is one, and the prediction last, as conlleval reads it."""
+    """One word per line, its columns, and the prediction last, as conlleval reads it."""
     if WORDS not in row:
-        raise ValueError(f"row {number} has no {WORDS!r}, but {listed(row)}: CoNLL needs words; write JSONL")
-    columns = [row[name] for name in (WORDS, TAGS, "prediction") if row.get(name) is not None]
-    split = [column.split() if isinstance(column, str) else column for column in columns]
-    return "".join("\t".join(fields) + "\n" for fields in zip(*split, strict=True)) + "\n"
+        raise ValueError(
+            f"row {number} has no {WORDS!r}, but {listed_names(row)}: CoNLL needs words; write JSONL"
+        )
+    prediction = row.get(PREDICTION)
+    if isinstance(row, SentenceRow) and prediction is not None:
+        return _same_lines(row, prediction)
+    columns = [row[name] for name in (WORDS, TAGS, PREDICTION) if row.get(name) is not None]
+    split = [word_list(column) if isinstance(column, str) else column for column in columns]
+    if not split[0]:
+        raise ValueError(f"row {number} has no words, which CoNLL cannot represent: drop it, or write JSONL")
+    if any(len(column) != len(split[0]) for column in split):
+        raise ValueError(
+            f"row {number} has {len(split[0])} words but {len(row[TAGS])} tags: give one tag for each word"
+        )
+    lines = ["\t".join(fields) for fields in zip(*split, strict=True)]
+    for position, (line, fields) in enumerate(zip(lines, zip(*split, strict=True), strict=True)):
+        if any(not field or set(field) & set(" \t\r\n") or field.isspace() for field in fields) or (
+            not is_word(line, is_first=position == 0)
+        ):
+            raise ValueError(
+                f"row {number} has {' '.join(map(repr, fields))}, which CoNLL cannot represent as a word and "
+                "its tags: write JSONL or CSV, or fix the row"
+            )
+    return "".join(f"{line}\n" for line in lines) + "\n"
+
+
+def _same_lines(row: SentenceRow, prediction: Sequence[str]) -> str:
+    """The lines as they were read, with one more column for the words."""
+    added = iter(prediction)
+    lines = []
+    for line, fields in zip(row.sentence.lines, row.sentence.fields, strict=True):
+        if fields is not None:
+            line = f"{line}{' ' if ' ' in line and chr(9) not in line else chr(9)}{next(added)}"
+        lines.append(line)
+    last = max(i for i, fields in enumerate(row.sentence.fields) if fields is not None)
+    lines.insert(last + 1, "")  # the blank line after the words
+    return "".join(f"{line}\n" for line in lines)

@@ -1,6 +1,6 @@
 """Loading of a run's configuration from YAML, and the list of all settings.
 
-Goes in: a YAML file or plain values. Comes out: a valid ``RunConfig`` with absolute paths, with ``${NAME}``
+Input: a YAML file or plain values. Output: a valid ``RunConfig`` with absolute paths, with ``${NAME}``
 replaced from the environment, and with label files read. Every error is a sentence that names the setting,
 its source and its value, and how to fix it.
 

@@ -58,8 +58,8 @@ class ConvergenceSpec(Part):
         None,
         ge=0,
         description="Accuracy, 0 to 1, that a source may lose against the untrained encoder; a round in "
-        "which a source clearly loses more has diverged, whatever the other sources gain. Default: a source "
-        "that regresses matters only where there is no clear gain on average.",
+        "which a source clearly loses more has diverged, even if other sources gain. Default: a source "
+        "that regresses matters only if there is no clear gain on average.",
     )
 
     @model_validator(mode="after")

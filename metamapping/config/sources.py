@@ -80,11 +80,16 @@ class Source(Part):
         "`files`.",
     )
     format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = Field(
-        None, description="Format of the files. Default: the format that their suffix stands for."
+        None, description="Format of the files. Default: the format given by their suffix."
     )
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     header: bool = Field(
         True, description="Whether the first line of CSV and TSV files contains the column names."
+    )
+    delimiter: str | None = Field(
+        None,
+        description="Character that separates the fields of CSV and TSV files, such as `;`. Default: a tab "
+        "for TSV; for CSV the one of comma, semicolon, tab and bar that fits the first rows.",
     )
     quotes: bool | None = Field(
         None,
@@ -125,6 +130,10 @@ class Source(Part):
             raise ValueError(
                 f"source {self.name!r} needs either `role` (one of {', '.join(ROLES)}) or "
                 "`label_roles`, and not both"
+            )
+        if self.delimiter is not None and (len(self.delimiter) != 1 or self.delimiter in '"\r\n'):
+            raise ValueError(
+                f"source {self.name!r}: `delimiter` is {self.delimiter!r}: give one character, such as ';'"
             )
         if self.task_type == "ner" and (self.columns.text_pair is not None or self.label_roles):
             raise ValueError(

@@ -47,7 +47,7 @@ class TrainingSpec(Part):
     keep_checkpoints: Literal["needed", "all"] = Field(
         "needed",
         description="Earlier rounds whose weights are kept: those that a later round or publishing may read "
-        "(`needed`, a handful however many rounds there are), or `all`.",
+        "(`needed`, about six, regardless of the number of rounds), or `all`.",
     )
     jit_compile: bool = Field(False, description="Whether the meta-step is compiled with XLA.")
     num_batches: int = Field(

@@ -1,10 +1,10 @@
 """Reading of a configuration's YAML into plain values, within limits on its size.
 
-Goes in: a YAML file, possibly a hostile one. Comes out: dictionaries, lists, texts and numbers with
-``${NAME}`` replaced from the environment. Time and memory are bounded: a kilobyte of nested aliases can
-expand to terabytes, so their expansion is limited. Duplicate keys are an error; YAML would silently use the
-last one. Variables that are named like secrets are not replaced, because a configuration is written into run
-folders, reports and the Prefect server.
+Input: a YAML file, possibly a hostile one. Output: dictionaries, lists, texts and numbers with ``${NAME}``
+replaced from the environment. Time and memory are bounded: a kilobyte of nested aliases can expand to
+terabytes, so their expansion is limited. Duplicate keys are an error; YAML would silently use the last one.
+Variables that are named like secrets are not replaced, because a configuration is written into run folders,
+reports and the Prefect server.
 
     values = expand(read_yaml(Path("configs/demo.yaml")))
 """

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from metamapping.config.corpus import CleanerName
+from metamapping.config.corpus import CleanerName, CleaningSpec
 
 
 class Cleaner(NamedTuple):
@@ -44,6 +44,21 @@ def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
             changed = [cleaner.clean(text) for text in texts.filter(hit).to_pylist()]
             texts = pc.replace_with_mask(texts, hit, pa.array(changed, pa.string()))
     return texts
+
+
+def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = None) -> list[bool]:
+    """Return whether nothing is left of each text after cleaning.
+
+    Args:
+        texts: The texts.
+        cleaners: The names of the cleaners in their order; by default those of ``CleaningSpec``.
+    """
+    try:
+        column = pa.array(texts, pa.string())
+    except UnicodeEncodeError:  # half of a surrogate pair, which is something
+        column = pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.string())
+    cleaned = clean_texts(column, CleaningSpec().cleaners if cleaners is None else cleaners)
+    return [not text.strip() for text in cleaned.to_pylist()]
 
 
 def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.ListArray:

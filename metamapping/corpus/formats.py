@@ -13,23 +13,18 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.config.sources import Source
 from metamapping.corpus.conll import read_conll, read_mentions
+from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.text_files import (
-    MAX_FIELD_CHARACTERS,
-    BoundedLines,
-    bad_byte,
-    numbered_lines,
-    open_text,
-)
+from metamapping.corpus.text_files import bad_byte, numbered_lines, open_text
 from metamapping.errors import ConfigError, listed, one_line
 
 SUFFIXES = {
@@ -45,8 +40,6 @@ SUFFIXES = {
 }
 _INDEX = re.compile("[0-9]{1,9}")
 _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
-
-csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -94,7 +87,7 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
             elif kind == "jsonl":
                 yield from _read_jsonl(file, source, path)
             else:
-                yield from _read_delimited(file, source, path, "\t" if kind == "tsv" else ",")
+                yield from _read_delimited(file, source, path, "tsv" if kind == "tsv" else "csv")
     except ConfigError:
         raise
     except UnicodeError as error:
@@ -114,48 +107,22 @@ def _unreadable(path: Path, source: Source, kind: str, error: Exception) -> Conf
     )
 
 
-def _read_delimited(file: TextIO, source: Source, path: Path, delimiter: str) -> Iterator[Row]:
-    is_quoted = source.quotes if source.quotes is not None else delimiter == ","
-    lines = BoundedLines(file, source, path)
-    reader = csv.reader(
-        lines,
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if is_quoted else csv.QUOTE_NONE,
-        quotechar='"' if is_quoted else None,
-        strict=True,
-    )
-    try:
-        header = next(reader, None) if source.header else None
-    except csv.Error as error:
-        raise ConfigError(
-            f"source {source.name!r}: the first line of {path}, which names the columns, cannot be read "
-            f"({error}): correct its quotes, or set `quotes: false`"
-        ) from error
-    width = len(header) if header else 0
+def _read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv", "tsv"]) -> Iterator[Row]:
+    table = read_delimited(file, source, path, kind)
+    width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
-    while True:
-        lines.end_row()
-        line = reader.line_num + 1
-        try:
-            fields = next(reader, None)
-        except csv.Error as error:
-            if "unexpected end" in str(error) or "field limit" in str(error):
-                raise ConfigError(
-                    f"source {source.name!r}: {path}: the quote opened in line {line} never closes; "
-                    "close it, or set `quotes: false` if the file does not quote its fields"
-                ) from error
-            yield Row(line, text=f"{error}", fault=MALFORMED)
-            continue
-        if fields is None:
-            return
-        if not fields:
+    if table.header:
+        places = [_place(name, table, width, source, path) for name in column_names(source)]
+    for line, fields in table.rows:
+        if isinstance(fields, csv.Error):
+            yield Row(line, text=f"{fields}", fault=MALFORMED)
             continue
         width = width or len(fields)
         if len(fields) != width:
-            yield Row(line, text=delimiter.join(fields), fault=MALFORMED)
+            yield Row(line, text=table.delimiter.join(fields), fault=MALFORMED)
             continue
         if places is None:
-            places = [_place(name, header, width, source, path) for name in column_names(source)]
+            places = [_place(name, table, width, source, path) for name in column_names(source)]
         yield Row(line, *(None if place is None else fields[place] for place in places))
 
 
@@ -180,7 +147,12 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
 
 
 def no_such_column(
-    name: str | int, existing: list[str] | int, source: Source, place: Path | str
+    name: str | int,
+    existing: list[str] | int,
+    source: Source,
+    place: Path | str,
+    *,
+    delimiter: str | None = None,
 ) -> ConfigError:
     """Return the error for a missing column.
 
@@ -189,25 +161,51 @@ def no_such_column(
         existing: The names of the columns that exist, or their number.
         source: The source.
         place: The file or data set.
+        delimiter: What separates the fields of a delimited file.
     """
-    known = f"{existing} columns" if isinstance(existing, int) else f"the columns {listed(existing)}"
+    known = f"{existing} columns" if isinstance(existing, int) else f"the columns {listed_names(existing)}"
+    if delimiter is not None:
+        known += f" (separated by {delimiter!r})"
+    fixes = ["correct `columns`"]
+    if not source.header:
+        fixes.append("`header` if the first line names the columns")
+    if delimiter is not None:
+        fixes.append("`delimiter` if something else separates the fields")
+    if delimiter is not None and source.task_type == "ner":
+        fixes.append("`format: conll` if each line is a word")
     return ConfigError(
-        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: correct `columns`"
-        + (", or `header` if the first line names the columns" if not source.header else "")
+        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: {', or '.join(fixes)}"
     )
 
 
-def _place(
-    name: str | int | None, header: list[str] | None, width: int, source: Source, path: Path
-) -> int | None:
+def listed_names(names: Collection[str]) -> str:
+    """Join the names of columns with commas; those with spaces around them, and empty ones, are quoted."""
+    return listed([name if name and name == name.strip() else repr(name) for name in names])
+
+
+def find_name(name: str, names: Iterable[str]) -> str | None:
+    """Return the column of a name: the equal one, else the only one that differs just in spaces around it.
+
+    Args:
+        name: The name.
+        names: The names of all columns.
+    """
+    names = list(names)
+    if name in names:
+        return name
+    similar = [each for each in names if each.strip() == name.strip()]
+    return similar[0] if len(similar) == 1 else None
+
+
+def _place(name: str | int | None, table: Table, width: int, source: Source, path: Path) -> int | None:
     if name is None:
         return None
     if isinstance(name, int):
         if -width <= name < width:
             return name % width
-    elif header and name in header:
-        return header.index(name)
-    raise no_such_column(name, header or width, source, path)
+    elif table.header and (found := find_name(name, table.header)) is not None:
+        return table.header.index(found)
+    raise no_such_column(name, table.header or width, source, path, delimiter=table.delimiter)
 
 
 def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
@@ -243,8 +241,8 @@ def nested_value(record: Any, name: str) -> Any:
         record: The parsed JSON value.
         name: A key, or keys and list indices separated by dots: ``review.body`` or ``answers.0.text``.
     """
-    if isinstance(record, dict) and name in record:
-        return record[name]
+    if isinstance(record, dict) and (found := find_name(name, record)) is not None:
+        return record[found]
     for part in name.split("."):
         if isinstance(record, dict):
             record = record.get(part)
@@ -276,8 +274,8 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
     for name in column_names(source):
         if name is None:
             columns.append([None] * batch.num_rows)
-        elif str(name) in batch.schema.names:
-            columns.append(batch.column(str(name)).to_pylist())
+        elif (found := find_name(str(name), batch.schema.names)) is not None:
+            columns.append(batch.column(found).to_pylist())
         elif str(name).split(".")[0] in batch.schema.names:
             top, _, rest = str(name).partition(".")
             columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
@@ -291,5 +289,5 @@ def _top_level(schema: pa.Schema, source: Source) -> list[str] | None:
     wanted = []
     for name in column_names(source):
         if name is not None:
-            wanted.append(str(name) if str(name) in schema.names else str(name).split(".")[0])
+            wanted.append(find_name(str(name), schema.names) or str(name).split(".")[0])
     return wanted if set(wanted) <= set(schema.names) else None

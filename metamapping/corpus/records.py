@@ -21,13 +21,14 @@ from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.corpus.word_lists import word_list
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
-_VERSION = 1
+_VERSION = 2
 
 # Called with the number of rows done so far.
 OnProgress = Callable[[int], None]
@@ -41,7 +42,7 @@ def records_stage(source: Source) -> Stage:
     Args:
         source: The source.
     """
-    reading = {"task_type", "format", "encoding", "header", "quotes", "columns"}
+    reading = {"task_type", "format", "encoding", "header", "delimiter", "quotes", "columns"}
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
@@ -121,7 +122,7 @@ def check_source(source: Source) -> None:
     if not good:
         raise ConfigError(
             f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
-            f"{str(rows[0].text)[:80]!r}): check `format`, `quotes` and `encoding`"
+            f"{str(rows[0].text)[:80]!r}): check `format`, `delimiter`, `quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
     for name, values in (
@@ -222,7 +223,7 @@ def label_text(value: Any) -> str | None:
 
 def _list(value: Any) -> list[str] | None:
     if isinstance(value, str):
-        return value.split()
+        return word_list(value)
     if isinstance(value, list | tuple):
         return ["" if item is None else str(item) for item in value]
     return None

@@ -69,6 +69,15 @@ def to_bio(tags: list[str], scheme: Scheme, *, repair: bool, drop: frozenset[str
     return bio
 
 
+def is_tag(value: str) -> bool:
+    """Return whether a value can only be a tag: outside, or a type with the prefix of a scheme.
+
+    >>> is_tag("O"), is_tag("B-PER"), is_tag("PER")
+    (True, True, False)
+    """
+    return value == OUTSIDE or _PREFIXED.fullmatch(value) is not None
+
+
 def entity_type(tag: str) -> str:
     """Return the entity type of a tag, without its prefix.
 

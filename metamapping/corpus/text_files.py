@@ -23,6 +23,9 @@ from metamapping.errors import ConfigError
 # which would be held in memory.
 MAX_FIELD_CHARACTERS = 10_000_000
 
+# What else texts are usually encoded in; Latin-1 decodes everything.
+_COMMON = ("utf-8", "cp1252", "shift_jis", "gb18030", "latin-1")
+
 
 @contextmanager
 def open_text(path: Path, source: Source) -> Iterator[TextIO]:
@@ -35,21 +38,30 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
     Raises:
         ConfigError: The encoding does not exist.
     """
+    encoding = text_encoding(source)
+    with (
+        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
+        io.TextIOWrapper(stream, encoding, newline="") as text,
+    ):
+        yield text
+
+
+def text_encoding(source: Source) -> str:
+    """Return the name of a source's encoding for Python; UTF-8 may begin with a byte order mark.
+
+    Raises:
+        ConfigError: The encoding does not exist.
+    """
     try:
         encoding = codecs.lookup(source.encoding).name
         # This refuses codecs that are not encodings of text, such as base64.
         io.TextIOWrapper(io.BytesIO(), encoding)
     except (LookupError, ValueError) as error:
         raise ConfigError(
-            f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` to utf-8, "
-            "latin-1, utf-16 or another one that Python knows"
+            f"source {source.name!r}: there is no encoding {source.encoding!r}: set `encoding` (on the "
+            "command line --encoding) to utf-8, latin-1, utf-16 or another one that Python knows"
         ) from error
-    encoding = "utf-8-sig" if encoding == "utf-8" else encoding  # with or without a byte order mark
-    with (
-        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
-        io.TextIOWrapper(stream, encoding, newline="") as text,
-    ):
-        yield text
+    return "utf-8-sig" if encoding == "utf-8" else encoding
 
 
 class BoundedLines:
@@ -111,8 +123,10 @@ def bad_byte(path: Path, source: Source) -> str:
     """
     decoder = codecs.getincrementaldecoder(source.encoding)()
     offset, line = 0, 1
+    first_bytes = b""
     with pa.input_stream(str(path), compression="detect") as stream:
         while chunk := stream.read(1 << 20):
+            first_bytes = first_bytes or chunk
             num_pending = len(decoder.getstate()[0])  # bytes of an incomplete character
             try:
                 text = decoder.decode(chunk)
@@ -121,15 +135,40 @@ def bad_byte(path: Path, source: Source) -> str:
                     break
                 byte, start = error.object[error.start], offset - num_pending + error.start
                 line += error.object[: error.start].count(b"\n")
-                first_bytes = error.object[:2] if start == 0 else b""
-                guess = "utf-16" if first_bytes in (b"\xff\xfe", b"\xfe\xff") else "latin-1 or utf-16"
+                fitting = fitting_encodings(error.object if start else first_bytes)
                 return (
                     f"source {source.name!r}: {path} is not {source.encoding}: byte 0x{byte:02X} at "
-                    f"offset {start} (line {line}): set `encoding` to that of the file, such as {guess}"
+                    f"offset {start} (line {line}): set `encoding` (on the command line --encoding) to that "
+                    f"of the file, such as {' or '.join(fitting)}"
                 )
             line += text.count("\n")
             offset += len(chunk)
     return (
         f"source {source.name!r}: {path} is not {source.encoding}: it ends inside a character: "
-        "set `encoding` to that of the file"
+        "set `encoding` (on the command line --encoding) to that of the file, such as "
+        f"{' or '.join(fitting_encodings(first_bytes))}"
     )
+
+
+def fitting_encodings(data: bytes) -> list[str]:
+    """Return common encodings that can decode some bytes of a text, the most likely first.
+
+    Args:
+        data: Bytes of the text, which may end inside a character.
+    """
+    if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        return ["utf-32"]
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return ["utf-16"]
+    even, odd = data[::2].count(0), data[1::2].count(0)
+    if even + odd > len(data) // 10:  # Every second byte of Latin letters is zero in UTF-16.
+        return ["utf-16-le" if odd > even else "utf-16-be"]
+    return [name for name in _COMMON if _decodes(data, name)][:2]
+
+
+def _decodes(data: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(data)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -43,13 +43,13 @@ from metamapping.episodes.sampler import Draw, num_ner_sentences
 
 Batch = dict[str, np.ndarray]
 
-# The most tokens of a label's name that are read.
+# Maximum number of tokens of a label's name; longer names are truncated.
 LABEL_LENGTH = 16
 
-# Groups of a batch, and the fewest texts that a group has on average. More groups need less padding, but the
-# compiled step grows with them.
+# Number of groups in a batch, and the minimum number of texts of a group on average. More groups need less
+# padding, but make the compiled step larger.
 NUM_GROUPS, MIN_TEXTS_PER_GROUP = 4, 2
-# The padded lengths of training batches: each is one compiled shape.
+# The lengths to which training batches are padded; the step is compiled once for each of them.
 _LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
@@ -136,7 +136,14 @@ def pad_tokens(
 
 
 def length_bucket(longest: int) -> int:
-    """The smallest of the few compiled lengths that holds ``longest`` tokens."""
+    """The smallest of the few lengths to which training batches are padded.
+
+    Args:
+        longest: The number of tokens of a batch's longest text, at most 8192.
+
+    Returns:
+        A length of at least ``longest``.
+    """
     return next(length for length in _LENGTHS if length >= longest)
 
 

@@ -32,7 +32,7 @@ class LabelSpace:
 
     Attributes:
         source: Name of the source.
-        task_type: Of the source.
+        task_type: The task type of the source.
         labels: As written in the source, sorted; for ``ner`` the entity types, without "outside".
         label_names: The readable name of each label.
         name_tokens: Token ids of each name.
@@ -83,13 +83,16 @@ def build_label_space(
 
     Args:
         source: Its ``label_roles`` may restrict the labels of the role.
-        table: Of the source's ``tokens`` shard set.
+        table: The rows of the source's ``tokens`` shard set.
         role: Training, validation or test.
         tokenize_names: Maps readable label names to their token ids.
 
+    Returns:
+        The label space.
+
     Raises:
-        ConfigError: The role has fewer than two labels (``ner``: no entity type), or one that no example
-            has.
+        ConfigError: The role has fewer than two labels (``ner``: no entity type), or a listed label that
+            no example has.
     """
     if source.task_type == "ner":
         return _ner_space(source, table, tokenize_names)
@@ -124,8 +127,8 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
     Args:
         source: Name of the source, for the message.
         counts: Examples of each label (``ner``: sentences).
-        needed: The fewest that each label must have.
-        why: How that number comes about, for the message.
+        needed: The minimum number for each label.
+        why: How that number was computed, for the message.
 
     Raises:
         ConfigError: A label has fewer.

@@ -16,8 +16,8 @@ def by_length(lengths: np.ndarray, *, max_size: int, max_padding: int | None) ->
 
     Args:
         lengths: Number of tokens of each text, ``(num_texts,)``.
-        max_size: The most texts of a group.
-        max_padding: The most tokens of padding in a group; ``None`` for no limit.
+        max_size: Maximum number of texts in a group.
+        max_padding: Maximum number of padding tokens in a group; ``None`` for no limit.
 
     Yields:
         The numbers of the texts of one group, int ``(size,)``.

@@ -20,7 +20,7 @@ from metamapping.episodes.label_space import LabelSpace
 # The number after the run's seed, one for each stream of random numbers.
 TRAIN_STREAM, EVALUATE_STREAM, BUILD_STREAM, AGREEMENT_STREAM, SELECT_STREAM = 1, 2, 3, 4, 5
 
-# The share of named-entity batches that are sampled without capitals: users' texts lack them at times.
+# The share of named-entity batches whose capitals are hidden, because users' texts sometimes have none.
 SHARE_UNCASED = 0.2
 
 

@@ -1,7 +1,7 @@
 """Encoder families that KerasHub and Hugging Face both know: BERT, RoBERTa, DistilBERT and GPT-2.
 
-A family says which ``config.json`` describes what KerasHub's layers compute (KerasHub's BERT always has the
-tanh GELU, whatever a configuration says), and under which names its weights are stored.
+A family defines the ``config.json`` that describes what KerasHub's layers compute (KerasHub's BERT always has
+the tanh GELU, regardless of a configuration), and the names under which its weights are stored.
 
     family = family_of(backbone)                 # None: only KerasHub knows the backbone
     config, arrays = family.to_config(backbone), family.to_arrays(backbone)
@@ -35,17 +35,17 @@ class Family:
     """How one family of encoders is described and stored in Hugging Face's format.
 
     Attributes:
-        model_type: Of ``config.json``.
+        model_type: The value of ``model_type`` in ``config.json``.
         architecture: PyTorch's base class.
         backbone: KerasHub's class.
-        prefix: Of the names of weights as PyTorch's classes with a head store them, which KerasHub's own
-            reader needs for RoBERTa and DistilBERT.
+        prefix: The prefix that PyTorch's classes with a head put before the names of weights. KerasHub's own
+            reader needs it for RoBERTa and DistilBERT.
         sizes: For each size argument of the backbone its key in ``config.json``.
-        layers: Keys and values of ``config.json`` that say what the layers compute.
+        layers: Keys and values of ``config.json`` that determine what the layers compute.
         activation: The key of the activation function among ``layers``.
-        weights: Lists the weights of a backbone.
-        unused: Shapes, by hidden width, of weights that PyTorch's class has and KerasHub's has not. No
-            feature depends on them; they are written as zeros.
+        weights: A function that yields the weights of a backbone.
+        unused: Weights that PyTorch's class has and KerasHub's lacks: for each name its shape as a function
+            of the hidden width. No feature depends on them; they are written as zeros.
         reserved_positions: Position embeddings that belong to padding, which KerasHub does not count.
     """
 

@@ -27,7 +27,7 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
     """Write configuration and weights of a backbone.
 
     Args:
-        backbone: Of one of the ``FAMILIES``.
+        backbone: A backbone of one of the ``FAMILIES``.
         folder: An existing folder.
 
     Raises:
@@ -40,7 +40,7 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
             f"{', '.join(FAMILIES)}"
         )
     write_json(folder / CONFIG, family.to_config(backbone))
-    # Transformers expects this entry, which says for which framework the arrays are laid out.
+    # Transformers requires this entry: the framework by whose conventions the arrays are laid out.
     save_file(family.to_arrays(backbone), folder / MODEL, metadata={"format": "pt"})
     (folder / MODEL).chmod(0o644)
 
@@ -76,7 +76,14 @@ def read_backbone(folder: Path) -> keras.Model:
 
 
 def is_readable(folder: Path) -> bool:
-    """Whether a folder is in Hugging Face's format, of a known family, with its weights in one file."""
+    """Whether ``read_backbone`` can read a folder.
+
+    Args:
+        folder: Any folder; it need not exist.
+
+    Returns:
+        True if the folder is in Hugging Face's format, of a known family, with its weights in one file.
+    """
     if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
         return False
     try:

@@ -1,7 +1,7 @@
 """Encoders that only KerasHub knows (ALBERT, Llama, Qwen …), in a format that only ``MetaMapper`` reads.
 
 ``encoder.json`` names the backbone's class and its plain arguments; ``model.safetensors`` has its weights
-under Keras' names. Other libraries find no ``config.json`` and say so.
+under Keras' names. Other libraries report that ``config.json`` is missing.
 
     write_backbone(backbone, folder)
     backbone = read_backbone(folder)
@@ -66,7 +66,7 @@ def read_backbone(folder: Path) -> keras.Model:
         backbone = build_bounded(lambda: backbone_class(**config), config, arrays)
     except Exception as error:  # Keras raises many types for values that no layer can have
         raise StoreError(
-            f"{path} does not describe a {backbone_class.__name__}: {one_line(error)}"
+            f"{path} does not describe a valid {backbone_class.__name__}: {one_line(error)}"
         ) from error
     assign_variables(_variables(backbone), arrays, folder / MODEL)
     return backbone

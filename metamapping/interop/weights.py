@@ -25,10 +25,11 @@ class Weight:
     """One array of the file and the variables whose values it has.
 
     Attributes:
-        name: Of the array, without the family's prefix.
-        variables: Concatenated along the last axis (GPT-2 stores query, key and value together).
-        shape: To which each variable is reshaped first (attention has an axis for its heads); ``None`` for
-            its own shape.
+        name: Name of the array, without the family's prefix.
+        variables: The variables, concatenated along the last axis (GPT-2 stores query, key and value
+            together).
+        shape: The shape to which each variable is reshaped first (attention has an axis for its heads);
+            ``None`` for its own shape.
         is_transposed: Whether the array is transposed (PyTorch's dense layers have outputs first).
         reserved_rows: Rows of zeros that are inserted before the first row.
     """

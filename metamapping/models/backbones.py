@@ -1,7 +1,7 @@
 """Backbones: building KerasHub transformers, pretrained or from scratch, and freezing their lower layers.
 
 Backbones come from a preset (a local Hugging Face or KerasHub folder, or a hub address) or, from scratch, are
-small BERTs whose weights depend on a seed alone. Weights are float32, whatever the precision of arithmetic.
+small BERTs whose weights depend on a seed alone. Weights are float32 in every precision of the arithmetic.
 
     backbone = build_backbone(spec, vocabulary_size=30522, seed=0)
 """
@@ -20,7 +20,7 @@ from metamapping.errors import ConfigError, one_line
 from metamapping.interop import hugging_face
 from metamapping.models.transformer_blocks import transformer_blocks
 
-# Of the initial weights: Devlin et al., "BERT", NAACL 2019.
+# Standard deviation of the initial weights (Devlin et al., "BERT", NAACL 2019).
 INITIAL_STANDARD_DEVIATION = 0.02
 
 
@@ -31,9 +31,9 @@ def build_backbone(
 
     Args:
         spec: A preset with pretrained weights, or the sizes of a BERT from scratch.
-        vocabulary_size: Number of tokens of a BERT from scratch; a preset brings its own.
-        seed: Of the initial weights of a BERT from scratch.
-        precision: Of the arithmetic; the weights are always float32.
+        vocabulary_size: Vocabulary size of a BERT from scratch; ignored for a preset.
+        seed: Seed of the initial weights of a BERT from scratch; ignored for a preset.
+        precision: Precision of the arithmetic; the weights are always float32.
 
     Raises:
         ConfigError: The preset cannot be read, has positions for fewer tokens than configured, or has

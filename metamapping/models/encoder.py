@@ -41,7 +41,7 @@ _NUM_BEGINNING_STATES = 2
 _LOWER_WORD_WEIGHT = 3.0
 # On a CPU a batch is split where that saves at least this many tokens of padding: on two cores another
 # pass through the backbone costs as much as 20 to 30 tokens. A GPU computes padding in parallel, and every
-# pass costs it the launch of all kernels, so there only the size of a batch counts.
+# pass has to launch all kernels, so there only the size of a batch is limited.
 _PADDING_WORTH_A_PASS = 32
 
 
@@ -149,7 +149,7 @@ class Encoder:
             token_ids: Tokens of each text.
             segment_ids: Segments of the same tokens.
             word_starts: The first piece of each word of each text; ``None`` for features of whole texts.
-            batch_size: The most texts that go through the backbone at once.
+            batch_size: Maximum number of texts that go through the backbone at once.
             on_progress: Called with the number of texts that were newly encoded.
 
         Returns:

@@ -1,6 +1,6 @@
-"""Importing Keras without the optional packages that it would import as well.
+"""Importing Keras without the optional packages that it imports if they are installed.
 
-Where scikit-learn and pyplot are installed, Keras imports both, for a wrapper and a gallery that are not used
+If scikit-learn and pyplot are installed, Keras imports both, for a wrapper and a gallery that are not used
 here. That takes more than a second in each of the processes of a run's stages. Both can still be imported
 later.
 

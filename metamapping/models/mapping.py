@@ -31,7 +31,7 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
     Args:
         feature_dim: d, the width of one view of the encoder.
         solver: How a task's mapping is computed from its support set.
-        name: Of the layer; the names of weights in checkpoints begin with it.
+        name: Name of the layer; the names of its weights in checkpoints begin with it.
     """
 
     def __init__(self, feature_dim: int, *, solver: SolverName = "ridge", name: str = "mapping") -> None:

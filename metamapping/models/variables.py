@@ -1,7 +1,7 @@
 """Variables: every weight of an encoder and a mapping under a unique name.
 
-The names appear in checkpoints and published folders. Nothing heavy is imported, so that what only
-looks at checkpoints does not load TensorFlow.
+The names appear in checkpoints and published folders. This module does not import TensorFlow, so that code
+that only reads the state of checkpoints does not either.
 """
 
 from __future__ import annotations

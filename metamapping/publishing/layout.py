@@ -52,7 +52,8 @@ class PublishedSettings(BaseModel):
 def check_published(folder: Path) -> None:
     """Check that a published folder is complete and every file matches its checksum.
 
-    The cache folder of a remote address is downloaded first.
+    Args:
+        folder: The folder. If it is the cache folder of a remote address, it is downloaded first.
 
     Raises:
         FileNotFoundError: The folder is not a published encoder.

@@ -1,6 +1,6 @@
 """Model card: the README of a published folder, with the hub's metadata and the measured numbers.
 
-It says what the encoder was trained on (sources, rows, licenses, fingerprints) and how, how it compares
+It states what the encoder was trained on (sources, rows, licenses, fingerprints) and how, how it compares
 with the untrained encoder, what its limits are, and how to load it with each supported library.
 
     card = model_card(config, corpus, history, cells, family="bert")

@@ -1,6 +1,6 @@
 """Adjustment: what changes before the next round, as a list of (field, old, new, why).
 
-Goes in: the judged rounds, the configured settings and the bounds of ``AdjustmentSpec``. Comes out: the
+Input: the judged rounds, the configured settings and the bounds of ``AdjustmentSpec``. Output: the
 adjustments for the next round, which ``rounds.next_round`` applies. Pure: the same rounds give the same
 adjustments, and every value stays within its bounds.
 

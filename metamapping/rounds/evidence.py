@@ -1,6 +1,6 @@
-"""Evidence: what the moves after a round are decided on, and what a move is.
+"""Evidence: the data by which the moves after a round are chosen, and the definition of a move.
 
-Goes in: the rounds so far and the settings that the next round would have without a move. Comes out: the
+Input: the rounds so far and the settings that the next round would have without a move. Output: the
 quantities that the conditions of the moves refer to.
 
     evidence = Evidence(rounds, settings, spec, why="no clear gain")
@@ -41,9 +41,9 @@ class Evidence:
 
     Attributes:
         rounds: The rounds from 1 to the one just judged.
-        settings: The value of each setting in the next round, as far as no move changes it.
+        settings: The value of each setting in the next round, unless a move changes it.
         spec: Factors and bounds of the moves.
-        why: What the last round lacks: ``"no clear gain"`` or ``"it diverged"``.
+        why: Why a move is needed: ``"no clear gain"`` or ``"it diverged"``.
     """
 
     rounds: Sequence[Round]
@@ -62,7 +62,15 @@ class Evidence:
         return trained_rounds(self.rounds)
 
     def number(self, setting: str, default: float = 1.0) -> float:
-        """Return the value of a numeric setting, or ``default`` where it is not set."""
+        """Return the value of a numeric setting.
+
+        Args:
+            setting: Name of the setting, as in ``rounds.settings``.
+            default: The result if the setting is not set.
+
+        Returns:
+            The value.
+        """
         value = self.settings.get(setting)
         return float(value) if isinstance(value, (int, float)) else default
 

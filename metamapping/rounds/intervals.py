@@ -1,7 +1,7 @@
 """Confidence intervals of mean scores.
 
-Goes in: scores, or differences of scores. Comes out: an ``Estimate``, the mean with its interval. Everything
-is deterministic: the bootstrap draws from a fixed seed, so the same scores always give the same interval.
+Input: scores, or differences of scores. Output: an ``Estimate``, the mean with its interval. Everything is
+deterministic: the bootstrap draws from a fixed seed, so the same scores always give the same interval.
 
     bootstrap_mean([[differences_of_hotel], [differences_of_bank]]).is_gain
 """

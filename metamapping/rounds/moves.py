@@ -1,8 +1,8 @@
 """Moves: what the loop can try after a round without a gain, each with its condition.
 
-Goes in: the ``Evidence`` of the rounds so far. Comes out: the moves whose conditions hold, in the order in
-which they should be tried. A move names new values of settings (``rounds.settings``) or rounds whose weights
-are averaged; ``rounds.adjustment`` chooses one move and reverts what did not help. All functions are pure.
+Input: the ``Evidence`` of the rounds so far. Output: the moves whose conditions hold, in the order in which
+they should be tried. A move names new values of settings (``rounds.settings``) or rounds whose weights are
+averaged; ``rounds.adjustment`` chooses one move and reverts what did not help. All functions are pure.
 
 =============  ==========================================================  ===================================
 move           condition                                                   effect

@@ -1,7 +1,7 @@
-"""The next round: what the rounds so far say about its settings and its starting weights.
+"""The next round: its settings and its starting weights, as determined by the rounds so far.
 
-Goes in: a run's history, the judged rounds from 1 on. Comes out: how the next round is made. All functions
-are pure, so a run that resumes from ``rounds.jsonl`` makes the same next round.
+Input: a run's history, the judged rounds from 1 on. Output: how the next round is made. All functions are
+pure, so a run that resumes from ``rounds.jsonl`` makes the same next round.
 
     settings = settings_of(AdjustableSettings.of(config), history)
     shares = mean_of_rounds(history)        # {}: train from the checkpoint of start_round(history)
@@ -17,7 +17,7 @@ from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, RoundR
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.statistics import trained_rounds
 
-# A mean of more checkpoints reaches further back, to worse ones.
+# A mean of more checkpoints would include older ones, which are worse.
 NUM_AVERAGED = 3
 
 
@@ -47,7 +47,7 @@ def apply_adjustments(settings: AdjustableSettings, adjustments: Sequence[Adjust
         The changed settings.
 
     Raises:
-        ValueError: If an adjustment names no setting, or a value that the setting does not allow.
+        ValueError: If an adjustment names an unknown setting, or a value that the setting does not allow.
     """
     return settings.with_values({a.field: a.new for a in adjustments if a.field not in (START, AVERAGE)})
 

@@ -164,7 +164,7 @@ class Adjustment(BaseModel):
     Attributes:
         field: Name of a setting (``AdjustableSettings.values``), or ``START`` or ``AVERAGE``.
         old: Value in the round just judged.
-        new: Value in the next round; for ``AVERAGE`` the rounds and their shares as text for people.
+        new: Value in the next round; for ``AVERAGE`` the rounds and their shares as readable text.
         why: The reason in words.
         move: Name of the move that the change belongs to; empty for a change that only prepares for it.
         shares: For ``AVERAGE``, the share of each round in the mean of weights; empty otherwise.

@@ -1,8 +1,7 @@
 """Settings that the loop may change between rounds, each under one name.
 
-Goes in: a run's configuration. Comes out: its adjustable part, from which settings are read, and in which
-they are replaced, by the names that adjustments use. ``SOURCE_WEIGHT`` is a prefix: the source's name follows
-it.
+Input: a run's configuration. Output: its adjustable part, from which settings are read, and in which they are
+replaced, by the names that adjustments use. ``SOURCE_WEIGHT`` is a prefix: the source's name follows it.
 
     settings = AdjustableSettings.of(config)
     settings = settings.with_values({"learning_rate": 1e-5, SOURCE_WEIGHT + "coffee": 1.5})

@@ -1,7 +1,6 @@
 """Statistics of rounds: accuracies, gains and trends in losses.
 
-Goes in: the records of one or more rounds. Comes out: an ``Estimate`` or a few numbers. All functions are
-pure.
+Input: the records of one or more rounds. Output: an ``Estimate`` or a few numbers. All functions are pure.
 
     paired_difference(report, report.untrained()).is_gain
 """
@@ -117,7 +116,14 @@ def _cell_names(report: RoundReport) -> list[str]:
 
 
 def trained_rounds(rounds: Sequence[Round]) -> list[RoundReport]:
-    """Return the reports of rounds whose losses can be compared: trained, and not diverged."""
+    """Return the reports of rounds whose losses can be compared: trained, and not diverged.
+
+    Args:
+        rounds: Judged rounds, in order.
+
+    Returns:
+        Their reports, in the same order.
+    """
     return [r.report for r in rounds if not r.verdict.diverged and not r.report.training.averaged]
 
 
@@ -156,7 +162,14 @@ def loss_change(reports: Sequence[RoundReport]) -> float | None:
 
 
 def mean_gradient_similarities(reports: Sequence[RoundReport]) -> dict[str, float]:
-    """Compute for each source the mean over rounds of its gradient's cosine similarity to the others'."""
+    """Compute for each source the mean over rounds of its gradient's cosine similarity to the others'.
+
+    Args:
+        reports: The reports of trained rounds.
+
+    Returns:
+        The mean similarity, -1 to 1, of each source for which any was measured.
+    """
     seen: dict[str, list[float]] = {}
     for report in reports:
         for source, similarity in report.training.agreements.items():
@@ -168,8 +181,8 @@ def weakest_shots(report: RoundReport) -> int | None:
     """Find the number of shots at which training has clearly helped least.
 
     The measure is the share of the untrained encoder's error that training removed, ``1 − error / untrained
-    error``, compared within each source; so a small gain where little error was left is not a weakness. Zero
-    shots are left out, because one split of every training batch is zero-shot anyway.
+    error``, compared within each source; so a small gain does not count as a weakness if little error was
+    left. Zero shots are left out, because one split of every training batch is zero-shot anyway.
 
     Args:
         report: The round's report.
@@ -215,7 +228,7 @@ def weakest_ways(report: RoundReport) -> int | None:
     many = [mean for source, mean in means.items() if ways.get(source) == most]
     if min(len(few), len(many)) < 2 or not np.isfinite([*few, *many]).all():
         return None
-    # Importing scipy.stats takes a second, which rounds that get no further need not spend.
+    # Importing scipy.stats takes a second, so it is only imported when it is needed.
     from scipy.stats import ttest_ind
 
     difference = ttest_ind(few, many, equal_var=False).confidence_interval(CONFIDENCE)

@@ -1,7 +1,7 @@
 """Tables of what rounds measured, as data frames and as Markdown.
 
-Goes in: a round's report, or the judged rounds of a run. Comes out: a data frame with one row per
-measurement, or the same as text for reports and model cards.
+Input: a round's report, or the judged rounds of a run. Output: a data frame with one row per measurement, or
+the same as text for reports and model cards.
 
     print(source_shots_markdown(report))
 """

@@ -1,6 +1,6 @@
-"""The verdict: whether a run improves, has converged or should stop, with a sentence for people.
+"""The verdict: whether a run improves, has converged or should stop, with an explanation in one sentence.
 
-Goes in: the reports of all rounds so far. Comes out: a ``Verdict`` on the last of them. A round is compared,
+Input: the reports of all rounds so far. Output: a ``Verdict`` on the last of them. A round is compared,
 episode by episode, with the reference round: the last round with a clear gain, at first round 0, the
 untrained encoder. A gain within its noise does not count. The verdict is a fold over the history with one
 transition per round, ``standing, report → standing, outcome``, so it depends only on the rounds so far. The
@@ -66,7 +66,7 @@ def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a run stands after some of its rounds.
+    """The state of a run after some of its rounds.
 
     Attributes:
         reference: The last round with a clear gain, with which the next round is compared.
@@ -96,7 +96,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one round brought.
+    """The result of one round.
 
     Attributes:
         gain: The gain over the reference round; ``None`` where scores are not finite.
@@ -118,13 +118,13 @@ def advance(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> t
     """Take one more round into account.
 
     Args:
-        standing: Where the run stood before the round.
+        standing: The state of the run before the round.
         report: The round's report.
         spec: Targets, patience and limits.
 
     Returns:
-        Where the run stands now, and what the round brought. A round that diverged becomes neither the
-        current best nor the reference round.
+        The state of the run after the round, and the round's result. A round that diverged becomes neither
+        the current best nor the reference round.
     """
     outcome = _outcome(standing, report, spec)
     seconds, is_trained = report.training.seconds, not report.training.averaged
@@ -132,7 +132,7 @@ def advance(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> t
         standing,
         num_rounds=standing.num_rounds + 1,
         seconds=standing.seconds + seconds,
-        # A mean of rounds takes no time, and the round after it may be trained.
+        # A mean of rounds takes no time, but the next round may be trained.
         last_seconds=seconds if is_trained else standing.last_seconds,
     )
     if outcome.has_diverged:
@@ -143,7 +143,7 @@ def advance(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> t
     is_best = paired_difference(report, standing.best).mean > 0
     if is_best:
         standing = replace(standing, best=report)
-    # A run that still rises has not converged, although the gain is not clear yet.
+    # A run that still improves has not converged, although the gain is not clear yet.
     is_rising = is_best and outcome.gain is not None and outcome.gain.is_probable_gain
     num_stale_rounds = standing.num_stale_rounds + (is_trained and not is_rising)
     return replace(standing, num_stale_rounds=num_stale_rounds), outcome
@@ -217,7 +217,7 @@ def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple
 
 
 def _state_of_round(standing: Standing, outcome: Outcome) -> tuple[State, str]:
-    """The state as far as it follows from the last round alone."""
+    """The state and its sentence if only the last round is considered."""
     last, gain = f"Round {standing.num_rounds}", outcome.gain
     amount = "" if gain is None else f" ({gain.signed})"
     if outcome.has_diverged:
@@ -230,7 +230,7 @@ def _state_of_round(standing: Standing, outcome: Outcome) -> tuple[State, str]:
 def _describe_targets(reference: RoundReport, spec: ConvergenceSpec) -> str | None:
     """A sentence where all targets are reached by a clear gain; ``None`` where one is not, or none is set.
 
-    The current best does not count: the luckiest of several rounds would reach a target that is out of reach.
+    The current best does not count: by chance, the best of several rounds could appear to reach a target.
     """
     targets: list[tuple[TaskType | None, float]] = [*spec.task_targets.items()]
     if spec.target_accuracy is not None:

@@ -1,9 +1,9 @@
-"""Comparison of two runs: what differed, and which is better on which source.
+"""Comparison of two runs: how they differ, and which is better on which source.
 
-The rounds to publish are compared on the validation sources and, where both runs have published, on the
-test sources. Where both were evaluated on the same episodes (same seed, evaluation and data), the
-differences are paired by episode, so that the difficulty of an episode cancels out; elsewhere the
-episodes are independent and the interval is wider. A difference is the second run minus the first.
+The best rounds are compared on the validation sources and, if both runs have published, on the test
+sources. If both were evaluated on the same episodes (same seed, evaluation and data), the differences are
+paired by episode, so that the difficulty of an episode cancels out; otherwise the episodes are independent
+and the interval is wider. A difference is the second run minus the first.
 
     comparison = compare_runs(RunFolder(home, "demo-1"), RunFolder(home, "demo-2"))
     print(comparison.markdown())
@@ -34,7 +34,13 @@ _ROLES: tuple[Role, ...] = ("validation", "test")
 
 
 class Difference(BaseModel):
-    """A setting, or a source's data, that is not the same in both runs."""
+    """A setting, or a source, that is not the same in both runs.
+
+    Attributes:
+        what: Name of the setting, or ``source`` and the source's name.
+        first: The value in the first run, as text.
+        second: The value in the second run, as text.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -44,7 +50,16 @@ class Difference(BaseModel):
 
 
 class Measured(BaseModel):
-    """A source, or a mean of sources: the mean score of both runs, and the second minus the first."""
+    """The mean scores of both runs on a source, or on several sources.
+
+    Attributes:
+        role: ``validation`` or ``test``.
+        what: The source's name, ``all sources``, or ``all of`` a task type.
+        first: Mean score of the first run.
+        second: Mean score of the second run.
+        difference: The second minus the first, with its 95 % interval.
+        is_paired: Whether the difference is paired by episode.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -57,7 +72,15 @@ class Measured(BaseModel):
 
 
 class Comparison(BaseModel):
-    """The result of ``compare_runs``."""
+    """The result of ``compare_runs``.
+
+    Attributes:
+        first: ID of the first run.
+        second: ID of the second run.
+        differences: The settings and sources that differ.
+        measured: The scores by source and by groups of sources.
+        sentence: The conclusion.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -68,7 +91,11 @@ class Comparison(BaseModel):
     sentence: str
 
     def markdown(self) -> str:
-        """The sentence, the differences of the runs, and the scores, as Markdown."""
+        """Format the comparison as Markdown.
+
+        Returns:
+            The sentence, a table of the differences, and a table of the scores.
+        """
         changes = [[each.what, each.first, each.second] for each in self.differences]
         scores = [
             [
@@ -100,8 +127,12 @@ def compare_runs(first: RunFolder, second: RunFolder) -> Comparison:
         first: The run to compare with.
         second: The run whose gain over ``first`` is measured.
 
+    Returns:
+        The differences of the runs and of their scores.
+
     Raises:
-        ConfigError: There is no such run.
+        ConfigError: One of the runs does not exist.
+        StoreError: A file of one of the runs is damaged.
         ValueError: A run has no judged round yet, or the runs share no held-out source.
     """
     measured = [row for role in _ROLES for row in _measure(first, second, role)]
@@ -152,7 +183,7 @@ def _paired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
 
 
 def _unpaired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
-    """Student's interval over the differences of several sources; of one source, Welch's over episodes."""
+    """Student's interval over the differences of several sources; for one source, Welch's over episodes."""
     by_source: dict[str, list[tuple[CellScores, CellScores]]] = {}
     for each in cells:
         by_source.setdefault(each[0].source, []).append(each)
@@ -180,9 +211,17 @@ def _mean(cells: list[CellScores]) -> float:
 
 
 def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], CellScores]:
-    """The scores of the run's best round by source and shots; empty where they were not measured.
+    """Read the scores of a run's best round on the held-out sources of a role.
+
+    Args:
+        run: The run.
+        role: ``validation`` or ``test``.
+
+    Returns:
+        The scores by source and number of shots; empty if they were not measured.
 
     Raises:
+        ConfigError: The run does not exist.
         StoreError: The file of scores is damaged.
         ValueError: The run has no judged round yet.
     """
@@ -198,13 +237,20 @@ def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], CellScores]:
 
 
 def best_round(run: RunFolder) -> int:
-    """The round to publish.
+    """Return the number of the round to publish.
+
+    Args:
+        run: The run.
+
+    Returns:
+        The best round according to the last verdict; 0 is the untrained encoder.
 
     Raises:
-        ConfigError: There is no such run.
+        ConfigError: The run does not exist.
+        StoreError: A file of the run is damaged.
         ValueError: The run has no judged round yet.
     """
-    run_name = run.config.name  # raises where there is no such run
+    run_name = run.config.name  # raises if the run does not exist
     history = run.read_history()
     if not history:
         raise ValueError(
@@ -272,7 +318,7 @@ def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def _sentence(first: RunFolder, second: RunFolder, measured: list[Measured]) -> str:
-    """The verdict on the sources that decide: the test sources where both met them."""
+    """The conclusion, from the test sources if both runs were evaluated on them, else from validation."""
     overall = [each for each in measured if each.what == "all sources"][-1]
     difference, way = overall.difference, "the same episodes" if overall.is_paired else "different episodes"
     if difference.is_gain:

@@ -37,12 +37,22 @@ def run_id(config: RunConfig, corpus_fingerprints: list[str]) -> str:
         config: The run's configuration. Paths of files are ignored, since the files' bytes are part of
             the corpus fingerprints; so are the devices and which checkpoints are kept.
         corpus_fingerprints: ``Corpus.fingerprints`` of the prepared sources.
+
+    Returns:
+        The id, which is also the name of the run's folder.
     """
     return f"{config.name}-{fingerprint([RUN_VERSION, deciding_settings(config), corpus_fingerprints])}"
 
 
 def deciding_settings(config: RunConfig) -> dict[str, Any]:
-    """The part of a configuration that decides a run's result, as plain values."""
+    """Return the part of a configuration that decides a run's result.
+
+    Args:
+        config: The configuration.
+
+    Returns:
+        The settings as nested plain values, without locations, devices and which checkpoints are kept.
+    """
     return config.model_dump(
         mode="json",
         exclude={
@@ -63,7 +73,7 @@ class RunFolder:
 
     Attributes:
         run_id: The run's id.
-        path: The run's folder on this machine; of a home at an address, a cache.
+        path: The run's folder on this machine; if the home is at an address, its copy in the cache.
     """
 
     def __init__(self, home: str | Path, run_id: str) -> None:
@@ -76,18 +86,32 @@ class RunFolder:
 
     @classmethod
     def of_published(cls, published: str | Path) -> RunFolder:
-        """The run that a published folder, or its address, belongs to."""
+        """Return the run that a published folder belongs to.
+
+        Args:
+            published: The published folder, or its address.
+
+        Returns:
+            The run.
+        """
         return cls.at(remote.local_folder(published).parent)
 
     @classmethod
     def at(cls, place: str | Path) -> RunFolder:
-        """The run with this folder or address."""
+        """Return the run with a given folder.
+
+        Args:
+            place: The run's folder, or its address.
+
+        Returns:
+            The run.
+        """
         path = remote.local_folder(place).absolute()
         return cls(path.parent.parent, path.name)
 
     @property
     def place(self) -> str:
-        """The name of the run on every machine: its folder, or its address where ``home`` is one."""
+        """The location of the run for other machines: its address if ``home`` is one, else its folder."""
         return remote.place_of(self.path)
 
     @property
@@ -96,7 +120,12 @@ class RunFolder:
         return remote.read_file(self.result("run")) is not None
 
     def open(self, config: RunConfig, corpus: Corpus) -> None:
-        """Write the configuration and the corpus into ``run.json``, where every stage reads them."""
+        """Write the configuration and the corpus into ``run.json``, where every stage reads them.
+
+        Args:
+            config: The configuration of the run.
+            corpus: The prepared sources, in the configuration's order.
+        """
         self.write_result("run", {"config": config.model_dump(mode="json"), "corpus": corpus.model_dump()})
 
     @functools.cached_property
@@ -104,7 +133,7 @@ class RunFolder:
         """The run's configuration.
 
         Raises:
-            ConfigError: There is no such run.
+            ConfigError: The run does not exist.
             StoreError: ``run.json`` is damaged.
         """
         return self._opened("config", RunConfig)
@@ -114,7 +143,7 @@ class RunFolder:
         """The run's corpus.
 
         Raises:
-            ConfigError: There is no such run.
+            ConfigError: The run does not exist.
             StoreError: ``run.json`` is damaged.
         """
         return self._opened("corpus", Corpus)
@@ -145,24 +174,55 @@ class RunFolder:
         return remote.modified_at(self.published / MANIFEST)
 
     def checkpoint(self, round: int) -> Path:
-        """Folder of the checkpoint at the end of a round; round 0 is the untrained encoder."""
+        """Return the folder of the checkpoint at the end of a round.
+
+        Args:
+            round: Number of the round; 0 is the untrained encoder.
+
+        Returns:
+            The path; the folder need not exist.
+        """
         return self.checkpoints / f"round-{round}"
 
     def partial(self, round: int) -> Path:
-        """Folder of the partial checkpoints of a round in training."""
+        """Return the folder of the partial checkpoints of a round that is being trained.
+
+        Args:
+            round: Number of the round.
+
+        Returns:
+            The path; the folder need not exist.
+        """
         return self.checkpoints / f"round-{round}-partial"
 
     def result(self, name: str) -> Path:
-        """Path of the JSON file with a stage's result."""
+        """Return the path of the JSON file with a stage's result.
+
+        Args:
+            name: Name of the result, such as ``validation-2``.
+
+        Returns:
+            The path; the file need not exist.
+        """
         return self.path / f"{name}.json"
 
     def read_training(self, round: int) -> TrainingReport | None:
-        """The training report of a round, or ``None`` where the round is not trained."""
+        """Read the training report of a round.
+
+        Args:
+            round: Number of the round, from 1.
+
+        Returns:
+            The report, or ``None`` if the round has not been trained.
+        """
         state = read_state(self.checkpoint(round))
         return None if state is None else TrainingReport.model_validate(state["report"])
 
     def read_history(self) -> list[Round]:
-        """The judged rounds in order.
+        """Read the judged rounds.
+
+        Returns:
+            The rounds from 1 on, in order.
 
         Raises:
             StoreError: ``rounds.jsonl`` is damaged.
@@ -176,18 +236,31 @@ class RunFolder:
             return [Round.model_validate(unsealed(line, place)) for line in data.splitlines()]
         except (ValueError, StoreError) as error:
             raise StoreError(
-                f"{place} is damaged ({one_line(error)}): remove its last lines; those "
-                "rounds are then judged again from their scores in the same folder"
+                f"{place} is damaged ({one_line(error)}): remove it; its rounds are then judged again from "
+                "their scores in the same folder"
             ) from error
 
     def append_round(self, round: Round) -> None:
-        """Add a judged round. The file is replaced atomically."""
+        """Add a judged round to the history. The file is replaced atomically.
+
+        Args:
+            round: The round after the last one in the history.
+
+        Raises:
+            StoreError: ``rounds.jsonl`` is damaged.
+        """
         rounds = [json.loads(each.model_dump_json()) for each in [*self.read_history(), round]]
         lines = "".join(json.dumps(sealed(each), ensure_ascii=False) + "\n" for each in rounds)
         remote.write_file(self.path / "rounds.jsonl", lines.encode())
 
     def read_result(self, name: str) -> dict[str, Any] | None:
-        """The result of a finished stage, or ``None``.
+        """Read the result of a finished stage.
+
+        Args:
+            name: Name of the result, such as ``validation-2``.
+
+        Returns:
+            The result, or ``None`` if the stage has not finished.
 
         Raises:
             StoreError: The file is damaged.
@@ -196,7 +269,12 @@ class RunFolder:
         return None if data is None else unsealed(data, remote.place_of(self.result(name)))
 
     def write_result(self, name: str, value: dict[str, Any]) -> None:
-        """Write the result of a stage atomically."""
+        """Write the result of a stage atomically.
+
+        Args:
+            name: Name of the result, such as ``validation-2``.
+            value: The result as plain JSON values.
+        """
         text = json.dumps(sealed(value), indent=1, ensure_ascii=False)
         remote.write_file(self.result(name), f"{text}\n".encode())
 

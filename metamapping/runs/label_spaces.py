@@ -23,7 +23,10 @@ from metamapping.storage.remote import check_writable
 def check_run(config: RunConfig) -> None:
     """Check, before anything runs, that sources can be read and have enough examples of each label.
 
-    What only shows after cleaning is checked by ``check_label_spaces``.
+    What can be known only after cleaning is checked by ``check_label_spaces``.
+
+    Args:
+        config: The configuration of the run.
 
     Raises:
         ConfigError: A source cannot be read, or a label has too few examples.
@@ -43,6 +46,10 @@ def check_run(config: RunConfig) -> None:
 
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:
     """Check, before anything is trained, that enough examples of each label are left after cleaning.
+
+    Args:
+        config: The configuration of the run.
+        corpus: The prepared sources, in the configuration's order.
 
     Raises:
         ConfigError: A label has too few examples.
@@ -75,6 +82,13 @@ def read_spaces(
         corpus: The prepared sources, in the configuration's order.
         role: ``train``, ``validation`` or ``test``.
         only: Names of the sources to read; all of the role by default.
+
+    Returns:
+        The label spaces in the configuration's order.
+
+    Raises:
+        ConfigError: A source has too few labels, or a listed label without examples.
+        StoreError: The shards or the tokenizer are missing or damaged.
     """
     tokenizer = load_tokenizer(corpus.tokenizer.fetch(), max_length_tokens=config.encoder.max_length_tokens)
     tokens = {reference.name: reference for reference in corpus.tokens}

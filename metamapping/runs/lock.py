@@ -1,10 +1,11 @@
-"""The lock of a run: one process at a time works on it, and others wait and then find the work done.
+"""The lock of a run: one process at a time works on it; others wait and then find the work done.
 
-The lock is the operating system's, on the file ``<home>/locks/<run_id>.lock``: it ends with the process
-that holds it, however that ends, so nobody ever has to remove it. It is held for a stage, not for a
-whole run, since a run's stages may be processes on different machines. Stages of the corpus need no
-lock: of two writers the first wins, and both have written the same. On a mounted folder the lock is as
-good as the mount's locks; for a home at an address it holds between the processes of one machine.
+The lock is an operating-system lock on the file ``<home>/locks/<run_id>.lock``. It is released when the
+process that holds it ends, for whatever reason, so nobody ever has to remove it. It is held for a stage,
+not for a whole run, since a run's stages may be processes on different machines. Stages of the corpus need
+no lock: both of two writers write the same content, and the first one wins. On a network mount the lock
+is as reliable as the file locks of the mount; if the home is at an address, it works only between the
+processes of one machine.
 
     @exclusive
     def adjust_stage(run: RunFolder, round: int) -> Round: ...
@@ -31,7 +32,14 @@ R = TypeVar("R")
 
 
 def exclusive(stage: Callable[Concatenate[RunFolder, P], R]) -> Callable[Concatenate[RunFolder, P], R]:
-    """Decorate a stage so that it holds its run's lock; stages that it calls hold the same one."""
+    """Decorate a stage so that it holds its run's lock; stages that it calls use the same lock.
+
+    Args:
+        stage: A function whose first argument is the run.
+
+    Returns:
+        The same function, which waits for the lock before it starts.
+    """
 
     @functools.wraps(stage)
     def run_exclusively(run: RunFolder, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -45,13 +53,21 @@ def exclusive(stage: Callable[Concatenate[RunFolder, P], R]) -> Callable[Concate
 def locked(run: RunFolder) -> Iterator[None]:
     """Wait for the lock of a run, and hold it until the end of the block.
 
+    Without write permission for the locks, the block runs without one, so that finished stages can be read.
+
     Args:
         run: The run; it need not be opened yet.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        OSError: The lock cannot be created, for a reason other than missing write permission.
     """
     path = run.path.parent.parent / "locks" / f"{run.run_id}.lock"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # A singleton for each path and thread, so that a thread which holds the lock can take it again.
+        # A singleton for each path and thread, so that a thread that holds the lock can acquire it again.
         lock = FileLock(path, is_singleton=True)
         try:
             lock.acquire(timeout=0)
@@ -61,7 +77,7 @@ def locked(run: RunFolder) -> Iterator[None]:
     except OSError as error:
         if error.errno not in _READ_ONLY:
             raise
-        # Where no lock can be written nothing else can be written either; finished stages can be read.
+        # If no lock can be written, nothing else can be written either, but finished stages can be read.
         yield
         return
     try:

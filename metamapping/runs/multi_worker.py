@@ -1,9 +1,9 @@
 """Training one round on several machines, under ``training.devices: multi-worker``.
 
 Every machine runs the same training process, ``worker_process``, with its own TF_CONFIG and the same
-``home``. On the chief, worker 0, the training stage starts it; on the others ``follow`` does. Only the
-chief writes. When one process dies, the others end too, and all start again from the last partial
-checkpoint. A round gets a process of its own because a process can join a cluster only once.
+``home``. On the chief, which is worker 0, it is started by the training stage, and on the others by
+``follow``. Only the chief writes. If one process dies, the others end too, and all of them start again from
+the last partial checkpoint. Each round gets a new process, because a process can join a cluster only once.
 
     train_together(run, 2)                       # the chief's stage
     follow(run)                                  # any other machine, until the run's verdict is final
@@ -32,7 +32,7 @@ NUM_LAST_LINES = 20
 
 
 def train_together(run: RunFolder, round: int, on_step: StepCallback | None = None) -> None:
-    """Do this machine's part of a round in a process of its own; the chief's writes the checkpoint.
+    """Train this machine's part of a round in a new process; the chief's process writes the checkpoint.
 
     Args:
         run: An opened run.
@@ -41,7 +41,7 @@ def train_together(run: RunFolder, round: int, on_step: StepCallback | None = No
 
     Raises:
         ConfigError: TF_CONFIG does not describe a cluster.
-        RuntimeError: The process failed; the message has its last output lines.
+        RuntimeError: The process failed; the message contains its last output lines.
     """
     worker = worker_index()
     command = [sys.executable, "-m", "metamapping.runs.worker_process", run.place, str(round)]
@@ -70,9 +70,9 @@ def train_together(run: RunFolder, round: int, on_step: StepCallback | None = No
 
 
 def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: None) -> None:
-    """Take part in every round of a run that the chief trains, until the run's verdict is final.
+    """Take part in every round that the chief trains, until the run's verdict is final.
 
-    A round that fails is tried again.
+    A round that fails is retried.
 
     Args:
         run: An opened run.
@@ -100,13 +100,21 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: 
 
 
 def await_run(config: RunConfig) -> RunFolder:
-    """Wait until the chief has opened the run of a configuration, and return it.
+    """Wait until the chief has opened the run of a configuration.
+
+    Args:
+        config: The configuration that the chief was started with.
+
+    Returns:
+        The run.
 
     Raises:
         ConfigError: ``home`` is an address, where a run can only be found by its id.
     """
     if "://" in config.home:
-        raise ConfigError(f"home {config.home!r} is an address, where a run is found by its id: give `--run`")
+        raise ConfigError(
+            f"home {config.home!r} is an address, where a run is found by its id: give it as `--run`"
+        )
     while True:
         for path in RunFolder(config.home, config.name).path.parent.glob(f"{config.name}-*/run.json"):
             run = RunFolder.at(path.parent)
@@ -116,7 +124,10 @@ def await_run(config: RunConfig) -> RunFolder:
 
 
 def worker_index() -> int:
-    """This machine's index in TF_CONFIG.
+    """Read this machine's index from TF_CONFIG.
+
+    Returns:
+        The index, from 0; worker 0 is the chief.
 
     Raises:
         ConfigError: TF_CONFIG is missing or does not describe a cluster of workers.

@@ -1,7 +1,7 @@
 """Plots of a run as PNG bytes: the learning curve, the similarity of sources, the comparison of runs.
 
-Nothing is shown on a screen and nothing is written. Matplotlib is imported with the first plot, and only
-its Agg backend, which needs no window system.
+No window is opened and no file is written. Matplotlib is imported with the first plot, and only its Agg
+backend, which needs no window system.
 
     Path("learning-curve.png").write_bytes(learning_curve_png(history))
 """
@@ -41,6 +41,9 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     Args:
         history: The judged rounds, at least one.
 
+    Returns:
+        The PNG file's bytes.
+
     Raises:
         ValueError: There are no rounds.
     """
@@ -64,7 +67,10 @@ def similarity_png(selection: Selection) -> bytes:
     """The similarity of every pair of sources as a heat map; the chosen ones come first, in bold.
 
     Args:
-        selection: Of mode ``related``.
+        selection: A selection of mode ``related``.
+
+    Returns:
+        The PNG file's bytes.
 
     Raises:
         ValueError: No similarities were measured.
@@ -89,7 +95,14 @@ def similarity_png(selection: Selection) -> bytes:
 
 
 def comparison_png(comparison: Comparison) -> bytes:
-    """The second run minus the first, with 95 % intervals: means first, then each source."""
+    """Plot the second run minus the first, with 95 % intervals: means first, then each source.
+
+    Args:
+        comparison: The comparison of two runs.
+
+    Returns:
+        The PNG file's bytes.
+    """
     rows = comparison.measured
     figure, axes = _new_figure(7.5, 1.6 + 0.28 * len(rows))
     for height, row in enumerate(reversed(rows)):

@@ -24,7 +24,7 @@ from metamapping.training import checkpoints
 
 @exclusive
 def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
-    """Publish the best round with its scores on the test sources, which are read here alone.
+    """Publish the best round with its scores on the test sources, which no other stage reads.
 
     Args:
         run: A run whose last round is judged.
@@ -34,7 +34,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         The published folder on this machine.
 
     Raises:
-        StoreError: What was published before, or a checkpoint, is damaged.
+        StoreError: A checkpoint is damaged, or the folder was published before and is damaged.
     """
     if run.has_published:
         folder = remote.open_folder(run.published)
@@ -61,7 +61,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         kind="published",
         name=config.name,
         version=FORMAT_VERSION,
-        # The paths of the files are private to this machine; their bytes are in the fingerprints.
+        # The files' paths are private to this machine; their bytes are covered by the fingerprints.
         settings=config.model_dump(
             mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files"}}}
         ),

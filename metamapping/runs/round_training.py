@@ -1,6 +1,6 @@
-"""The training stage: one round of a run, from the checkpoint that the history names to its own.
+"""The training stage: trains one round of a run, from the checkpoint that the history selects.
 
-The chain from the Prefect task down is: ``tasks.train`` calls ``train_stage``, which prepares what
+The call chain from the Prefect task down: ``tasks.train`` calls ``train_stage``, which prepares what
 ``training.loop.train_round`` needs and saves what it returns; the loop takes the meta-steps.
 
     report = train_stage(run, 2, on_step=print)
@@ -39,16 +39,20 @@ if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
 def train_stage(
     run: RunFolder, round: int, *, on_step: StepCallback | None = None, in_cluster: bool = False
 ) -> TrainingReport:
-    """Train one round, or return the report of a round that is trained already.
+    """Train one round, or return the report of a round that has been trained already.
 
-    Where the history says so, the round is the weighted mean of earlier ones and nothing is trained.
+    If the last adjustment says so, the round is the weighted mean of earlier rounds, and nothing is
+    trained.
 
     Args:
         run: An opened run whose round 0 is initialised.
         round: The round to train, from 1; all rounds before it must be judged.
         on_step: Called after each meta-step with the number of steps done and the step's loss.
-        in_cluster: Whether this process is a worker of ``training.devices: multi-worker`` that
-            ``multi_worker`` has started; without it such a round starts one.
+        in_cluster: Whether this process is a worker process that ``multi_worker`` has started. Otherwise,
+            with ``training.devices: multi-worker``, the round starts such a process.
+
+    Returns:
+        The round's training report.
 
     Raises:
         ConfigError: A round before this one is not judged yet.
@@ -81,7 +85,7 @@ def train_stage(
             report = _with_diagnosis(report, run, replicas.learner, spaces, plan)
             _save(run, round, replicas.learner, report, step=first_step + report.meta_steps)
         if is_distributed:
-            # The other workers would take one that leaves early for failed.
+            # Otherwise the other workers would treat a worker that exits early as failed.
             replicas.check_same_step(report.meta_steps)
         return report
 
@@ -116,8 +120,10 @@ def _with_diagnosis(
     from metamapping.models.backbones import num_frozen_layers
     from metamapping.training.gradient_agreement import measure_gradient_cosines
 
-    started, cosines = time.monotonic(), {}
-    if "without" in run.config.adjustment.moves and math.isfinite(report.loss):
+    config, started, cosines = run.config, time.monotonic(), {}
+    # Only the move `without` reads them, so the last round that there can be measures none.
+    is_last = plan.round >= config.convergence.max_rounds
+    if "without" in config.adjustment.moves and not is_last and math.isfinite(report.loss):
         cosines = measure_gradient_cosines(learner, spaces, plan)
     return report.model_copy(
         update={

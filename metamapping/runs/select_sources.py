@@ -34,11 +34,14 @@ SourceCallback = Callable[[int, str], None]
 
 @exclusive
 def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> Selection:
-    """Choose the train sources, and write a table and a picture of the choice into the run's folder.
+    """Choose the train sources, and write a table and a plot of the choice into the run's folder.
 
     Args:
         run: An opened run.
         on_source: Called with the number of sources measured so far and the name of the last one.
+
+    Returns:
+        The selection, read from the run's folder if it was made before.
     """
     config = run.config
     names = [(source.name, source.task_type) for source in config.sources_with("train")]

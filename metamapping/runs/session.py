@@ -1,8 +1,8 @@
 """The models of a run in this process: built once, and shared by the stages that need one.
 
-Building an encoder and compiling its meta-step take longer than many a stage, so the stages of one run
-that a process executes one after another use the same learner; each of them first sets its weights from
-a checkpoint. A session belongs to one run: another run gets learners of its own.
+Building an encoder and compiling its meta-step can take longer than a stage's own work. Therefore the
+stages of one run that a process executes one after another use the same learner; each of them first loads
+a checkpoint into it. A session belongs to one run: another run gets its own learners.
 
     learner = session_of(run).learner(settings)
     checkpoints.load_weights(run.checkpoint(3), learner)
@@ -27,10 +27,16 @@ _latest: ModelSession | None = None
 
 
 def session_of(run: RunFolder) -> ModelSession:
-    """The session of a run in this process.
+    """Return the session of a run in this process.
 
-    The process remembers the session of the run that asked last, so that it holds one run's models at a
-    time; whoever still works with another session keeps that alive.
+    The process keeps only the most recently requested session, so that it holds the models of one run at a
+    time. A caller that still uses another session keeps that one alive.
+
+    Args:
+        run: An opened run.
+
+    Returns:
+        The session; the same one as in the last call if that was for the same run.
     """
     global _latest
     with _lock:
@@ -54,11 +60,17 @@ class ModelSession:
         self._replicas: tuple[object, Replicas] | None = None
 
     def learner(self, settings: AdjustableSettings, precision: PrecisionName = "float32") -> Learner:
-        """A learner whose weights the caller sets from a checkpoint.
+        """Return a learner into which the caller loads a checkpoint.
 
         Args:
-            settings: Decides the trainable layers, the weight decay and the solver.
+            settings: Determines the trainable layers, the weight decay and the solver.
             precision: The precision of the encoder's arithmetic.
+
+        Returns:
+            A learner, which later calls with the same arguments return again; its weights are arbitrary.
+
+        Raises:
+            ConfigError: The encoder's preset cannot be read, or does not fit the settings.
         """
         training = settings.training
         shape = (settings.trainable_layers, training.weight_decay, training.solver)
@@ -76,7 +88,15 @@ class ModelSession:
         return self._learners[precision][1]
 
     def replicas(self, settings: AdjustableSettings) -> Replicas:
-        """The learner in the precision of training, on the devices that ``settings`` names."""
+        """Return replicas of the learner in the precision of training.
+
+        Args:
+            settings: As for ``learner``; also determines the devices, the maximum gradient norm and whether
+                the meta-step is compiled with XLA.
+
+        Returns:
+            The replicas, which later calls with the same settings return again.
+        """
         from metamapping.training.replicas import Replicas
 
         training = settings.training

@@ -1,8 +1,8 @@
 """Stages: what each step of a run does to the run's folder, without Prefect.
 
-A stage first checks whether it is done, and then returns what it finds. So a run that was killed resumes
-when the same stages are called again. Stages read configuration and corpus from the run's own
-``run.json``: the run and the number of a round are all they need.
+A stage first checks whether its work is done already, and in that case returns the stored result. So a
+run that was killed resumes when the same stages are called again. Stages read configuration and corpus from
+the run's own ``run.json``: the run and the number of a round are all they need.
 
     run = open_run(config, corpus)
     initialise_stage(run)
@@ -40,11 +40,14 @@ TextsCallback = Callable[[str, int], None]
 
 
 def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
-    """Open the folder of this configuration's run, and create it where it does not exist.
+    """Open the folder of this configuration's run, and create it if it does not exist.
 
     Args:
-        config: The whole run.
+        config: The configuration of the run.
         corpus: The prepared sources, in the configuration's order.
+
+    Returns:
+        The opened run.
 
     Raises:
         ConfigError: A source has too few examples for its episodes.
@@ -55,7 +58,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
             check_label_spaces(config, corpus)
             run.open(config, corpus)
         elif run.config.training.devices != config.training.devices:
-            # The devices do not decide the result: the run resumes on others.
+            # The devices do not affect the result: the run resumes on the new ones.
             run.open(config, corpus)
             run = RunFolder(config.home, run.run_id)
     return run
@@ -63,7 +66,14 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 @exclusive
 def initialise_stage(run: RunFolder) -> None:
-    """Save the untrained encoder as round 0."""
+    """Save the untrained encoder as round 0, unless that has been done.
+
+    Args:
+        run: An opened run.
+
+    Raises:
+        ConfigError: The encoder's preset cannot be read, or does not fit the configuration.
+    """
     if checkpoints.read_state(run.checkpoint(0)) is not None:
         return
     with lean_keras():
@@ -84,11 +94,11 @@ def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | N
 
     Args:
         run: An opened run.
-        round: A round that is trained.
+        round: A round that has been trained.
         on_progress: Called with a source's name and the number of texts just encoded.
 
     Returns:
-        The round's training and its scores, next to those of the untrained encoder.
+        The round's training and its scores, together with those of the untrained encoder.
 
     Raises:
         ConfigError: The round is not trained yet.
@@ -132,14 +142,17 @@ def measure_stage(
 
 @exclusive
 def adjust_stage(run: RunFolder, round: int) -> Round:
-    """Judge a round against the history, decide what the next one changes, and write both down.
+    """Judge a round by the history, decide what the next one changes, and store both.
 
     Earlier rounds that are missing in the history, because it was damaged and removed, are judged again
     from the scores in the run's folder.
 
     Args:
         run: An opened run.
-        round: A round that is trained; it is evaluated where that has not been done.
+        round: A round that has been trained; it is evaluated if that has not been done.
+
+    Returns:
+        The judged round.
 
     Raises:
         ConfigError: The round is not trained yet.

@@ -4,7 +4,8 @@
 ``mean``, ``low``, ``high`` and ``untrained`` (accuracy on the validation sources by round, with its
 interval and by task type), which TensorBoard draws into one chart: ``tensorboard --logdir
 <run>/tensorboard``. Every round has an event file of its own, which a repeated stage overwrites, so no
-point appears twice. TensorFlow is not needed; TensorBoard's writer is imported with the first file.
+point appears twice. TensorFlow is not needed; TensorBoard's writer is imported only when the first file is
+written.
 
     with TrainingCurve(folder, round=2, first_step=100) as curve:
         curve.add(loss=0.7, learning_rate=3e-5)
@@ -52,7 +53,12 @@ class TrainingCurve:
         self._events.close()
 
     def add(self, *, loss: float, learning_rate: float | None = None) -> None:
-        """Add the next meta-step; ``learning_rate`` is ``None`` where it is no longer known."""
+        """Add the next meta-step.
+
+        Args:
+            loss: The loss of the step.
+            learning_rate: The encoder's learning rate; ``None`` if it is no longer known.
+        """
         self._step += 1
         values = {"training/loss": loss}
         if learning_rate is not None:

@@ -14,7 +14,12 @@ from metamapping.runs.multi_worker import PROGRESS_PREFIX
 
 
 def main(place: str, round: int) -> None:
-    """Train ``round`` of the run at ``place``; reports its meta-steps on standard output."""
+    """Train a round, and report its meta-steps on standard output.
+
+    Args:
+        place: Folder or address of the run.
+        round: Number of the round to train.
+    """
     # The parent holds this process's standard input open: when the parent dies, this process ends too.
     threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
     from metamapping.runs.round_training import train_stage

@@ -23,7 +23,7 @@ _DESCRIPTIONS = {
     400: "The body cannot be read.",
     401: "The API key is missing or wrong.",
     403: "The request names a foreign host.",
-    404: "There is no such task.",
+    404: "The task does not exist.",
     409: "The task on disk is damaged, or the server has reached its limit of tasks.",
     413: "The body is too large.",
     422: "The request is invalid.",

@@ -43,7 +43,15 @@ class Limits:
         return self.characters * _BYTES_PER_CHARACTER + _BYTES_BESIDES_TEXTS
 
     def check_texts(self, texts: Sequence[Text], text_pairs: Sequence[str] | None = None) -> None:
-        """Check the texts of a request. Raises ``ValueError`` if they are too many or too long."""
+        """Check the texts of a request.
+
+        Args:
+            texts: The texts, or the lists of words, to label.
+            text_pairs: The second text of each pair.
+
+        Raises:
+            ValueError: The texts are too many or too long.
+        """
         if len(texts) > self.texts:
             raise ValueError(
                 f"{len(texts)} texts, but a request may have {self.texts}: send them in several requests, or "
@@ -69,7 +77,14 @@ class Limits:
         self.check_characters(texts)
 
     def check_characters(self, texts: Iterable[Text]) -> None:
-        """Check the total length of texts. Raises ``ValueError`` if they are too long."""
+        """Check the total length of texts.
+
+        Args:
+            texts: All texts, or lists of words, of a request.
+
+        Raises:
+            ValueError: Together they are too long.
+        """
         # Every word costs the encoder time, however short it is: the space before it is counted as well.
         total = sum(
             len(text) if isinstance(text, str) else sum(len(word) + 1 for word in text) for text in texts

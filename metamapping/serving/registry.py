@@ -158,7 +158,7 @@ class TaskRegistry:
             try:
                 mapping.save(self._folder / name)
             except OSError:
-                # After a restart the server would have the task from disk: go back to it now.
+                # After a restart the server would load the task from disk: restore the same state now.
                 self._tasks[name] = Mapping.load(self._folder / name, self.mapper)
                 raise
             return mapping

@@ -39,7 +39,7 @@ class Service:
     Args:
         model: Folder of the published encoder.
         tasks: Folder in which tasks are stored.
-        limits: What requests may ask for.
+        limits: Limits of requests and of tasks.
         metrics: The counters.
     """
 

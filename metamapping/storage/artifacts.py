@@ -31,7 +31,7 @@ from metamapping.storage.manifest import MANIFEST, check_files, fingerprint
 
 
 class Reference(BaseModel):
-    """Where a finished stage is stored: what travels between Prefect tasks instead of data.
+    """Where a finished stage is stored: Prefect tasks pass references to each other instead of data.
 
     ``path`` is a folder, or an address that means the same on every machine.
     """
@@ -159,7 +159,7 @@ class Store:
 
 
 def has_manifest(folder: Path) -> bool:
-    """Whether a folder of this machine is finished."""
+    """Whether a folder of this machine has a manifest, and so is finished."""
     return (folder / MANIFEST).is_file()
 
 

@@ -1,8 +1,8 @@
 """Atomic folders: a folder is filled under a temporary name and renamed once it is complete.
 
-In goes the path of a folder, out comes a temporary directory next to it. Readers see the old folder, the
-new one or none, never a part of one, because a rename within one file system is atomic. Names with a
-leading dot (``.draft-*``, ``.removed-*``, ``.damaged-*``) belong to writers: no reader opens them.
+Input: the path of a folder. Output: a temporary directory next to it. Readers see the old folder, the new
+one or none, never a part of one, because a rename within one file system is atomic. Names with a leading
+dot (``.draft-*``, ``.removed-*``, ``.damaged-*``) belong to writers: no reader opens them.
 
     with atomic_folder(home / "report") as temporary:
         (temporary / "report.md").write_text("...")
@@ -51,7 +51,7 @@ def atomic_folder(
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of this machine, if it exists, without showing anybody a part of it."""
+    """Remove a folder of this machine, if it exists, so that no reader sees a part of it."""
     removed = folder.with_name(f".removed-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError, NotADirectoryError):
         folder.rename(removed)
@@ -59,7 +59,12 @@ def remove_folder(folder: Path) -> None:
 
 
 def quarantine_folder(folder: Path, reason: Exception) -> None:
-    """Rename a damaged folder of this machine to a name that no reader opens, and log a warning."""
+    """Rename a damaged folder of this machine to a name that no reader opens, and log a warning.
+
+    Args:
+        folder: The damaged folder.
+        reason: The error that describes the damage, for the warning.
+    """
     quarantined = folder.with_name(f".damaged-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError):  # Another process was faster.
         folder.rename(quarantined)
@@ -79,7 +84,7 @@ def remove_abandoned_folders(parent: Path) -> None:
 
 
 def _replace(folder: Path, temporary: Path) -> None:
-    """Rename ``temporary`` to ``folder``; the old folder comes back if that fails."""
+    """Rename ``temporary`` to ``folder``; the old folder is restored if that fails."""
     old = folder.with_name(f".removed-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError):
         folder.rename(old)

@@ -1,7 +1,7 @@
 """Bounded JSON: reads JSON files that others may have written, of limited size and depth.
 
-In goes a path or bytes, out comes the parsed value. Whatever is wrong with the text is a ``ValueError``.
-The values themselves are not trusted: the caller validates them.
+Input: a path or bytes. Output: the parsed value. Any fault in the text raises a ``ValueError``. The
+values themselves are not trusted: the caller validates them.
 
     manifest = read_json(folder / "manifest.json")
 """

@@ -1,7 +1,7 @@
 """Local place: a file or folder of this machine, read and written directly.
 
-It answers the same calls as ``RemotePlace``. Nothing has to be copied, so pushing, pulling and sharing
-do nothing.
+It has the same methods as ``RemotePlace``. Nothing has to be copied, so pushing, pulling and sharing do
+nothing.
 
     data = LocalPlace(folder / "rounds.jsonl").read()
 """
@@ -19,24 +19,24 @@ from metamapping.storage.manifest import MANIFEST, files_of, fingerprint_bytes, 
 
 @dataclass(frozen=True)
 class LocalPlace:
-    """A path that no address stands for."""
+    """A path on this machine that is not the cached copy of a remote address."""
 
     path: Path
 
     def check_writable(self) -> None:
-        """Do nothing: a folder that cannot be written to fails when it is."""
+        """Do nothing: a folder without write permission raises an error when it is written to."""
 
     def read(self) -> bytes | None:
         """Return the bytes of a JSON file, or ``None`` if it is missing.
 
-        No more than one byte above ``MAX_JSON_BYTES`` is read, which ``parse_json`` then refuses.
+        No more than one byte above ``MAX_JSON_BYTES`` is read, which ``parse_json`` then rejects.
         """
         try:
             with self.path.open("rb") as file:
                 return file.read(MAX_JSON_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except OSError as error:  # a folder of that name, or a circle of links
+        except OSError as error:  # a folder of that name, or a cycle of links
             raise StoreError(
                 f"{self.path} cannot be read ({error.strerror}): check what is stored under that name"
             ) from error
@@ -51,12 +51,34 @@ class LocalPlace:
         return self.path.stat().st_mtime
 
     def read_member(self, name: str) -> bytes | None:
-        """Return one file of a folder, verified against the manifest."""
+        """Return one file of a folder, verified against the manifest.
+
+        Args:
+            name: The file's path within the folder.
+
+        Returns:
+            The bytes, or ``None`` if the folder has no manifest, or neither a file nor an entry of that
+            name.
+
+        Raises:
+            StoreError: The file does not match the manifest.
+        """
         manifest = self._child(MANIFEST).read()
         return None if manifest is None else self.verified_member(name, manifest)
 
     def verified_member(self, name: str, manifest: bytes) -> bytes | None:
-        """Return one file of a folder, verified against these bytes of its manifest."""
+        """Return one file of a folder, verified against the given bytes of its manifest.
+
+        Args:
+            name: The file's path within the folder.
+            manifest: The manifest's bytes.
+
+        Returns:
+            The bytes, or ``None`` if neither the file nor an entry of that name exists.
+
+        Raises:
+            StoreError: The file does not match the manifest.
+        """
         path = self.path / name
         checksum = files_of(unsealed(manifest, self.path / MANIFEST), self.path / MANIFEST).get(name)
         data = path.read_bytes() if path.is_file() else None
@@ -71,7 +93,7 @@ class LocalPlace:
         """Do nothing: the folder is here."""
 
     def share(self) -> None:
-        """Do nothing: the files are where others look for them."""
+        """Do nothing: other processes read the same files."""
 
     def list_folders(self) -> list[Path]:
         """Return the finished folders directly inside of a folder."""

@@ -85,7 +85,7 @@ def write_manifest(folder: Path, about: dict[str, Any]) -> None:
 
     Args:
         folder: The finished folder.
-        about: What else the manifest says, as plain JSON values.
+        about: Further content of the manifest, as plain JSON values.
     """
     files = sorted(p for p in folder.rglob("*") if p.is_file())
     entries = {
@@ -99,7 +99,7 @@ def files_of(manifest: dict[str, Any], place: str | Path) -> dict[str, str]:
     """Return the checksum of each file that a manifest lists.
 
     Args:
-        manifest: The parsed manifest, which may be anybody's.
+        manifest: The parsed manifest, which may come from an untrusted source.
         place: Where it was read from, for error messages.
 
     Returns:
@@ -145,10 +145,17 @@ def lies_inside(folder: Path, name: str) -> bool:
 
     Links of the Hugging Face hub's cache count as inside: it stores files in ``blobs``, next to
     ``snapshots``, and links to them.
+
+    Args:
+        folder: The folder.
+        name: The file's path within the folder; the file need not exist.
+
+    Returns:
+        False also if the links cannot be resolved.
     """
     try:
         root, target = folder.resolve(), (folder / name).resolve()
-    except (OSError, RuntimeError):  # a circle of links, or a name that is too long
+    except (OSError, RuntimeError):  # a cycle of links, or a name that is too long
         return False
     in_hub_cache = root.parent.name == "snapshots" and target.parent == root.parent.parent / "blobs"
     return target.is_relative_to(root) or in_hub_cache

@@ -1,9 +1,9 @@
 """Remote: homes at an address of an object store, used through paths of this machine.
 
-All code works on local paths. A home at an address (``s3://bucket/prefix``, or any other that fsspec
-reads) has a cache folder on each machine, ``$METAMAPPING_CACHE/addresses/s3/bucket/prefix`` (by default
-under ``~/.cache/metamapping``), and a path inside of it stands for the object or folder at the address.
-The cache is only a copy: it may be empty, and may be deleted at any time.
+All code works on local paths. A home at an address (``s3://bucket/prefix``, or any other that fsspec reads)
+has a cache folder on each machine, ``$METAMAPPING_CACHE/addresses/s3/bucket/prefix`` (by default under
+``~/.cache/metamapping``), and a path in it represents the object or folder at the address. The cache is only
+a copy: it may be empty, and may be deleted at any time.
 
 Each function here takes a path and passes the call to one of two backends: ``RemotePlace`` for paths in
 the cache, ``LocalPlace`` for all others.
@@ -51,7 +51,7 @@ class Place(Protocol):
         """Bring the copy of this machine up to date."""
 
     def share(self) -> None:
-        """Let others see the files of a folder as they are now."""
+        """Make the files of a folder visible to other machines as they are now."""
 
     def list_folders(self) -> list[Path]:
         """Return the finished folders directly inside of a folder."""
@@ -83,7 +83,14 @@ def local_folder(place: str | Path) -> Path:
 
 
 def place_of(path: Path) -> str:
-    """Return the name of a path that other machines understand: its address if it is in the cache."""
+    """Return the location of a path for other machines.
+
+    Args:
+        path: A path on this machine.
+
+    Returns:
+        The address, if the path is in the cache of one; otherwise the path itself.
+    """
     try:
         scheme, *rest = path.relative_to(_cache()).parts
     except ValueError:
@@ -92,7 +99,7 @@ def place_of(path: Path) -> str:
 
 
 def is_remote(path: Path) -> bool:
-    """Whether a path stands for an address."""
+    """Whether a path is in the cache, and so represents an address."""
     return "://" in place_of(path)
 
 
@@ -150,7 +157,7 @@ def read_member(folder: Path, name: str) -> bytes | None:
         name: The file's path within the folder.
 
     Returns:
-        The bytes, or ``None`` if there is no such folder or file.
+        The bytes, or ``None`` if the folder or the file does not exist.
 
     Raises:
         StoreError: The file does not match the manifest.
@@ -178,15 +185,25 @@ def pull_folder(folder: Path) -> None:
 
 
 def share_folder(folder: Path) -> None:
-    """Upload a folder's files as they are now, for others to watch.
+    """Upload a folder's files as they are now, for others to read while the work continues.
 
-    A failure is only logged, because nothing depends on these files.
+    A failure is only logged, because no stage depends on these files.
+
+    Args:
+        folder: A folder of this machine; nothing happens unless it is in the cache of an address.
     """
     _place(folder).share()
 
 
 def list_folders(folder: Path) -> list[Path]:
-    """Return the finished folders directly inside of a folder, sorted by name."""
+    """List the finished folders directly inside a folder.
+
+    Args:
+        folder: The folder that contains them.
+
+    Returns:
+        Their paths on this machine, sorted by name; those at an address need not be downloaded yet.
+    """
     return _place(folder).list_folders()
 
 

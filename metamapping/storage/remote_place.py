@@ -38,7 +38,7 @@ _EXTRAS = {"s3": "pip install 'metamapping[s3]'"}
 
 @dataclass(frozen=True)
 class RemotePlace:
-    """An address, and the path of its copy in the cache. The address is the truth."""
+    """An address, and the path of its copy in the cache. The address is authoritative."""
 
     path: Path
     address: str

@@ -1,7 +1,7 @@
 """Tensors: arrays and Keras variables in safetensors files, never pickle.
 
-In go variables by name, out comes a file, and the other way round. Nothing is assigned unless names and
-shapes match exactly.
+Variables are written to a file by name, and set from one. No variable is set unless all names and shapes
+match exactly.
 
     write_variables({"encoder/kernel": variable}, path)
     assign_variables({"encoder/kernel": variable}, read_safetensors(path), path)

@@ -51,9 +51,12 @@ def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> No
 
 
 def drop_weights(folder: Path) -> None:
-    """Remove the weights of a checkpoint and keep its state with the round's report.
+    """Remove the weights of a checkpoint and keep its state, which contains the round's report.
 
-    At an address nothing is removed, since a folder there is written once.
+    In a remote home nothing is removed, since a folder there is written once.
+
+    Args:
+        folder: The checkpoint's folder. Nothing happens if there is no checkpoint, or no weights in it.
     """
     state = read_state(folder)
     if state is not None and (folder / WEIGHTS).is_file() and not remote.is_remote(folder):
@@ -73,7 +76,14 @@ def _replacing(folder: Path, state: dict[str, Any]) -> Iterator[Path]:
 
 
 def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
-    """Set a learner to a checkpoint, and return the checkpoint's state.
+    """Restore the weights and the optimizers of a learner from a checkpoint.
+
+    Args:
+        folder: The checkpoint's folder.
+        learner: Its variables are set in place.
+
+    Returns:
+        The state that was saved with the checkpoint.
 
     Raises:
         StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
@@ -84,10 +94,17 @@ def load_checkpoint(folder: Path, learner: Learner) -> dict[str, Any]:
 
 
 def load_start(folder: Path, learner: Learner) -> dict[str, Any]:
-    """As ``load_checkpoint``, for a round that may train other layers than the checkpoint's round.
+    """Load the checkpoint that a round starts from; the round may train other layers than the checkpoint's.
 
-    Then the encoder's optimizer is reset: with moments of zero but a count of thousands of steps, Adam's
-    bias correction would make the first steps of the new layers several times too large.
+    In that case the encoder's optimizer is reset: with moments of zero but a count of thousands of steps,
+    Adam's bias correction would make the first steps of the new layers several times too large.
+
+    Args:
+        folder: The checkpoint's folder.
+        learner: Its variables are set in place.
+
+    Returns:
+        The state that was saved with the checkpoint.
 
     Raises:
         StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
@@ -109,11 +126,11 @@ def load_mean(shares: Mapping[Path, float], learner: Learner) -> None:
     """Set encoder and mapping to a weighted mean of checkpoints; the optimizers are left unchanged.
 
     Args:
-        shares: The weight of each checkpoint's folder; they sum to 1, and may be negative.
-        learner: Its weights are set.
+        shares: The weight of each checkpoint's folder in the mean. The weights sum to 1 and may be negative.
+        learner: Its encoder and mapping are set in place.
 
     Raises:
-        StoreError: A checkpoint is missing or damaged.
+        StoreError: A checkpoint is missing or damaged, or belongs to another encoder.
     """
     first = next(iter(shares))
     means: dict[str, np.ndarray] = {}
@@ -125,7 +142,14 @@ def load_mean(shares: Mapping[Path, float], learner: Learner) -> None:
 
 
 def read_state(folder: Path) -> dict[str, Any] | None:
-    """The state of a finished checkpoint, or ``None`` where there is none."""
+    """Read the state of a finished checkpoint, without its weights.
+
+    Args:
+        folder: The checkpoint's folder.
+
+    Returns:
+        The state, or ``None`` if there is no checkpoint.
+    """
     data = remote.read_member(folder, STATE)
     if data is None:
         return None
@@ -134,7 +158,11 @@ def read_state(folder: Path) -> dict[str, Any] | None:
 
 
 def load_weights(folder: Path, learner: Learner) -> None:
-    """Set encoder and mapping to a checkpoint; the optimizers are left unchanged.
+    """Load the weights of encoder and mapping from a checkpoint; the optimizers are left unchanged.
+
+    Args:
+        folder: The checkpoint's folder.
+        learner: Its encoder and mapping are set in place.
 
     Raises:
         StoreError: The checkpoint is missing or damaged, or belongs to another encoder.
@@ -148,7 +176,13 @@ def load_weights(folder: Path, learner: Learner) -> None:
 
 
 def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
-    """Write a partial checkpoint after ``state["step"]`` steps, then remove the oldest."""
+    """Write a partial checkpoint after ``state["step"]`` steps, and remove all but the latest two.
+
+    Args:
+        folder: The folder of the round's partial checkpoints.
+        learner: Its weights and optimizers are saved.
+        state: As for ``save_checkpoint``.
+    """
     new = folder / f"partial-{state['step']:06d}"
     save_checkpoint(new, learner, state)
     for old in _partials(folder)[:-_NUM_PARTIALS]:
@@ -156,7 +190,17 @@ def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
 
 
 def latest_partial(folder: Path) -> Path | None:
-    """The partial checkpoint with most steps, or ``None``; damaged ones are skipped and quarantined."""
+    """Find the partial checkpoint with the most steps; damaged ones are quarantined and skipped.
+
+    Args:
+        folder: The folder of a round's partial checkpoints.
+
+    Returns:
+        The checkpoint's folder, or ``None`` if there is none.
+
+    Raises:
+        StoreError: A partial checkpoint in a remote home is damaged: there it cannot be quarantined.
+    """
     for partial in reversed(_partials(folder)):
         try:
             _open(partial)
@@ -169,7 +213,11 @@ def latest_partial(folder: Path) -> Path | None:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove the folder of a round's partial checkpoints, once the round's own is written."""
+    """Remove all partial checkpoints of a round, once the round's own checkpoint is written.
+
+    Args:
+        folder: The folder of the round's partial checkpoints.
+    """
     remote.remove_folder(folder)
 
 
@@ -190,14 +238,14 @@ def _partials(folder: Path) -> list[Path]:
 
 
 def _open(folder: Path) -> None:
-    """Fetch a checkpoint to this machine and verify every file of it."""
+    """Fetch a checkpoint to this machine and verify each of its files."""
     remote.pull_folder(folder)
     try:
         check_files(folder, [STATE])
     except StoreError as error:
         raise StoreError(
-            f"{error}. Or remove the folder of that checkpoint and start the run again: the round is trained "
-            "again, to the same weights on the same machine"
+            f"{error}. Alternatively, remove the folder of that checkpoint and start the run again: the "
+            "round is trained again, to the same weights on the same machine"
         ) from error
     if not (folder / WEIGHTS).is_file():
         raise StoreError(

@@ -1,9 +1,10 @@
 """Gradient agreement: whether the sources of a round pull the shared weights in the same direction.
 
 At the end of a round the gradient of each source's query loss is measured on ``NUM_BATCHES`` batches.
-Its cosine similarity with the sum of the other sources' gradients tells whether a step for the one is a
-step for the others too; a negative one is a conflict (Yu et al., "Gradient surgery for multi-task
-learning", NeurIPS 2020). Nothing is changed. Of many sources a random ``MAX_SOURCES`` are measured.
+Its cosine similarity with the sum of the other sources' gradients shows whether a step that helps the one
+source also helps the others; a negative similarity is a conflict (Yu et al., "Gradient surgery for
+multi-task learning", NeurIPS 2020). The learner is not changed. If there are more than ``MAX_SOURCES``
+sources, a random selection of that many is measured.
 
     measure_gradient_cosines(learner, spaces, plan)["hotel"]          # -1 to 1
 """
@@ -24,9 +25,10 @@ from metamapping.training.loop import RoundPlan
 from metamapping.training.meta_step import query_loss
 
 NUM_BATCHES = 2
-# The end of a round takes no longer however many sources there are.
+# Bounds the time that this takes at the end of a round, however many sources there are.
 MAX_SOURCES = 64
-# A cosine over this many coordinates is off by about 0.003, and a source's gradient stays small.
+# Gradients are sampled at about this many coordinates, which bounds the memory. The error of a cosine is
+# then about 0.003.
 NUM_COORDINATES = 100_000
 
 
@@ -36,13 +38,13 @@ def measure_gradient_cosines(
     """The cosine similarity of each source's gradient with the sum of the others'.
 
     Args:
-        learner: Nothing of it is changed.
+        learner: Encoder and mapping; not modified.
         spaces: The label spaces of the train sources.
-        plan: The round whose episodes are drawn; supplies the seed.
+        plan: The round; supplies its number, the seed of the run and the shape of the batches.
 
     Returns:
-        A cosine for each measured source, -1 to 1. Empty with fewer than three sources: of two both
-        would agree equally, which says nothing about either.
+        A cosine for each measured source, -1 to 1. Empty with fewer than three sources, because two
+        sources always have the same cosine, which says nothing about either.
     """
     if len(spaces) < 3:
         return {}
@@ -76,7 +78,16 @@ def measure_gradient_cosines(
 
 
 def measured_sources(num_sources: int, seed: int, round_number: int) -> list[int]:
-    """The numbers of the sources whose gradients a round measures: all, or a random ``MAX_SOURCES``."""
+    """Choose the sources whose gradients a round measures.
+
+    Args:
+        num_sources: Number of train sources.
+        seed: Seed of the run.
+        round_number: Number of the round, so that each round chooses others.
+
+    Returns:
+        The numbers of the sources, ascending: all of them, or a random ``MAX_SOURCES``.
+    """
     rng = np.random.default_rng([seed, AGREEMENT_STREAM, round_number])
     return sorted(rng.permutation(num_sources)[:MAX_SOURCES].tolist())
 

@@ -64,7 +64,7 @@ class Learner:
         return [*self.encoder.backbone.weights, *self.mapping.weights, *state]
 
     def copy(self) -> Learner:
-        """A learner of the same shape with values of its own, which are not copied from this one."""
+        """Build a learner of the same shape. The values of its variables are not copied from this one."""
         return _with_optimizers(
             copy_backbone(self.encoder.backbone),
             self.mapping.solver,
@@ -80,7 +80,7 @@ def build_learner(
 
     Args:
         encoder_spec: The preset to load, or the dimensions of an encoder with random weights.
-        training: Supplies precision, solver and weight decay; nothing else of it is used.
+        training: Only its precision, solver and weight decay are used.
         vocabulary_size: Number of token ids; only read where the encoder is built from scratch.
         seed: Seed of the random weights; only read where the encoder is built from scratch.
 

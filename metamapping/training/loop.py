@@ -1,9 +1,9 @@
 """The training loop: the meta-steps of one round.
 
-A step draws one or more batches, takes a meta-step along their mean gradient (``meta_step``, on one
-device or several: ``replicas``), and now and then writes a partial checkpoint. A round that was killed
-resumes from the latest one and ends with the same weights, to the bit, because every draw is a
-function of seed, round and batch number.
+A step draws one or more batches and takes a meta-step along their mean gradient (``meta_step``, on one
+device or several: ``replicas``). Every ``checkpoint_every_steps`` steps a partial checkpoint is written. A
+round that was killed resumes from the latest one and ends with the same weights, bit for bit, because
+every draw is a function of seed, round and batch number.
 
     replicas = Replicas(build_learner(config.encoder, config.training, ...), config.training)
     report = train_round(replicas, spaces, plan, folder=folder, on_step=print)
@@ -58,7 +58,7 @@ class RoundPlan:
 
 @dataclass
 class RoundProgress:
-    """How far a round has come. Saved with every partial checkpoint, so the names are a file format."""
+    """The progress of a round. It is saved with every partial checkpoint, so its names are a file format."""
 
     step: int = 0
     seconds: float = 0.0
@@ -75,23 +75,23 @@ def train_round(
 ) -> TrainingReport:
     """Train for ``plan.training.meta_steps`` steps.
 
-    Where a loss is not finite the round ends early, with the last good weights in the learner and a loss
-    of NaN in the report; the batch that caused it is written next to ``folder``.
+    If a loss is not finite, the round ends early, with the last good weights in the learner and a loss of
+    NaN in the report; the batch that caused it is written next to ``folder``.
 
     Args:
         replicas: The learner to train, on the devices that share the batches of a step.
         spaces: The label spaces of the train sources.
         plan: What to do in this round.
-        folder: Where partial checkpoints are written and resumed from. The caller removes it once it
-            has saved the learner. Of several workers only the chief writes.
-        on_step: Called after each step with the number of steps done and the step's loss.
+        folder: Where partial checkpoints are written and resumed from. The caller removes it after saving
+            the learner. If there are several workers, only the chief writes.
+        on_step: Called after each step with the number of steps done in this round and the step's loss.
 
     Returns:
         The losses and the duration of the round.
 
     Raises:
         ConfigError: A step has fewer batches than there are devices.
-        RuntimeError: The workers of a cluster do not start from the same step.
+        RuntimeError: The workers of a cluster would resume from different steps.
     """
     training, num_batches = plan.training, plan.training.num_batches
     my_batches = replicas.share_of(num_batches)

@@ -1,9 +1,9 @@
-"""The loss scale of mixed float16, which would lose small gradients.
+"""Loss scaling for mixed float16, in which small gradients would underflow to zero.
 
 The loss is multiplied by the scale before it is differentiated (Micikevicius et al., "Mixed Precision
 Training", ICLR 2018). Where a gradient overflows, the scale is halved and the step is skipped; after
-``GROWTH_STEPS`` steps without an overflow it is doubled. Keras' own loss scale wraps one optimizer with
-its clipping; here two optimizers share one gradient norm.
+``GROWTH_STEPS`` steps without an overflow it is doubled. Keras' own loss scaling wraps a single optimizer
+together with its gradient clipping; here two optimizers share one gradient norm.
 """
 
 from __future__ import annotations
@@ -31,12 +31,15 @@ class LossScale:
     def guard(
         self, is_finite: tf.Tensor, apply: Callable[[], tf.Tensor], *, otherwise: tf.Tensor
     ) -> tf.Tensor:
-        """Take a step where the gradients are finite, or where the scale cannot be lowered any further.
+        """Take a step if the gradients are finite, or if the scale cannot be lowered any further.
 
         Args:
             is_finite: Whether the gradients are finite, a bool scalar.
             apply: Takes the step and returns a scalar.
-            otherwise: The result where the step is skipped.
+            otherwise: The result if the step is skipped, a scalar of the same dtype.
+
+        Returns:
+            The result of ``apply``, or ``otherwise``.
         """
 
         def good() -> tf.Tensor:

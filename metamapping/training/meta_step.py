@@ -1,16 +1,17 @@
 """One meta-step: the outer update of meta-mapping, from a batch of one source to new weights.
 
-The page reads like the algorithm in docs/concepts.md:
+This module implements the eight steps of "Meta-training: one meta-step" in docs/concepts.md, and its
+comments use their numbers:
 
-1. Encode the batch's texts (or words) and its label names once.
-2. For every support/query split of the batch, compute the task's mapping in closed form from the
-   support set. This is the inner update; it has no gradient steps of its own.
-3. Score the queries with that mapping; their mean cross-entropy is the loss.
-4. Back-propagate through the solve into encoder, prior mapping, label map and hyperparameters.
-5. Clip the gradient by its global norm and let both optimizers take one step.
+- ``query_loss`` (1 to 6): encode the batch's texts or words and its label names once; compute label
+  vectors and prior; compute the mapping of every split in closed form from its support set, which is the
+  inner update and has no gradient steps of its own; score the queries and average their cross-entropy.
+- ``differentiate`` (7): back-propagate through the closed-form solve.
+- ``apply_gradients`` (8): clip the gradient by its global norm, and let both optimizers take one step.
 
-A batch is what ``episodes.batches.build_batch`` makes of a draw: ``B`` texts of one source, ``N`` items
-with a label (the texts, or for ``ner`` their words), ``C`` label slots, ``S`` splits.
+``update_weights`` does all of them. A batch is the result of ``episodes.batches.build_batch``: ``B`` texts
+of one source, ``N`` items with a label (the texts, or for ``ner`` their words), ``C`` label slots, ``S``
+splits.
 
     loss = update_weights(learner, batch, max_norm=1.0)
 """
@@ -40,10 +41,10 @@ def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.T
 
 
 def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
-    """The mean cross-entropy of the queries over all splits of a batch.
+    """Compute the mean cross-entropy of the queries over all splits of a batch.
 
     Args:
-        learner: Encoder and mapping; nothing is changed.
+        learner: Encoder and mapping; not modified.
         batch: One batch as tensors.
 
     Returns:
@@ -52,34 +53,35 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     encoder, mapping = learner.encoder, learner.mapping
     is_ner = "word_of" in batch
 
-    # 1. Features of the items, (N, d), and label vectors G of every split, (S, C, dim).
+    # Step 1: features of the items, (N, d) for each view.
     if is_ner:
-        # Words are trained through their first view alone; the lower layer's view stays as pretrained.
+        # Only the first view of a word takes part, so that the lower layer's view stays as pretrained.
         x = mapping.add_word_shapes(encoder.words(batch), batch["word_shapes"])[:, : encoder.dim]
     else:
         x = encoder.texts(batch)
-    label_mask, is_query = batch["label_mask"], batch["query"]
+    label_mask, query_weights = batch["label_mask"], batch["query"]
+    # Step 2: label vectors of every split, (S, C, dim).
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
 
-    # 2. The inner update: the mapping of every split from its support set.
+    # Steps 3 and 4: the prior, and the inner update, which computes the mapping of every split.
     support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
     weights = mapping.compute_mapping(support, mapping.prior(G))
 
-    # 3. The queries' loss. All items are scored, (S, N, C); the query mask selects.
+    # Steps 5 and 6: all items are scored, (S, N, C); the weight of an item that is not a query is 0.
     logits = masked_logits(score(x, weights), label_mask, mapping.inverse_temperature)
-    targets = tf.broadcast_to(batch["targets"], tf.shape(is_query))
+    targets = tf.broadcast_to(batch["targets"], tf.shape(query_weights))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-    # An item that is not a query may have a label outside of the split, whose loss is about 1e9.
-    losses = tf.where(is_query > 0, losses, tf.zeros_like(losses))
-    num_queries = tf.reduce_sum(is_query, axis=-1)
-    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(num_queries, 1.0))
+    # An item that is not a query may have a label outside the split, for which the loss is about 1e9.
+    losses = tf.where(query_weights > 0, query_weights * losses, tf.zeros_like(losses))
+    total = tf.reduce_sum(query_weights, axis=-1)
+    return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / tf.maximum(total, 1.0))
 
 
 def differentiate(learner: Learner, batch: Tensors) -> tuple[tf.Tensor, list[tf.Tensor]]:
-    """The queries' loss and its gradient, through the closed-form solve.
+    """Compute the queries' loss and its gradient through the closed-form solve.
 
     Args:
-        learner: Nothing of it is changed.
+        learner: Encoder, mapping and loss scale; not modified.
         batch: One batch as tensors.
 
     Returns:

@@ -1,4 +1,4 @@
-"""The batch of a meta-step whose loss was not finite, kept for inspection.
+"""Stores the batches of a meta-step whose loss was not finite, for inspection.
 
 ``batch.safetensors`` holds the arrays that the learner was given (``episodes.batches`` documents their
 shapes), each as ``<number of the batch>/<name>``. ``batch.json`` holds the step, and for each batch its

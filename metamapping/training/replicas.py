@@ -3,8 +3,8 @@
 Each device holds a copy of the learner and sums the gradients of its share of the batches. The sums of
 all devices go through ``tf.distribute``'s all-reduce, and every copy takes the same step. So a step
 follows the mean gradient of its batches, and which device computed them changes nothing but rounding.
-The variables are plain ones: under a strategy's scope Keras' optimizers would sum once more what has to
-be summed before it is clipped.
+The variables are not created under the strategy's scope: there, Keras' optimizers would sum the gradients
+across devices once more, and only after they are clipped.
 
     replicas = Replicas(learner, config.training)
     losses = replicas.update({i: build(i) for i in replicas.share_of(num_batches)}, num_batches)
@@ -28,10 +28,16 @@ from metamapping.training.meta_step import apply_gradients, differentiate, updat
 
 @functools.cache  # a process can join a cluster only once
 def strategy_of(devices: DevicesName) -> tf.distribute.Strategy:
-    """The ``tf.distribute`` strategy of ``training.devices``.
+    """Return the ``tf.distribute`` strategy of ``training.devices``.
 
-    ``multi-worker`` reads TF_CONFIG and waits for all workers. It must be the first thing that
-    TensorFlow is asked for in a process.
+    ``multi-worker`` reads TF_CONFIG and waits for all workers. It must be requested before the process uses
+    TensorFlow for anything else.
+
+    Args:
+        devices: The value of ``training.devices``.
+
+    Returns:
+        The strategy, the same one in every call of a process.
     """
     if devices == "multi-worker":
         return tf.distribute.MultiWorkerMirroredStrategy()
@@ -46,10 +52,10 @@ class Replicas:
 
     Args:
         learner: The learner to train; it stays on the first device.
-        training: Supplies the devices, the gradient's largest norm and whether XLA compiles the step.
+        training: Supplies the devices, the maximum norm of a gradient and whether XLA compiles the step.
 
     Attributes:
-        learner: The learner that was given.
+        learner: The learner on the first device.
         num_replicas: Number of devices in all processes.
     """
 
@@ -85,7 +91,13 @@ class Replicas:
                 target.assign(source.numpy())
 
     def share_of(self, num_batches: int) -> list[int]:
-        """The numbers of a step's batches that this process computes.
+        """Return the numbers of a step's batches that this process computes.
+
+        Args:
+            num_batches: Number of batches of the step, in all processes.
+
+        Returns:
+            Numbers from 0 to ``num_batches - 1``, ascending.
 
         Raises:
             ConfigError: There are fewer batches than devices.
@@ -102,7 +114,7 @@ class Replicas:
         """Take one meta-step along the mean gradient of the batches of all replicas.
 
         Args:
-            batches: This process's share of the batches, by number, as ``share_of`` says.
+            batches: This process's share of the batches by number, as returned by ``share_of``.
             num_batches: Number of batches of the step, in all processes.
 
         Returns:
@@ -124,8 +136,11 @@ class Replicas:
     def check_same_step(self, step: int) -> None:
         """Wait for all workers, and check that they have done the same number of steps.
 
+        Args:
+            step: Number of steps that this worker has done in the round.
+
         Raises:
-            RuntimeError: Another worker is at another step.
+            RuntimeError: Another worker has done another number of steps.
         """
         if self.num_replicas == 1:
             return
@@ -148,8 +163,8 @@ class Replicas:
     def _reduced(self, distributed: list[tf.Tensor]) -> list[tf.Tensor]:
         def all_reduce(tensors: list[tf.Tensor]) -> list[tf.Tensor]:
             context = tf.distribute.get_replica_context()
-            # TensorFlow finds a worker's only device by the placement of its tensors, which arguments
-            # of a function do not have.
+            # If a worker has a single device, TensorFlow infers it from the placement of the tensors,
+            # which the arguments of a function do not have.
             placed = [tf.identity(each) for each in tensors]
             reduced: list[tf.Tensor] = context.all_reduce(tf.distribute.ReduceOp.SUM, placed)
             return reduced
@@ -165,8 +180,8 @@ class _Replica:
         self.learner = learner
         self._device = device
         max_norm = training.max_gradient_norm
-        # XLA compiles again for every new shape: it gets all texts of a batch padded to one of a few
-        # lengths, instead of several groups whose sizes depend on the batch.
+        # XLA compiles again for every new shape. Therefore it gets all texts of a batch padded to one of a
+        # few lengths, instead of several groups whose sizes depend on the batch.
         self._without = {"group_ends"} if training.jit_compile else set()
 
         def apply(losses: tf.Tensor, *sums: tf.Tensor) -> tf.Tensor:

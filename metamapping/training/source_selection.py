@@ -27,7 +27,7 @@ RELEVANCE = 0.7
 
 @dataclass(frozen=True)
 class Candidate:
-    """A source whose similarity to others was measured."""
+    """A train source or a target, with its role in the selection."""
 
     name: str
     task_type: TaskType
@@ -84,7 +84,10 @@ def choose_sources(candidates: Sequence[Candidate], table: np.ndarray, spec: Sel
     Args:
         candidates: Train sources and targets.
         table: Their similarities, ``(num_candidates, num_candidates)``.
-        spec: Of mode ``related``.
+        spec: The settings; its mode is ``related``.
+
+    Returns:
+        All train sources, the chosen ones first, each with the reason.
     """
     targets = [i for i, each in enumerate(candidates) if each.is_target]
     train = [i for i, each in enumerate(candidates) if each.is_train]
@@ -99,7 +102,7 @@ def choose_sources(candidates: Sequence[Candidate], table: np.ndarray, spec: Sel
         left = [i for i in train if i not in reasons]
         to_chosen = table[:, list(reasons)].max(axis=1) if reasons else np.zeros(len(candidates))
         best = max(left, key=lambda i: RELEVANCE * to_target[i] - (1 - RELEVANCE) * to_chosen[i])
-        reasons[best] = f"similar to a target, and different from those before ({to_chosen[best]:.2f})"
+        reasons[best] = f"similar to a target; similarity to the sources chosen before {to_chosen[best]:.2f}"
     order = [*reasons, *sorted((i for i in train if i not in reasons), key=lambda i: -to_target[i])]
     return Selection(
         sources=[
@@ -108,7 +111,9 @@ def choose_sources(candidates: Sequence[Candidate], table: np.ndarray, spec: Sel
                 task_type=candidates[i].task_type,
                 similarity=round(float(to_target[i]), 4),
                 is_chosen=i in reasons,
-                why=reasons.get(i, "others are more similar, or add more"),
+                why=reasons.get(
+                    i, "others are more similar to a target, or less similar to the chosen sources"
+                ),
             )
             for i in order
         ],
@@ -118,11 +123,14 @@ def choose_sources(candidates: Sequence[Candidate], table: np.ndarray, spec: Sel
 
 
 def list_sources(train: Sequence[tuple[str, TaskType]], names: Sequence[str]) -> Selection:
-    """The selection of the train sources that the configuration lists.
+    """Make the selection that the configuration lists by name.
 
     Args:
         train: Name and task type of all train sources.
-        names: Those that are trained on.
+        names: Names of the sources that are trained on.
+
+    Returns:
+        All train sources, the listed ones first; no similarity was measured.
     """
     sources = [
         SelectedSource(
@@ -138,7 +146,14 @@ def list_sources(train: Sequence[tuple[str, TaskType]], names: Sequence[str]) ->
 
 
 def selection_markdown(selection: Selection) -> str:
-    """The train sources as a Markdown table, the chosen ones first."""
+    """Format the train sources of a selection as a Markdown table, the chosen ones first.
+
+    Args:
+        selection: The selection.
+
+    Returns:
+        The table.
+    """
     rows = [
         [
             each.source,

@@ -1,16 +1,16 @@
-"""Source similarity: how alike two sources are to the untrained encoder, from a few hundred texts each.
+"""Source similarity: how similar two sources are, by the untrained encoder's features of some texts.
 
 A ``SourceProfile`` is a sample of a source's features; nothing is trained. Two profiles are compared in
 two ways, each between 0 and 1:
 
-- **texts**: are the texts alike? The kernel two-sample distance (Gretton et al., "A kernel two-sample
+- **texts**: are the texts similar? The kernel two-sample distance (Gretton et al., "A kernel two-sample
   test", JMLR 2012) with a Gaussian kernel, as ``1 − MMD² / (mean of the two kernels' own means)``.
 - **label directions**: do the labels separate the texts in the same way? The alignment of the scatters
   of label means, ``⟨B, B'⟩ / (‖B‖ ‖B'‖)``. Reviews of cars and of books differ in their texts but are
   separated along one direction. Task embeddings (Achille et al. 2019; Vu et al., "Exploring and
-  predicting transferability across NLP tasks", EMNLP 2020) read the same from gradients.
+  predicting transferability across NLP tasks", EMNLP 2020) derive a similar measure from gradients.
 
-docs/experiments/selecting.md says why these two, and why not the names of the labels.
+docs/experiments/selecting.md explains why these two are used, and why label names are not.
 
     profiles = [profile_source(encoder, space, rng) for space in spaces]
     source_similarity(profiles[0], profiles[1])
@@ -52,12 +52,15 @@ class SourceProfile:
 
 
 def profile_source(encoder: Encoder, space: LabelSpace, rng: np.random.Generator) -> SourceProfile:
-    """The profile of a source from up to ``NUM_TEXTS`` of its texts, balanced over its labels.
+    """Compute the profile of a source from up to ``NUM_TEXTS`` of its texts, balanced over its labels.
 
     Args:
         encoder: The untrained encoder.
         space: The source's label space.
         rng: Chooses the texts.
+
+    Returns:
+        The profile, for ``ner`` with the scatter of the labels of words.
     """
     rows = _balanced_rows(space, rng)
     tokens, segments = space.token_ids.take(rows), space.segment_ids.take(rows)
@@ -88,12 +91,27 @@ def label_scatter(items: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def source_similarity(a: SourceProfile, b: SourceProfile) -> float:
-    """The mean of text and direction similarity, 0 to 1; a source has 1 with itself."""
+    """Compute the mean of text and direction similarity.
+
+    Args:
+        a: The profile of a source.
+        b: The profile of another source, computed by the same encoder.
+
+    Returns:
+        A number from 0 to 1; a source has similarity 1 with itself.
+    """
     return (text_similarity(a.texts, b.texts) + direction_similarity(a.scatter, b.scatter)) / 2
 
 
 def similarity_table(profiles: Sequence[SourceProfile]) -> np.ndarray:
-    """The similarity of every pair: ``(num_sources, num_sources)``, symmetric, 1 on the diagonal."""
+    """Compute the similarity of every pair of sources.
+
+    Args:
+        profiles: The profiles of the sources.
+
+    Returns:
+        Float64 ``(num_sources, num_sources)``, symmetric, 1 on the diagonal.
+    """
     table = np.eye(len(profiles))
     for i, a in enumerate(profiles):
         for j, b in enumerate(profiles[:i]):
@@ -102,12 +120,30 @@ def similarity_table(profiles: Sequence[SourceProfile]) -> np.ndarray:
 
 
 def text_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """``1 − MMD² / ((k_aa + k_bb) / 2)``, or ``2 k_ab / (k_aa + k_bb)`` with mean kernel values ``k``."""
+    """Compute ``1 − MMD² / ((k_aa + k_bb) / 2)``.
+
+    With mean kernel values ``k`` this equals ``2 k_ab / (k_aa + k_bb)``.
+
+    Args:
+        a: Features of one source's texts, ``(num_texts, d)``.
+        b: Features of another source's texts, ``(num_other_texts, d)``.
+
+    Returns:
+        A number from 0 to 1.
+    """
     return float(2 * _mean_kernel(a, b) / (_mean_kernel(a, a) + _mean_kernel(b, b)))
 
 
 def direction_similarity(a: np.ndarray, b: np.ndarray) -> float:
-    """``⟨AᵀA, BᵀB⟩ / (‖AᵀA‖ ‖BᵀB‖)`` of two label scatters; 0 where one of them is zero."""
+    """Compute ``⟨AᵀA, BᵀB⟩ / (‖AᵀA‖ ‖BᵀB‖)`` of two label scatters.
+
+    Args:
+        a: The label scatter of one source, ``(num_labels, d)``.
+        b: The label scatter of another source, ``(num_other_labels, d)``.
+
+    Returns:
+        A number from 0 to 1; 0 if one of the scatters is zero.
+    """
     norm = np.linalg.norm(a @ a.T) * np.linalg.norm(b @ b.T)
     return float(np.square(a @ b.T).sum() / norm) if norm > 0 else 0.0
 

@@ -275,3 +275,106 @@ def test_the_module_is_the_same_command(task):
     )
     assert json.loads(ended.stdout)["what"] == "saved task"
     assert ended.stderr == b""
+
+
+FOUR_COLUMNS = """\
+-DOCSTART- -X- -X- O
+
+# sent_id = 1
+anna NNP B-NP B-PER
+lives VBZ B-VP O
+in IN B-PP O
+rome NNP B-NP B-LOC
+
+bob NNP B-NP B-PER
+works VBZ B-VP O
+"""
+
+
+def test_a_predicted_conll_file_needs_a_choice_of_columns(folder, published, ner_task, capsys):
+    (folder / "four.conll").write_text(FOUR_COLUMNS)
+    once, twice = folder / "once.conll", folder / "twice.conll"
+    assert run_cli("predict", ner_task, folder / "four.conll", "--out", once) == 0
+    lines = once.read_text().splitlines()
+    assert [line.rpartition(" ")[0] for line in lines if line.startswith(("anna", "bob"))] == [
+        "anna NNP B-NP B-PER",
+        "bob NNP B-NP B-PER",
+    ]
+    assert lines[:3] == FOUR_COLUMNS.splitlines()[:3]
+    capsys.readouterr()
+    for arguments in (
+        ("predict", ner_task, once, "--out", twice),
+        ("evaluate", ner_task, once),
+        ("adapt", published, once, "--task-type", "ner", "--out", twice),
+    ):
+        assert run_cli(*arguments) == 2
+        assert "column 3 has tags of the task" in capsys.readouterr().err
+        assert not twice.exists()
+    assert run_cli("evaluate", ner_task, once, "--label", 3, "--json") == 0
+    chosen = capsys.readouterr().out
+    assert run_cli("evaluate", ner_task, folder / "four.conll", "--json") == 0
+    assert capsys.readouterr().out == chosen
+    assert run_cli("predict", ner_task, once, "--label", 3, "--out", twice) == 0
+    assert len(twice.read_text().splitlines()[3].split()) == 6
+
+
+def test_comments_are_not_learned_as_words(folder, published):
+    text = "".join(f"# text = a\n{sentence}\n\n" for sentence in SENTENCES.strip().split("\n\n"))
+    (folder / "comments.conll").write_text(text)
+    arguments = ("--out", folder / "comments", "--task-type", "ner")
+    assert run_cli("adapt", published, folder / "comments.conll", *arguments) == 0
+    assert Mapping.load(folder / "comments").num_examples == 2
+
+
+@pytest.mark.parametrize("command", ["adapt", "evaluate"])
+def test_words_and_tags_that_differ_are_rejected(folder, published, ner_task, capsys, command):
+    (folder / "differ.jsonl").write_text('{"words": ["Eve", "moved"], "tags": ["B-PER", "O", "O"]}\n')
+    arguments = {"adapt": (published, "--task-type", "ner", "--out", folder / "x"), "evaluate": (ner_task,)}
+    capsys.readouterr()
+    first, *rest = arguments[command]
+    assert run_cli(command, first, folder / "differ.jsonl", *rest) == 2
+    assert "row 1 has 2 words but 3 tags" in capsys.readouterr().err
+
+
+def test_empty_texts_are_not_learned_and_get_no_label(folder, published, task, capsys):
+    (folder / "empty.csv").write_text(EXAMPLES + ',refund\n"  ",delivery\n<br>,refund\n')
+    assert run_cli("adapt", published, folder / "empty.csv", "--out", folder / "without-empty") == 0
+    assert "note: 3 rows have no text and are left out: row 5, 6, 7" in capsys.readouterr().err
+    assert Mapping.load(folder / "without-empty").num_examples == 4
+    (folder / "empty-new.csv").write_text('id,text\n1,\n2,refund my money\n3," "\n')
+    for options in ((), ("--proba",)):
+        out = folder / "empty-new.parquet"
+        assert run_cli("predict", task, folder / "empty-new.csv", "--out", out, *options) == 0
+        rows = pq.read_table(out).to_pylist()
+        assert [row["prediction"] is None for row in rows] == [True, False, True]
+        assert [row.get("confidence") is None for row in rows] == [True, not options, True]
+    capsys.readouterr()
+    assert run_cli("evaluate", task, folder / "empty.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scores"]["accuracy"]["mean"] == pytest.approx(4 / 7)
+
+
+def test_files_of_other_programs_are_read(folder, published, capsys):
+    text = "\ufeff2;where is my parcel, again\r\n3;refund me\r\n2;parcel is late\r\n"
+    (folder / "odd.csv").write_bytes(text.encode("utf-16-le"))
+    options = ("--no-header", "--encoding", "utf-16", "--text", 1, "--label", 0)
+    assert run_cli("adapt", published, folder / "odd.csv", "--out", folder / "odd", *options) == 0
+    capsys.readouterr()
+    assert run_cli("predict", folder / "odd", folder / "odd.csv", "--format", "csv", *options[:-2]) == 0
+    assert capsys.readouterr().out.splitlines()[1].rpartition(";")[0] == "3;refund me"
+
+
+def test_a_stream_is_answered_line_by_line(task):
+    command = [sys.executable, "-m", "metamapping", "predict", str(task), "--stream"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        for text in ("my parcel", "refund me"):
+            process.stdin.write(json.dumps({"text": text}).encode() + b"\n")
+            process.stdin.flush()
+            answer = json.loads(process.stdout.readline())
+            assert (answer["text"], answer["prediction"]) == (text, Mapping.load(task).predict([text])[0])
+        process.stdin.close()
+        assert process.wait() == 0
+
+
+def test_only_standard_input_is_streamed(folder, task, capsys):
+    assert run_cli("predict", task, folder / "new.csv", "--stream") == 2
+    assert "--stream answers lines of JSONL: leave out INPUT" in capsys.readouterr().err

@@ -227,7 +227,7 @@ def test_an_unknown_encoding_is_refused(tmp_path):
 def test_named_conll_columns_are_refused(tmp_path):
     path = tmp_path / "a.conll"
     path.write_text("Ada B-PER\n")
-    with pytest.raises(ConfigError, match="have no names, but `columns` names 'word'"):
+    with pytest.raises(ConfigError, match="have no names, but `columns` names 'word': give the number"):
         check_source(toy_source(path, task_type="ner", columns={"text": "word"}))
 
 

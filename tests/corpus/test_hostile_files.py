@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metamapping.config.sources import Columns
-from metamapping.corpus.formats import nested
+from metamapping.corpus.formats import nested_value
 from metamapping.corpus.records import read_rows
 from metamapping.errors import ConfigError
 from tests.corpus.toys import toy_source
@@ -43,7 +43,7 @@ def test_a_sentence_without_a_configured_column_is_malformed(tmp_path, columns):
 
 @pytest.mark.parametrize("place", ["a.²", "a.9999999999999999999999", "a.-1"])
 def test_an_index_beyond_a_list_has_no_value(place):
-    assert nested({"a": ["x"]}, place) is None
+    assert nested_value({"a": ["x"]}, place) is None
 
 
 def endless(path, piece):

@@ -286,7 +286,8 @@ def test_no_password_is_on_a_command_line(tmp_path: Path) -> None:
 SAYS_WHETHER_SIGINT_ENDS_IT = (
     "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 )
-STARTS_IT = "import os, sys; from deployments.processes import end_at_sigterm, start; end_at_sigterm(); "
+STARTS_IT = "import os, sys; from deployments.processes import interrupt_on_sigterm, start; "
+STARTS_IT += "interrupt_on_sigterm(); "
 STARTS_IT += "start([sys.executable, '-c', sys.argv[1]], os.environ).wait()"
 
 

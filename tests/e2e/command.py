@@ -1,4 +1,4 @@
-"""The main flow as a user starts it: a process of its own, with an embedded Prefect."""
+"""The main flow as a user starts it: in a process of its own, with an embedded Prefect server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CONFIG = Path(__file__).with_name("tiny.yaml")
 TIMEOUT_SECONDS = 600
-# What may be secret in the environment of a run.
+# Environment variables of a run that may contain secrets.
 SECRETS = (
     "PREFECT_API_AUTH_STRING",
     "PREFECT_SERVER_API_AUTH_STRING",
@@ -26,20 +26,20 @@ SECRETS = (
 
 
 def secret(name: str) -> str:
-    """What the tests set a variable of ``SECRETS`` to, and look for afterwards."""
-    name = name.replace("PREFECT_SERVER_API", "PREFECT_API")  # the server's and its clients' are one
+    """The value to which the tests set a variable of ``SECRETS``, and which they search for afterwards."""
+    name = name.replace("PREFECT_SERVER_API", "PREFECT_API")  # server and clients share one password
     return f"hunter2:{name.lower().replace('_', '')}"
 
 
 def start(
     home: Path | str, *, config: Path = CONFIG, machine: Path | None = None, **variables: str
 ) -> subprocess.Popen[str]:
-    """Start ``python -m flows.meta_pretraining`` with its own store and its own Prefect.
+    """Start ``python -m flows.meta_pretraining`` with its own store and its own Prefect home.
 
-    ``machine``: the folder that stands for a machine, where ``home`` is an address.
+    ``machine``: a folder that simulates the disk of a machine; needed if ``home`` is an address.
     """
     prefect_home = (machine or Path(home)) / "prefect"
-    prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect makes no parents
+    prefect_home.mkdir(parents=True, exist_ok=True)  # Prefect does not create parent folders
     environment = {**os.environ, "PREFECT_HOME": str(prefect_home), "PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
     environment |= {"METAMAPPING_CACHE": str((machine or Path(home)) / "cache"), **variables}
     environment.pop("PREFECT_API_URL", None)
@@ -55,14 +55,14 @@ def start(
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    """Wait for the end and return what it printed; fails where it failed."""
+    """Wait for a process to end and return its output; fails if the exit code is not 0."""
     output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
     assert process.returncode == 0, output
     return output
 
 
 def kill(process: subprocess.Popen[str]) -> None:
-    """kill -9, and end the embedded Prefect server that it leaves behind."""
+    """Kill a process with SIGKILL, and end the embedded Prefect server that it leaves behind."""
     process.kill()
     process.wait()
     with suppress(ProcessLookupError):

@@ -1,7 +1,7 @@
-"""What the end-to-end tests share: one server with its workers and a browser, and one finished run.
+"""Fixtures of the end-to-end tests: one server with its workers and a browser, and one finished run.
 
 A Prefect server with PostgreSQL and Redis, its workers and a browser run as `make server`, `make worker` and
-`make deploy` start them, on ports of their own. A missing part skips the tests, with its name.
+`make deploy` start them, on ports of their own. If a program is missing, the tests are skipped with its name.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="session")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """The home of a run of the command that nothing has disturbed, and what it printed.
+    """The home of an undisturbed run of the command, and the output of the command.
 
-    Prefect's own home is in it. The environment was full of secrets, for ``test_secrets.py``.
+    The home also contains Prefect's home. All ``SECRETS`` were set in the environment (``test_secrets.py``).
     """
     home = tmp_path_factory.mktemp("finished")
     return home, finish(start(home, **{name: secret(name) for name in SECRETS}))
@@ -41,7 +41,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 @pytest.fixture(scope="session")
 def workplace() -> Iterator[Path]:
-    """A folder that PostgreSQL's own user may enter; pytest's are closed to it."""
+    """A folder that PostgreSQL's own user can access, unlike the temporary folders of pytest."""
     folder = Path(tempfile.mkdtemp(prefix="metamapping-e2e-"))
     folder.chmod(0o755)
     yield folder
@@ -50,7 +50,7 @@ def workplace() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def messages() -> Iterator[list[str]]:
-    """What the notification automations told a webhook of ours."""
+    """The messages that the notification automations have sent to a local webhook."""
     told: list[str] = []
 
     class Webhook(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ def messages() -> Iterator[list[str]]:
 
 @pytest.fixture(scope="session")
 def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
-    """The server with everything registered and both pools served."""
+    """The server with all deployments registered and a worker for each pool."""
     try:
         postgres_program("postgres")
     except SystemExit:
@@ -87,7 +87,7 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_API_AUTH_STRING": PASSWORD,
         "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
-        # A schedule made through the API waits for the scheduler's next look: a minute, unless told.
+        # The scheduler, which applies schedules created through the API, runs every minute by default.
         "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "5",
         "METAMAPPING_HOME": str(workplace / "undisturbed"),
     }
@@ -106,14 +106,14 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
 
 @pytest.fixture
 def page(logged_in: Any) -> Iterator[Any]:
-    """A page of headless Chromium that has logged in."""
+    """A logged-in page of headless Chromium, left empty after the test."""
     yield logged_in
     logged_in.goto(EMPTY_PAGE)
 
 
 @pytest.fixture(scope="session")
 def logged_in(server: PrefectServer) -> Iterator[Any]:
-    """The one page of the one browser."""
+    """The page that all tests share."""
     playwright = pytest.importorskip("playwright.sync_api", reason="missing: playwright")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"missing: {CHROMIUM}")
@@ -140,6 +140,6 @@ def free_ports() -> int:
 
 
 def is_free(port: int) -> bool:
-    """Whether nothing listens there."""
+    """Whether no process listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) != 0

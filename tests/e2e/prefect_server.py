@@ -1,4 +1,4 @@
-"""A Prefect server under test, asked through its REST API alone."""
+"""A Prefect server under test, used only through its REST API."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ PASSWORD = "admin:of-these-tests"
 ROOT = Path(__file__).parents[2]
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 POLL_SECONDS = 0.3
-EMPTY_PAGE = "about:blank"  # what moves on a page that is left open takes a core from all that goes on
+EMPTY_PAGE = "about:blank"  # animations on an open page of the UI would occupy a core
 
 
 class PrefectServer:
-    """The processes of a server and what its API says."""
+    """The processes of a server, and a client of its API."""
 
     def __init__(self, port: int, folder: Path, env: dict[str, str]) -> None:
         self.url = f"http://127.0.0.1:{port}"
@@ -36,7 +36,7 @@ class PrefectServer:
         self.http = httpx.Client(base_url=f"{self.url}/api", auth=(user, password), timeout=60)
 
     def start(self, module: list[str]) -> subprocess.Popen[bytes]:
-        """One of the modules of deployments/, its output in a file beside the server's data."""
+        """Start one of the modules of deployments/; its output goes to a file next to the server's data."""
         log = (self.folder / f"{module[0]}-{len(self.processes)}.log").open("wb")
         command = [sys.executable, "-m", *module]
         process = subprocess.Popen(
@@ -46,12 +46,12 @@ class PrefectServer:
         return process
 
     def stop(self) -> None:
-        """End everything, the workers before the server."""
+        """Stop all processes, the workers before the server."""
         servers = [process for process in self.processes if "deployments.local_server" in process.args]
         workers = [process for process in self.processes if process not in servers]
         for processes in (workers, servers):
             below = [pid for process in processes for pid in descendants(process.pid)]
-            stop(*processes, seconds=90)  # they give theirs up to 60
+            stop(*processes, seconds=90)  # they wait for their own processes for up to 60
             kill(below)
 
     def wait_until_ready(self) -> None:
@@ -75,7 +75,7 @@ class PrefectServer:
         return self.http.get(f"/deployments/name/{name}/{name}").raise_for_status().json()
 
     def start_run(self, **changes: Any) -> str:
-        """A run of the main deployment, some of its configuration changed; returns its id."""
+        """Start a run of the main deployment with changes to its configuration; returns its id."""
         deployment = self.deployment("meta-pretraining")
         config = {**deployment["parameters"]["config"], **changes}
         run = self.post(
@@ -84,48 +84,48 @@ class PrefectServer:
         return run["id"]
 
     def start_stage(self, name: str, **parameters: Any) -> str:
-        """A run of another deployment, as the form of its own page starts it; returns its id."""
+        """Start a run of another deployment, as the form on its page does; returns its id."""
         path = f"/deployments/{self.deployment(name)['id']}/create_flow_run"
         return self.post(path, {"parameters": parameters})["id"]
 
     def artifacts(self, run_id: str) -> list[dict[str, Any]]:
-        """What a run has shown so far, the newest last."""
+        """The artifacts of a run so far, the newest last."""
         mine = {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
         return sorted(self.post("/artifacts/filter", mine), key=lambda each: each["created"])
 
     def logs(self, run_id: str) -> list[str]:
-        """What a run has logged so far."""
+        """The log messages of a run so far, in order."""
         mine = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_ASC"}
         return [each["message"] for each in self.post("/logs/filter", mine)]
 
     def process_of(self, run_id: str) -> int:
-        """The process that executes a run now; raises ``ValueError`` where there is not one."""
+        """The ID of the process that executes a run; raises ``ValueError`` unless there is exactly one."""
         wanted = f"PREFECT__FLOW_RUN_ID={run_id}".encode()
         workers = [pid for process in self.processes for pid in descendants(process.pid)]
         (found,) = {pid for pid in workers if is_engine(pid) and wanted in environment_of(pid)}
         return found
 
     def started_run(self, home: Path) -> str:
-        """The id of the run that somebody else started into this home."""
+        """The ID of the run with this home, which was started elsewhere, such as in the browser."""
 
         def found() -> list[str]:
             mine = {"deployment_id": {"any_": [self.deployment("meta-pretraining")["id"]]}}
             runs = self.post("/flow_runs/filter", {"flow_runs": mine})
             return [run["id"] for run in runs if run["parameters"]["config"]["home"] == str(home)]
 
-        wait_for(lambda: bool(found()), 60, f"a run into {home}")
+        wait_for(lambda: bool(found()), 60, f"a run with the home {home}")
         return found()[0]
 
     def run(self, run_id: str) -> dict[str, Any]:
         return self.http.get(f"/flow_runs/{run_id}").raise_for_status().json()
 
     def stages(self, parent_id: str) -> dict[str, dict[str, Any]]:
-        """The newest stage run of each deployment under a parent, by the deployment's first word."""
+        """The newest stage run of each deployment under a parent, by the first word of its flow's name."""
         flows = {flow["id"]: flow["name"] for flow in self.post("/flows/filter")}
         return {flows[run["flow_id"]].partition("-")[0]: run for run in self.stage_runs(parent_id)}
 
     def stage_runs(self, parent_id: str) -> list[dict[str, Any]]:
-        """All stage runs under a parent, in the order in which they began."""
+        """All stage runs under a parent, in the order of their start."""
         runs = self.post("/flow_runs/filter", {"sort": "START_TIME_ASC"})
         links = {run["id"]: run["parent_task_run_id"] for run in runs if run["parent_task_run_id"]}
         tasks = self.post("/task_runs/filter", {"flow_runs": {"id": {"any_": [parent_id]}}})
@@ -133,7 +133,7 @@ class PrefectServer:
         return [run for run in runs if links.get(run["id"]) in mine]
 
     def stage_states(self, parent_id: str) -> dict[str, str]:
-        """The state of each stage run under a parent, by what it does: ``train round 2``."""
+        """The state of each stage run under a parent, by its key, such as ``train round 2``."""
         return {
             re.sub(r" [^ ]+-[0-9a-f]{16}", "", run["name"]): run["state_type"]
             for run in self.stage_runs(parent_id)
@@ -143,7 +143,7 @@ class PrefectServer:
         try:
             wait_for(lambda: self.run(run_id)["state_type"] in states, seconds, f"{states} of {run_id}")
         except AssertionError as error:
-            raise AssertionError(f"{error}; it went {self.history(run_id)}") from None
+            raise AssertionError(f"{error}; its states were {self.history(run_id)}") from None
         return self.run(run_id)
 
     def history(self, run_id: str) -> list[str]:
@@ -160,17 +160,17 @@ class PrefectServer:
         return self.stages(parent_id)[stage]
 
     def retry(self, run_id: str) -> None:
-        """What the button does."""
+        """Set the state that the Retry button sets."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
     def cancel(self, run_id: str) -> None:
-        """What the button does."""
+        """Set the state that the Cancel button sets."""
         state = {"type": "CANCELLING", "name": "Cancelling"}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state})
 
     def miss_heartbeats(self, run_id: str) -> None:
-        """What the server's automation does to a run whose heartbeats it has not received."""
+        """Set the state that the server's automation sets if it receives no heartbeats of a run."""
         state = {"type": "CRASHED", "name": "MissedHeartbeats", "message": "No heartbeat for 90 seconds."}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
 
@@ -183,7 +183,7 @@ def wait_for(is_done: Callable[[], bool], seconds: float, what: str) -> None:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes below one, from /proc."""
+    """The IDs of all descendants of a process, from /proc."""
     parents = {}
     for status in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -198,7 +198,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def is_engine(pid: int) -> bool:
-    """Whether a process was started to execute a run, and is not a child of such a one."""
+    """Whether a process was started to execute a run; false for its child processes."""
     try:
         return "prefect.engine" in Path(f"/proc/{pid}/cmdline").read_text()
     except OSError:

@@ -1,4 +1,4 @@
-"""A run at an S3 address, killed again and again and gone on with on other machines: the same result."""
+"""A run at an S3 address that is killed repeatedly and resumed on other machines has the same result."""
 
 import random
 import time
@@ -12,7 +12,7 @@ from metamapping.storage import remote
 from tests.e2e.command import finish, kill, published, start
 from tests.s3_server import make_bucket, objects, s3_server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 NUM_KILLS = 3
 SEED = 20
@@ -58,7 +58,7 @@ def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(
 
 
 def published_at(home, machine, monkeypatch):
-    """What was published there, as a machine that has nothing fetches it."""
+    """The folders published at an address, fetched by a machine with an empty cache."""
     monkeypatch.setenv("METAMAPPING_CACHE", str(machine))
     runs = {each.split("/")[1] for each in objects(home) if each.startswith("runs/")}
     return [remote.open_folder(f"{home}/runs/{run}/published") for run in runs]

@@ -1,4 +1,4 @@
-"""The whole road, as `make demo` walks it: sources to published encoder, twice."""
+"""The whole pipeline, as `make demo` runs it: from sources to a published encoder, twice."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from metamapping import MetaMapper
 from metamapping.runs.folder import RunFolder
 from tests.e2e.command import finish, published, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

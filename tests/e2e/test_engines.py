@@ -1,4 +1,4 @@
-"""The corpus on each engine: the same bytes, also where a worker is killed in the middle."""
+"""The corpus is the same on each engine, byte for byte, even if a worker is killed meanwhile."""
 
 import contextlib
 import importlib.util
@@ -32,7 +32,7 @@ def server():
 
 @pytest.fixture(scope="module")
 def prepare(tmp_path_factory):
-    """A function that prepares four sources in a home of its own, and returns that."""
+    """A function that prepares four sources in a new home, and returns the home."""
     from flows.prepare_corpus import prepare_corpus
 
     folder = tmp_path_factory.mktemp("engines")
@@ -60,7 +60,7 @@ def reference(prepare):
 
 
 def contents(home):
-    """Every file of the store with its bytes, without the drafts that the dead leave behind."""
+    """Every file of the store with its bytes, except the temporary directories of killed processes."""
     files = [path for path in sorted(home.rglob("*")) if path.is_file()]
     return {str(p.relative_to(home)): p.read_bytes() for p in files if ".draft-" not in str(p)}
 
@@ -79,13 +79,13 @@ def test_every_byte_is_the_same_though_a_worker_is_killed_in_the_middle(
     killed = []
     with a_killer(killed):
         home = prepare(runner, runner=runner, num_workers=2)
-    assert killed, "no worker was seen at work"
+    assert killed, "no worker was found writing examples"
     assert contents(home) == reference
 
 
 @contextlib.contextmanager
 def a_killer(killed):
-    """kill -9 the first process but this one that is seen writing a source's examples."""
+    """Kill with SIGKILL the first other process that is found writing a source's examples."""
     ended = threading.Event()
 
     def watch():

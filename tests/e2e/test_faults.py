@@ -1,4 +1,4 @@
-"""Faults on the real pipeline: killed anywhere, a disk that is full, a run that is started twice."""
+"""Faults in the real pipeline: kills at random moments, a full disk, a run that is started twice."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Ended in the middle of training, in order or by kill -9, then the same command: it goes on.
+"""A run that is stopped during training, by a signal or by SIGKILL, is resumed by the same command.
 
-One run is ended three times, each time after more meta-steps than before, and then left alone: a start
-takes half a minute of a core, most of it for the embedded Prefect.
+One run is stopped three times, each time after more meta-steps than before, and then runs to its end: a start
+takes half a minute of CPU time, most of it for the embedded Prefect server.
 """
 
 import os
@@ -12,13 +12,13 @@ import pytest
 
 from tests.e2e.command import finish, kill, published, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 PARTIAL = "runs/*/checkpoints/round-1-partial/partial-*/state.json"
 
 
 def wait_for_steps_after(step, home, process, timeout_seconds=300):
-    """The steps that are saved, once they are more than ``step``."""
+    """Wait until more than ``step`` meta-steps are saved, and return their number."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:
         saved = [int(path.parent.name[8:]) for path in home.glob(PARTIAL)]
@@ -30,7 +30,7 @@ def wait_for_steps_after(step, home, process, timeout_seconds=300):
 
 
 def ctrl_c(process):
-    os.killpg(process.pid, signal.SIGINT)  # goes to all processes of a terminal
+    os.killpg(process.pid, signal.SIGINT)  # a terminal sends it to all processes
     output = end_of(process, 130)
     assert "interrupted: finished work is kept" in output
 
@@ -42,7 +42,7 @@ def sigterm(process):
 
 
 def end_of(process, code):
-    """What it printed: all processes that hold its pipe have ended then, its Prefect server among them."""
+    """Its output; all processes that write to its pipe have ended by then, including its Prefect server."""
     output, _ = process.communicate(timeout=60)
     assert process.returncode == code, output
     assert "Connection refused" not in output

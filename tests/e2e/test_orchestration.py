@@ -1,7 +1,7 @@
-"""The deployed pipeline, as its users meet it: scheduled, in the browser, failing and going on.
+"""The deployed pipeline as its users see it: scheduled runs, the browser, failures and their repair.
 
-A run takes minutes here, for each stage starts a process of its own; so each test shows several
-things on one run. What was executed again is read from the recorded executions (`run_count`).
+A run takes minutes here, because each stage starts a process of its own; so each test checks several
+properties of one run. How often a stage was executed is read from its flow run (`run_count`).
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ import pytest
 
 from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, kill, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.slow
 
-ENDED_IN_ORDER = "Flow run was cancelled."  # Prefect's engine, where SIGTERM has become an exception
+ENDED_IN_ORDER = "Flow run was cancelled."  # logged by Prefect's engine if SIGTERM raised an exception
 
 
 @pytest.fixture(scope="module")
 def scheduled(server: PrefectServer) -> dict[str, Any]:
-    """A run that a schedule starts half a minute from now."""
+    """A run that is scheduled to start in half a minute."""
     deployment = server.deployment("meta-pretraining")
     soon = datetime.now(UTC) + timedelta(seconds=30)
     every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
@@ -46,7 +46,7 @@ def scheduled(server: PrefectServer) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def undisturbed(server: PrefectServer, scheduled: dict[str, Any]) -> dict[str, Any]:
-    """That run, completed."""
+    """The scheduled run after it has ended."""
     return server.wait_for_state(scheduled["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
 
 
@@ -65,7 +65,7 @@ def test_the_nightly_schedule_is_there_and_paused(server: PrefectServer) -> None
     assert not schedule["active"]
 
 
-@pytest.mark.usefixtures("scheduled")  # which starts meanwhile
+@pytest.mark.usefixtures("scheduled")  # starts during this test
 def test_a_wrong_parameter_is_refused_by_the_form(server: PrefectServer, page: Any) -> None:
     open_form(server, page)
     field(page, "Max Rounds (Optional)").fill("0")
@@ -83,7 +83,9 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     assert {name: run["run_count"] for name, run in stages.items()} == {
         "prepare": 1, "train": 1, "evaluate": 1, "adjust": 1, "publish": 1
     }  # fmt: skip
-    wait_for(lambda: any(each.startswith("publish tiny-") for each in messages), 60, "word of the model")
+    wait_for(
+        lambda: any(each.startswith("publish tiny-") for each in messages), 60, "the message about the model"
+    )
 
 
 def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
@@ -108,7 +110,9 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
     assert "validation-1.json is damaged" in failed["state"]["message"]
     assert "evaluate round 1" in server.run(parent)["state"]["message"]
     wait_for(
-        lambda: any(each.startswith("meta-pretrain tiny: Failed") for each in messages), 60, "word of it"
+        lambda: any(each.startswith("meta-pretrain tiny: Failed") for each in messages),
+        60,
+        "the message about it",
     )
     page.goto(f"{server.url}/runs/flow-run/{parent}")
     page.get_by_role("button", name="Retry").wait_for()
@@ -157,13 +161,13 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     training = {
         **deployment["parameters"]["config"]["training"],
         "meta_steps": 1_000,
-    }  # 15 seconds or more, to be cancelled in
+    }  # at least 15 seconds, so that it can be cancelled meanwhile
     convergence = {**deployment["parameters"]["config"]["convergence"], "min_rounds": 2, "max_rounds": 2}
     parent = server.start_run(home=str(home), training=training, convergence=convergence)
     server.wait_for_stage(parent, "train", "RUNNING")
     wait_for(lambda: any(home.glob("runs/*/checkpoints/round-1-partial*")), 240, "a partial checkpoint")
 
-    # The worker and the run that it started, at once: nobody is left to report the crash.
+    # The worker and its run are killed together, so that no process is left to report the crash.
     assert server.gpu_worker is not None
     kill([server.gpu_worker.pid, *descendants(server.gpu_worker.pid)])
     server.gpu_worker.wait()
@@ -180,16 +184,18 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     )
     server.cancel(crashed["id"])
     server.wait_for_state(crashed["id"], "CANCELLED", seconds=60)
-    # Its process has ended in order, with what it had to tidy up, before its worker would have killed it.
+    # Its process has ended by itself, including its cleanup, before its worker would have killed it.
     wait_for(lambda: ENDED_IN_ORDER in server.logs(crashed["id"]), 60, f"{ENDED_IN_ORDER!r} in the log")
     assert any(home.glob("runs/*/checkpoints/round-1-partial*"))
 
-    # By hand, with the run's id: the parent that failed for want of the stage goes on.
+    # Started manually with the run's ID, the stage resumes the parent, which had failed because of it.
     parameters = server.run(crashed["id"])["parameters"]
     by_hand = server.start_stage("train-round", **parameters)
     server.wait_for_state(by_hand, "COMPLETED", seconds=900)
     shown = [each["data"] for each in server.artifacts(crashed["id"]) if each["type"] == "progress"]
-    assert any(0 < percent < 100 for percent in shown), shown  # killed, cancelled: it went up as it trained
+    assert any(0 < percent < 100 for percent in shown), (
+        shown
+    )  # progress was reported although the run was killed and cancelled
 
     wait_for(lambda: "train round 2" in server.stage_states(parent), 600, "round 2")
     wait_for(lambda: server.stage_states(parent)["train round 2"] == "RUNNING", 300, "training of round 2")
@@ -197,7 +203,7 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     server.wait_for_state(parent, "CRASHED", seconds=60)
     server.wait_for_state(parent, "COMPLETED", seconds=1_500)
     counts = {re.sub(" tiny[^ ]*", "", run["name"]): run["run_count"] for run in server.stage_runs(parent)}
-    assert counts.pop("train round 1") > 1  # killed, cancelled, and gone on from where it was
+    assert counts.pop("train round 1") > 1  # killed, cancelled and resumed
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
     assert counts == dict.fromkeys(["prepare", *rounds, "publish"], 1)
     for key in ("rounds", "learning-curve", "corpus-report"):
@@ -216,15 +222,15 @@ def open_form(server: PrefectServer, page: Any) -> None:
 
 
 def field(page: Any, label: str) -> Any:
-    """The input under a label of the form."""
+    """The input with a label in the form."""
     name = f"//span[contains(@class, 'schema-form-property__label')][normalize-space() = '{label}']"
     holder = "/ancestor::div[contains(concat(' ', @class, ' '), ' p-label ')][1]"
     return page.locator(f"xpath={name}{holder}").locator("textarea, input").first
 
 
 def take_picture(page: Any, name: str) -> None:
-    """A screenshot into METAMAPPING_PICTURES, where that is set."""
+    """Save a screenshot in the folder METAMAPPING_PICTURES, if that is set."""
     if folder := os.environ.get("METAMAPPING_PICTURES"):
         Path(folder).mkdir(parents=True, exist_ok=True)
-        page.wait_for_timeout(5_000)  # the drawings of a page move to their place
+        page.wait_for_timeout(5_000)  # the charts of a page are animated
         page.screenshot(path=Path(folder) / f"{name}.png")

@@ -1,9 +1,8 @@
-"""Server trouble: the API, its services and the database gone for minutes in the middle of training.
+"""An outage: the API, its services and the database are unavailable for minutes during training.
 
-That is longer than the 90 seconds after which the server marks a run for missed heartbeats, and longer than
-its worker waits for news of a cancellation. A worker's death, and a cancelled training that is resumed and
-finishes its run, are in ``test_orchestration.py``; that a resumed run ends with the same bits is in
-``test_kill.py``.
+That is longer than the 90 seconds after which the server marks a run for missed heartbeats, and longer than a
+worker keeps polling for cancellations. ``test_orchestration.py`` kills a worker, and resumes a cancelled
+training; ``test_kill.py`` checks that a resumed run ends with the same bits.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import pytest
 
 from tests.e2e.prefect_server import PrefectServer, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("server")]
+pytestmark = pytest.mark.slow
 
 SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 
@@ -25,7 +24,7 @@ SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServer) -> None:
     home = server.folder / "outage"
     config = server.deployment("meta-pretraining")["parameters"]["config"]
-    # More steps than any machine takes meanwhile: the training is cancelled in the end.
+    # More steps than any machine can do during the test: the training is cancelled at its end.
     config["training"] = {**config["training"], "meta_steps": 100_000}
     parent = server.start_run(home=str(home), training=config["training"])
     wait_for(lambda: bool(partial_steps(home)), 400, "a partial checkpoint")
@@ -46,7 +45,7 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
     server.cancel(train)
     server.miss_heartbeats(train)  # as the automation may do at that moment
     server.wait_for_state(train, "CANCELLED", seconds=60)
-    wait_for(lambda: not Path(f"/proc/{process}").exists(), 60, "the end of the training's process")
+    wait_for(lambda: not Path(f"/proc/{process}").exists(), 60, "the end of the training process")
     assert server.run(train)["state_type"] == "CANCELLED", server.history(train)
 
     saved = partial_steps(home)[-1]
@@ -54,7 +53,7 @@ def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServ
     server.wait_for_state(train, "RUNNING", seconds=120)
     wait_for(lambda: partial_steps(home)[-1] > saved, 120, "more steps saved")
     counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
-    # Once at first and once by Retry; a mark that was taken back counts as one more.
+    # The first execution and the Retry; a reverted mark counts as one more.
     assert counts.pop("train") in (2, 3)
     assert counts == {"prepare": 1}
     server.cancel(train)

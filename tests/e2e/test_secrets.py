@@ -1,4 +1,4 @@
-"""A whole run with secrets in its environment: none of them is written anywhere."""
+"""A run with secrets in its environment does not write any of them to its output or its files."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ import pytest
 
 from tests.e2e.command import ROOT, SECRETS, secret
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("command")]
+pytestmark = pytest.mark.slow
 
 
 def places_of(secret, home):
@@ -17,7 +17,7 @@ def places_of(secret, home):
 def test_a_run_is_looked_at_where_it_writes(finished_run):
     home, output = finished_run
     assert "Published:" in output
-    assert places_of(b"meta-pretraining", home)  # Prefect's database is among it
+    assert places_of(b"meta-pretraining", home)  # such as Prefect's database
     assert list(home.rglob("published/manifest.json"))
     assert list(home.rglob("events.out.*"))
 

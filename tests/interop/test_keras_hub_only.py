@@ -74,5 +74,5 @@ def test_only_classes_of_backbones_can_be_named(tmp_path, name):
 def test_a_configuration_with_unknown_arguments_is_an_error(tmp_path):
     (tmp_path / "encoder.json").write_text(json.dumps({"class": "AlbertBackbone", "config": {"layers": 1}}))
     save_file({"a": np.zeros(3, np.float32)}, tmp_path / "model.safetensors")
-    with pytest.raises(StoreError, match="does not describe a AlbertBackbone"):
+    with pytest.raises(StoreError, match="does not describe a valid AlbertBackbone"):
         keras_hub_only.read_backbone(tmp_path)

@@ -22,7 +22,7 @@ SOURCES = {"coffee": "train", "hotel": "validation", "bank": "validation", "shop
 def make_run(
     tmp_path, name, *, home=None, gain=0.0, data=None, sources=SOURCES, test=False, **sections
 ) -> RunFolder:
-    """A finished run of one round, whose scores are ``gain`` above those of the plain one."""
+    """A run with one judged round, whose scores are higher by ``gain`` than without it."""
     for source in sources:
         (tmp_path / f"{source}.csv").write_text("text,label\n")
     config = parse_config(
@@ -87,7 +87,7 @@ def test_other_episodes_are_compared_as_independent_ones(tmp_path, changes):
     assert not overall(comparison).is_paired
     assert not hotel.is_paired
     assert hotel.difference.low < 0 < hotel.difference.high
-    assert "on other episodes" in comparison.sentence
+    assert "on different episodes" in comparison.sentence
 
 
 def test_what_differed_is_named(tmp_path):
@@ -100,7 +100,7 @@ def test_what_differed_is_named(tmp_path):
         "seed": ("0", "3"),
         "training.learning_rate": ("0.001", "3e-05"),
         "source hotel": ("validation, data same", "validation, data new"),
-        "source gym": ("not there", "train, data same"),
+        "source gym": ("absent", "train, data same"),
     }
 
 

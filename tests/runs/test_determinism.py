@@ -1,4 +1,4 @@
-"""The same configuration on the same machine: the same weights, in another process too."""
+"""The same configuration gives the same weights on the same machine, in another process too."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ print(hashlib.blake2b(b"".join(weights[name].numpy().tobytes() for name in sorte
 
 
 def trained(folder: Path, seed: int) -> str:
-    """A checksum over the weights that a new process trains."""
+    """Train in a new process, and return a checksum of the weights."""
     command = [sys.executable, "-c", TRAIN, str(folder), str(seed)]
     root = Path(__file__).parents[2]
     return subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.split()[-1]

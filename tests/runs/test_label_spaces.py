@@ -1,4 +1,4 @@
-"""Stages refuse what cannot be run before they run it."""
+"""Configurations that cannot be run are rejected before anything runs."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Several machines train a round together: the same weights as one, also after one of them was killed."""
+"""Several machines that train a round together get the weights of one machine, even if one is killed."""
 
 import json
 import os

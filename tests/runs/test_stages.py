@@ -1,4 +1,4 @@
-"""Stages of a run on toy sources: what moves and selection do to checkpoints, curves and reports."""
+"""Stages of a run on toy sources: the effect of moves and selection on checkpoints, curves and reports."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ from tests.runs.test_tensorboard import points
 
 WORDS = {"red": "apple cherry rose brick", "blue": "sea sky ink jeans", "green": "leaf grass frog pea"}
 ROLES = {"fruit": "train", "sea": "train", "colours": "train", "garden": "validation", "shop": "test"}
-WAITS = "another process works on run"  # in the log, where a stage has found the run's lock taken
+WAITS = "another process works on run"  # logged by a stage that has to wait for the run's lock
 
 
 def make_run(folder, **sections) -> RunFolder:
-    """An open run of five little sources, with a BERT of two layers of which one is trained."""
+    """An open run of five small sources, with a BERT of two layers of which one is trained."""
     sources, examples = [], []
     for number, (name, role) in enumerate(ROLES.items()):
         rng = np.random.default_rng(number)
@@ -97,7 +97,7 @@ def reference(name, path, counts) -> Reference:
 
 
 def after_round(run: RunFolder, round: int, *changes: tuple[str, object, object]) -> None:
-    """Judge a round, and have the next one changed so."""
+    """Judge a round, and append it to the history with these adjustments for the next one."""
     report = evaluate_stage(run, round)
     verdict = judge([*(r.report for r in run.read_history()), report], run.config.convergence)
     adjustments = [Adjustment(field=f, old=o, new=n, why="a test", move="toy") for f, o, n in changes]
@@ -181,6 +181,12 @@ def test_every_train_source_has_an_agreement_and_the_same_one_in_a_repeated_run(
     assert train_stage(again, 1).agreements == pytest.approx(report.agreements, abs=1e-4)
 
 
+def test_the_last_round_measures_no_agreement_since_nothing_would_read_it(tmp_path):
+    run = make_run(tmp_path, convergence={"max_rounds": 1})
+    initialise_stage(run)
+    assert train_stage(run, 1).agreements == {}
+
+
 def test_only_listed_sources_are_trained_on(tmp_path):
     run = make_run(tmp_path, selection={"mode": "list", "sources": ["sea"]}, training={"meta_steps": 8})
     initialise_stage(run)
@@ -244,7 +250,7 @@ def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
 @pytest.mark.slow
 def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_reports(tmp_path):
     spec = {"min_rounds": 7, "max_rounds": 7}
-    still = {"meta_steps": 1, "learning_rate": 1e-9}  # so no round diverges, on any processor
+    still = {"meta_steps": 1, "learning_rate": 1e-9}  # small enough that no round diverges, on any processor
     run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training=still)
     initialise_stage(run)
     reports = []
@@ -268,12 +274,12 @@ def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path, cap
     stage = threading.Thread(target=train)
     with another_process_with_the_lock(run, tmp_path / "home") as other:
         stage.start()
-        # Until the stage says that it waits; a stage that does not wait trains, which ends this loop too.
+        # Until the stage logs that it waits; if it did not wait, it would train, which also ends this loop.
         while stage.is_alive() and not events and WAITS not in caplog.text:
             time.sleep(0.01)
         assert not run.checkpoint(1).exists()
         events.append("the other process ends")
-        other.kill()  # its lock ends with it
+        other.kill()  # this releases its lock
         stage.join(300)
     assert events == ["the other process ends", *["a meta-step"] * 4, "done"]
 
@@ -288,7 +294,7 @@ def test_a_lock_is_not_given_while_another_process_has_it(run, tmp_path):
     with another_process_with_the_lock(run, tmp_path / "home") as other:
         thread = threading.Thread(target=enter)
         thread.start()
-        assert not entered.wait(0.5)  # without a lock it enters at once
+        assert not entered.wait(0.5)  # without a lock it would enter immediately
         other.kill()
         assert entered.wait(60)
         thread.join()

@@ -37,7 +37,7 @@ class Server:
         )
 
     def wait_for(self, *statuses, seconds=120):
-        """Poll /health until it answers one of ``statuses``, and return that one."""
+        """Poll /health until it answers one of ``statuses``, and return the status."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and self.process.poll() is None:
             try:

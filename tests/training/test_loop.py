@@ -1,4 +1,4 @@
-"""The outer loop: it learns, resumes exactly, and stops on what is not finite."""
+"""The training loop: it learns, resumes exactly, and stops at a loss that is not finite."""
 
 import json
 import math
@@ -72,6 +72,27 @@ def test_training_lowers_the_query_loss_of_every_kind_of_source(learner, space):
     for _ in range(20):
         update_weights(learner, batch, max_norm=1.0)
     assert float(query_loss(learner, batch)) < 0.8 * before
+
+
+def test_the_loss_is_the_mean_of_the_queries_losses_by_their_weights(learner):
+    batch = draw_batch(0, [SPACES[0]])
+    is_query = batch["query"].numpy() > 0
+    weights = np.where(is_query, np.random.default_rng(0).uniform(0.1, 2.0, is_query.shape), 0.0)
+
+    def loss(query):
+        return float(query_loss(learner, {**batch, "query": tf.constant(query, tf.float32)}))
+
+    expected = []
+    for split, of_split in enumerate(is_query):  # the loss of each query alone, with its split alone
+        rest = np.zeros_like(weights)
+        queries = np.flatnonzero(of_split)
+        alone = []
+        for query in queries:
+            rest[:] = 0.0
+            rest[split, query] = 1.0
+            alone.append(loss(rest) * len(weights))
+        expected.append(np.average(alone, weights=weights[split, queries]))
+    assert loss(weights) == pytest.approx(np.mean(expected), rel=1e-4)
 
 
 def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
@@ -166,7 +187,7 @@ def test_lower_precision_trains_float32_weights_that_a_float32_encoder_reads(pre
     )
     before, batch = weights(low), draw_batch(0, [SPACES[0]])
     low.encoder_optimizer.learning_rate = low.mapping_optimizer.learning_rate = 1e-3
-    for _ in range(4):  # the first ones overflow in float16, and are left out
+    for _ in range(4):  # in float16, the first ones overflow and are skipped
         assert np.isfinite(update_weights(low, batch, max_norm=1.0))
     assert low.encoder.backbone.dtype_policy.name == precision
     assert {value.dtype for value in weights(low).values()} == {np.dtype(np.float32)}

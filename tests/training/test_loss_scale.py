@@ -1,4 +1,4 @@
-"""A step whose gradients overflow is left out, and the loss scaled down; as long as there is a scale."""
+"""A step whose gradients overflow is skipped and the loss scale halved, unless the scale is 1 already."""
 
 import keras
 import pytest

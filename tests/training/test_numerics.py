@@ -1,4 +1,4 @@
-"""Whatever the texts and labels, with every solver: probabilities that are some, or a sentence."""
+"""For any texts and labels, every solver gives valid probabilities, or an error in one sentence."""
 
 from typing import get_args
 
@@ -54,7 +54,7 @@ def test_the_same_text_under_two_labels_speaks_for_neither(mapper):
 def test_a_text_that_is_there_a_hundred_times_is_one_of_its_label(mapper):
     mapping = mapper.adapt(["where is my parcel"] * 100 + TEXTS[1:], ["delivery"] * 100 + LABELS[1:])
     assert_probabilities(mapping.predict_proba(TEXTS), 2, 2)
-    # The encoder of the tests knows nothing, so names may outweigh examples; but not be all there is.
+    # The encoder is untrained, so the names may outweigh the examples, but the examples must have an effect.
     named = mapper.zero_shot(LABELS).predict_proba(TEXTS[:1])
     assert mapping.predict_proba(TEXTS[:1])[0, 0] > named[0, 0]
 

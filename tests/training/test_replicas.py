@@ -1,4 +1,4 @@
-"""A meta-step is the mean gradient of its batches, on however many devices and machines."""
+"""A meta-step follows the mean gradient of its batches, on any number of devices and machines."""
 
 import os
 import subprocess
@@ -34,7 +34,7 @@ def finish(process):
 
 
 def read(path):
-    """Each copy's weights, and the loss."""
+    """The weights of each copy of the learner, and the loss."""
     saved = dict(np.load(path))
     loss = saved.pop("loss")
     copies = {}

@@ -24,7 +24,7 @@ DIM = 8
 
 
 def profile(name: str, *, topic: int, direction: int, seed: int = 0) -> SourceProfile:
-    """Texts around one axis, whose two labels part along another."""
+    """Features of texts around one axis, with two labels that differ along another axis."""
     rng = np.random.default_rng([topic, direction, seed])
     labels = np.arange(60) % 2
     texts = rng.normal(size=(60, DIM)) * 0.1 + np.eye(DIM)[topic]
@@ -48,7 +48,7 @@ def related(num_sources: int) -> SelectionSpec:
 
 
 def table(names: str, **pairs: float) -> np.ndarray:
-    """Closeness by pairs of names; 0.1 where nothing is said."""
+    """A similarity table from pairs of names; all other similarities are 0.1."""
     values = np.full((len(names), len(names)), 0.1)
     np.fill_diagonal(values, 1.0)
     for pair, value in pairs.items():

@@ -1,17 +1,17 @@
 """Fitted ridge: ridge regression whose hyperparameters are fitted to the task, from the support set alone.
 
-A label's name may be misleading, examples may be noisy, and the beginning of a text may tell everything or
-nothing. Which of these holds shows in how well the examples predict one another. For each α and λ of a small
-grid, and each subset of the views, the predictions of left-out examples are known in closed form. One example
-of each label is left out at a time, because a label that alone lacks an example would be at a disadvantage.
-The task's α, λ and view weights are the mean of the grid under posterior weights: the likelihood of those
-predictions times a prior around the learned values, so that few examples change little.
+A label's name may be misleading, examples may be noisy, and the beginning of a text may be decisive or
+irrelevant. Which of these holds can be measured by how well the examples predict one another. For each α and
+λ of a small grid, and each subset of the views, the predictions of left-out examples are known in closed
+form. One example of each label is left out at a time, because a label that alone lacks an example would be at
+a disadvantage. The task's α, λ and view weights are the mean of the grid under posterior weights: the
+likelihood of those predictions times a prior around the learned values, so that few examples change little.
 
 Residuals of left-out items: Allen, "The relationship between variable selection and data augmentation and
 a method for prediction" (PRESS), Technometrics 1974. The figures: docs/experiments/strengths.md.
 
     weights = ridge(support, prior, hyperparameters)
-    fitted = fit_hyperparameters(support, prior, hyperparameters)      # to look at α, λ and the views
+    fitted = fit_hyperparameters(support, prior, hyperparameters)      # to inspect α, λ and the views
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def leave_one_of_each_out(
 def _folds(support: SupportSet) -> tf.Tensor:
     """The fold in which each item is left out, with one item of each other label: int ``(..., N)``.
 
-    The items of a label are numbered by their first feature, which says little about them and does not
+    The items of a label are numbered by their first feature, which carries little information and does not
     depend on the order in which they were given. Masked items are in fold −1.
     """
     first, targets = support.features[..., 0], support.targets
@@ -208,7 +208,7 @@ def _is_predictable(support: SupportSet) -> tf.Tensor:
     """Whether an item's label has another item, from which its own can be predicted: bool ``(..., N)``.
 
     When a label's only example is left out, the remaining examples can only be evidence against it. Its
-    name would then seem the better guide, whatever it says.
+    name would then seem to be better evidence, even if it is misleading.
     """
     members = tf.one_hot(support.targets, tf.shape(support.label_mask)[-1], dtype=support.mask.dtype)
     members *= tf.cast(support.mask > 0, members.dtype)[..., None]

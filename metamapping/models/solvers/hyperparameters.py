@@ -1,8 +1,8 @@
 """Adaptation hyperparameters: what meta-training learned about how to adapt to a task.
 
 They are trained and stored as one vector, in checkpoints and published folders alike: one variable, so that
-the global norm of the gradient stays that of earlier releases. ``VectorIndex`` says which number is which;
-no other place indexes the vector.
+the global norm of the gradient stays that of earlier releases. ``VectorIndex`` defines their positions; no
+other code indexes the vector.
 
     vector = initial_vector(num_views=3)         # float32 (8,), what a new mapping starts from
     Hyperparameters.from_vector(vector).ridge          # λ, a positive scalar
@@ -76,10 +76,10 @@ class Hyperparameters:
 
     @classmethod
     def from_vector(cls, vector: tf.Tensor) -> Hyperparameters:
-        """The hyperparameters that a trained vector stands for.
+        """Decode a trained vector.
 
         Args:
-            vector: Float ``(V + 5,)``, V views of a text, laid out as ``VectorIndex`` says.
+            vector: Float ``(V + 5,)`` for V views of a text, in the layout of ``VectorIndex``.
         """
         vector = SPEEDUP * vector
         # One exponential of all five: a scalar's may differ from a vector's in the last bit.
@@ -106,7 +106,7 @@ def initial_vector(num_views: int, dtype: str | None = None) -> tf.Tensor:
 
     Args:
         num_views: Views of a text that the encoder computes.
-        dtype: Of the result; ``None`` for float32.
+        dtype: Data type of the result; ``None`` for float32.
 
     Returns:
         ``(vector_length(num_views),)``.

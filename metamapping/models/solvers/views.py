@@ -44,12 +44,28 @@ def with_weighted_views(solver: Solver) -> Solver:
 
 
 def num_views(support: SupportSet, hyperparameters: Hyperparameters) -> int:
-    """The number of views that are weighted here; 1 for words, whose features are weighted already."""
+    """The number of views whose weights are applied here.
+
+    Args:
+        support: Texts or words.
+        hyperparameters: Determines the number of views of a text.
+
+    Returns:
+        The number of views of a text; 1 for words, whose features are weighted already.
+    """
     return 1 + int(hyperparameters.views.shape[-1]) if support.is_independent else 1
 
 
 def view_roots(support: SupportSet, hyperparameters: Hyperparameters) -> tf.Tensor:
-    """The square root of each feature's weight: ``(..., 1, num_views * d)``."""
+    """The square root of each feature's weight in the kernel.
+
+    Args:
+        support: Items whose features are ``num_views * d`` wide.
+        hyperparameters: Contains the weights of the views after the first, whose weight is 1.
+
+    Returns:
+        ``(..., 1, num_views * d)``.
+    """
     count = num_views(support, hyperparameters)
     if count == 1:
         return tf.ones((1, support.features.shape[-1]), support.features.dtype)

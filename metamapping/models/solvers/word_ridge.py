@@ -1,9 +1,9 @@
 """Word ridge: α and λ of a named-entity task, fitted to its own sentences.
 
 What meta-training learned suits texts like those it saw. Far from them, where entity types are of another
-kind, the examples deserve more trust; how much shows in how well a sentence is predicted from the others.
-As for texts (``fitted_ridge``), the task's α and λ are the mean of a grid under posterior weights: the
-likelihood of those predictions times a prior of α around the learned one. Words of a sentence predict one
+kind, the examples deserve more trust. How much can be measured: by how well a sentence is predicted from the
+others. As for texts (``fitted_ridge``), the task's α and λ are the mean of a grid under posterior weights:
+the likelihood of those predictions times a prior of α around the learned one. Words of a sentence predict one
 another, so they are left out together, and together count as one word. The figures:
 docs/experiments/word-strengths.md.
 
@@ -46,7 +46,7 @@ def fit_word_hyperparameters(
     """The α and λ of a task.
 
     Args:
-        features: Of the words, ``(N, d)``.
+        features: Features of the words, ``(N, d)``.
         targets: Label slots, int ``(N,)``.
         offsets: Sentence s has the words ``offsets[s]:offsets[s + 1]``.
         roots: Square roots of the words' weights in the regression, ``(N,)``.
@@ -89,7 +89,7 @@ def leave_sentences_out(
     """Scores of each word by the mapping of all other sentences, for each λ of the grid.
 
     Args:
-        features: Of the words, ``(N, d)``.
+        features: Features of the words, ``(N, d)``.
         targets: Label slots, int ``(N,)``.
         sentence_of: The sentence of each word, int ``(N,)``.
         roots: Square roots of the words' weights in the regression, ``(N,)``.

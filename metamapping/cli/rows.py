@@ -1,0 +1,35 @@
+"""Rows of files of any format: dictionaries of a kind that says how their columns are called.
+
+row = TableRow({"text": "my parcel", "label": "delivery"})
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metamapping.corpus.conll import Sentence
+
+Row = dict[str, Any]
+
+WORDS, TAGS = "words", "tags"  # the columns of CoNLL
+PREDICTION = "prediction"  # the column that predictions are written to
+
+
+class TableRow(Row):
+    """The row of a delimited file. A column without a name is called by its number, from 0."""
+
+
+class NumberedRow(TableRow):
+    """The row of a file without a header: all of its columns are called by their numbers."""
+
+
+class SentenceRow(Row):
+    """The words of a sentence in CoNLL, and its tags if there are more columns.
+
+    Other columns than those of words and tags are called by their numbers, from 0.
+
+    Attributes:
+        sentence: All lines of the sentence, with the comments before it.
+    """
+
+    sentence: Sentence
