@@ -3,6 +3,7 @@
     classifier = MetaMappingClassifier("path/to/published").fit(texts, labels)
     classifier.predict(["it never arrived"])                  # array(["delivery"])
     cross_val_score(MetaMappingClassifier(mapper), texts, labels, cv=5)
+    classifier.save("classifiers/orders"); MetaMappingClassifier.load("classifiers/orders")
 
 ``X`` is a column of texts, or two columns for pairs. Predicted labels have the type of the labels in
 ``y``. A published folder that is given by its path is loaded once in each process, for all clones.
@@ -13,32 +14,49 @@ from __future__ import annotations
 from collections import abc
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Self
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
-from metamapping.adaptation.inputs import single_labels
+from metamapping.adaptation.inputs import is_missing, single_labels
 from metamapping.adaptation.mapper import MetaMapper
+from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
+from metamapping.corpus.labels import Kind, Label, label_kind, label_value
+from metamapping.errors import StoreError, one_line
+from metamapping.storage.artifacts import Stage, write_manifest
+from metamapping.storage.atomic_folder import atomic_folder
+from metamapping.storage.bounded_json import read_json
+from metamapping.storage.manifest import check_files, write_json
+
+CLASSIFIER, TASK = "classifier.json", "task"
+FORMAT_VERSION = 1
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A text classifier that learns a task in closed form, on top of a published encoder.
 
+    An empty text gets the most frequent label of ``y``: unlike ``Mapping.predict``, an estimator of
+    scikit-learn must return a class. ``fit`` refuses empty texts with their positions.
+
+    An encoder is not pickled: ``save`` and ``load`` keep a fitted classifier, and ``n_jobs`` needs the path
+    of the published folder as ``model``, which every process loads once.
+
     Args:
-        model: The path of a published folder, or a ``MetaMapper``. Give the path to work in several
-            processes (``n_jobs``), because an encoder cannot be pickled.
+        model: The path of a published folder, or a ``MetaMapper``.
         label_names: Readable words by label.
 
     Attributes:
         classes_: The labels in sorted order, set by ``fit``.
         mapping_: The task's ``Mapping``, set by ``fit``, which can explain its predictions and be saved.
-            Its labels are strings.
+            Its labels are strings, booleans or numbers, as in ``y``; those of other types are strings.
     """
 
     def __init__(
@@ -59,13 +77,15 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
-        y = column_or_1d(_unwrapped(y), warn=True)
+        y = _unwrapped(y)
+        _check_labels(y)
+        y = column_or_1d(y, warn=True)
         check_classification_targets(y)
         self.classes_, encoded = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
         mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
-        labels = [str(label_text(label)) for label in self.classes_.tolist()]
+        labels = _task_labels(self.classes_)
         if len(set(labels)) < len(labels):
             shown = ", ".join(map(repr, self.classes_[:10]))
             raise ValueError(f"some labels are equal when written as strings: {shown}")
@@ -103,20 +123,98 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         check_is_fitted(self)
         texts, text_pairs, rows = _unique_sorted(*_columns(X))
         position_of = {label: i for i, label in enumerate(self.mapping_.labels)}
-        order = [position_of[str(label_text(label))] for label in self.classes_.tolist()]
+        order = [position_of[label] for label in _task_labels(self.classes_)]
         probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
-    def _readable_names(self, labels: list[str]) -> dict[str, str]:
-        """Readable words by string label; ``labels`` are the classes as strings."""
+    def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
+        """Save the fitted classifier as a folder, atomically; an older one in the same folder is replaced.
+
+        The folder contains the task (``task/``, which ``Mapping.load`` and the command line read), and
+        ``classifier.json`` with the classes and parameters. It contains no code and no pickle.
+
+        Args:
+            folder: The folder to write.
+            keep_texts: Whether to store the examples' texts, as for ``Mapping.save``.
+
+        Returns:
+            The absolute path of the folder.
+
+        Raises:
+            ValueError: The folder contains something else, or the labels are not strings, booleans or
+                numbers.
+        """
+        check_is_fitted(self)
+        folder = Path(folder).absolute()
+        if folder.exists() and not (folder / CLASSIFIER).is_file() and not _is_empty_folder(folder):
+            raise ValueError(f"{folder} already exists and is not a saved classifier: give another folder")
+        classes: list[Any] = self.classes_.tolist()
+        if None in map(label_value, classes):
+            raise ValueError(
+                f"the labels have the type {self.classes_.dtype}, which cannot be saved: fit with strings, "
+                "booleans or numbers"
+            )
+        names: list[tuple[Any, str]] | None = None
+        if self.label_names is not None:
+            keys = [key.item() if isinstance(key, np.generic) else key for key in self.label_names]
+            names = list(zip(keys, self.label_names.values(), strict=True))
+        about = _ClassifierFile(
+            format_version=FORMAT_VERSION, classes=classes, dtype=self.classes_.dtype.str, label_names=names
+        )
+        with atomic_folder(folder) as draft:
+            self.mapping_.save(draft / TASK, keep_texts=keep_texts)
+            write_json(draft / CLASSIFIER, about.model_dump(mode="json"))
+            write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path, model: str | Path | MetaMapper | None = None) -> Self:
+        """Load a saved classifier, fitted and with its parameters.
+
+        Args:
+            folder: The folder of the classifier.
+            model: The published encoder that it was fitted with, as for the class. Default: the published
+                folder that the saved task names.
+
+        Raises:
+            FileNotFoundError: The folder is not a saved classifier, or its encoder is missing.
+            StoreError: The folder is damaged, or the classifier was fitted with another encoder.
+        """
+        folder = Path(folder)
+        if not (folder / CLASSIFIER).is_file():
+            raise FileNotFoundError(f"{folder} is not a saved classifier: it has no {CLASSIFIER}")
+        check_files(folder, [CLASSIFIER])
+        try:
+            about = _ClassifierFile.model_validate(read_json(folder / CLASSIFIER))
+            if about.format_version != FORMAT_VERSION:
+                raise ValueError(f"format version {about.format_version}, expected {FORMAT_VERSION}")
+            classes = np.array(about.classes, dtype=np.dtype(about.dtype))
+            names = None if about.label_names is None else dict(about.label_names)
+        except (ValueError, TypeError) as error:
+            raise StoreError(
+                f"{folder} is not a saved classifier of this release ({one_line(error)}): save it again"
+            ) from error
+        model = read_task(folder / TASK).model_folder if model is None else model
+        mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
+        classifier = cls(model, label_names=names)
+        classifier.mapping_ = Mapping.load(folder / TASK, mapper)
+        classifier.classes_ = classes
+        if set(_task_labels(classes)) != set(classifier.mapping_.labels):
+            raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
+        return classifier
+
+    def _readable_names(self, labels: list[Label]) -> dict[str, str]:
+        """Readable words by label as text; ``labels`` are the classes as labels of the task."""
         given = label_keys(self.label_names or {})
-        unknown = [label for label in given if label not in labels]
+        texts = [str(label_text(label)) for label in labels]
+        unknown = [label for label in given if label not in texts]
         if unknown:
             raise ValueError(
-                f"label_names has a name for {unknown[0]!r}, which is not in y: {', '.join(labels[:10])}"
+                f"label_names has a name for {unknown[0]!r}, which is not in y: "
+                f"{', '.join(map(str, labels[:10]))}"
             )
-        return {label: given.get(label, readable_label(label, {})) for label in labels}
+        return {text: given.get(text, readable_label(text, {})) for text in texts}
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -124,6 +222,22 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
         return tags
+
+
+class _ClassifierFile(BaseModel):
+    """The contents of ``classifier.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    format_version: int
+    classes: list[str] | list[bool] | list[int | float]
+    dtype: Annotated[str, Field(pattern=r"^[<>|=]?[biufUO]\d*$")]
+    # JSON has no tuples: pairs are read from lists.
+    label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
+
+
+def _is_empty_folder(folder: Path) -> bool:
+    return folder.is_dir() and not any(folder.iterdir())
 
 
 def _unwrapped(y: Any) -> Any:
@@ -137,8 +251,38 @@ def _load_mapper(folder: str) -> MetaMapper:
     return MetaMapper.from_pretrained(folder)
 
 
+def _task_labels(classes: np.ndarray) -> list[Label]:
+    """The classes as labels of a task."""
+    values = classes.tolist()
+    labels = [label_value(value) for value in values]
+    if None in labels or len({label_kind(label) for label in labels if label is not None}) > 1:
+        return [str(label_text(value)) for value in values]  # such as dates
+    return [label for label in labels if label is not None]
+
+
+def _check_labels(y: Any) -> None:
+    """Raise ``ValueError`` for the first missing label, and for labels of several types.
+
+    NumPy would turn lists of them into strings: ``["a", nan]`` into ``["a", "nan"]``.
+    """
+    if isinstance(y, str | bytes) or not hasattr(y, "__len__"):
+        return  # scikit-learn refuses it
+    values = list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).ravel().tolist()
+    kinds: dict[Kind, tuple[int, Any]] = {}
+    for i, value in enumerate(values):
+        if is_missing(value):
+            raise ValueError(f"label {i} of y is missing ({value!r}): drop the row, or give it a label")
+        if (label := label_value(value)) is not None:
+            kinds.setdefault(label_kind(label), (i, value))
+    if len(kinds) > 1:
+        (i, first), (j, second), *_ = kinds.values()
+        raise ValueError(f"label {j} of y is {second!r} but label {i} is {first!r}: give one type of label")
+
+
 def _columns(X: Any) -> tuple[Any, Any]:
     """The texts of ``X``, and the second texts if it has two columns."""
+    if isinstance(X, str | bytes) or (isinstance(X, np.ndarray) and X.ndim == 0):
+        raise ValueError(f"X is the single text {X!r:.60}: give a list of texts, such as [text]")
     if getattr(X, "ndim", 1) == 1:
         return X, None
     values = np.asarray(X)

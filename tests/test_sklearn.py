@@ -1,5 +1,7 @@
 """MetaMappingClassifier: the conventions of scikit-learn, and the same results as MetaMapper."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,7 +13,9 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metamapping import MetaMapper
+from metamapping import Mapping, MetaMapper
+from metamapping.corpus.labels import label_value
+from metamapping.errors import StoreError
 from metamapping.sklearn import MetaMappingClassifier
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"] * 3
@@ -109,11 +113,44 @@ def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
         (TEXTS, ["a", " a"] * 6, "some labels are equal when written as strings"),
         (TEXTS[:11], LABELS, "11 texts but 12 labels"),
         ([*TEXTS[:11], None], LABELS, "text 11 is missing"),
+        ([*TEXTS[:11], " "], LABELS, "text 11 is empty: drop the row or give it a text"),
+        (TEXTS[0], LABELS, r"X is the single text 'where is my parcel': give a list of texts"),
+        (TEXTS, [*LABELS[:11], None], r"label 11 of y is missing \(None\): drop the row"),
+        (TEXTS, [*LABELS[:11], float("nan")], r"label 11 of y is missing \(nan\)"),
+        (TEXTS, np.array([*LABELS[:3], np.nan, *LABELS[4:]], dtype=object), "label 3 of y is missing"),
+        (TEXTS, pd.Series([1.0, np.nan] * 6), "label 1 of y is missing"),
+        (TEXTS, pd.Series([1, pd.NA] * 6, dtype="Int64"), "label 1 of y is missing"),
+        (TEXTS, pd.Series([*LABELS[:11], None], dtype="category"), "label 11 of y is missing"),
+        (TEXTS, ["a", 1] * 6, "label 1 of y is 1 but label 0 is 'a': give one type of label"),
+        (TEXTS, [1, True] * 6, "label 1 of y is True but label 0 is 1"),
     ],
 )
 def test_examples_that_cannot_be_learned_from_are_rejected(mapper, X, y, message):
     with pytest.raises(ValueError, match=message):
         MetaMappingClassifier(mapper).fit(X, y)
+
+
+@pytest.mark.parametrize("text", ["where is my parcel", np.array("where is my parcel"), b"bytes"])
+def test_a_single_text_is_rejected(mapper, text):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    for method in (classifier.predict, classifier.predict_proba):
+        with pytest.raises(ValueError, match=r"X is the single text .*: give a list of texts"):
+            method(text)
+
+
+def test_an_empty_text_gets_the_most_frequent_class(mapper):
+    y = ["z", "a", "z", "z"] * 3
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    assert classifier.predict(["", " "]).tolist() == ["z", "z"]
+    np.testing.assert_allclose(classifier.predict_proba([""]), [[4 / 14, 10 / 14]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int8", "float32", "bool", "<U3", "object"])
+def test_classes_have_the_dtype_of_y(mapper, dtype):
+    y = np.array([0, 0, 1, 1] * 3).astype("<U3" if dtype == "object" else dtype).astype(dtype)
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    assert classifier.classes_.dtype == classifier.predict(TEXTS).dtype == y.dtype
+    assert classifier.mapping_.labels == tuple(label_value(label) for label in classifier.classes_)
 
 
 def test_names_of_unknown_labels_are_rejected(mapper):
@@ -140,6 +177,57 @@ def test_nothing_is_predicted_before_fit(mapper):
         MetaMappingClassifier(mapper).predict(TEXTS)
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float32", "bool", "<U3", "object"])
+def test_a_saved_classifier_is_loaded_as_it_was(mapper, published, tmp_path, dtype):
+    y = np.array([0, 0, 1, 1] * 3).astype("<U3" if dtype == "object" else dtype).astype(dtype)
+    names = {y[0].item() if hasattr(y[0], "item") else y[0]: "delivery"}
+    fitted = MetaMappingClassifier(mapper, label_names=names).fit(TEXTS, y)
+    folder = fitted.save(tmp_path / "classifier")
+    assert fitted.save(folder) == folder  # replaces it
+    loaded = MetaMappingClassifier.load(folder)
+    assert loaded.get_params() == {"model": str(published), "label_names": names}
+    assert loaded.classes_.dtype == fitted.classes_.dtype
+    np.testing.assert_array_equal(loaded.classes_, fitted.classes_)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
+    assert loaded.predict(TEXTS).tolist() == y.tolist()
+    assert clone(loaded).fit(TEXTS, y).predict(TEXTS).tolist() == y.tolist()
+    assert MetaMappingClassifier.load(folder, mapper).model is mapper
+    assert Mapping.load(folder / "task", mapper).num_examples == len(TEXTS)
+
+
+def test_what_is_not_a_saved_classifier_is_rejected(mapper, tmp_path):
+    fitted = MetaMappingClassifier(mapper).fit(TEXTS, LABELS)
+    with pytest.raises(NotFittedError):
+        MetaMappingClassifier(mapper).save(tmp_path / "unfitted")
+    task = fitted.mapping_.save(tmp_path / "task")
+    with pytest.raises(ValueError, match="is not a saved classifier: give another folder"):
+        fitted.save(task)
+    with pytest.raises(FileNotFoundError, match="is not a saved classifier"):
+        MetaMappingClassifier.load(task)
+    folder = fitted.save(tmp_path / "classifier")
+    about = folder / "classifier.json"
+    about.write_text(about.read_text().replace("refund", "refuse"))
+    with pytest.raises(StoreError, match=r"classifier.json is missing or not as it was written"):
+        MetaMappingClassifier.load(folder)
+    days = np.array(["2026-01-01", "2026-01-02"] * 6, "datetime64[D]")
+    dated = MetaMappingClassifier(mapper).fit(TEXTS, days)
+    with pytest.raises(ValueError, match=r"the labels have the type datetime64.*, which cannot be saved"):
+        dated.save(tmp_path / "dated")
+
+
+def test_an_encoder_in_memory_is_not_pickled(mapper):
+    with pytest.raises(TypeError, match="give the path of the published folder instead"):
+        pickle.dumps(MetaMappingClassifier(mapper))
+    with pytest.raises(TypeError, match="a mapping cannot be pickled"):
+        pickle.dumps(MetaMappingClassifier(mapper).fit(TEXTS, LABELS).mapping_)
+
+
+@pytest.mark.slow
+def test_cross_validation_runs_in_several_processes(published):
+    classifier = MetaMappingClassifier(str(published))
+    assert cross_val_score(classifier, TEXTS, LABELS, cv=StratifiedKFold(3), n_jobs=2).tolist() == [1, 1, 1]
+
+
 class OnNumbers(MetaMappingClassifier):
     """The classifier with numbers converted to texts: scikit-learn's own checks use numbers."""
 
@@ -160,7 +248,7 @@ def as_texts(X):
     return [" ".join(f"{chr(97 + i % 26)}{int(4 * value)}" for i, value in enumerate(row)) for row in X]
 
 
-NOT_PICKLED = "an encoder cannot be pickled: a fitted task is saved by `mapping_.save(folder)`"
+NOT_PICKLED = "an encoder cannot be pickled: a fitted classifier is saved by `save(folder)`"
 EXPECTED_TO_FAIL = {"check_estimators_pickle": NOT_PICKLED}
 
 

@@ -5,7 +5,8 @@
     x, offsets = featurizer.words([["Ada", "wrote"]])        # float32 (2, word_dim) and [0, 2]
 
 Texts are encoded in chunks of a few thousand, each sorted by length: memory stays bounded and little
-time is spent on padding. The encoder is never changed, so any number of threads may use a featurizer.
+time is spent on padding. The encoder is never changed, so any number of threads may use a featurizer. A
+process that was forked after an encoder was loaded gets a ``RuntimeError``.
 """
 
 from __future__ import annotations
@@ -20,11 +21,12 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from metamapping.corpus.cleaning import clean_texts, clean_words
+from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
+from metamapping.models.forks import check_not_forked
 from metamapping.models.variables import model_variables
 from metamapping.publishing.published_model import PublishedModel
 from metamapping.storage.manifest import fingerprint
@@ -45,6 +47,7 @@ class Featurizer:
     """
 
     def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
+        check_not_forked()
         self.model = model
         self._progress = progress
         self._tokenizer = load_tokenizer(model.tokenizer_folder, max_length_tokens=model.max_length_tokens)
@@ -83,6 +86,7 @@ class Featurizer:
         Returns:
             Float32 ``(num_texts, text_dim)``.
         """
+        check_not_forked()
         features = np.zeros((len(texts), self.text_dim), np.float32)
         with self._progress_bar(len(texts)) as advance:
             for chunk in chunks(len(texts)):
@@ -90,6 +94,14 @@ class Featurizer:
                 encoded = encode_texts(self._tokenizer, self._clean(texts[chunk]), pairs)
                 features[chunk] = self.model.encoder.encode(*_ragged(encoded), on_progress=advance)
         return features
+
+    def is_empty(self, texts: Sequence[str]) -> np.ndarray:
+        """Whether nothing is left of each text after cleaning; the pipeline rejects such texts.
+
+        Returns:
+            Booleans ``(num_texts,)``.
+        """
+        return np.array(are_empty(texts, self.model.cleaning.cleaners), bool)
 
     def words(self, texts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
         """Encode every word of texts that are given as lists of words.
@@ -101,6 +113,7 @@ class Featurizer:
             Features, float32 ``(num_words, word_dim)``, of all words in order; and offsets, int64
             ``(num_texts + 1,)``: text ``i`` has the words ``offsets[i]:offsets[i + 1]``.
         """
+        check_not_forked()
         offsets = np.concatenate([[0], np.cumsum([len(words) for words in texts])]).astype(np.int64)
         features = np.zeros((int(offsets[-1]), self.word_dim), np.float32)
         with self._progress_bar(len(texts)) as advance:
@@ -116,6 +129,7 @@ class Featurizer:
         Returns:
             Float32 ``(num_names, dim)``.
         """
+        check_not_forked()
         tokens = encode_texts(self._tokenizer, names).token_ids
         ragged = _ragged(Encoded([ids[:LABEL_LENGTH] for ids in tokens], None, []))
         return self.model.encoder.encode(*ragged)[:, : self.dim]

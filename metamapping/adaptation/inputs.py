@@ -18,8 +18,9 @@ import pandas as pd
 import pyarrow as pa
 
 from metamapping.adaptation.support import Examples
-from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, label_text, one_label
+from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import class_names, label_name, without_surrogates
 from metamapping.corpus.tags import read_bio
 
@@ -99,24 +100,24 @@ def read_word_lists(texts: Any) -> list[list[str]]:
     return [[_encodable(word) for word in words] for words in rows]
 
 
-def read_labels(labels: Any) -> list[str]:
-    """Read a column of labels as strings by ``label_text``: ``3.0`` and ``"3.0"`` become ``"3"``.
+def read_labels(labels: Any) -> list[Label]:
+    """Read a column of labels as Python strings, booleans or numbers; ``3.0`` is read as ``3``.
 
     Raises:
-        ValueError: A value is missing, blank or a list of several labels, or strings and numbers are mixed.
+        ValueError: A value is missing, blank or a list of several labels, or strings, booleans and numbers
+            are mixed.
     """
     values = single_labels(_values(labels, "labels"))
-    is_numeric = isinstance(values[0], int | float) if values else False
-    read = []
+    read: list[Label] = []
     for i, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             raise ValueError(f"label {i} is missing ({value!r}): drop the row, or give it a label")
-        label = label_text(value) if isinstance(value, str | int | float) else None
+        label = label_value(value)
         if label is None:
             raise ValueError(f"label {i} is {value!r}: expected a string or a number: fix or drop the row")
-        if isinstance(value, int | float) != is_numeric:
+        read.append(_encodable(label) if isinstance(label, str) else label)
+        if label_kind(label) != label_kind(read[0]):
             raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one type of label")
-        read.append(_encodable(label))
     return read
 
 
@@ -138,7 +139,7 @@ def single_labels(values: list[Any]) -> list[Any]:
 
 
 def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str]:
-    """Read the readable words of labels; the labels are converted as by ``read_labels``.
+    """Read the readable words of labels, by the labels as text: ``1``, ``1.0`` and ``"1"`` are the same.
 
     Raises:
         ValueError: A name is not a string, or blank, or a label has two names.
@@ -159,10 +160,15 @@ def check_task_type(task_type: str) -> None:
         raise ValueError(f"task_type {task_type!r} is not one of {', '.join(get_args(TaskType))}")
 
 
+def is_missing(value: Any) -> bool:
+    """Whether a value is ``None``, NaN, or a missing value of pandas."""
+    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+
+
 def _strings(column: Any, what: str) -> list[str]:
     values = _values(column, f"{what}s")
     for i, value in enumerate(values):
-        if _is_missing(value):
+        if is_missing(value):
             raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or fill in its text")
         if not isinstance(value, str):
             raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
@@ -188,14 +194,8 @@ def _encodable(text: str) -> str:
     return text
 
 
-def _is_missing(value: Any) -> bool:
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
-
-
 def _values(column: Any, what: str) -> list[Any]:
     """A column's values as Python objects; class numbers of ``datasets`` become class names."""
-    if isinstance(column, list):
-        return [value.item() if isinstance(value, np.generic) else value for value in column]
     if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
         raise ValueError(f"{what} is {type(column).__name__} {column!r:.60}: expected a list or a column")
     if _is_table(column):
@@ -207,7 +207,9 @@ def _values(column: Any, what: str) -> list[Any]:
         return [label_name(value, names) for value in column]
     if getattr(column, "ndim", 1) != 1:
         raise ValueError(f"{what} has {column.ndim} dimensions: expected one column")
-    return list(column.tolist() if hasattr(column, "tolist") else column)
+    values = column.tolist() if hasattr(column, "tolist") else column
+    # Lists, and columns of objects, may contain scalars of NumPy.
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def _is_table(value: Any) -> bool:

@@ -20,7 +20,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
-from metamapping.config.labels import label_column_doubt
+from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.published_model import PublishedModel, read_published
 
@@ -68,11 +68,12 @@ class MetaMapper:
         Args:
             texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
                 ``Dataset`` or Arrow table, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES,
-                BILOU or IO).
+            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES, BILOU or IO).
+                Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
+                this type. Numbers are compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
             label_names: Readable words by label, which tell the encoder what the label means. A label
-                without an entry is read as it is written.
+                without an entry is read as it is written. A number may be written as a string.
             task_type: The task type.
             columns: The names of a table's columns. Default: ``text``, ``label`` (for ``ner`` ``tags``),
                 and ``text_pair`` if the table has it.
@@ -111,6 +112,8 @@ class MetaMapper:
         """
         check_task_type(task_type)
         read, names = read_labels(labels), read_label_names(label_names)
+        if task_type == "ner":  # types are parts of BIO tags, which are strings
+            read = [str(label_text(label)) for label in read]
         state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
         return Mapping(self.featurizer, state)
 
@@ -118,3 +121,12 @@ class MetaMapper:
         # A mapper never changes, so that copies of an object that holds it (such as a clone made by
         # scikit-learn) can share it instead of copying the encoder.
         return self
+
+    def __copy__(self) -> MetaMapper:
+        return self
+
+    def __reduce__(self) -> Any:
+        raise TypeError(
+            "a MetaMapper cannot be pickled: give the path of the published folder instead, which each "
+            "process loads, as in MetaMappingClassifier(path) for n_jobs"
+        )

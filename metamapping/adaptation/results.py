@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from metamapping.corpus.labels import Label
+
 
 @dataclass(frozen=True)
 class Neighbour:
@@ -29,7 +31,7 @@ class Neighbour:
     """
 
     text: str | None
-    label: str
+    label: Label
     similarity: float
     weight: float
     index: int
@@ -48,7 +50,7 @@ class Explanation(list[Neighbour]):
         prior: The part of the score that comes from the label names alone.
     """
 
-    def __init__(self, neighbours: list[Neighbour], *, label: str, score: float, prior: float) -> None:
+    def __init__(self, neighbours: list[Neighbour], *, label: Label, score: float, prior: float) -> None:
         super().__init__(neighbours)
         self.label = label
         self.score = score
@@ -58,6 +60,6 @@ class Explanation(list[Neighbour]):
 class Answers(NamedTuple):
     """The results of ``predict``, ``predict_proba`` and ``confidence`` for the same texts."""
 
-    labels: list[str | None]
+    labels: list[Label | None]
     probabilities: np.ndarray
     confidence: np.ndarray

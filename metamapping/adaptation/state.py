@@ -20,8 +20,11 @@ from metamapping.adaptation.calibration import Calibration, calibrate, nearness
 from metamapping.adaptation.closed_form import Solution, solve
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.support import Examples, Support, empty_support
+from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType, readable_label
+from metamapping.corpus.labels import Label, label_kind
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.errors import listed
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.models.viterbi import decode_words
 
@@ -32,7 +35,8 @@ class TaskState:
 
     Attributes:
         task_type: The task type.
-        labels: The labels in the order of their slots; for ``ner`` "outside" comes first.
+        labels: The labels in the order of their slots, all of one type; for ``ner`` strings, of which
+            "outside" comes first.
         names: The words by which the encoder reads each label.
         name_features: Float32 ``(num_labels, dim)``, zeros for "outside".
         support: The examples.
@@ -41,7 +45,7 @@ class TaskState:
     """
 
     task_type: TaskType
-    labels: tuple[str, ...]
+    labels: tuple[Label, ...]
     names: tuple[str, ...]
     name_features: np.ndarray
     support: Support
@@ -74,6 +78,15 @@ class TaskState:
         membership = self.calibration.membership(nearness(features, scores, self.support))
         return scores.argmax(axis=-1), (highest * membership).astype(np.float32)
 
+    def label_shares(self) -> np.ndarray:
+        """The share of each label among the examples, float32 ``(num_labels,)``.
+
+        One is added to each count, so that labels without examples have a share too (the rule of succession).
+        """
+        counts = np.bincount(self.support.targets, minlength=len(self.labels)) + 1
+        shares: np.ndarray = (counts / counts.sum()).astype(np.float32)
+        return shares
+
     def bio_tags(self, scores: np.ndarray, threshold: float | None) -> list[str]:
         """BIO tags of the words of one text, decoded jointly.
 
@@ -88,7 +101,7 @@ class TaskState:
             probabilities = self.calibration.probabilities(scores)
             is_sure = probabilities[np.arange(len(slots)), slots] >= threshold
             slots = np.where(is_sure, slots, 0)
-        types = [self.labels[slot] for slot in slots]
+        types = [str(self.labels[slot]) for slot in slots]
         previous_types = [OUTSIDE, *types]
         return [
             OUTSIDE if kind == OUTSIDE else f"{'I' if kind == previous else 'B'}-{kind}"
@@ -112,7 +125,7 @@ def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
 
 
 def with_labels(
-    featurizer: Featurizer, state: TaskState, labels: Sequence[str], label_names: dict[str, str]
+    featurizer: Featurizer, state: TaskState, labels: Sequence[Label], label_names: dict[str, str]
 ) -> TaskState:
     """The state after adding labels, or giving existing labels other names.
 
@@ -120,10 +133,11 @@ def with_labels(
         featurizer: Encodes the new names.
         state: The state to start from.
         labels: Labels to add; those already there are kept once.
-        label_names: Readable words by label.
+        label_names: Readable words by label as text.
 
     Raises:
-        ValueError: The task has fewer than two labels, or a name is given for an unknown label.
+        ValueError: The task has fewer than two labels, the new labels are of another type than the old ones,
+            or a name is given for an unknown label.
     """
     return _solve(featurizer, _add_labels(featurizer, state, labels, label_names))
 
@@ -137,13 +151,15 @@ def with_examples(
         featurizer: Encodes the new texts and names.
         state: The state to start from.
         examples: The examples to add.
-        label_names: Readable words by label.
+        label_names: Readable words by label as text.
 
     Raises:
-        ValueError: Some examples would be pairs and others single texts, or as for ``with_labels``.
+        ValueError: A text is empty, some examples would be pairs and others single texts, or as for
+            ``with_labels``.
     """
     # Checked first, because encoding takes time.
     state.support.check_pairs(examples.text_pairs is not None)
+    _check_not_empty(featurizer, examples, is_ner=state.is_ner)
     item_labels = (
         [tag[2:] or OUTSIDE for tags in examples.labels for tag in tags] if state.is_ner else examples.labels
     )
@@ -164,15 +180,16 @@ def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequenc
     return _solve(featurizer, replace(state, support=state.support.without(examples)))
 
 
-def without_label(featurizer: Featurizer, state: TaskState, label: str) -> TaskState:
+def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> TaskState:
     """The state without a label and its examples; for ``ner`` the type's words become "outside".
 
     Raises:
         ValueError: There is no such label, or fewer than two labels would be left.
     """
     removable = [each for each in state.labels if not (state.is_ner and each == OUTSIDE)]
-    if label not in removable:
-        raise ValueError(f"there is no label {label!r} to remove; labels: {', '.join(removable[:10])}")
+    # True == 1 in Python: the types are compared as well.
+    if label not in removable or label_kind(label) != label_kind(removable[0]):
+        raise ValueError(f"there is no label {label!r} to remove; labels: {listed(removable)}")
     removed = state.labels.index(label)
     kept = [slot for slot in range(len(state.labels)) if slot != removed]
     labels = tuple(state.labels[slot] for slot in kept)
@@ -193,20 +210,27 @@ def without_label(featurizer: Featurizer, state: TaskState, label: str) -> TaskS
 
 
 def _add_labels(
-    featurizer: Featurizer, state: TaskState, labels: Sequence[str], label_names: dict[str, str]
+    featurizer: Featurizer, state: TaskState, labels: Sequence[Label], label_names: dict[str, str]
 ) -> TaskState:
     """The state with ``labels`` and the features of all names, but not solved again."""
+    if state.labels and labels and label_kind(labels[0]) != (known_kind := label_kind(state.labels[0])):
+        raise ValueError(
+            f"the label {labels[0]!r} is a {label_kind(labels[0])}, but the task's labels are {known_kind}s "
+            f"({listed(state.labels)}): give {known_kind}s"
+        )
     first = [OUTSIDE] if state.is_ner else []
     known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
     _check_labels(known)
-    unknown = sorted(set(label_names) - set(known))
+    texts = [str(label_text(label)) for label in known]
+    unknown = sorted(set(label_names) - set(texts))
     if unknown:
         raise ValueError(
             f"label_names has a name for {unknown[0]!r}, which is not a label of the task; labels: "
-            f"{', '.join(known[:10])}"
+            f"{listed(known)}"
         )
-    words = dict(zip(state.labels, state.names, strict=True)) | label_names
-    names = tuple(readable_label(label, words) for label in known)
+    known_names = dict(zip(texts[: len(state.labels)], state.names, strict=True))
+    words = known_names | label_names
+    names = tuple(readable_label(text, words) for text in texts)
     features = np.zeros((len(known), featurizer.dim), np.float32)
     count = len(state.labels)
     features[:count] = state.name_features
@@ -218,6 +242,21 @@ def _add_labels(
     if changed:
         features[changed] = featurizer.names([names[slot] for slot in changed])
     return replace(state, labels=known, names=names, name_features=features)
+
+
+def _check_not_empty(featurizer: Featurizer, examples: Examples, *, is_ner: bool) -> None:
+    """Raise ``ValueError`` with the positions of all texts that are empty, or have no words."""
+    for what, texts in (("text", examples.texts), ("text_pair", examples.text_pairs or [])):
+        is_empty = [not words for words in texts] if is_ner else featurizer.is_empty(texts)
+        empty = np.flatnonzero(is_empty).tolist()
+        if not empty:
+            continue
+        reason = "without words" if is_ner else "empty"
+        if not is_ner and any(texts[i].strip() for i in empty):
+            reason = "empty after cleaning"
+        if len(empty) == 1:
+            raise ValueError(f"{what} {empty[0]} is {reason}: drop the row or give it a text")
+        raise ValueError(f"{what}s {listed(empty)} are {reason}: drop the rows or give them texts")
 
 
 def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
@@ -235,6 +274,6 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
     return replace(state, solution=solution, calibration=calibration)
 
 
-def _check_labels(labels: Sequence[str]) -> None:
+def _check_labels(labels: Sequence[Label]) -> None:
     if len(labels) < 2:
-        raise ValueError(f"only one label ({', '.join(labels)}): a task needs at least two to choose between")
+        raise ValueError(f"only one label ({listed(labels)}): a task needs at least two to choose between")

@@ -24,8 +24,8 @@ from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
-from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType
+from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
@@ -56,7 +56,7 @@ class _TaskFile(BaseModel):
 
     format_version: int
     task_type: TaskType
-    labels: list[str]
+    labels: list[str] | list[bool] | list[int | float]
     names: list[str]
     model_folder: str
     model_fingerprint: str
@@ -174,10 +174,11 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     # A task that was loaded without texts has none to store.
     has_texts = keep_texts and None not in support.texts
     pairs = support.text_pairs if has_texts else None
+    labels: list[Any] = list(state.labels)
     return _TaskFile(
         format_version=FORMAT_VERSION,
         task_type=state.task_type,
-        labels=list(state.labels),
+        labels=labels,
         names=list(state.names),
         model_folder=place_of(featurizer.model.tokenizer_folder.absolute()),
         model_fingerprint=featurizer.fingerprint,
@@ -230,11 +231,12 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     return state
 
 
-def _spelled(task: _TaskFile) -> tuple[str, ...]:
-    """The labels in the spelling of ``label_text``; tasks of earlier versions may have a label ``1.0``."""
-    spelled = tuple(label_text(label) or label for label in task.labels)
+def _spelled(task: _TaskFile) -> tuple[Label, ...]:
+    """The labels in the spelling of ``label_value``; tasks of earlier versions may have a label ``1.0``."""
+    stored: tuple[Label, ...] = tuple(task.labels)
+    spelled = [label_value(label) for label in stored]
     is_clear = task.task_type != "ner" and len(set(spelled)) == len(spelled)
-    return spelled if is_clear else tuple(task.labels)
+    return tuple(label for label in spelled if label is not None) if is_clear else stored
 
 
 def _check_consistent(state: TaskState, num_examples: int) -> None:

@@ -26,8 +26,8 @@ from metamapping.adaptation.inputs import read_examples, read_label_names, read_
 from metamapping.adaptation.results import Answers, Explanation
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
-from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.published_model import read_published
 
 
@@ -48,10 +48,10 @@ class Mapping:
         self._write_lock = threading.Lock()
 
     @property
-    def labels(self) -> tuple[str, ...]:
+    def labels(self) -> tuple[Label, ...]:
         """The labels, in the order of ``predict_proba``'s columns; for ``ner`` "O" and the types.
 
-        New labels are appended.
+        They have the type that they were given in: strings, booleans or numbers. New labels are appended.
         """
         return self._state.labels
 
@@ -75,7 +75,8 @@ class Mapping:
                 ``ner`` a word whose most probable label has a lower probability gets "O".
 
         Returns:
-            One label, or for ``ner`` one list of BIO tags, for each text.
+            One label, or for ``ner`` one list of BIO tags, for each text. An empty text, or a pair with one,
+            gets ``None``: the task learned nothing about it.
 
         Raises:
             ValueError: The texts do not fit the task, or the threshold is not a probability.
@@ -85,13 +86,14 @@ class Mapping:
         if state.is_ner:
             return [state.bio_tags(scores, threshold) for scores in self._word_scores(state, texts)]
         predicted: list[Any] = []
-        for features in self._text_features(state, texts, text_pairs):
+        for features, is_empty in self._text_features(state, texts, text_pairs):
+            is_known = ~is_empty
             if threshold is None:
-                predicted += [state.labels[i] for i in state.solution.scores(features).argmax(axis=-1)]
-                continue
-            best, confidence = state.confidence(features)
-            is_near = confidence >= threshold
-            predicted += [state.labels[i] if near else None for i, near in zip(best, is_near, strict=True)]
+                best = state.solution.scores(features).argmax(axis=-1)
+            else:
+                best, confidence = state.confidence(features)
+                is_known &= confidence >= threshold
+            predicted += [state.labels[i] if known else None for i, known in zip(best, is_known, strict=True)]
         return predicted
 
     def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> Any:
@@ -103,7 +105,8 @@ class Mapping:
 
         Returns:
             Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``, one for
-            each text. Columns are in the order of ``labels``, rows sum to 1.
+            each text. Columns are in the order of ``labels``, rows sum to 1. For an empty text they are the
+            shares of the labels among the examples, with one added to each count.
 
         Raises:
             ValueError: The texts do not fit the task.
@@ -111,7 +114,10 @@ class Mapping:
         state = self._state
         if state.is_ner:
             return [state.calibration.probabilities(scores) for scores in self._word_scores(state, texts)]
-        parts = [state.probabilities(x) for x in self._text_features(state, texts, text_pairs)]
+        parts = [
+            _probabilities(state, features, is_empty)
+            for features, is_empty in self._text_features(state, texts, text_pairs)
+        ]
         return np.concatenate([np.zeros((0, len(state.labels)), np.float32), *parts])
 
     def confidence(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
@@ -126,7 +132,7 @@ class Mapping:
             text_pairs: The second text of each pair.
 
         Returns:
-            Float32 ``(num_texts,)``.
+            Float32 ``(num_texts,)``, 0 for an empty text.
 
         Raises:
             ValueError: The texts do not fit the task, or it is a ``ner`` task.
@@ -134,7 +140,10 @@ class Mapping:
         state = self._state
         if state.is_ner:
             raise ValueError("confidence is about the label of a text, but ner has one label for each word")
-        parts = [state.confidence(x)[1] for x in self._text_features(state, texts, text_pairs)]
+        parts = [
+            np.where(is_empty, np.float32(0), state.confidence(features)[1])
+            for features, is_empty in self._text_features(state, texts, text_pairs)
+        ]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
     def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
@@ -149,14 +158,18 @@ class Mapping:
         state = self._state
         if state.is_ner:
             raise ValueError("answer is about the label of a text, but ner has one label for each word")
-        empty = np.zeros((0, self._featurizer.text_dim), np.float32)
-        features = np.concatenate([empty, *self._text_features(state, texts, text_pairs)])
+        parts = list(self._text_features(state, texts, text_pairs))
+        features = np.concatenate(
+            [np.zeros((0, self._featurizer.text_dim), np.float32), *(x for x, _ in parts)]
+        )
+        is_empty = np.concatenate([np.zeros(0, bool), *(empty for _, empty in parts)])
         best, confidence = state.confidence(features)
-        labels = [
-            state.labels[i] if threshold is None or probability >= threshold else None
-            for i, probability in zip(best, confidence, strict=True)
-        ]
-        return Answers(labels, state.probabilities(features), confidence)
+        is_known = ~is_empty if threshold is None else ~is_empty & (confidence >= threshold)
+        return Answers(
+            labels=[state.labels[i] if known else None for i, known in zip(best, is_known, strict=True)],
+            probabilities=_probabilities(state, features, is_empty),
+            confidence=np.where(is_empty, np.float32(0), confidence),
+        )
 
     def add(
         self,
@@ -169,7 +182,7 @@ class Mapping:
     ) -> None:
         """Add examples, with the same result as if they had been there from the start.
 
-        Only the new texts are encoded, and labels may be new. Takes the arguments of
+        Only the new texts are encoded. Labels may be new, but not of another type. Takes the arguments of
         ``MetaMapper.adapt`` and raises the same errors.
         """
         examples = read_examples(
@@ -179,7 +192,7 @@ class Mapping:
         with self._write_lock:
             self._state = with_examples(self._featurizer, self._state, examples, names)
 
-    def remove(self, indices: Sequence[int] | None = None, *, label: str | None = None) -> None:
+    def remove(self, indices: Sequence[int] | None = None, *, label: Label | None = None) -> None:
         """Remove examples, or a label with all its examples.
 
         Args:
@@ -195,7 +208,10 @@ class Mapping:
             raise ValueError("give either indices or a label to remove")
         with self._write_lock:
             if indices is None:
-                self._state = without_label(self._featurizer, self._state, str(label_text(label)))
+                value = label_value(label)
+                if value is None:
+                    raise ValueError(f"label is {label!r}: expected a label of the task")
+                self._state = without_label(self._featurizer, self._state, value)
                 return
             positions = [int(index) for index in indices]
             for position in positions:
@@ -215,13 +231,16 @@ class Mapping:
             The most similar examples first, each with its contribution to the predicted label's score.
 
         Raises:
-            ValueError: The text does not fit the task, it is a ``ner`` task, or the encoder was trained
-                with a solver that is not a ridge regression.
+            ValueError: The text is empty or does not fit the task, it is a ``ner`` task, or the encoder was
+                trained with a solver that is not a ridge regression.
         """
         state = self._state
         if state.is_ner:
             raise ValueError("explain is about the label of a text, but ner has one label for each word")
-        (features,) = self._text_features(state, [text], None if text_pair is None else [text_pair])
+        pairs = None if text_pair is None else [text_pair]
+        ((features, is_empty),) = self._text_features(state, [text], pairs)
+        if is_empty.any():
+            raise ValueError("the text is empty, so that no label is predicted: give a text to explain")
         return explain(state, features, num_examples=num_examples)
 
     def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
@@ -261,19 +280,33 @@ class Mapping:
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
 
-    def _text_features(self, state: TaskState, texts: Any, text_pairs: Any) -> Iterator[np.ndarray]:
-        """The features of all texts in chunks, because the scores of all texts may not fit in memory."""
+    def _text_features(
+        self, state: TaskState, texts: Any, text_pairs: Any
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The features of all texts, and whether each text is empty.
+
+        They come in chunks, because the scores of all texts may not fit in memory.
+        """
         firsts, seconds = read_texts(texts, text_pairs)
         if firsts:
             state.support.check_pairs(seconds is not None)
         features = self._featurizer.texts(firsts, seconds)
-        return (features[chunk] for chunk in chunks(len(features)))
+        is_empty = self._featurizer.is_empty(firsts)
+        if seconds is not None:
+            is_empty |= self._featurizer.is_empty(seconds)
+        return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
 
     def _word_scores(self, state: TaskState, texts: Any) -> list[np.ndarray]:
         """Scores ``(num_words, num_labels)`` of each text."""
         words = read_word_lists(texts)
         features, offsets = self._featurizer.words(words)
         return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
+
+
+def _probabilities(state: TaskState, features: np.ndarray, is_empty: np.ndarray) -> np.ndarray:
+    probabilities = state.probabilities(features)
+    probabilities[is_empty] = state.label_shares()
+    return probabilities
 
 
 def _check_threshold(threshold: float | None) -> None:

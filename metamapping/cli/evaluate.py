@@ -52,6 +52,7 @@ def evaluate(
     from metamapping.cli.labelling import load_task, predict_texts
     from metamapping.cli.records import open_records
     from metamapping.cli.tables import print_json, print_table
+    from metamapping.config.labels import label_text
 
     source = input_source(
         encoding=encoding,
@@ -68,8 +69,11 @@ def evaluate(
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
-    _check_labels(gold, mapping.labels, is_ner=fields.is_ner)
+    # Labels of a file are text; a task of the library may also have booleans or numbers.
+    _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
     predicted = predict_texts(mapping, fields, texts, text_pairs)
+    if not fields.is_ner:
+        predicted = [label_text(label) for label in predicted]
 
     from metamapping.cli.scores import entity_scores, text_scores
 
@@ -82,7 +86,7 @@ def evaluate(
     print_table(("label", "precision", "recall", "F1", "count"), _label_rows(scores))
 
 
-def _check_labels(gold: list[Any], labels: tuple[str, ...], *, is_ner: bool) -> None:
+def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
     """Report labels that the task cannot predict. Raises ``ValueError`` if it knows none of the labels."""
     from metamapping.cli.progress import print_note
 

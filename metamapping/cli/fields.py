@@ -20,6 +20,7 @@ from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_te
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.formats import find_name, listed_names, nested_value
+from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.word_lists import word_list
 from metamapping.errors import listed
@@ -130,7 +131,7 @@ class Fields:
         empty = zip(are_empty(texts), are_empty(pairs), strict=True)
         return [first or second for first, second in empty]
 
-    def check_tag_columns(self, rows: Sequence[Row], labels: Collection[str]) -> None:
+    def check_tag_columns(self, rows: Sequence[Row], labels: Collection[Label]) -> None:
         """Check that sentences of CoNLL have one column of tags, because a second one may be a prediction.
 
         Args:

@@ -19,6 +19,7 @@ from metamapping.cli.fields import Fields, without
 from metamapping.cli.quiet import quiet_import
 from metamapping.cli.records import ROWS_PER_PART
 from metamapping.cli.rows import PREDICTION, Row
+from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
@@ -117,7 +118,8 @@ class Labelling:
         if self._probabilities and not self.fields.is_ner:
             answers = self._mapping.answer(texts, text_pairs=pairs, threshold=self._threshold)
             rows = [_rounded(row) for row in answers.probabilities]
-            named = (dict(zip(self._mapping.labels, row, strict=True)) for row in rows)
+            labels = [str(label_text(label)) for label in self._mapping.labels]
+            named = (dict(zip(labels, row, strict=True)) for row in rows)
             return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if not self._probabilities:

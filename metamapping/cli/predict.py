@@ -47,8 +47,9 @@ def predict(
 ) -> None:
     """Predict the label of each row, and add it as the column `prediction`.
 
-    Rows keep all their columns. For ner the prediction is a list of BIO tags; in CoNLL files it is the last
-    column, and comments are kept. An empty text gets no label.
+    Rows keep all their columns; from Parquet to Parquet they stay as they are, to the bit. For ner the
+    prediction is a list of BIO tags; in CoNLL files it is the last column, and comments are kept. An empty
+    text gets no label.
 
     `metamapping predict tasks/orders new.csv --out labelled.csv --proba`
 
@@ -58,9 +59,10 @@ def predict(
     """
     from metamapping.cli.fields import Fields
     from metamapping.cli.labelling import Labelling, load_task
+    from metamapping.cli.parquet import with_predictions
     from metamapping.cli.progress import count_progress
-    from metamapping.cli.records import ROWS_PER_PART, format_of, open_records
-    from metamapping.cli.writing import write_records
+    from metamapping.cli.records import ROWS_PER_PART, format_of, open_records, read_table
+    from metamapping.cli.writing import write_records, write_table
 
     format_out = format_of(out, format)
     if stream and (input, out, format_of(input, format)) != ("-", "-", "jsonl"):
@@ -79,6 +81,9 @@ def predict(
             raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
         fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
         labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
+        if records.parquet is not None and format_out == "parquet":
+            write_table(with_predictions(read_table(records), labelling, on_progress=advance), out)
+            return
         write_records(
             labelling.rows(records.rows, on_progress=advance, rows_per_part=1 if stream else ROWS_PER_PART),
             out,

@@ -60,6 +60,7 @@ class Records:
         header: The names as the file has them, for CSV and TSV; empty if the file has no header.
         delimiter: What separates the fields of CSV.
         schema: Types of the columns, for Parquet only.
+        parquet: The open file, for Parquet only.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Records:
     header: tuple[str, ...] | None = None
     delimiter: str | None = None
     schema: pa.Schema | None = None
+    parquet: pq.ParquetFile | None = None
 
 
 def format_of(place: str, given: Format | None = None) -> Format:
@@ -202,7 +204,7 @@ def _parquet(file: pq.ParquetFile, name: str) -> Records:
         raise ValueError(
             f"{name} has two columns of the same name ({listed_names(schema.names)}): rename one"
         )
-    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema=schema)
+    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema=schema, parquet=file)
 
 
 def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
@@ -212,6 +214,15 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
     except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error
+
+
+def read_table(records: Records) -> pa.Table:
+    """All columns of a Parquet file, as they are. Raises ``ValueError`` if they cannot be read."""
+    assert records.parquet is not None
+    try:
+        return records.parquet.read()
+    except (OSError, pa.ArrowException) as error:
+        raise _unreadable(records.name, "parquet", error) from error
 
 
 def _jsonl(text: TextIO, source: Source, name: str) -> Iterator[Row]:

@@ -121,6 +121,22 @@ def _text(sink: BinaryIO) -> Iterator[TextIO]:
 
 
 def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None) -> None:
+    table = table_of(rows)
+    for field in schema or ():
+        if field.name in table.column_names:
+            place = table.column_names.index(field.name)
+            table = table.set_column(place, field, table.column(field.name).cast(field.type))
+    pq.write_table(table, sink)
+
+
+def write_table(table: pa.Table, place: str) -> None:
+    """Write a table as Parquet to a path, or to standard output for `-`."""
+    with _sink(place, may_fail=False) as sink:
+        pq.write_table(table, sink)
+
+
+def table_of(rows: Iterable[Row]) -> pa.Table:
+    """The rows as a table; columns without any value have the type string."""
     # All rows at once, because the types of the columns depend on all of them.
     table = pa.Table.from_pylist(list(rows))
     for place, field in enumerate(table.schema):
@@ -128,11 +144,7 @@ def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None
             table = table.set_column(
                 place, field.with_type(pa.string()), table.column(place).cast(pa.string())
             )
-    for field in schema or ():
-        if field.name in table.column_names:
-            place = table.column_names.index(field.name)
-            table = table.set_column(place, field, table.column(field.name).cast(field.type))
-    pq.write_table(table, sink)
+    return table
 
 
 def _write_delimited(

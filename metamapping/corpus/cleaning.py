@@ -46,18 +46,19 @@ def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
     return texts
 
 
-def are_empty(texts: Sequence[str]) -> list[bool]:
-    """Return whether nothing is left of each text after the default cleaners.
+def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = None) -> list[bool]:
+    """Return whether nothing is left of each text after cleaning.
 
     Args:
         texts: The texts.
+        cleaners: The names of the cleaners in their order; by default those of ``CleaningSpec``.
     """
     try:
         column = pa.array(texts, pa.string())
     except UnicodeEncodeError:  # half of a surrogate pair, which is something
         column = pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.string())
-    cleaned = clean_texts(column, CleaningSpec().cleaners)
-    return [text == "" for text in cleaned.to_pylist()]
+    cleaned = clean_texts(column, CleaningSpec().cleaners if cleaners is None else cleaners)
+    return [not text.strip() for text in cleaned.to_pylist()]
 
 
 def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.ListArray:

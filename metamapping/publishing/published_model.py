@@ -28,6 +28,7 @@ from metamapping.interop.families import family_of
 from metamapping.interop.sentence_transformers import write_modules
 from metamapping.interop.tokenizer_files import complete_tokenizer
 from metamapping.models.encoder import Encoder
+from metamapping.models.forks import check_not_forked
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.variables import model_variables
 from metamapping.publishing.layout import (
@@ -132,7 +133,9 @@ def read_published(folder: str | Path) -> PublishedModel:
     Raises:
         FileNotFoundError: The folder is not a published encoder.
         StoreError: The folder is damaged.
+        RuntimeError: The process was forked from one that had loaded an encoder.
     """
+    check_not_forked()
     folder = local_folder(folder)
     check_published(folder)
     settings = read_settings(folder)

@@ -161,7 +161,8 @@ def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) 
 def zero_shot(request: ZeroShot, service: Serving, loaded: Ready) -> Predictions:
     """Predict labels of which only the names are known. Nothing is stored."""
     with _rejecting_invalid_input():
-        service.limits.check_examples(len(request.labels), [*request.labels, *request.label_names.values()])
+        names = [*map(str, request.labels), *request.label_names.values()]
+        service.limits.check_examples(len(request.labels), names)
         mapping = loaded.mapper.zero_shot(
             request.labels, label_names=request.label_names, task_type=request.task_type
         )
@@ -221,7 +222,7 @@ def _pairs(examples: Sequence[Example]) -> list[str] | None:
 def _all_texts(examples: Sequence[Example]) -> Iterator[str | list[str]]:
     for example in examples:
         yield example.text
-        yield example.label
+        yield example.label if isinstance(example.label, list) else str(example.label)
         yield example.text_pair or ""
 
 

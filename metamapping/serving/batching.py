@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer, Words
+from metamapping.models.forks import check_not_forked
 from metamapping.publishing.published_model import PublishedModel
 
 MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
@@ -80,6 +81,7 @@ class BatchingFeaturizer(Featurizer):
             del self._cache.parts
 
     def _features(self, part: _Part) -> Features:
+        check_not_forked()  # there is no encoder thread in a fork
         cached: list[_Part] | None = getattr(self._cache, "parts", None)
         for known in cached or ():
             if (known.texts, known.text_pairs, known.is_words) == (

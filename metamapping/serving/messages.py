@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from metamapping.config.part import WithoutBooleanNumbers
 from metamapping.config.sources import TaskType
 
 Words = list[str]
-Label = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1)]
+# Labels keep their JSON type: 1 is answered as 1, and "1" as "1".
+Label = Annotated[StrictStr, Field(min_length=1)] | StrictBool | StrictInt | StrictFloat
 LabelNames = Annotated[
-    dict[str, Label],
+    dict[str, Name],
     Field(description="Readable names, which the encoder reads, for labels such as `neg`."),
 ]
 
@@ -29,10 +31,13 @@ class _Message(WithoutBooleanNumbers, BaseModel):
 
 
 class Example(_Message):
-    """A text with its label; for `ner` a list of words with a list of BIO tags."""
+    """A text with its label; for `ner` a list of words with a list of BIO tags.
+
+    The labels of a task are strings, booleans or numbers, all of one type.
+    """
 
     text: str | Words
-    label: Label | list[Label]
+    label: Label | list[Name]
     text_pair: str | None = Field(None, description="The second text of a pair.")
 
 
@@ -93,7 +98,7 @@ class Task(BaseModel):
 
     name: str = Field(examples=["orders"])
     task_type: TaskType
-    labels: list[str] = Field(examples=[["delivery", "refund"]])
+    labels: list[Label] = Field(examples=[["delivery", "refund"]])
     num_examples: int = Field(examples=[2])
 
 
@@ -109,10 +114,11 @@ class Tasks(BaseModel):
 class Predictions(BaseModel):
     """One prediction per text, in order."""
 
-    predictions: list[str | list[str] | None] = Field(
-        description="Labels; for `ner` lists of BIO tags.", examples=[["delivery"]]
+    predictions: list[Label | list[str] | None] = Field(
+        description="Labels in the type that they were given in; for `ner` lists of BIO tags.",
+        examples=[["delivery"]],
     )
-    labels: list[str] = Field(
+    labels: list[Label] = Field(
         description="The labels of the columns of `probabilities`.", examples=[["delivery", "refund"]]
     )
     # A matrix: validating each number would take longer than computing it.

@@ -97,9 +97,34 @@ def test_tag_numbers_are_read_as_tag_names():
     assert read_examples(table, task_type="ner").labels == TAGS
 
 
-@pytest.mark.parametrize("labels", [[1, 0, 1], np.asarray([1, 0, 1]), pd.Series([1.0, 0.0, 1.0])])
-def test_numeric_labels_are_converted_to_strings(labels):
-    assert read_labels(labels) == ["1", "0", "1"]
+LABELS_BY_TYPE = {
+    "integers": ([1, 0, 1], [1, 0, 1]),
+    "numpy": (np.asarray([1, 0, 1]), [1, 0, 1]),
+    "numpy objects": (np.asarray([np.int64(1), np.int8(0), 1], dtype=object), [1, 0, 1]),
+    "numpy scalars": ((np.int64(1), np.uint8(0), np.int32(1)), [1, 0, 1]),
+    "pandas": (pd.Series([1, 0, 1], dtype="Int64"), [1, 0, 1]),
+    "pandas categories": (pd.Series([1, 0, 1], dtype="category"), [1, 0, 1]),
+    "arrow": (pa.array([1, 0, 1], pa.int8()), [1, 0, 1]),
+    "whole floats": (pd.Series([1.0, 0.0, 1.0]), [1, 0, 1]),
+    "numbers": ([1, 0.5, np.float32(2)], [1, 0.5, 2]),
+    "booleans": ([True, False, True], [True, False, True]),
+    "numpy booleans": (np.asarray([True, False]), [True, False]),
+    "pandas booleans": (pd.Series([True, False], dtype="boolean"), [True, False]),
+    "strings": (np.asarray(["1", " b"]), ["1", "b"]),
+}
+
+
+@pytest.mark.parametrize(("labels", "expected"), LABELS_BY_TYPE.values(), ids=LABELS_BY_TYPE)
+def test_labels_keep_their_type(labels, expected):
+    read = read_labels(labels)
+    assert read == expected
+    assert [type(label) for label in read] == [type(label) for label in expected]
+
+
+def test_the_keys_of_label_names_are_compared_as_text():
+    for key in (1, 1.0, np.int64(1), "1"):
+        assert read_label_names({key: "great"}) == {"1": "great"}
+    assert read_label_names({np.True_: "yes"}) == {"true": "yes"}
 
 
 @pytest.mark.parametrize("missing", [None, float("nan"), np.nan, pd.NA, pd.NaT])
@@ -123,6 +148,10 @@ def test_mixed_values_are_rejected_with_their_row():
         read_texts(["a", 3])
     with pytest.raises(ValueError, match="label 2 is 1 but label 0 is 'a': give one type of label"):
         read_labels(["a", "b", 1])
+    with pytest.raises(ValueError, match="label 1 is 1 but label 0 is True: give one type of label"):
+        read_labels([True, 1])
+    with pytest.raises(ValueError, match="label 1 is inf: expected a string or a number"):
+        read_labels([1.0, float("inf")])
     with pytest.raises(ValueError, match="label 1 is ' ': expected a string or a number"):
         read_labels(["a", " "])
 

@@ -148,6 +148,8 @@ def test_another_encoder_is_rejected(folder, published, tmp_path, mapping):
     ("change", "message"),
     [
         (lambda task: task | {"labels": ["delivery"]}, "its names do not fit"),
+        (lambda task: task | {"labels": ["delivery", 1]}, "labels"),
+        (lambda task: task | {"labels": [True, 0]}, "labels"),
         (lambda task: task | {"texts": ["one"]}, "its texts do not fit"),
         (lambda task: task | {"num_examples": 2}, "its offsets do not fit"),
         (lambda task: task | {"task_type": "ranking"}, "task_type"),

@@ -9,7 +9,7 @@ import sys
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping import Mapping
+from metamapping import Mapping, MetaMapper
 from tests.cli.command import run_cli
 
 EXAMPLES = """\
@@ -169,6 +169,18 @@ def test_a_label_for_each_row_is_doubted(folder, published, capsys):
     error = capsys.readouterr().err
     assert "note: 30 labels in 30 rows: is this the label column? If not, name it with --label" in error
     assert error.count("is this the label column") == 1
+
+
+def test_files_are_compared_with_numeric_labels_of_the_library_as_text(folder, published, capsys):
+    texts = [row["text"] for row in csv.DictReader(io.StringIO(EXAMPLES))]
+    MetaMapper.from_pretrained(published).adapt(texts, [1, 1, 0, 0]).save(folder / "numbers")
+    (folder / "numbers.csv").write_text(f"text,label\n{texts[0]},1\n{texts[2]},0\n")
+    assert run_cli("evaluate", folder / "numbers", folder / "numbers.csv", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["scores"]["accuracy"]["mean"] == 1
+    assert run_cli("predict", folder / "numbers", folder / "numbers.csv", "--proba") == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["prediction"] for row in rows] == [1, 0]
+    assert list(rows[0]["probabilities"]) == ["1", "0"]
 
 
 def test_unknown_labels_are_reported(folder, task, capsys):

@@ -398,12 +398,12 @@ class Texts(Target):
         self.seeds = [(b"where is my parcel", "text"), ("سلام 😀 שלום".encode(), "text"), (b"", "text")]
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        texts = [data[i::3].decode("utf-8", "surrogateescape") for i in range(3)] + ["a", ""]
+        texts = [data[i::3].decode("utf-8", "surrogateescape") or "b" for i in range(3)] + ["a", "b"]
         names = [
             str(value) for value in rng.choice(np.array(["a", "b", " ", "😀", "", "O", "B-x"], object), 5)
         ]
         mapping = self.mapper.adapt(texts, names)
-        _check(mapping.predict_proba(texts))
+        _check(mapping.predict_proba([*texts, "", " "]))
         mapping.add(texts[:1], [texts[1]])
         _check(mapping.predict_proba(texts))
         mapping.remove([int(rng.integers(-1, 7))])

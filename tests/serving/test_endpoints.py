@@ -41,6 +41,28 @@ def test_a_task_predicts_what_the_library_predicts(client, published):
     np.testing.assert_allclose(answer["confidences"], mapping.confidence(NEW), atol=1e-5)
 
 
+@pytest.mark.parametrize("values", [(7, 8), (True, False), (0.5, 1.5), ("1", "0")], ids=str)
+def test_labels_are_answered_in_the_json_type_they_were_sent_in(serve, values):
+    client = serve()
+    examples = [
+        {"text": example["text"], "label": values[example["label"] == "refund"]}
+        for example in ORDERS["examples"]
+    ]
+    names = {str(values[0]).lower(): "delivery"}
+    created = client.put("/tasks/orders", json={"examples": examples, "label_names": names})
+    assert created.status_code == 201, created.json()
+    for each in (client, serve()):  # the second reads the task from disk
+        texts = {"texts": [example["text"] for example in examples]}
+        answer = each.post("/tasks/orders/predict", json=texts).json()
+        found = [*answer["predictions"], *answer["labels"], *each.get("/tasks/orders").json()["labels"]]
+        assert found == [*(example["label"] for example in examples), *values, *values]
+        assert {type(label) for label in found} == {type(values[0])}
+    other = {"text": "hello", "label": "greeting" if values[0] != "1" else 1}
+    refused = client.post("/tasks/orders/examples", json={"examples": [other]})
+    assert refused.status_code == 422
+    assert "but the task's labels are" in refused.json()["detail"]
+
+
 def test_putting_a_task_again_replaces_it(client):
     client.put("/tasks/orders", json=ORDERS)
     answer = client.put("/tasks/orders", json={"examples": PAIRS})
@@ -185,7 +207,21 @@ def test_a_body_that_is_not_json_or_too_long_is_rejected(client):
     assert "the body has more than 1049776 bytes" in too_long.json()["detail"]
 
 
-@pytest.mark.parametrize("text", ["", "\x00", "🙂", "half a pair: \\ud800"])
+@pytest.mark.parametrize("text", ["", " \n", "\x00"])
+def test_an_empty_text_gets_no_label(client, text):
+    client.put("/tasks/orders", json=ORDERS)
+    asked = {"texts": [text, "my money"], "probabilities": True}
+    answer = client.post("/tasks/orders/predict", json=asked).json()
+    assert answer["predictions"][0] is None
+    assert answer["predictions"][1] in ("delivery", "refund")
+    assert answer["confidences"][0] == 0
+    assert answer["probabilities"][0] == [0.5, 0.5]
+    refused = client.put("/tasks/x", json={"examples": [*ORDERS["examples"], {"text": text, "label": "x"}]})
+    assert refused.status_code == 422
+    assert refused.json()["detail"].startswith("text 4 is empty")
+
+
+@pytest.mark.parametrize("text", ["🙂", "half a pair: \\ud800"])
 def test_any_text_gets_a_label(client, text):
     client.put("/tasks/orders", json=ORDERS)
     body = f'{{"texts": ["{text}"]}}' if "\\" in text else None
