@@ -64,7 +64,8 @@ def test_the_tutorial_runs_from_its_first_block_to_its_last(checkout, monkeypatc
 
 
 @pytest.mark.parametrize("page", HOW_TO, ids=lambda page: page.stem)
-def test_the_python_blocks_of_the_how_tos_run(page, published):
+def test_the_python_blocks_of_the_how_tos_run(page, published, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     scope = {}
     for block in blocks(page.read_text(encoding="utf-8"), "python"):
         exec(block.replace("path/to/published", str(published)), scope)
