@@ -41,7 +41,7 @@ def test_a_file_of_comments_has_no_rows(tmp_path):
         sentences_of(tmp_path, "# a\n\n#b\n")
 
 
-@pytest.mark.parametrize("line", ["#\tO", "# O", "# B-LOC", "#tag\tO", "#\tPLACE"])
+@pytest.mark.parametrize("line", ["#\tO", "# O", "# B-LOC", "#tag\tO", "#\tB-PLACE"])
 def test_a_word_may_begin_with_a_number_sign(tmp_path, line):
     (row,) = sentences_of(tmp_path, f"{line}\nAda B-PER\nwrote O\n")
     assert row[0] == [line.split()[0], "Ada", "wrote"]
