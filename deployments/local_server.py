@@ -78,7 +78,15 @@ def server_env(port: int, password: str) -> dict[str, str]:
 
 
 def postgres_command(home: Path, port: int) -> list[str]:
-    """The command of PostgreSQL; the first call creates its data folder."""
+    """The command of PostgreSQL; the first call creates its data folder.
+
+    Args:
+        home: Folder for data and passwords; it has the file `password`.
+        port: Port on 127.0.0.1.
+
+    Raises:
+        SystemExit: PostgreSQL is not installed.
+    """
     data, as_user = home / "postgres", postgres_user(home)
     if not (data / "PG_VERSION").is_file():
         initialise = [postgres_program("initdb"), "--pgdata", str(data), "--username", "prefect"]
@@ -93,6 +101,12 @@ def postgres_user(home: Path) -> list[str]:
     """A command prefix that runs PostgreSQL as its package's user, if this process is root's.
 
     PostgreSQL does not start as root.
+
+    Args:
+        home: Folder for data and passwords, which this user becomes the owner of.
+
+    Returns:
+        The words of the prefix; empty if this process is not root's.
     """
     if os.geteuid() != 0:
         return []
@@ -102,13 +116,29 @@ def postgres_user(home: Path) -> list[str]:
 
 
 def postgres_program(name: str) -> str:
-    """The path of a program of the newest installed PostgreSQL; Debian has them outside of PATH."""
+    """The path of a program of the newest installed PostgreSQL; Debian has them outside of PATH.
+
+    Args:
+        name: Name of the program, such as `initdb`.
+
+    Raises:
+        SystemExit: PostgreSQL is not installed.
+    """
     installed = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
     return str(installed[-1]) if installed else program(name)
 
 
 def redis_command(home: Path, port: int, password: str) -> list[str]:
-    """The command of Redis. Its password is in a file that only the owner can read."""
+    """The command of Redis. Its settings are written to a file that only the owner can read.
+
+    Args:
+        home: Folder for the file of settings and for data.
+        port: Port on 127.0.0.1.
+        password: Password that clients must send.
+
+    Raises:
+        SystemExit: Redis is not installed.
+    """
     settings = {
         "bind": HOST,
         "port": port,
@@ -123,7 +153,14 @@ def redis_command(home: Path, port: int, password: str) -> list[str]:
 
 
 def program(name: str) -> str:
-    """The path of an installed program. Raises ``SystemExit`` with what to install."""
+    """The path of an installed program.
+
+    Args:
+        name: Name of the program.
+
+    Raises:
+        SystemExit: It is not installed; the message says what to install.
+    """
     found = shutil.which(name)
     if found is None:
         raise SystemExit(
@@ -134,7 +171,15 @@ def program(name: str) -> str:
 
 
 def wait_for_postgres(port: int, password: str) -> None:
-    """Wait until PostgreSQL answers a query."""
+    """Wait until PostgreSQL answers a query.
+
+    Args:
+        port: Port on 127.0.0.1.
+        password: Password of the user `prefect`.
+
+    Raises:
+        SystemExit: It did not answer within ``START_SECONDS``, or `psql` is not installed.
+    """
     address = ["--host", HOST, "--port", str(port), "--username", "prefect", "postgres"]
     probe = [program("psql"), *address, "--quiet", "--command", "select 1"]
     env = {**os.environ, "PGPASSWORD": password}
@@ -142,7 +187,15 @@ def wait_for_postgres(port: int, password: str) -> None:
 
 
 def wait_for_api(port: int, auth: str | None) -> None:
-    """Wait until the API accepts requests."""
+    """Wait until the API accepts requests.
+
+    Args:
+        port: Port on 127.0.0.1.
+        auth: ``user:password`` if the API requires it.
+
+    Raises:
+        SystemExit: It did not answer within ``START_SECONDS``.
+    """
     user, _, password = (auth or "").partition(":")
 
     def is_ready() -> bool:
@@ -155,7 +208,15 @@ def wait_for_api(port: int, auth: str | None) -> None:
 
 
 def wait_until(is_done: Callable[[], bool], what: str) -> None:
-    """Poll a condition. Raises ``SystemExit`` after ``START_SECONDS``."""
+    """Poll a condition twice a second.
+
+    Args:
+        is_done: The condition.
+        what: What is waited for, for the error message.
+
+    Raises:
+        SystemExit: It was not met within ``START_SECONDS``.
+    """
     deadline = time.monotonic() + START_SECONDS
     while not is_done():
         if time.monotonic() > deadline:
@@ -164,7 +225,11 @@ def wait_until(is_done: Callable[[], bool], what: str) -> None:
 
 
 def read_password(path: Path) -> str:
-    """The password of PostgreSQL and Redis; the first call generates it. Only the owner can read it."""
+    """The password of PostgreSQL and Redis; the first call generates it. Only the owner can read it.
+
+    Args:
+        path: The file of the password.
+    """
     if not path.is_file():
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(24), encoding="utf-8")

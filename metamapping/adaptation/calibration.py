@@ -183,6 +183,13 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
     With ``C = (H Hᵀ + λI)⁻¹`` and the residuals ``E = Y − H V``, a ridge regression without the rows B
     leaves the residuals ``(λ C_BB)⁻¹ E_B`` on them. If there are too many examples, an even selection
     over all labels is scored.
+
+    Args:
+        solution: The mapping of all examples; its solver is a ridge regression.
+        support: The examples that it was computed from.
+
+    Returns:
+        Scores, targets and nearness of the examples that were scored.
     """
     assert solution.ridge is not None
     targets, num_labels = support.targets, solution.weights.shape[1]

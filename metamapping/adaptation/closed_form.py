@@ -53,12 +53,26 @@ class Solution:
     views: tuple[float, ...] = ()
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Scores, float32 ``(num_items, num_labels)``, of features ``(num_items, width)``."""
+        """Compute the scores of items.
+
+        Args:
+            features: Float32 ``(num_items, width)``, all views side by side.
+
+        Returns:
+            Float32 ``(num_items, num_labels)``.
+        """
         scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
         return scores
 
     def weighted_features(self, features: np.ndarray) -> np.ndarray:
-        """Features whose inner products are the kernel: each view times the root of its weight."""
+        """Features whose inner products are the kernel: each view times the root of its weight.
+
+        Args:
+            features: Float32 ``(num_items, width)``.
+
+        Returns:
+            Float32 ``(num_items, width)``.
+        """
         weighted: np.ndarray = features * _view_roots(self.views, features.shape[-1])
         return weighted
 

@@ -70,7 +70,16 @@ def evaluate(
 
 
 def draw_episodes(space: LabelSpace, spec: EvaluationSpec, *, seed: int) -> dict[int, list[Episode]]:
-    """The episodes of a source by number of shots; they depend only on its name, the spec and the seed."""
+    """Draw the episodes of a source; they depend only on its name, the spec and the seed.
+
+    Args:
+        space: The label space of the source.
+        spec: Ways, shots, queries and number of episodes.
+        seed: Determines the episodes, together with the source's name.
+
+    Returns:
+        The episodes by number of shots: ``spec.num_episodes`` for each.
+    """
     stream = [seed, EVALUATE_STREAM, zlib.crc32(space.source.encode())]
     pool = _limit_examples(space, spec, np.random.default_rng(stream))
     return {
@@ -107,7 +116,15 @@ def entity_spans(sentence: int, tags: Sequence[str]) -> set[Span]:
 
 
 def entity_f1(gold: set[Span], predicted: set[Span]) -> float:
-    """Micro-F1, ``2·|gold ∩ predicted| / (|gold| + |predicted|)``; 1 if both sets are empty."""
+    """Micro-F1, ``2·|gold ∩ predicted| / (|gold| + |predicted|)``; 1 if both sets are empty.
+
+    Args:
+        gold: The true entities of all sentences, from ``entity_spans``.
+        predicted: The predicted entities of the same sentences.
+
+    Returns:
+        From 0 to 1.
+    """
     total = len(gold) + len(predicted)
     return 2 * len(gold & predicted) / total if total else 1.0
 

@@ -98,6 +98,9 @@ class Featurizer:
     def is_empty(self, texts: Sequence[str]) -> np.ndarray:
         """Whether nothing is left of each text after cleaning; the pipeline rejects such texts.
 
+        Args:
+            texts: The texts, not cleaned.
+
         Returns:
             Booleans ``(num_texts,)``.
         """
@@ -108,6 +111,9 @@ class Featurizer:
 
         Texts longer than the encoder's maximum length are encoded in several pieces. A word that the
         tokenizer gives no token has zeros.
+
+        Args:
+            texts: The words of each text, not cleaned; a text may have none.
 
         Returns:
             Features, float32 ``(num_words, word_dim)``, of all words in order; and offsets, int64
@@ -125,6 +131,9 @@ class Featurizer:
 
     def names(self, names: Sequence[str]) -> np.ndarray:
         """Encode label names, truncated to the same length as in training.
+
+        Args:
+            names: Readable names of labels.
 
         Returns:
             Float32 ``(num_names, dim)``.

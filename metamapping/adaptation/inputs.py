@@ -73,6 +73,13 @@ def read_examples(
 def read_texts(texts: Any, text_pairs: Any = None) -> tuple[list[str], list[str] | None]:
     """Read a column of texts, and the column of second texts if there is one.
 
+    Args:
+        texts: A column of texts.
+        text_pairs: A column of second texts of the same length; ``None`` for single texts.
+
+    Returns:
+        The texts, and the second texts or ``None``.
+
     Raises:
         ValueError: A value is missing or not a string, or the columns differ in length.
     """
@@ -90,6 +97,12 @@ def read_texts(texts: Any, text_pairs: Any = None) -> tuple[list[str], list[str]
 def read_word_lists(texts: Any) -> list[list[str]]:
     """Read a column of ``ner`` texts, each a list of words.
 
+    Args:
+        texts: A column of lists of words.
+
+    Returns:
+        The words of each text.
+
     Raises:
         ValueError: A value is not a list of strings.
     """
@@ -102,6 +115,12 @@ def read_word_lists(texts: Any) -> list[list[str]]:
 
 def read_labels(labels: Any) -> list[Label]:
     """Read a column of labels as Python strings, booleans or numbers; ``3.0`` is read as ``3``.
+
+    Args:
+        labels: A column of labels; a list of one label counts as that label.
+
+    Returns:
+        One label for each row, all of one type.
 
     Raises:
         ValueError: A value is missing, blank or a list of several labels, or strings, booleans and numbers
@@ -124,6 +143,12 @@ def read_labels(labels: Any) -> list[Label]:
 def single_labels(values: list[Any]) -> list[Any]:
     """Return labels with those that are lists of one label unwrapped.
 
+    Args:
+        values: Labels, or lists of labels.
+
+    Returns:
+        One label for each value.
+
     Raises:
         ValueError: A value is a list of several labels or of none.
     """
@@ -141,6 +166,12 @@ def single_labels(values: list[Any]) -> list[Any]:
 def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str]:
     """Read the readable words of labels, by the labels as text: ``1``, ``1.0`` and ``"1"`` are the same.
 
+    Args:
+        label_names: Readable words by label; ``None`` for no names.
+
+    Returns:
+        Readable words by label as text.
+
     Raises:
         ValueError: A name is not a string, or blank, or a label has two names.
     """
@@ -155,7 +186,14 @@ def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str
 
 
 def check_task_type(task_type: str) -> None:
-    """Raise ``ValueError`` if ``task_type`` is not one of ``TaskType``."""
+    """Check the name of a task type.
+
+    Args:
+        task_type: The name as given by the user.
+
+    Raises:
+        ValueError: It is not one of ``TaskType``.
+    """
     if task_type not in get_args(TaskType):
         raise ValueError(f"task_type {task_type!r} is not one of {', '.join(get_args(TaskType))}")
 

@@ -58,7 +58,14 @@ class TaskState:
         return self.task_type == "ner"
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
-        """Probabilities, float32 ``(num_items, num_labels)``, of items with these features."""
+        """Compute the probabilities of items, given that each belongs to one of the labels.
+
+        Args:
+            features: Float32 ``(num_items, num_views * dim)``.
+
+        Returns:
+            Float32 ``(num_items, num_labels)``; rows sum to 1.
+        """
         return self.calibration.probabilities(self.solution.scores(features))
 
     def confidence(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +117,12 @@ class TaskState:
 
 
 def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
-    """The state of a task without labels or examples."""
+    """The state of a task without labels or examples.
+
+    Args:
+        featurizer: Determines the width of the features.
+        task_type: The task type.
+    """
     dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
     no_weights = np.zeros((num_views * dim + 1, 0), np.float32)
     return TaskState(
@@ -176,12 +188,23 @@ def with_examples(
 
 
 def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequence[int]) -> TaskState:
-    """The state without the examples at these positions; all labels stay."""
+    """The state without the examples at these positions; all labels stay.
+
+    Args:
+        featurizer: Has the meta-learned mapping; nothing is encoded.
+        state: The state to start from.
+        examples: Positions of examples, from 0.
+    """
     return _solve(featurizer, replace(state, support=state.support.without(examples)))
 
 
 def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> TaskState:
     """The state without a label and its examples; for ``ner`` the type's words become "outside".
+
+    Args:
+        featurizer: Has the meta-learned mapping; nothing is encoded.
+        state: The state to start from.
+        label: The label to remove, of the same type as the task's labels.
 
     Raises:
         ValueError: There is no such label, or fewer than two labels would be left.

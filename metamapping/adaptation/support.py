@@ -85,7 +85,11 @@ class Support:
         )
 
     def without(self, examples: Collection[int]) -> Support:
-        """A support without the examples at these positions."""
+        """A support without the examples at these positions.
+
+        Args:
+            examples: Positions of examples, from 0.
+        """
         is_kept = np.ones(self.num_examples, bool)
         is_kept[list(examples)] = False
         lengths = np.diff(self.offsets)
@@ -102,7 +106,11 @@ class Support:
         )
 
     def with_targets(self, targets: np.ndarray) -> Support:
-        """A support of the same items with other label slots ``(num_items,)``."""
+        """A support of the same items with other label slots.
+
+        Args:
+            targets: Integers ``(num_items,)``.
+        """
         return replace(self, targets=targets.astype(np.int32))
 
     def check_pairs(self, is_pair: bool) -> None:
@@ -123,6 +131,11 @@ class Support:
 
 
 def empty_support(dim: int, num_views: int = 1) -> Support:
-    """A support without any examples, for features of ``num_views`` views of width ``dim``."""
+    """A support without any examples.
+
+    Args:
+        dim: Width of one view.
+        num_views: Number of views of each item.
+    """
     no_features = np.zeros((0, num_views * dim), np.float32)
     return Support((), None, no_features, np.zeros(0, np.int32), np.zeros(1, np.int64), num_views)

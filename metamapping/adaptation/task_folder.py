@@ -90,6 +90,9 @@ class SavedTask:
     def check_encoder(self, featurizer: Featurizer) -> None:
         """Check that ``featurizer`` has the encoder that the task was adapted with.
 
+        Args:
+            featurizer: The encoder that the task is to be used with.
+
         Raises:
             StoreError: It is another encoder, whose features the task's mapping cannot interpret.
         """
@@ -133,6 +136,9 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
 
 def read_task(folder: Path) -> SavedTask:
     """Read a saved task after verifying every file against its checksum.
+
+    Args:
+        folder: The folder of a saved task on this machine.
 
     Raises:
         FileNotFoundError: The folder is not a saved task.

@@ -149,7 +149,13 @@ class Mapping:
     def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
         """``predict``, ``predict_proba`` and ``confidence`` in one call that encodes each text once.
 
-        Takes the arguments of ``predict``.
+        Args:
+            texts: A column of texts.
+            text_pairs: The second text of each pair.
+            threshold: A probability from 0 to 1. A text whose confidence is lower gets the label ``None``.
+
+        Returns:
+            Labels, probabilities ``(num_texts, num_labels)`` and confidence ``(num_texts,)``.
 
         Raises:
             ValueError: As ``predict``, or it is a ``ner`` task.
@@ -182,8 +188,17 @@ class Mapping:
     ) -> None:
         """Add examples, with the same result as if they had been there from the start.
 
-        Only the new texts are encoded. Labels may be new, but not of another type. Takes the arguments of
-        ``MetaMapper.adapt`` and raises the same errors.
+        Only the new texts are encoded. Labels may be new, but not of another type.
+
+        Args:
+            texts: A column of texts (for ``ner`` of lists of words), or a table.
+            labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
+            text_pairs: A column of second texts; part of the table if one is given.
+            label_names: Readable words by label; they replace earlier ones.
+            columns: The names of a table's columns.
+
+        Raises:
+            ValueError: The examples cannot be learned from, or do not fit the task.
         """
         examples = read_examples(
             texts, labels, text_pairs=text_pairs, task_type=self.task_type, columns=columns

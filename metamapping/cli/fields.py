@@ -94,6 +94,9 @@ class Fields:
     def labels(self, rows: Sequence[Row]) -> list[Any]:
         """The labels of rows.
 
+        Args:
+            rows: The rows, numbered from 1 in error messages.
+
         Returns:
             Strings, or for ``ner`` lists of BIO tags, one for each word, converted from the scheme of the
             rows.
@@ -166,7 +169,12 @@ class Fields:
 
 
 def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
-    """Yield the values that are not left out."""
+    """Yield the values that are not left out.
+
+    Args:
+        values: The values.
+        left_out: For each value, whether it is left out.
+    """
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
 
 

@@ -15,8 +15,13 @@ Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
 def folder_or_address(text: str) -> Path:
     """The local folder of an argument, which may be an address.
 
-    An address is not downloaded here, but when its folder is read. Raises ``typer.BadParameter`` if there is
-    no such folder.
+    An address is not downloaded here, but when its folder is read.
+
+    Args:
+        text: A path, or an address such as ``s3://bucket/folder``.
+
+    Raises:
+        typer.BadParameter: There is no such folder.
     """
     from metamapping.storage.remote import local_folder
 

@@ -217,7 +217,14 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
 
 
 def read_table(records: Records) -> pa.Table:
-    """All columns of a Parquet file, as they are. Raises ``ValueError`` if they cannot be read."""
+    """All columns of a Parquet file, as they are.
+
+    Args:
+        records: The open file; its format is Parquet.
+
+    Raises:
+        ValueError: They cannot be read.
+    """
     assert records.parquet is not None
     try:
         return records.parquet.read()

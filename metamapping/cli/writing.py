@@ -130,13 +130,22 @@ def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None
 
 
 def write_table(table: pa.Table, place: str) -> None:
-    """Write a table as Parquet to a path, or to standard output for `-`."""
+    """Write a table as Parquet to a path, or to standard output for `-`.
+
+    Args:
+        table: The table, with the types of its columns.
+        place: A path, or `-`.
+    """
     with _sink(place, may_fail=False) as sink:
         pq.write_table(table, sink)
 
 
 def table_of(rows: Iterable[Row]) -> pa.Table:
-    """The rows as a table; columns without any value have the type string."""
+    """The rows as a table; columns without any value have the type string.
+
+    Args:
+        rows: All rows; a row without a column has null in it.
+    """
     # All rows at once, because the types of the columns depend on all of them.
     table = pa.Table.from_pylist(list(rows))
     for place, field in enumerate(table.schema):

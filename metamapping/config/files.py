@@ -30,7 +30,14 @@ _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 
 
 def format_of_suffix(path: Path) -> str | None:
-    """Return the format that the suffix of a file stands for, before the suffix of a compression."""
+    """Return the format that the suffix of a file stands for, before the suffix of a compression.
+
+    Args:
+        path: The path of a file, which need not exist.
+
+    Returns:
+        A format such as ``csv``; ``None`` if the suffix stands for none.
+    """
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
@@ -56,7 +63,14 @@ def find_files(names: Sequence[str], folder: Path, *, any_suffix: bool = False) 
 
 
 def similar_name(path: Path) -> str | None:
-    """Return the name in the same folder that is most similar to the name of a missing file."""
+    """Return the name in the same folder that is most similar to the name of a missing file.
+
+    Args:
+        path: The path of the missing file.
+
+    Returns:
+        A file name; ``None`` if there is no similar one or no such folder.
+    """
     try:
         names = sorted(each.name for each in path.parent.iterdir())
     except OSError:

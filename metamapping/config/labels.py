@@ -62,6 +62,9 @@ def label_text(value: Any) -> str | None:
 def one_label(value: Any) -> Any:
     """Return the only item of a list, and every other value unchanged.
 
+    Args:
+        value: A label as it was read: a value of Python, a list, or an array or number of NumPy.
+
     Raises:
         NotOneLabelError: The value is a list of several items or of none, or an object.
     """
@@ -77,6 +80,12 @@ def one_label(value: Any) -> Any:
 def label_texts(labels: Iterable[Any]) -> list[str]:
     """Return the texts of configured labels.
 
+    Args:
+        labels: Labels as written in a configuration.
+
+    Returns:
+        One text for each label, from ``label_text``.
+
     Raises:
         ValueError: A label is missing or empty.
     """
@@ -91,6 +100,9 @@ def label_texts(labels: Iterable[Any]) -> list[str]:
 
 def label_keys(values: Mapping[Any, Any]) -> dict[str, Any]:
     """Return the values of labels by the labels' texts.
+
+    Args:
+        values: Any values by label; the labels as a user wrote them.
 
     Raises:
         ValueError: A label is missing or empty, or two keys are the same label.
@@ -119,6 +131,13 @@ def label_column_doubt(num_labels: int, num_rows: int) -> str | None:
 
     >>> label_column_doubt(240, 240)
     '240 labels in 240 rows: is this the label column?'
+
+    Args:
+        num_labels: Number of different labels in the column.
+        num_rows: Number of rows.
+
+    Returns:
+        The question; ``None`` if there is no doubt, or there are too few rows to tell.
     """
     if num_rows < _MIN_ROWS_OF_DOUBT or num_labels <= _SHARE_OF_DOUBT * num_rows:
         return None

@@ -125,5 +125,9 @@ class RunConfig(Part):
         return self.model_copy(update={"home": str(Path(home).expanduser().absolute())})
 
     def sources_with(self, role: Role) -> list[Source]:
-        """Return the sources with a role, for all or for some of their labels."""
+        """Return the sources with a role, for all or for some of their labels.
+
+        Args:
+            role: The role to look for.
+        """
         return [source for source in self.sources if role in source.roles]

@@ -191,7 +191,11 @@ def find_columns(layout: Layout, source: Source, path: Path) -> tuple[int, int]:
 
 
 def split_line(line: str) -> list[str]:
-    """Return the columns of a line, separated by tabs, or by spaces in a line without a tab."""
+    """Return the columns of a line, separated by tabs, or by spaces in a line without a tab.
+
+    Args:
+        line: The line without its end.
+    """
     return line.split("\t") if "\t" in line else [field for field in line.split(" ") if field]
 
 

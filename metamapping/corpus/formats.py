@@ -169,7 +169,11 @@ def no_such_column(
 
 
 def listed_names(names: Collection[str]) -> str:
-    """Join the names of columns with commas; those with spaces around them, and empty ones, are quoted."""
+    """Join the names of columns with commas; those with spaces around them, and empty ones, are quoted.
+
+    Args:
+        names: The names in the order in which they are to be listed.
+    """
     return listed([name if name and name == name.strip() else repr(name) for name in names])
 
 

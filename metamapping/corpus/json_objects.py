@@ -73,7 +73,11 @@ class Replayed(io.TextIOBase):
         self._head, self._rest = iter(head), rest
 
     def readline(self, size: int = -1, /) -> str:  # type: ignore[override]
-        """Return the next line; one that was read ahead is returned whole."""
+        """Return the next line; one that was read ahead is returned whole.
+
+        Args:
+            size: Maximum number of characters of a line that is read now; -1 for no limit.
+        """
         return next(self._head, None) or self._rest.readline(size)
 
 

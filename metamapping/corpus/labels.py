@@ -43,7 +43,11 @@ def label_value(value: Any) -> Label | None:
 
 
 def label_kind(label: Label) -> Kind:
-    """The type of a label; the labels of one task have the same."""
+    """The type of a label; the labels of one task have the same.
+
+    Args:
+        label: A label from ``label_value``.
+    """
     if isinstance(label, str):
         return "string"
     return "boolean" if isinstance(label, bool) else "number"

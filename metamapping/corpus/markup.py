@@ -56,7 +56,11 @@ _UNFINISHED = re.compile(r"&(?:amp|lt|gt|quot|nbsp)(?![A-Za-z0-9;=])")
 
 
 def without_markup(text: str) -> str:
-    """Return a text with entities replaced, and a space in place of each tag and comment."""
+    """Return a text with entities replaced, and a space in place of each tag and comment.
+
+    Args:
+        text: A text that may have HTML in it.
+    """
     text = _ENTITY.sub(_character, text)
     text = _UNFINISHED.sub(lambda match: html.unescape(match[0] + ";"), text)
     text = _without_comments(text)

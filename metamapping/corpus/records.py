@@ -162,7 +162,14 @@ def _check_tags(source: Source, rows: list[list[str]]) -> None:
 
 
 def read_records(source: Source) -> Iterator[pa.RecordBatch]:
-    """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``."""
+    """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``.
+
+    Args:
+        source: A source of files, or of a data set of the hub.
+
+    Raises:
+        ConfigError: The rest of a file cannot be read.
+    """
     rows = _rows(source)
     is_ner = source.task_type == "ner"
     for start in itertools.count(0, ROWS_PER_BATCH):
@@ -173,7 +180,14 @@ def read_records(source: Source) -> Iterator[pa.RecordBatch]:
 
 
 def read_rows(source: Source) -> Iterator[Row]:
-    """Yield the rows of all files or of the hub's data set, as they are read."""
+    """Yield the rows of all files or of the hub's data set, as they are read.
+
+    Args:
+        source: A source of files, or of a data set of the hub.
+
+    Raises:
+        ConfigError: The rest of a file cannot be read.
+    """
     return (row for _, row in _rows(source))
 
 
@@ -267,7 +281,11 @@ def _lists(values: list[list[str] | None]) -> pa.Array:
 
 
 def without_surrogates(text: str) -> str:
-    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced."""
+    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced.
+
+    Args:
+        text: A text that may not be encodable as UTF-8.
+    """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
@@ -291,13 +309,22 @@ def _read_hub(source: Source) -> Iterator[Row]:
 
 
 def class_names(feature: Any) -> list[str] | None:
-    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``."""
+    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
+
+    Args:
+        feature: A feature of a ``datasets`` column, or ``None``.
+    """
     feature = getattr(feature, "feature", feature)
     return getattr(feature, "names", None)
 
 
 def label_name(value: Any, names: list[str]) -> Any:
-    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name."""
+    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
+
+    Args:
+        value: A class number, or a list of them.
+        names: The name of each class, by number.
+    """
     if isinstance(value, list):
         return [label_name(item, names) for item in value]
     return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -104,13 +104,24 @@ def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
 
 
 def read_source_table(folder: str | Path) -> list[dict[str, Any]]:
-    """Return the rows of ``sources.csv`` in the folder of a written report, as plain values."""
+    """Return the rows of ``sources.csv`` in the folder of a written report, as plain values.
+
+    Args:
+        folder: The folder that ``write_report`` wrote.
+
+    Returns:
+        One dictionary for each source, by the table's column names.
+    """
     table = pd.read_csv(Path(folder) / "sources.csv")
     return [dict(zip(table.columns, row, strict=True)) for row in table.astype(object).to_numpy().tolist()]
 
 
 def to_markdown(report: CorpusReport) -> str:
-    """Return the report as Markdown, with the most frequent labels of each source."""
+    """Return the report as Markdown, with the most frequent labels of each source.
+
+    Args:
+        report: The report of a corpus.
+    """
     rows_in, rows_out = report.sources["rows in"].sum(), report.sources["rows out"].sum()
     parts = [
         "# Corpus",
@@ -129,14 +140,22 @@ def to_markdown(report: CorpusReport) -> str:
 
 
 def markdown_table(table: pd.DataFrame) -> str:
-    """Return a Markdown table, with all text escaped so that it cannot break out of its cell."""
+    """Return a Markdown table, with all text escaped so that it cannot break out of its cell.
+
+    Args:
+        table: Any table; its index is left out.
+    """
     rows = [[str(column) for column in table.columns], ["---"] * len(table.columns)]
     rows += [[_cell(value) for value in row] for row in table.itertuples(index=False)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def draw(report: CorpusReport) -> Any:
-    """Return a matplotlib figure with the rows of each label and the lengths of the largest sources."""
+    """Return a matplotlib figure with the rows of each label and the lengths of the largest sources.
+
+    Args:
+        report: The report of a corpus.
+    """
     from matplotlib.figure import Figure
 
     largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MAX_SHOWN)

@@ -127,7 +127,11 @@ class ParquetFile:
         self._num_pending = 0
 
     def write(self, table: pa.Table) -> None:
-        """Append a table with the columns of the schema."""
+        """Append a table with the columns of the schema.
+
+        Args:
+            table: Any number of rows. They are written once a whole row group is there.
+        """
         self._pending.append(table)
         self._num_pending += table.num_rows
         self.num_rows += table.num_rows

@@ -121,7 +121,12 @@ def is_tag(value: str) -> bool:
 
 
 def fits(tag: str, scheme: Scheme) -> bool:
-    """Return whether a tag belongs to a scheme."""
+    """Return whether a tag belongs to a scheme.
+
+    Args:
+        tag: A tag as the source writes it.
+        scheme: The scheme of the source.
+    """
     if tag == OUTSIDE:
         return True
     if scheme == "untyped":
@@ -136,13 +141,22 @@ def entity_type(tag: str, scheme: Scheme = "BIO") -> str:
 
     >>> entity_type("B-PER"), entity_type("PER"), entity_type("B", "untyped")
     ('PER', 'PER', 'entity')
+
+    Args:
+        tag: A tag that is not outside and fits the scheme.
+        scheme: The scheme of the tag.
     """
     match = _PREFIXED.fullmatch(tag)
     return match[2] if match else UNTYPED if scheme == "untyped" else tag
 
 
 def entity_types(tags: Collection[str], scheme: Scheme | None = None) -> set[str]:
-    """Return the entity types of tags that fit their scheme, which is found if it is not given."""
+    """Return the entity types of tags that fit their scheme, which is found if it is not given.
+
+    Args:
+        tags: Tags of one source; outside is left out.
+        scheme: Their scheme; ``None`` to find it.
+    """
     scheme = find_scheme(tags) if scheme is None else scheme
     return {entity_type(tag, scheme) for tag in tags if tag != OUTSIDE and fits(tag, scheme)}
 
@@ -152,6 +166,9 @@ def nearest_scheme(tag: str) -> str:
 
     >>> nearest_scheme("o")
     "outside of entities is written 'O', a capital letter"
+
+    Args:
+        tag: The tag that fits no scheme.
     """
     if tag in _OUTSIDE_LIKE:
         return "outside of entities is written 'O', a capital letter"

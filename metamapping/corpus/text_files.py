@@ -49,6 +49,9 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
 def text_encoding(source: Source) -> str:
     """Return the name of a source's encoding for Python; UTF-8 may begin with a byte order mark.
 
+    Args:
+        source: The source whose ``encoding`` is looked up.
+
     Raises:
         ConfigError: The encoding does not exist.
     """

@@ -45,7 +45,11 @@ class Metrics:
         self._tasks = Gauge("metamapping_tasks", "Tasks that can be used.", registry=self._registry)
 
     def count_batch(self, num_texts: int) -> None:
-        """Count a batch of the encoder."""
+        """Count a batch of the encoder.
+
+        Args:
+            num_texts: Number of texts in the batch.
+        """
         self._batches.observe(num_texts)
         self._texts.inc(num_texts)
 
@@ -62,7 +66,11 @@ class Metrics:
         self._seconds.labels(method, route).observe(seconds)
 
     def set_task_counter(self, count: Callable[[], float]) -> None:
-        """Set the function that returns the number of tasks, whenever metrics are read."""
+        """Set the function that returns the number of tasks, whenever metrics are read.
+
+        Args:
+            count: The function, without arguments.
+        """
         self._tasks.set_function(count)
 
     def text(self) -> bytes:
