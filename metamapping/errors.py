@@ -1,7 +1,7 @@
 """Exceptions that users see, and functions that quote values of any length in a one-line message.
 
-Goes in: an error, or names from the user's data. Comes out: text that is safe to put into a message or a
-log line, however long or odd the value is.
+Input: an error, or names from the user's data. Output: text that is safe to put into a message or a log line,
+however long or odd the value is.
 
     raise ConfigError(f"there is no column {name!r:.80}, only {listed(columns)}: {one_line(error)}")
 """

@@ -1,6 +1,6 @@
 """Read the rows of a file or of standard input, unchanged.
 
-In: a path, or `-`. Out: rows as dictionaries, one after the other, so that a file may be larger than
+Input: a path, or `-`. Output: rows as dictionaries, one after the other, so that a file may be larger than
 memory. A row that cannot be read raises ``ValueError`` with its line and is not skipped, because the output
 of a command must have one row per row of its input.
 

@@ -1,7 +1,7 @@
 """Files: finds the files of a source by paths, patterns and folders.
 
-In goes what a user writes under ``files``, out come the paths of existing files, sorted within each pattern
-and folder, each once. ``~`` is the home folder. A path that exists is never taken for a pattern.
+Input: what a user writes under ``files``. Output: the paths of existing files, each once, sorted within each
+pattern and folder. ``~`` is the home folder. A path that exists is never taken for a pattern.
 
     find_files(["data/*.csv", "~/more"], Path("configs"))
 """

@@ -1,9 +1,9 @@
 """Labels: their one spelling, however a file, a setting or a caller writes them.
 
-In goes a label as it was read, out comes its text. Numbers are compared by value: ``1``, ``1.0``, ``"1"``
-and ``"1.0"`` are one label, because a column of whole numbers with one missing value is read, and written
-again, as floating-point numbers. Every entry point spells labels by ``label_text``: sources and their
-settings, the command line, the Python library and the server.
+Input: a label as it was read. Output: its text. Numbers are compared by value: ``1``, ``1.0``, ``"1"`` and
+``"1.0"`` are one label, because a column of whole numbers with one missing value is read, and written again,
+as floating-point numbers. Every entry point spells labels by ``label_text``: sources and their settings, the
+command line, the Python library and the server.
 
     label_text(1.0), label_text("1.0"), label_text(" refund ")      # "1", "1", "refund"
 """

@@ -1,9 +1,9 @@
 """CoNLL: files with one word and its tag in each line, and blank lines between sentences.
 
-In goes an open text file, out come ``Row``s, or ``Sentence``s with all lines of the file. Columns are
-separated by tabs, or by spaces in lines without a tab; there may be two or more. `-DOCSTART-` lines separate
-documents. Lines that begin with `#` are comments as in CoNLL-U, unless they have the columns of a word: in a
-file of two columns `# text = Ada wrote` is a comment, and `# O` is the word `#`.
+Input: an open text file. Output: ``Row``s, or ``Sentence``s with all lines of the file. Columns are separated
+by tabs, or by spaces in lines without a tab; there may be two or more. `-DOCSTART-` lines separate documents.
+Lines that begin with `#` are comments as in CoNLL-U, unless they have the columns of a word: in a file of two
+columns `# text = Ada wrote` is a comment, and `# O` is the word `#`.
 
     for row in read_conll(file, source, path):
         print(row.line, row.text, row.label)         # words and tags

@@ -1,12 +1,12 @@
 """Deduplication: finds rows of one source whose texts are equal or nearly equal.
 
-In go the keys of rows, out comes a verdict for each row. Texts are equal if they differ only in capitals:
-the first is kept and the others are duplicates, but if their labels differ, all are rejected as a conflict,
+Input: the keys of rows. Output: a verdict for each row. Texts are equal if they differ only in capitals: the
+first is kept and the others are duplicates, but if their labels differ, all are rejected as a conflict,
 because it is unknown which label is right. Texts are near duplicates if the similarity of their signatures
 reaches the threshold: of those with the same label the first is kept. Those with different labels are all
-kept, because their small difference is what a model has to learn. Pairs of texts are equal if both texts
-are, and near duplicates if the first texts are and the second texts are equal. Keys are stored on disk and
-sorted in buckets of bounded size, so memory only grows by one byte for each row and with the pairs found.
+kept, because their small difference is what a model has to learn. Pairs of texts are equal if both texts are,
+and near duplicates if the first texts are and the second texts are equal. Keys are stored on disk and sorted
+in buckets of bounded size, so memory only grows by one byte for each row and with the pairs found.
 
     with KeyWriter(folder, spec) as writer:
         writer.add(positions, rows)

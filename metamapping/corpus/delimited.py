@@ -1,6 +1,6 @@
 """Delimited text: the header and the rows of CSV and TSV files, and the delimiter of CSV files.
 
-In goes an open text file, out come its delimiter, its header and its rows as lists of fields. CSV files of
+Input: an open text file. Output: its delimiter, its header, and its rows as lists of fields. CSV files of
 many programs separate fields by semicolons, tabs or bars instead of commas. The delimiter is the one under
 which the header has the columns of the source, and the first rows as many fields as the header; without
 evidence for another one it is the comma.

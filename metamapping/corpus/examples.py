@@ -1,10 +1,9 @@
 """Examples: cleans, filters and deduplicates the records of a source.
 
-In go a source's ``records`` shards, out come its ``examples`` shards and ``rejects.parquet``: every record
-is in one of the two, and each reject has a reason. The first of two passes cleans the rows and computes
-their keys; the second writes them once all duplicates are known. Cleaned rows and keys are stored on disk
-in between. ``keys.parquet`` has the keys of the examples, which are needed to find leaks into other
-sources.
+Input: a source's ``records`` shards. Output: its ``examples`` shards and ``rejects.parquet``. Every record is
+in one of the two, and each reject has a reason. The first of two passes cleans the rows and computes their
+keys; the second writes them once all duplicates are known. Cleaned rows and keys are stored on disk in
+between. ``keys.parquet`` has the keys of the examples, which are needed to find leaks into other sources.
 
     counts = write_examples(source, rules, records_folder, folder)
 """

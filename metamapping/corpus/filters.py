@@ -1,7 +1,7 @@
 """Filters: decide which rows are rejected, and for which reason.
 
-In go cleaned rows, out comes a reason or ``None`` for each. Filters change nothing, and the caller counts.
-The first filter that rejects a row determines its reason.
+Input: cleaned rows. Output: a reason or ``None`` for each. Filters change nothing, and the caller counts. The
+first filter that rejects a row determines its reason.
 
     reasons = find_reasons(rows, filters_of(source, spec))       # [None, "empty_text", None, ...]
 """

@@ -1,8 +1,8 @@
 """Formats: reads the rows of source files in CSV, TSV, JSONL, Parquet and CoNLL.
 
-In goes the path of a source file, out come ``Row``s in the order of the file. A row that cannot be read is
-a row with a fault and is never skipped silently. Only faults that make the rest of the file unreadable (a
-byte outside the encoding, a quote that is never closed) raise ``ConfigError``, with the place and the fix.
+Input: the path of a source file. Output: ``Row``s in the order of the file. A row that cannot be read is a
+row with a fault and is never skipped silently. Only faults that make the rest of the file unreadable (a byte
+outside the encoding, a quote that is never closed) raise ``ConfigError``, with the place and the fix.
 
     for row in read_file(Path("reviews.csv.gz"), source):
         print(row.line, row.text, row.label)

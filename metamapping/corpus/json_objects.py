@@ -1,8 +1,8 @@
 """JSON objects: reads them from a file with one object a line, or from one array of objects.
 
-In goes an open text file, out come its objects one after the other, so that a file may be larger than
-memory. A line or an item that is no object comes out with the reason. A file is an array if its first
-character is ``[``.
+Input: an open text file. Output: its objects, one after the other, so that a file may be larger than memory.
+A line or an item that is not an object is yielded with the reason. A file is an array if its first character
+is ``[``.
 
     for row in read_objects(file, source, path):
         print(row.line, row.value)

@@ -1,11 +1,10 @@
 """Leakage: finds texts that are trained on and also held out.
 
-In goes the ``keys.parquet`` of all sources' examples, out comes ``leaks.parquet`` with one row for each
-text that has to be removed. A train text that also occurs in a validation or test source, exactly or
-nearly, is a leak, and so is a validation text that occurs in a test source: it is removed from the lower
-role, so that nothing a model is measured on was seen before. A source that is split by labels can leak
-into itself. The keys of held-out texts are kept in memory, some 0.8 KB for each text; the others are
-streamed.
+Input: the ``keys.parquet`` of all sources' examples. Output: ``leaks.parquet`` with one row for each text
+that has to be removed. A train text that also occurs in a validation or test source, exactly or nearly, is a
+leak, and so is a validation text that occurs in a test source: it is removed from the lower role, so that
+nothing a model is measured on was seen before. A source that is split by labels can leak into itself. The
+keys of held-out texts are kept in memory, some 0.8 KB for each text; the others are streamed.
 
     counts = write_leaks(sources, examples_folders, spec, duplicates, folder)
     leaks = read_leaks(folder, "reviews")         # a table of row, against, kind

@@ -1,7 +1,7 @@
 """Markup: removes HTML tags and comments from a text, and replaces entities.
 
-In goes a text, out comes the text with a space in place of each tag. Comparisons and generic types look
-like tags (``a<b and c>d``, ``List<p>``) and stay, so only these are tags:
+Input: a text. Output: the text with a space in place of each tag. Comparisons and generic types look like
+tags (``a<b and c>d``, ``List<p>``) and stay, so only these are tags:
 
 - ``</name>`` and ``<name/>`` of a known element, ``</my-name>`` of a custom one, and ``<br>``, ``<img>`` and
   other elements without content;

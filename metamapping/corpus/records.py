@@ -1,8 +1,8 @@
 """Records: the rows of a source, unchanged and in one format.
 
-In goes a ``Source``, out come record batches in the source's own order. Every row of the source is a
-record: a row that cannot be read carries its fault. The fingerprint of the records covers the bytes of
-the source's files and how they are read, but not its role, its readable label names or its license.
+Input: a ``Source``. Output: record batches in the source's own order. Every row of the source is a record: a
+row that cannot be read carries its fault. The fingerprint of the records covers the bytes of the source's
+files and how they are read, but not its role, its readable label names or its license.
 
     check_sources(home, [source])              # raises before anything runs
     counts = write_records(source, folder)

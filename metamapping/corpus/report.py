@@ -1,7 +1,7 @@
 """Report: what came into a corpus, what came out, and what was rejected for which reasons.
 
-In go the finished stages of every source, out come pandas tables, the same tables as Markdown, and a
-picture of label counts and text lengths.
+Input: the finished stages of every source. Output: pandas tables, the same tables as Markdown, and a picture
+of label counts and text lengths.
 
     report = describe_corpus(prepared, leaks_folder)
     write_report(report, folder)            # report.md, sources.csv, rejects.csv, labels.csv, picture.png

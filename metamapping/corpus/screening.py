@@ -1,7 +1,7 @@
 """Screening: removes the rows that leak from a source's tokens.
 
-In go ``tokens`` shards and the leaks of the source, out come ``tokens`` shards and rejects. It is the last
-stage, after tokenizing, because leaks depend on all sources of a corpus: adding a source may remove rows
+Input: ``tokens`` shards and the leaks of the source. Output: ``tokens`` shards and rejects. Screening is the
+last stage, after tokenizing, because leaks depend on all sources of a corpus: adding a source may remove rows
 from another, but no source has to be tokenized again for that.
 
     counts = write_screened(tokens_folder, leaks, folder)

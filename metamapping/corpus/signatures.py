@@ -1,8 +1,8 @@
 """Signatures: MinHash sketches of texts, which find pairs of similar texts.
 
-In go texts, out come signatures. A text is regarded as its set of shingles: all sequences of five bytes of
-its lower-cased letters and digits. The share of equal numbers in the signatures of two texts estimates the
-Jaccard similarity of their shingles (Broder 1997), with a standard error of at most
+Input: texts. Output: one signature for each. A text is regarded as its set of shingles: all sequences of five
+bytes of its lower-cased letters and digits. The share of equal numbers in the signatures of two texts
+estimates the Jaccard similarity of their shingles (Broder 1997), with a standard error of at most
 ``0.5 / sqrt(num_permutations)``. Only texts with an equal band of numbers are compared (locality-sensitive
 hashing).
 

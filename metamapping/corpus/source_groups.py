@@ -1,8 +1,8 @@
 """Source groups: the sources that one Prefect task processes, so that tasks are worth their own cost.
 
-In go all sources, out come groups of them in the same order. A large source is a group of its own. Small
-ones share a group until their files are large enough for the tasks' own cost to stay below 2 %
-(measured by ``python -m benchmarks.engines``).
+Input: all sources. Output: groups of them in the same order. A large source is a group of its own. Small ones
+share a group until their files are large enough for the tasks' own cost to stay below 2 % (measured by
+``python -m benchmarks.engines``).
 
     for group in group_sources(config.sources, config.engine.runner):
         read_sources.submit(home, group)

@@ -1,7 +1,7 @@
 """Tokenizer: that of the encoder's preset, or a WordPiece learned from the train sources.
 
-In go an encoder's configuration and texts, out comes a folder that ``transformers.AutoTokenizer`` loads,
-with a ``tokenizer.json`` that ``tokenizers.Tokenizer`` loads. Code from a hub is never executed.
+Input: an encoder's configuration and texts. Output: a folder that ``transformers.AutoTokenizer`` loads, with
+a ``tokenizer.json`` that ``tokenizers.Tokenizer`` loads. Code from a hub is never executed.
 
     write_tokenizer(config.encoder, TrainTexts(sources, folders, leaks), folder)
 """

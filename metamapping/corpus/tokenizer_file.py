@@ -1,8 +1,8 @@
 """Tokenizer file: reads a ``tokenizer.json`` that anybody may have written.
 
-In goes a path, out comes a tokenizer. The file is data, not code, but it describes how texts are changed,
-and a hostile one may double them thirty times. Here the growth of texts is bounded; ``publishing`` checks
-that the token ids fit the encoder.
+Input: the path of a file. Output: a tokenizer. The file is data, not code, but it describes how texts are
+changed, and a hostile one may double them thirty times. Here the growth of texts is bounded; ``publishing``
+checks that the token ids fit the encoder.
 
     tokenizer = read_tokenizer(folder / "tokenizer.json", max_length_tokens=64)
 """

@@ -1,9 +1,9 @@
 """Tokens: examples as token ids of the encoder's tokenizer.
 
-In go ``examples`` shards and a tokenizer, out come ``tokens`` shards: the same rows in the same order,
-truncated to ``max_length_tokens``, without padding. For ``ner`` there is the position of each word's
-first piece; words that are truncated, or that have no piece at all, are left out of ``tags``,
-``word_starts`` and ``word_shapes``.
+Input: ``examples`` shards and a tokenizer. Output: ``tokens`` shards with the same rows in the same order,
+truncated to ``max_length_tokens``, without padding. For ``ner`` there is the position of each word's first
+piece; words that are truncated, or that have no piece at all, are left out of ``tags``, ``word_starts`` and
+``word_shapes``.
 
     tokenizer = load_tokenizer(folder, max_length_tokens=64)
     encoded = encode_words(tokenizer, [["Ada", "Lovelace", "wrote"]])

@@ -1,9 +1,9 @@
 """Word shapes: how words are capitalized and what characters they have, which uncased tokenizers drop.
 
-In go words, out come numbers into ``SHAPES``. Capitals help to recognize names, and an uncased encoder
-never sees them. The window of a word has its own shape and those of the words before and after it, with
-``EDGE`` beyond the text. In a text that is in lower case or in capitals throughout, capitals carry no
-information: its words are ``uncased``.
+Input: words. Output: for each word the index of its shape in ``SHAPES``. Capitals help to recognize names,
+and an uncased encoder never sees them. The window of a word has its own shape and those of the words before
+and after it, with ``EDGE`` beyond the text. In a text that is in lower case or in capitals throughout,
+capitals carry no information: its words are ``uncased``.
 
     shapes = shapes_of(["Ada", "Lovelace", "wrote", "1843"])       # [2, 1, 0, 6]
     windows = windows_of(np.array(shapes), np.array([0, 4]))       # int32 (4, 3)

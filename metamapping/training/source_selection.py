@@ -1,7 +1,7 @@
 """Source selection: which of the train sources are trained on.
 
-Pure functions: the configuration and, in the mode ``related``, the similarity of the sources go in; a
-``Selection`` with a reason for each source comes out. Nothing is chosen on test sources: the targets are
+Input: the configuration and, in the mode ``related``, the similarity of the sources. Output: a ``Selection``
+with a reason for each source. All functions are pure. Nothing is chosen on test sources: the targets are
 train or validation sources, and the configuration rejects others.
 
     selection = choose_sources(candidates, similarity_table(profiles), config.selection)
