@@ -66,13 +66,22 @@ def register_deployments() -> None:
 
 
 def set_form_defaults(client: SyncPrefectClient, parameters: dict[str, Any]) -> None:
-    """Set the values with which the form of the main deployment opens; scheduled runs use them as well."""
+    """Set the values with which the form of the main deployment opens; scheduled runs use them as well.
+
+    Args:
+        client: A client of the server.
+        parameters: Values by parameter of the flow.
+    """
     deployment = client.read_deployment_by_name(MAIN)
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
 
 
 def add_nightly_schedule(client: SyncPrefectClient) -> None:
-    """Add a paused schedule to the main deployment, unless it has a schedule already."""
+    """Add a paused schedule to the main deployment, unless it has a schedule already.
+
+    Args:
+        client: A client of the server.
+    """
     deployment = client.read_deployment_by_name(MAIN)
     if not deployment.schedules:
         schedule = DeploymentScheduleCreate(schedule=NIGHTLY, active=False)
@@ -103,14 +112,22 @@ def create_automations(client: SyncPrefectClient, notify_url: str | None) -> Non
 
 
 def save_notification_block(url: str) -> UUID:
-    """Save the block of ``notification_block`` on the server, and return its id."""
+    """Save the block of ``notification_block`` on the server, and return its id.
+
+    Args:
+        url: URL of the webhook.
+    """
     block_id = notification_block(url).save(NOTIFY, overwrite=True)
     assert isinstance(block_id, UUID), "Block.save is only asynchronous within an event loop"
     return block_id
 
 
 def notification_block(url: str) -> CustomWebhookNotificationBlock:
-    """A webhook that posts ``{"text": …}``, as Slack and Mattermost expect it."""
+    """A webhook that posts ``{"text": …}``, as Slack and Mattermost expect it.
+
+    Args:
+        url: URL of the webhook.
+    """
     message = {"text": "{{subject}}\n{{body}}"}
     # Anyone who knows the URL of a webhook may post to it: it is stored as a secret.
     secret = SecretDict({"address": url})

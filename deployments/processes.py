@@ -18,14 +18,26 @@ STOP_SECONDS = 60.0
 
 
 def read_env_file(path: Path) -> dict[str, str]:
-    """Read the ``NAME=value`` lines of an environment file, as Docker Compose does."""
+    """Read the ``NAME=value`` lines of an environment file, as Docker Compose does.
+
+    Args:
+        path: The file. Empty lines and lines that begin with `#` are skipped.
+
+    Returns:
+        Values by name.
+    """
     lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
     return dict(line.split("=", maxsplit=1) for line in lines if line and not line.startswith("#"))
 
 
 @contextmanager
 def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a process, and stop it at the end of the block."""
+    """Start a process, and stop it at the end of the block.
+
+    Args:
+        command: The program and its arguments.
+        env: The whole environment of the process.
+    """
     process = start(command, env)
     try:
         yield process
@@ -34,7 +46,12 @@ def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subproce
 
 
 def start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    """Start a process in a new session, so that Ctrl-C in this terminal does not reach it."""
+    """Start a process in a new session, so that Ctrl-C in this terminal does not reach it.
+
+    Args:
+        command: The program and its arguments.
+        env: The whole environment of the process.
+    """
     return subprocess.Popen(list(command), env=dict(env), start_new_session=True)
 
 

@@ -68,7 +68,12 @@ def work_pool(name: str, pool_type: str) -> WorkPoolCreate:
 
 
 def with_defaults(template: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a job template in which some variables have other defaults."""
+    """A copy of a job template in which some variables have other defaults.
+
+    Args:
+        template: A job template, as stored by Prefect.
+        defaults: Defaults by variable of the template.
+    """
     changed = copy.deepcopy(template)
     for variable, default in defaults.items():
         changed["variables"]["properties"][variable]["default"] = default

@@ -37,7 +37,12 @@ def main(pools: list[str], pool_type: str) -> None:
 
 
 def worker_command(pool: str, pool_type: str) -> list[str]:
-    """The command of one pool's worker, which is named after the pool and this machine."""
+    """The command of one pool's worker, which is named after the pool and this machine.
+
+    Args:
+        pool: Name of the work pool.
+        pool_type: Type of the work pool: `process`, `docker` or `kubernetes`.
+    """
     name = f"{pool}-{socket.gethostname()}"
     options = {"--pool": pool, "--type": pool_type, "--name": name}
     start_worker = [sys.executable, "-m", "prefect", "worker", "start"]

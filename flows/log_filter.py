@@ -21,7 +21,14 @@ def install_filters() -> None:
 
 
 def shorten_validation_error(record: logging.LogRecord) -> bool:
-    """Reduce the record of a validation error to its message. Returns ``True``: no record is dropped."""
+    """Reduce the record of a validation error to its message.
+
+    Args:
+        record: A log record, which is changed in place.
+
+    Returns:
+        Always ``True``: no record is dropped.
+    """
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, ConfigError | StoreError):
         record.msg, record.args, record.exc_info = "%s", (str(error),), None

@@ -42,6 +42,9 @@ def prepare_corpus(config: RunConfig) -> dict[str, Any]:
 def prepare(config: RunConfig) -> dict[str, Any]:
     """Run the tasks of the flow, each on a group of sources.
 
+    Args:
+        config: The configuration of the run.
+
     Returns:
         References as JSON: `tokens` (a list, one per source), `tokenizer` and `report`.
     """

@@ -33,6 +33,9 @@ NUM_POOLS = 4
 def check_engine(spec: EngineSpec) -> None:
     """Check, before anything runs, that the runner is installed.
 
+    Args:
+        spec: The ``engine`` section of the configuration.
+
     Raises:
         ConfigError: The runner needs an extra that is not installed.
     """

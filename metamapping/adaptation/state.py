@@ -117,12 +117,7 @@ class TaskState:
 
 
 def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
-    """The state of a task without labels or examples.
-
-    Args:
-        featurizer: Determines the width of the features.
-        task_type: The task type.
-    """
+    """The state of a task without labels or examples, for features of this featurizer."""
     dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
     no_weights = np.zeros((num_views * dim + 1, 0), np.float32)
     return TaskState(

@@ -40,7 +40,12 @@ class LoadedEncoder(Protocol):
 
 
 class Mapping:
-    """One task with its labels and examples."""
+    """One task with its labels and examples.
+
+    Args:
+        featurizer: Encodes new texts and names.
+        state: The task's labels, examples and solution.
+    """
 
     def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
         self._featurizer = featurizer

@@ -53,7 +53,12 @@ class Keys(NamedTuple):
 
 
 class KeyWriter:
-    """Appends the keys of a source's rows to files in a new folder, batch by batch."""
+    """Appends the keys of a source's rows to files in a new folder, batch by batch.
+
+    Args:
+        folder: The folder to create.
+        spec: What counts as a duplicate, and the size of the signatures.
+    """
 
     def __init__(self, folder: Path, spec: DuplicateSpec) -> None:
         folder.mkdir()

@@ -67,7 +67,12 @@ def read_objects(file: TextIO, source: Source, path: Path) -> Iterator[JsonRow]:
 
 
 class Replayed(io.TextIOBase):
-    """The lines that were read ahead, followed by the rest of the file."""
+    """The lines that were read ahead, followed by the rest of the file.
+
+    Args:
+        head: The lines that were read ahead, with their ends.
+        rest: The file, after those lines.
+    """
 
     def __init__(self, head: Iterable[str], rest: TextIO) -> None:
         self._head, self._rest = iter(head), rest

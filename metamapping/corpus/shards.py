@@ -114,7 +114,12 @@ def rejects_of(rows: pa.Table, reasons: pa.Array) -> pa.Table:
 
 
 class ParquetFile:
-    """A Parquet file that is being written, in row groups of ``ROWS_PER_GROUP`` rows."""
+    """A Parquet file that is being written, in row groups of ``ROWS_PER_GROUP`` rows.
+
+    Args:
+        path: The file to write.
+        schema: The columns of all tables.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.schema = schema
@@ -156,7 +161,12 @@ class ParquetFile:
 
 
 class ShardWriter:
-    """A shard set that is being written; it has at least one shard, which may be empty."""
+    """A shard set that is being written; it has at least one shard, which may be empty.
+
+    Args:
+        folder: An existing folder for the shards.
+        schema: The columns of all tables.
+    """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
         self.folder = folder

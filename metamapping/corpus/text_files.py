@@ -72,6 +72,11 @@ class BoundedLines:
 
     The reader calls ``end_row`` after each row. Iterating raises ``ConfigError`` once a row has
     ``MAX_FIELD_CHARACTERS`` and has not ended.
+
+    Args:
+        file: The open file.
+        source: The source that the file belongs to, for error messages.
+        path: The path of the file, for error messages.
     """
 
     def __init__(self, file: TextIO, source: Source, path: Path) -> None:

@@ -42,7 +42,12 @@ class Tokens(NamedTuple):
 
 
 class WordwiseTokenizer:
-    """A BERT tokenizer that remembers the pieces of all words that it has seen."""
+    """A BERT tokenizer that remembers the pieces of all words that it has seen.
+
+    Args:
+        tokenizer: The tokenizer; it is copied, and not changed.
+        max_length_tokens: Maximum number of tokens of a text or pair, special tokens included.
+    """
 
     def __init__(self, tokenizer: Tokenizer, max_length_tokens: int) -> None:
         self._number: dict[str, int] = {}  # The row of each remembered word in `_pieces`.

@@ -131,7 +131,11 @@ def sample_episodes(
 
 
 def num_ner_sentences(spec: EpisodeSpec) -> int:
-    """Sentences of a NER batch: a quarter of the texts, since each has many words."""
+    """The number of sentences in a NER batch: a quarter of the texts, since each has many words.
+
+    Args:
+        spec: The settings of training batches.
+    """
     return max(2, spec.num_texts // 4)
 
 

@@ -61,7 +61,11 @@ class Family:
     reserved_positions: int = 0
 
     def to_config(self, backbone: keras.Model) -> dict[str, Any]:
-        """The content of ``config.json`` for a backbone."""
+        """The content of ``config.json`` for a backbone.
+
+        Args:
+            backbone: A backbone of this family.
+        """
         sizes = {key: getattr(backbone, argument) for argument, key in self.sizes.items()}
         sizes[self.sizes["max_sequence_length"]] += self.reserved_positions
         head = {"architectures": [self.architecture], "model_type": self.model_type, "dtype": "float32"}
@@ -94,7 +98,11 @@ class Family:
         return build_bounded(lambda: self.backbone(**sizes), sizes, arrays)
 
     def to_arrays(self, backbone: keras.Model) -> dict[str, np.ndarray]:
-        """All weights of a backbone, under names that KerasHub's reader and PyTorch's both find."""
+        """All weights of a backbone, under names that KerasHub's reader and PyTorch's both find.
+
+        Args:
+            backbone: A backbone of this family.
+        """
         arrays = {weight.name: weight.to_array() for weight in self.weights(backbone)}
         for name, shape in self.unused.items():
             arrays[name] = np.zeros(shape(backbone.hidden_dim), np.float32)
@@ -123,7 +131,11 @@ class Family:
 
 
 def family_of(backbone: keras.Model) -> Family | None:
-    """The family of a backbone, or ``None`` where only KerasHub knows its class."""
+    """The family of a backbone, or ``None`` where only KerasHub knows its class.
+
+    Args:
+        backbone: A backbone of KerasHub.
+    """
     return next((family for family in FAMILIES.values() if type(backbone) is family.backbone), None)
 
 

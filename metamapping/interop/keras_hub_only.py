@@ -52,6 +52,9 @@ def write_backbone(backbone: keras.Model, folder: Path) -> None:
 def read_backbone(folder: Path) -> keras.Model:
     """The backbone of a folder, with its weights.
 
+    Args:
+        folder: A folder that ``write_backbone`` wrote; it may come from elsewhere and is not trusted.
+
     Raises:
         StoreError: The folder does not describe a backbone of KerasHub, or its weights do not fit.
     """

@@ -51,6 +51,9 @@ class Weight:
     def assign(self, array: np.ndarray) -> None:
         """Set the variables from an array of the file.
 
+        Args:
+            array: The array as stored in the file.
+
         Raises:
             ValueError: The array has another shape.
         """
@@ -65,7 +68,11 @@ class Weight:
 
 
 def bert_weights(backbone: Any) -> Iterator[Weight]:
-    """The weights of a BERT, the pooler last."""
+    """The weights of a BERT, the pooler last.
+
+    Args:
+        backbone: A ``BertBackbone``.
+    """
     embeddings = {
         "word_embeddings": backbone.token_embedding.embeddings,
         "position_embeddings": backbone.position_embedding.position_embeddings,
@@ -79,7 +86,11 @@ def bert_weights(backbone: Any) -> Iterator[Weight]:
 
 
 def roberta_weights(backbone: Any) -> Iterator[Weight]:
-    """The weights of a RoBERTa: BERT's layers, positions from 2, no segments."""
+    """The weights of a RoBERTa: BERT's layers, positions from 2, no segments.
+
+    Args:
+        backbone: A ``RobertaBackbone``.
+    """
     tokens, positions = backbone.token_embedding, backbone.embeddings.position_embedding
     yield Weight("embeddings.word_embeddings.weight", (tokens.embeddings,))
     yield Weight(
@@ -92,7 +103,11 @@ def roberta_weights(backbone: Any) -> Iterator[Weight]:
 
 
 def distilbert_weights(backbone: Any) -> Iterator[Weight]:
-    """The weights of a DistilBERT."""
+    """The weights of a DistilBERT.
+
+    Args:
+        backbone: A ``DistilBertBackbone``.
+    """
     embeddings = backbone.embeddings
     yield Weight("embeddings.word_embeddings.weight", (embeddings.token_embedding.embeddings,))
     positions = embeddings.position_embedding.position_embeddings
@@ -105,7 +120,11 @@ def distilbert_weights(backbone: Any) -> Iterator[Weight]:
 
 
 def gpt2_weights(backbone: Any) -> Iterator[Weight]:
-    """The weights of a GPT-2. Kernels have inputs first, as in Keras; query, key and value are one array."""
+    """The weights of a GPT-2. Kernels have inputs first, as in Keras; query, key and value are one array.
+
+    Args:
+        backbone: A ``GPT2Backbone``.
+    """
     dim = backbone.hidden_dim
     yield Weight("wte.weight", (backbone.token_embedding.embeddings,))
     yield Weight("wpe.weight", (backbone.position_embedding.position_embeddings,))

@@ -55,7 +55,11 @@ def build_backbone(
 
 
 def copy_backbone(backbone: keras.Model) -> keras.Model:
-    """A backbone of the same shape, precision and frozen layers; the values of weights are not copied."""
+    """A backbone of the same shape, precision and frozen layers; the values of weights are not copied.
+
+    Args:
+        backbone: A backbone of KerasHub.
+    """
     copy = type(backbone).from_config(backbone.get_config())
     for source, target in zip(backbone.layers, copy.layers, strict=True):
         target.trainable = source.trainable
@@ -90,7 +94,11 @@ def freeze_lower_layers(backbone: keras.Model, trainable_layers: int | None) -> 
 
 
 def num_frozen_layers(backbone: keras.Model) -> int:
-    """The number of transformer layers that are not trained."""
+    """The number of transformer layers that are not trained.
+
+    Args:
+        backbone: A backbone of KerasHub.
+    """
     return sum(not layer.trainable for layer in transformer_blocks(backbone))
 
 

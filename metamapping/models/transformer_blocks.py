@@ -43,7 +43,14 @@ def block_outputs(backbone: keras.Model) -> list[Any]:
 
 
 def token_states(backbone: keras.Model) -> Any:
-    """The symbolic output states of a backbone; BERT has a pooled output as well."""
+    """The symbolic output states of a backbone; BERT has a pooled output as well.
+
+    Args:
+        backbone: A backbone of KerasHub.
+
+    Returns:
+        A symbolic tensor ``(batch, length, dim)``.
+    """
     outputs = backbone.output
     return outputs["sequence_output"] if isinstance(outputs, dict) else outputs
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
 def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
     """All weights of an encoder and a mapping, trained or frozen, by name.
 
+    Args:
+        encoder: The encoder.
+        mapping: The meta-learned mapping.
+
     Raises:
         StoreError: Two weights have the same name.
     """
@@ -29,6 +33,10 @@ def model_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.V
 
 def named_variables(prefix: str, variables: Iterable[keras.Variable]) -> dict[str, keras.Variable]:
     """Variables by ``prefix/path``.
+
+    Args:
+        prefix: ``encoder`` or ``mapping``.
+        variables: The variables of that part of the model.
 
     Raises:
         StoreError: Two variables have the same path.

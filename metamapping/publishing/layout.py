@@ -72,6 +72,9 @@ def check_published(folder: Path) -> None:
 def read_settings(folder: Path) -> PublishedSettings:
     """Read the settings of a folder that has been checked.
 
+    Args:
+        folder: A published folder of this machine.
+
     Raises:
         StoreError: The settings are not valid in this release.
     """
@@ -85,7 +88,14 @@ def read_settings(folder: Path) -> PublishedSettings:
 
 
 def list_files(folder: Path) -> list[str]:
-    """The names of all files, except the manifest, of a folder that has been checked."""
+    """The names of all files, except the manifest, of a folder that has been checked.
+
+    Args:
+        folder: A published folder of this machine.
+
+    Returns:
+        Paths within the folder.
+    """
     return list(read_json(folder / MANIFEST)["files"])
 
 

@@ -54,7 +54,11 @@ class AdjustableSettings(BaseModel):
 
     @classmethod
     def of(cls, config: RunConfig) -> AdjustableSettings:
-        """Take the adjustable settings out of a configuration."""
+        """Take the adjustable settings out of a configuration.
+
+        Args:
+            config: The configuration of the run.
+        """
         return cls(
             training=config.training,
             episodes=config.episodes,

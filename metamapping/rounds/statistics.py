@@ -238,7 +238,11 @@ def weakest_ways(report: RoundReport) -> int | None:
 
 
 def positive_shots(report: RoundReport) -> set[int]:
-    """Return the numbers of shots that a round was measured at, without zero shots."""
+    """Return the numbers of shots that a round was measured at, without zero shots.
+
+    Args:
+        report: What the round measured.
+    """
     return {cell.shots for cell in report.cells if cell.shots > 0}
 
 
@@ -246,6 +250,12 @@ def ways_by_source(report: RoundReport) -> dict[str, int]:
     """Return the labels per episode of each source.
 
     NER sources are left out, because their episodes count entity types in another way.
+
+    Args:
+        report: What the round measured.
+
+    Returns:
+        Number of labels by source.
     """
     return {cell.source: cell.ways for cell in report.cells if cell.ways and cell.task_type != "ner"}
 

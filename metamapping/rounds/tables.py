@@ -98,7 +98,11 @@ def rounds_table(history: Sequence[Round]) -> pd.DataFrame:
 
 
 def source_shots_markdown(report: RoundReport) -> str:
-    """Format ``source_shots_table`` as Markdown, with a last row for the mean over sources."""
+    """Format ``source_shots_table`` as Markdown, with a last row for the mean over sources.
+
+    Args:
+        report: What the round measured.
+    """
     rows = [
         [
             str(row["source"]),
@@ -123,7 +127,11 @@ def source_shots_markdown(report: RoundReport) -> str:
 
 
 def rounds_markdown(history: Sequence[Round]) -> str:
-    """Format ``rounds_table`` as Markdown."""
+    """Format ``rounds_table`` as Markdown.
+
+    Args:
+        history: The judged rounds of a run, in order.
+    """
     rows = [
         [
             str(row["round"]),

@@ -45,7 +45,16 @@ async def require_access(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     header: Annotated[str | None, Security(_HEADER)],
 ) -> None:
-    """Accept a request, or answer 401 for a missing or wrong key, 403 for a foreign host name."""
+    """Accept a request, or answer 401 for a missing or wrong key, 403 for a foreign host name.
+
+    Args:
+        request: The request, whose application has the key in its state.
+        bearer: The header `Authorization`, if it is sent.
+        header: The header `X-API-Key`, if it is sent.
+
+    Raises:
+        HTTPException: The request is rejected.
+    """
     key: str | None = request.app.state.key
     if key is None:
         if not _is_loopback(request.url.hostname or ""):

@@ -61,11 +61,26 @@ class BatchingFeaturizer(Featurizer):
         threading.Thread(target=self._encode_forever, name="encoder", daemon=True).start()
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
-        """Encode texts, as ``Featurizer.texts`` does."""
+        """Encode texts, as ``Featurizer.texts`` does; the call waits for its part of a batch.
+
+        Args:
+            texts: The texts, or the first text of each pair.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            Float32 ``(num_texts, text_dim)``.
+        """
         return self._features(_Part(texts, text_pairs, is_words=False))[0]
 
     def words(self, texts: Sequence[Words]) -> Features:
-        """Encode words, as ``Featurizer.words`` does."""
+        """Encode words, as ``Featurizer.words`` does; the call waits for its part of a batch.
+
+        Args:
+            texts: The words of each text.
+
+        Returns:
+            Features, float32 ``(num_words, word_dim)``, and offsets, int64 ``(num_texts + 1,)``.
+        """
         return self._features(_Part(texts, None, is_words=True))
 
     @contextmanager

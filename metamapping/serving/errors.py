@@ -52,7 +52,11 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Let an application answer every exception with one sentence."""
+    """Let an application answer every exception with one sentence.
+
+    Args:
+        app: The application, which is changed in place.
+    """
 
     async def validation(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)

@@ -97,7 +97,12 @@ class Limits:
 
 
 class BodyLimit:
-    """Middleware that answers 413 as soon as the body of a request is longer than ``max_bytes``."""
+    """Middleware that answers 413 as soon as the body of a request is longer than ``max_bytes``.
+
+    Args:
+        app: The application that requests are forwarded to.
+        max_bytes: Limit of bytes in a body.
+    """
 
     def __init__(self, app: ASGIApp, max_bytes: int) -> None:
         self.app, self.max_bytes = app, max_bytes

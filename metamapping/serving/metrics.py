@@ -79,7 +79,12 @@ class Metrics:
 
 
 class CountRequests:
-    """Middleware that counts every request in ``metrics``."""
+    """Middleware that counts every request in ``metrics``.
+
+    Args:
+        app: The application that requests are forwarded to.
+        metrics: The metrics of the server.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app, self.metrics = app, metrics

@@ -92,6 +92,9 @@ class TaskRegistry:
     def get(self, name: str) -> Mapping:
         """Return a task.
 
+        Args:
+            name: Name of the task.
+
         Raises:
             NoSuchTaskError: There is no task of that name.
             DamagedTaskError: The task on disk cannot be read.
@@ -164,7 +167,14 @@ class TaskRegistry:
             return mapping
 
     def delete(self, name: str) -> None:
-        """Delete a task, also a damaged one. Raises ``NoSuchTaskError``."""
+        """Delete a task, also a damaged one.
+
+        Args:
+            name: Name of the task.
+
+        Raises:
+            NoSuchTaskError: There is no task of that name.
+        """
         with self._lock(name):
             if name not in self.damaged:
                 self.get(name)

@@ -91,7 +91,11 @@ class UnfinishedStage:
 
 
 class Store:
-    """The finished stages under ``<home>/data``; ``home`` is a folder or an address."""
+    """The finished stages under ``<home>/data``.
+
+    Args:
+        home: A folder, or an address such as ``s3://bucket/prefix``.
+    """
 
     def __init__(self, home: str | Path) -> None:
         self.home = remote.local_folder(home)

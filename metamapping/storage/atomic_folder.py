@@ -51,7 +51,11 @@ def atomic_folder(
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of this machine, if it exists, so that no reader sees a part of it."""
+    """Remove a folder of this machine, if it exists, so that no reader sees a part of it.
+
+    Args:
+        folder: The folder.
+    """
     removed = folder.with_name(f".removed-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError, NotADirectoryError):
         folder.rename(removed)
@@ -75,6 +79,9 @@ def remove_abandoned_folders(parent: Path) -> None:
     """Remove the temporary directories that killed processes left in ``parent``.
 
     A directory counts as abandoned a day after anything in it was last written.
+
+    Args:
+        parent: The folder in which folders are written.
     """
     for abandoned in [*parent.glob(".draft-*"), *parent.glob(".removed-*")]:
         with suppress(OSError):

@@ -108,7 +108,11 @@ class LocalPlace:
 
 
 def damaged(name: str) -> StoreError:
-    """Return the error for a file or object that does not match its manifest."""
+    """Return the error for a file or object that does not match its manifest.
+
+    Args:
+        name: The path of the file, or the address of the object.
+    """
     return StoreError(
         f"{name} is missing or not as it was written: restore it from a copy, or remove its folder to have "
         "it rebuilt"

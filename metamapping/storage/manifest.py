@@ -49,7 +49,11 @@ def fingerprint_file(path: str | Path) -> str:
 
 
 def sealed(value: dict[str, Any]) -> dict[str, Any]:
-    """Return a copy of an object that includes its own checksum under ``blake2b``."""
+    """Return a copy of an object that includes its own checksum under ``blake2b``.
+
+    Args:
+        value: A JSON object without the key ``blake2b``.
+    """
     return {**value, CHECKSUM: fingerprint(value)}
 
 
@@ -162,12 +166,22 @@ def lies_inside(folder: Path, name: str) -> bool:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file atomically, as ``write_bytes`` does."""
+    """Write a JSON file atomically, as ``write_bytes`` does.
+
+    Args:
+        path: The file, in an existing folder.
+        value: A JSON value.
+    """
     write_bytes(path, (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode())
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name, flush it to the disk, then rename it to ``path``."""
+    """Write a file under a temporary name, flush it to the disk, then rename it to ``path``.
+
+    Args:
+        path: The file, in an existing folder.
+        data: Its whole content.
+    """
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     with temporary.open("wb") as file:
         file.write(data)

@@ -36,16 +36,31 @@ class Place(Protocol):
         """Return the bytes of a JSON file."""
 
     def write(self, data: bytes) -> None:
-        """Write a file atomically."""
+        """Write a file atomically.
+
+        Args:
+            data: Its whole content.
+        """
 
     def modified_at(self) -> float:
         """Return when a file was last written."""
 
     def read_member(self, name: str) -> bytes | None:
-        """Return one verified file of a folder."""
+        """Return one verified file of a folder.
+
+        Args:
+            name: The file's path within the folder.
+
+        Returns:
+            The bytes, or ``None`` if the folder or the file does not exist.
+        """
 
     def push(self, finished: Path) -> None:
-        """Make a finished folder of this machine the content of this place."""
+        """Make a finished folder of this machine the content of this place.
+
+        Args:
+            finished: A folder of this machine with a manifest.
+        """
 
     def pull(self) -> None:
         """Bring the copy of this machine up to date."""
@@ -133,6 +148,9 @@ def open_folder(place: str | Path) -> Path:
 def read_file(path: Path) -> bytes | None:
     """Return the bytes of a JSON file, or ``None`` if it is missing.
 
+    Args:
+        path: The file's path on this machine, which may be in the cache of an address.
+
     Raises:
         StoreError: The file cannot be read.
     """
@@ -140,12 +158,21 @@ def read_file(path: Path) -> bytes | None:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically.
+
+    Args:
+        path: The file's path on this machine, which may be in the cache of an address.
+        data: Its whole content.
+    """
     _place(path).write(data)
 
 
 def modified_at(path: Path) -> float:
-    """Return when a file was last written, in seconds since the epoch."""
+    """Return when a file was last written, in seconds since the epoch.
+
+    Args:
+        path: The file's path on this machine, which may be in the cache of an address.
+    """
     return _place(path).modified_at()
 
 
@@ -178,6 +205,9 @@ def push_folder(finished: Path, folder: Path) -> None:
 def pull_folder(folder: Path) -> None:
     """Bring the copy of a folder at an address up to date; remove it if the address has none.
 
+    Args:
+        folder: A folder of this machine; nothing happens unless it is in the cache of an address.
+
     Raises:
         StoreError: An object does not match the manifest; the message names it.
     """
@@ -208,7 +238,11 @@ def list_folders(folder: Path) -> list[Path]:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder, if it exists, at its address too. No reader sees a part of it."""
+    """Remove a folder, if it exists, at its address too. No reader sees a part of it.
+
+    Args:
+        folder: The folder's path on this machine, which may be in the cache of an address.
+    """
     _place(folder).remove()
 
 

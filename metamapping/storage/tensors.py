@@ -29,11 +29,18 @@ class Variable(Protocol):
         """Return the values."""
 
     def assign(self, value: Any) -> Any:
-        """Set the values."""
+        """Set the values.
+
+        Args:
+            value: An array of the variable's shape.
+        """
 
 
 def read_safetensors(path: Path) -> dict[str, np.ndarray]:
     """Read all arrays of a safetensors file, by name.
+
+    Args:
+        path: The file.
 
     Raises:
         StoreError: The file is missing or damaged.

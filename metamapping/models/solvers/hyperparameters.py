@@ -97,7 +97,11 @@ class Hyperparameters:
 
 
 def vector_length(num_views: int) -> int:
-    """The number of values in the trained vector of an encoder with ``num_views`` views of a text."""
+    """The number of values in the trained vector of an encoder.
+
+    Args:
+        num_views: Number of views of a text.
+    """
     return VectorIndex.VIEWS + num_views - 1
 
 

@@ -96,7 +96,14 @@ def balance_words(
 
 
 def append_constant(features: tf.Tensor) -> tf.Tensor:
-    """``[x, 1]``: features ``(..., N, d)`` as ``(..., N, d + 1)``."""
+    """Append a constant 1 to features: ``[x, 1]``.
+
+    Args:
+        features: Float ``(..., N, d)``.
+
+    Returns:
+        Float ``(..., N, d + 1)``.
+    """
     return tf.concat([features, tf.ones_like(features[..., :1])], axis=-1)
 
 
