@@ -121,7 +121,7 @@ def test_a_run_is_marked_as_crashed_after_three_missed_heartbeats() -> None:
     assert marking["trigger"]["within"] >= 3 * interval
 
 
-def test_the_watchdog_knows_the_name_of_the_state_that_the_automation_sets() -> None:
+def test_the_watchdog_and_the_automations_use_the_same_state_name() -> None:
     (marking, failing, _) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
     assert marking["actions"][0]["name"] == MISSED_HEARTBEATS
     # Events are named after states: whoever waits for a crash waits for this name too.
@@ -203,7 +203,7 @@ def test_a_stage_started_by_a_person_resumes_the_parent_of_its_run_once() -> Non
         (None, False),
     ],
 )
-def test_the_watchdog_takes_back_only_marks_for_missed_heartbeats(state: Any, is_marked: bool) -> None:
+def test_the_watchdog_reverts_only_marks_for_missed_heartbeats(state: Any, is_marked: bool) -> None:
     assert has_missed_heartbeats(state) is is_marked
 
 
@@ -217,7 +217,7 @@ def test_the_watchdog_takes_back_only_marks_for_missed_heartbeats(state: Any, is
         (None, LONG_AGO, False),
     ],
 )
-def test_a_cancelled_run_ends_itself_if_its_worker_does_not(state: Any, age: timedelta, ends: bool) -> None:
+def test_a_cancelled_run_ends_itself_if_its_worker_fails_to(state: Any, age: timedelta, ends: bool) -> None:
     assert is_cancellation_overdue(state, age) is ends
 
 
@@ -291,7 +291,7 @@ STARTS_IT += "interrupt_on_sigterm(); "
 STARTS_IT += "start([sys.executable, '-c', sys.argv[1]], os.environ).wait()"
 
 
-def test_what_is_started_from_a_script_in_the_background_still_ends_by_sigint():
+def test_a_process_started_from_a_background_script_still_ends_by_sigint():
     background = ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]  # as `make worker &` in a script does
     command = [*background, sys.executable, "-c", STARTS_IT, SAYS_WHETHER_SIGINT_ENDS_IT]
     started = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

@@ -33,7 +33,7 @@ def wait_for_objects(address, count, process):
         time.sleep(0.2)
 
 
-def test_a_killed_run_goes_on_on_other_machines_to_the_result_of_a_local_one(
+def test_a_killed_run_is_resumed_on_other_machines_and_ends_like_a_local_one(
     finished_run, tmp_path, monkeypatch, server
 ):
     local, _ = finished_run

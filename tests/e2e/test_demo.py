@@ -27,7 +27,7 @@ def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first)
     assert f"Published: {published(home)}" in first
 
 
-def test_the_history_stands_on_disk_with_a_final_verdict(home, first):
+def test_the_history_on_disk_has_a_final_verdict(home, first):
     history = RunFolder.of_published(published(home)).read_history()
     assert [judged.report.round for judged in history] == list(range(1, len(history) + 1))
     assert history[-1].verdict.is_final
@@ -42,7 +42,7 @@ def test_the_published_encoder_adapts_to_a_new_task(home, first):
     assert set(mapping.predict(["my parcel", "my money"])) <= {"delivery", "refund"}
 
 
-def test_the_same_command_again_does_nothing_twice(home, first):
+def test_the_same_command_again_repeats_no_work(home, first):
     folder = published(home)
     before = {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*") if path.is_file()}
     output = finish(start(home))
@@ -51,7 +51,7 @@ def test_the_same_command_again_does_nothing_twice(home, first):
     assert "tensorflow" not in output.lower()
 
 
-def test_a_configuration_that_cannot_run_is_refused_in_a_sentence_before_anything_starts(tmp_path):
+def test_an_invalid_configuration_is_rejected_in_one_sentence_before_anything_starts(tmp_path):
     config = tmp_path / "wrong.yaml"
     config.write_text("name: wrong\nsources: []\nencoder: {scratch: {}}\nepisods: {}\n")
     process = start(tmp_path / "home", config=config)

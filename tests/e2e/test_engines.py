@@ -71,9 +71,7 @@ def need(runner):
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
-def test_every_byte_is_the_same_though_a_worker_is_killed_in_the_middle(
-    runner, prepare, reference, monkeypatch
-):
+def test_every_byte_is_the_same_although_a_worker_is_killed(runner, prepare, reference, monkeypatch):
     need(runner)
     monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # for a machine that is busy
     killed = []
@@ -118,7 +116,7 @@ def is_writing(pid, what):
     return False
 
 
-def test_a_source_that_is_refused_on_a_worker_is_told_as_it_is(prepare, tmp_path):
+def test_the_error_of_a_source_on_a_worker_is_reported_unchanged(prepare, tmp_path):
     from flows.prepare_corpus import prepare_corpus
 
     sources = [
@@ -132,7 +130,7 @@ def test_a_source_that_is_refused_on_a_worker_is_told_as_it_is(prepare, tmp_path
         prepare_corpus(parse_config(config | {"engine": {"runner": "processes", "num_workers": 2}}))
 
 
-def test_a_worker_that_always_dies_ends_the_run():
+def test_a_run_fails_if_its_workers_always_die():
     from concurrent.futures.process import BrokenProcessPool
 
     from prefect import flow

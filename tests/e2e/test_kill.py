@@ -49,7 +49,7 @@ def end_of(process, code):
     return output
 
 
-def test_a_run_that_is_ended_in_training_goes_on_to_the_result_of_an_undisturbed_one(finished_run, tmp_path):
+def test_a_run_stopped_in_training_is_resumed_and_ends_like_an_undisturbed_one(finished_run, tmp_path):
     step = 0
     for end in (ctrl_c, sigterm, kill):
         process = start(tmp_path)

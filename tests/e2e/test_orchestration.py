@@ -59,7 +59,7 @@ def test_the_api_without_the_password_is_refused(server: PrefectServer) -> None:
     assert httpx.get(f"{server.url}/api/admin/version").status_code == 401
 
 
-def test_the_nightly_schedule_is_there_and_paused(server: PrefectServer) -> None:
+def test_the_nightly_schedule_exists_and_is_paused(server: PrefectServer) -> None:
     (schedule,) = server.deployment("meta-pretraining")["schedules"]
     assert schedule["schedule"]["cron"] == "0 2 * * *"
     assert not schedule["active"]
@@ -88,7 +88,7 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     )
 
 
-def test_a_failed_stage_is_retried_in_the_browser_and_the_rest_goes_on(
+def test_a_failed_stage_is_retried_in_the_browser_and_the_run_continues(
     server: PrefectServer, undisturbed: dict[str, Any], page: Any, messages: list[str]
 ) -> None:
     (same_run,) = (server.folder / "undisturbed/runs").iterdir()

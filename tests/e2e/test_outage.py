@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 SECONDS = float(os.environ.get("METAMAPPING_OUTAGE_SECONDS", "100"))
 
 
-def test_training_goes_on_while_server_and_database_are_gone(server: PrefectServer) -> None:
+def test_training_continues_while_server_and_database_are_unavailable(server: PrefectServer) -> None:
     home = server.folder / "outage"
     config = server.deployment("meta-pretraining")["parameters"]["config"]
     # More steps than any machine can do during the test: the training is cancelled at its end.

@@ -14,7 +14,7 @@ def places_of(secret, home):
     return [str(path) for path in home.rglob("*") if path.is_file() and secret in path.read_bytes()]
 
 
-def test_a_run_is_looked_at_where_it_writes(finished_run):
+def test_the_finished_run_has_all_outputs_that_are_searched(finished_run):
     home, output = finished_run
     assert "Published:" in output
     assert places_of(b"meta-pretraining", home)  # such as Prefect's database
@@ -29,7 +29,7 @@ def test_no_secret_is_in_logs_artifacts_or_folders(finished_run, name):
     assert places_of(secret(name).encode(), home) == []
 
 
-def test_a_deployment_that_fails_does_not_say_the_password(monkeypatch):
+def test_a_failing_deployment_does_not_print_the_password(monkeypatch):
     for name in SECRETS:
         monkeypatch.setenv(name, secret(name))
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")

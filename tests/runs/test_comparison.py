@@ -69,7 +69,7 @@ def test_a_run_is_not_better_than_itself(tmp_path):
     assert "Nothing in configuration or data differed." in comparison.markdown()
 
 
-def test_the_same_episodes_are_compared_one_by_one(tmp_path):
+def test_equal_episodes_are_compared_in_pairs(tmp_path):
     comparison = compare_runs(make_run(tmp_path, "plain"), make_run(tmp_path, "better", gain=0.02))
     found = overall(comparison)
     assert found.is_paired
@@ -81,7 +81,7 @@ def test_the_same_episodes_are_compared_one_by_one(tmp_path):
 @pytest.mark.parametrize(
     "changes", [{"seed": 1}, {"evaluation": {"num_queries": 7}}, {"data": {"hotel": "new", "bank": "new"}}]
 )
-def test_other_episodes_are_compared_as_independent_ones(tmp_path, changes):
+def test_different_episodes_are_compared_as_independent_samples(tmp_path, changes):
     comparison = compare_runs(make_run(tmp_path, "plain"), make_run(tmp_path, "other", gain=0.02, **changes))
     hotel = next(each for each in comparison.measured if each.what == "hotel")
     assert not overall(comparison).is_paired
@@ -90,7 +90,7 @@ def test_other_episodes_are_compared_as_independent_ones(tmp_path, changes):
     assert "on different episodes" in comparison.sentence
 
 
-def test_what_differed_is_named(tmp_path):
+def test_differences_in_configuration_and_data_are_listed(tmp_path):
     first = make_run(tmp_path, "plain", training={"learning_rate": 1e-3})
     more = {**SOURCES, "gym": "train"}
     second = make_run(tmp_path, "other", sources=more, data={"hotel": "new"}, seed=3)
@@ -104,20 +104,20 @@ def test_what_differed_is_named(tmp_path):
     }
 
 
-def test_the_test_sources_decide_where_both_runs_met_them(tmp_path):
+def test_test_sources_decide_if_both_runs_were_measured_on_them(tmp_path):
     first, second = (make_run(tmp_path, n, gain=g, test=True) for n, g in (("plain", 0.0), ("worse", -0.05)))
     comparison = compare_runs(first, second)
     assert comparison.sentence.startswith("On the 1 test sources of both runs, plain is clearly better")
     assert comparison_png(comparison).startswith(b"\x89PNG")
 
 
-def test_runs_without_a_common_source_are_refused(tmp_path):
+def test_runs_without_a_common_source_are_rejected(tmp_path):
     other = {"coffee": "train", "gym": "validation", "shop": "test"}
     with pytest.raises(ValueError, match="share no held-out source"):
         compare_runs(make_run(tmp_path, "plain"), make_run(tmp_path, "other", sources=other))
 
 
-def test_a_run_that_is_not_there_or_not_judged_is_refused(tmp_path):
+def test_a_run_that_is_missing_or_not_judged_is_rejected(tmp_path):
     run = make_run(tmp_path, "plain")
     with pytest.raises(ConfigError, match="there is no run 'nothing'"):
         compare_runs(run, RunFolder(tmp_path, "nothing"))
@@ -127,7 +127,7 @@ def test_a_run_that_is_not_there_or_not_judged_is_refused(tmp_path):
         compare_runs(run, begun)
 
 
-def test_the_shell_compares_runs_by_id_and_by_folder(tmp_path, capsys):
+def test_the_command_compares_runs_by_id_and_by_folder(tmp_path, capsys):
     make_run(tmp_path, "plain")
     folder = make_run(tmp_path, "better", gain=0.02).path
     picture = tmp_path / "picture.png"

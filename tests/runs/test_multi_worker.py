@@ -35,20 +35,20 @@ def tf_config(index, ports=(1, 2), kind="worker"):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", tf_config(5), tf_config(0, kind="chief")])
-def test_a_tf_config_that_says_no_worker_is_refused(text, monkeypatch):
+def test_a_tf_config_without_a_valid_worker_is_rejected(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ConfigError, match=r"training\.devices is multi-worker, but TF_CONFIG is"):
         worker_index()
 
 
-def test_the_chief_does_not_follow_itself(tmp_path, monkeypatch):
+def test_the_chief_cannot_follow_itself(tmp_path, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", tf_config(0))
     with pytest.raises(ConfigError, match="worker 0 of TF_CONFIG is the chief: start the run itself"):
         follow(RunFolder(tmp_path, "toy"))
 
 
 @pytest.mark.slow
-def test_a_round_that_loses_a_worker_goes_on_to_the_weights_of_one_device(tmp_path, monkeypatch):
+def test_a_round_that_loses_a_worker_is_resumed_to_the_weights_of_one_device(tmp_path, monkeypatch):
     for name in ("alone", "together"):
         (tmp_path / name).mkdir()
     alone, together = (make_run(tmp_path / name, training=TRAINING) for name in ("alone", "together"))

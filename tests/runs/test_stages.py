@@ -133,7 +133,7 @@ def test_an_averaged_round_is_the_mean_of_the_checkpoints_and_trains_nothing(run
     assert train_stage(run, 4).meta_steps == 4
 
 
-def test_a_scaled_round_has_gone_that_far_from_the_untrained_weights(run):
+def test_a_scaled_round_has_the_scaled_distance_from_the_untrained_weights(run):
     train_stage(run, 1)
     after_round(run, 1, (AVERAGE, None, "0 × -0.5, 1 × 1.5"))
     report = train_stage(run, 2)
@@ -144,7 +144,7 @@ def test_a_scaled_round_has_gone_that_far_from_the_untrained_weights(run):
 
 
 @pytest.mark.slow
-def test_more_weight_decay_takes_effect_from_the_very_round(tmp_path):
+def test_more_weight_decay_takes_effect_in_the_next_round(tmp_path):
     decayed = []
     for decay in (0.0, 100.0):
         (tmp_path / str(decay)).mkdir()
@@ -159,7 +159,7 @@ def test_more_weight_decay_takes_effect_from_the_very_round(tmp_path):
 
 
 @pytest.mark.slow
-def test_one_more_layer_is_trained_and_can_be_taken_back(run):
+def test_one_more_layer_is_trained_and_can_be_frozen_again(run):
     assert train_stage(run, 1).frozen_layers == 1
     after_round(run, 1, (TRAINABLE_LAYERS, 1, 2))
     assert train_stage(run, 2).frozen_layers == 0
@@ -172,7 +172,7 @@ def test_one_more_layer_is_trained_and_can_be_taken_back(run):
 
 
 @pytest.mark.slow
-def test_every_train_source_has_an_agreement_and_the_same_one_in_a_repeated_run(run, tmp_path_factory):
+def test_every_train_source_has_an_agreement_that_a_repeated_run_reproduces(run, tmp_path_factory):
     report = train_stage(run, 1)
     assert set(report.agreements) == {"fruit", "sea", "colours"}
     assert all(-1 <= value <= 1 for value in report.agreements.values())
@@ -181,7 +181,7 @@ def test_every_train_source_has_an_agreement_and_the_same_one_in_a_repeated_run(
     assert train_stage(again, 1).agreements == pytest.approx(report.agreements, abs=1e-4)
 
 
-def test_the_last_round_measures_no_agreement_since_nothing_would_read_it(tmp_path):
+def test_the_last_round_measures_no_agreement(tmp_path):
     run = make_run(tmp_path, convergence={"max_rounds": 1})
     initialise_stage(run)
     assert train_stage(run, 1).agreements == {}
@@ -193,7 +193,7 @@ def test_only_listed_sources_are_trained_on(tmp_path):
     assert set(train_stage(run, 1).source_losses) == {"sea"}
 
 
-def test_related_sources_are_selected_once_and_shown(tmp_path):
+def test_related_sources_are_selected_once_and_reported(tmp_path):
     selection = {"mode": "related", "targets": ["garden"], "num_sources": 2}
     run, seen = make_run(tmp_path, selection=selection, training={"meta_steps": 12}), []
     chosen = select_stage(run, on_source=lambda done, source: seen.append(source))
@@ -205,7 +205,7 @@ def test_related_sources_are_selected_once_and_shown(tmp_path):
     assert set(train_stage(run, 1).source_losses) <= set(chosen.chosen)
 
 
-def test_stages_write_curves(run):
+def test_stages_write_tensorboard_curves(run):
     train_stage(run, 1)
     evaluate_stage(run, 1)
     adjust_stage(run, 1)
@@ -214,7 +214,7 @@ def test_stages_write_curves(run):
     assert names == {"training", "mean", "low", "high", "untrained"}
 
 
-def test_the_training_curve_goes_on_where_a_round_went_back(run):
+def test_the_training_curve_continues_after_a_round_that_starts_from_an_earlier_one(run):
     train_stage(run, 1)
     after_round(run, 1, (START, 1, 0))
     train_stage(run, 2)
@@ -222,7 +222,7 @@ def test_the_training_curve_goes_on_where_a_round_went_back(run):
     assert losses == [1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_a_damaged_history_is_refused_and_once_removed_judged_again_to_the_letter(run):
+def test_a_damaged_history_is_rejected_and_once_removed_written_again_identically(run):
     for round in (1, 2):
         train_stage(run, round)
         adjust_stage(run, round)
@@ -248,7 +248,7 @@ def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
 
 
 @pytest.mark.slow
-def test_checkpoints_that_nobody_will_read_lose_their_weights_and_keep_their_reports(tmp_path):
+def test_checkpoints_that_are_not_needed_lose_their_weights_and_keep_their_reports(tmp_path):
     spec = {"min_rounds": 7, "max_rounds": 7}
     still = {"meta_steps": 1, "learning_rate": 1e-9}  # small enough that no round diverges, on any processor
     run = make_run(tmp_path, convergence=spec, adjustment={"moves": []}, training=still)
@@ -284,7 +284,7 @@ def test_a_stage_waits_while_another_process_works_on_the_run(run, tmp_path, cap
     assert events == ["the other process ends", *["a meta-step"] * 4, "done"]
 
 
-def test_a_lock_is_not_given_while_another_process_has_it(run, tmp_path):
+def test_a_lock_cannot_be_acquired_while_another_process_holds_it(run, tmp_path):
     entered = threading.Event()
 
     def enter():
@@ -343,7 +343,7 @@ def test_a_file_of_scores_holds_one_checkpoint_and_is_joined_with_round_0_when_i
     assert evaluate_stage(run, 1).cells == cells
 
 
-def test_two_runs_of_one_shape_have_models_of_their_own(run, tmp_path_factory):
+def test_two_runs_with_the_same_settings_have_separate_models(run, tmp_path_factory):
     other = make_run(tmp_path_factory.mktemp("other"))
     settings = AdjustableSettings.of(run.config)
     mine = session_of(run)

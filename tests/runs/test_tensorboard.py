@@ -24,7 +24,7 @@ def points(folder: Path) -> list[tuple[int, str, float]]:
     return found
 
 
-def test_every_meta_step_has_its_loss_and_rate_at_its_number_in_the_run(tmp_path):
+def test_every_meta_step_is_logged_with_its_number_loss_and_learning_rate(tmp_path):
     with TrainingCurve(tmp_path, round=2, first_step=100) as curve:
         curve.add(loss=0.5, learning_rate=0.25)
         curve.add(loss=0.75, learning_rate=0.125)
@@ -36,13 +36,13 @@ def test_every_meta_step_has_its_loss_and_rate_at_its_number_in_the_run(tmp_path
     ]
 
 
-def test_steps_can_be_seen_before_the_round_ends(tmp_path):
+def test_steps_are_written_before_the_round_ends(tmp_path):
     curve = TrainingCurve(tmp_path, round=1, first_step=0)
     curve.add(loss=0.5)
     assert points(tmp_path / "training") == [(1, "training/loss", 0.5)]
 
 
-def test_a_round_that_is_repeated_is_not_there_twice(tmp_path):
+def test_a_repeated_round_is_written_once(tmp_path):
     reports = toy_history([0.6, 0.7], noise=0.02)
     for report in [*reports, reports[1]]:
         write_round_curves(tmp_path, report)
@@ -51,7 +51,7 @@ def test_a_round_that_is_repeated_is_not_there_twice(tmp_path):
         assert steps == [1, 2]
 
 
-def test_a_round_has_its_mean_interval_baseline_and_task_types(tmp_path):
+def test_a_round_is_logged_with_its_mean_interval_baseline_and_task_types(tmp_path):
     (report,) = toy_history([0.6], noise=0.02)
     first, *rest = report.cells
     report = report.model_copy(update={"cells": [first.model_copy(update={"task_type": "ner"}), *rest]})

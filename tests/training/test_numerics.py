@@ -42,7 +42,7 @@ def assert_probabilities(probabilities, num_rows, num_labels):
     np.testing.assert_allclose(probabilities.sum(axis=-1), 1, atol=1e-5)
 
 
-def test_the_same_text_under_two_labels_speaks_for_neither(mapper):
+def test_the_same_text_under_two_labels_favours_neither(mapper):
     same = ["where is my parcel"] * 4
     mapping, other = (mapper.adapt(same, labels) for labels in (["a", "b"] * 2, ["b", "a"] * 2))
     probabilities = mapping.predict_proba([*TEXTS, "where is my parcel"])
@@ -51,7 +51,7 @@ def test_the_same_text_under_two_labels_speaks_for_neither(mapper):
     np.testing.assert_allclose(probabilities, swapped, atol=1e-3)
 
 
-def test_a_text_that_is_there_a_hundred_times_is_one_of_its_label(mapper):
+def test_a_text_given_a_hundred_times_becomes_more_probable_for_its_label(mapper):
     mapping = mapper.adapt(["where is my parcel"] * 100 + TEXTS[1:], ["delivery"] * 100 + LABELS[1:])
     assert_probabilities(mapping.predict_proba(TEXTS), 2, 2)
     # The encoder is untrained, so the names may outweigh the examples, but the examples must have an effect.
@@ -59,33 +59,33 @@ def test_a_text_that_is_there_a_hundred_times_is_one_of_its_label(mapper):
     assert mapping.predict_proba(TEXTS[:1])[0, 0] > named[0, 0]
 
 
-def test_one_example_of_a_task_of_two_labels_is_enough(mapper):
+def test_one_example_is_enough_for_a_task_of_two_labels(mapper):
     mapping = mapper.zero_shot(LABELS)
     mapping.add(TEXTS[:1], LABELS[:1])
     assert_probabilities(mapping.predict_proba([*TEXTS, ""]), 3, 2)
     assert 0 <= mapping.confidence(TEXTS)[0] <= 1
 
 
-def test_one_label_is_no_task(mapper):
+def test_a_task_of_one_label_is_rejected(mapper):
     with pytest.raises(ValueError, match=r"only one label \(a\): a task needs at least two"):
         mapper.adapt(["x"], ["a"])
     with pytest.raises(ValueError, match=r"only one label \(a\)"):
         mapper.zero_shot(["a"])
 
 
-def test_a_thousand_labels_of_one_example_each(mapper):
+def test_a_thousand_labels_with_one_example_each(mapper):
     labels = [f"label {i}" for i in range(1_000)]
     mapping = mapper.adapt([f"text {i} of many" for i in range(1_000)], labels)
     assert_probabilities(mapping.predict_proba([*TEXTS, ""]), 3, 1_000)
     assert set(mapping.predict(TEXTS)) <= set(labels)
 
 
-def test_labels_of_the_same_words_are_told_apart_by_examples_alone(mapper):
+def test_labels_of_the_same_words_have_valid_probabilities(mapper):
     mapping = mapper.adapt(TEXTS, ["a_b", "a b"])
     assert_probabilities(mapping.predict_proba([*TEXTS, ""]), 3, 2)
 
 
-def test_odd_texts_have_labels(mapper):
+def test_unusual_texts_have_valid_probabilities(mapper):
     mapping = mapper.adapt(TEXTS, LABELS)
     assert_probabilities(mapping.predict_proba(ODD), len(ODD), 2)
     confidence = mapping.confidence(ODD)
@@ -93,7 +93,7 @@ def test_odd_texts_have_labels(mapper):
     assert ((confidence >= 0) & (confidence <= 1)).all()
 
 
-def test_odd_texts_are_examples_and_labels_too(mapper):
+def test_unusual_texts_can_be_examples_and_labels(mapper):
     labels = ["🙂", "أين", "\0", "\ud83d", "x" * 5_000, "where هو", *(str(i) for i in range(len(ODD) - 6))]
     mapping = mapper.adapt(ODD, labels)
     assert_probabilities(mapping.predict_proba([*TEXTS, *ODD[:4]]), 6, len(labels))
@@ -103,7 +103,7 @@ def test_odd_texts_are_examples_and_labels_too(mapper):
     assert_probabilities(mapping.predict_proba(TEXTS), 2, len(labels) - 1)
 
 
-def test_a_task_that_lost_all_its_examples_is_known_by_its_labels_again(mapper):
+def test_a_task_without_its_examples_predicts_as_zero_shot(mapper):
     mapping = mapper.adapt(TEXTS, LABELS)
     mapping.remove([0, 1])
     assert mapping.num_examples == 0
@@ -112,14 +112,14 @@ def test_a_task_that_lost_all_its_examples_is_known_by_its_labels_again(mapper):
     )
 
 
-def test_no_texts_are_no_rows(mapper):
+def test_no_texts_give_no_rows(mapper):
     mapping = mapper.adapt(TEXTS, LABELS)
     assert mapping.predict([]) == []
     assert mapping.predict_proba([]).shape == (0, 2)
     assert mapping.confidence([]).shape == (0,)
 
 
-def test_sentences_of_any_length_have_a_tag_a_word(mapper):
+def test_sentences_of_any_length_have_one_tag_for_each_word(mapper):
     mapping = mapper.adapt(WORDS, TAGS, task_type="ner")
     sentences = [[], ["", " ", "🙂", "أين", "\0"], ["word"] * 300]
     for sentence, rows in zip(sentences, mapping.predict_proba(sentences), strict=True):
@@ -127,7 +127,7 @@ def test_sentences_of_any_length_have_a_tag_a_word(mapper):
     assert [len(tags) for tags in mapping.predict(sentences)] == [0, 5, 300]
 
 
-def test_sentences_with_nothing_to_learn_are_examples_too(mapper):
+def test_sentences_with_nothing_to_learn_can_be_examples(mapper):
     words = [*WORDS, [], ["", "\0"], ["same"] * 50]
     tags = [*TAGS, [], ["O", "B-LOC"], ["O", "B-LOC"] * 25]
     mapping = mapper.adapt(words, tags, task_type="ner")
@@ -137,7 +137,7 @@ def test_sentences_with_nothing_to_learn_are_examples_too(mapper):
     assert len(mapping.predict([["anna"]])[0]) == 1
 
 
-def test_odd_tasks_are_saved_and_read_back(mapper, tmp_path):
+def test_a_task_of_unusual_texts_is_saved_and_loaded(mapper, tmp_path):
     mapping = mapper.adapt(ODD, [str(i % 3) for i in range(len(ODD))])
     loaded = Mapping.load(mapping.save(tmp_path / "task"), mapper)
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), mapping.predict_proba(TEXTS))

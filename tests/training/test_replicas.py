@@ -51,7 +51,7 @@ def assert_close(left, right):
 
 
 @pytest.mark.slow
-def test_two_devices_take_the_step_that_one_takes(tmp_path):
+def test_two_devices_take_the_same_step_as_one(tmp_path):
     finish(start(tmp_path, "one", "mirrored", "--num-devices", "2"))
     (one,), loss = read(tmp_path / "one-0.npz")
     (first, second), same = read(tmp_path / "mirrored-0.npz")
@@ -61,7 +61,7 @@ def test_two_devices_take_the_step_that_one_takes(tmp_path):
         np.testing.assert_array_equal(second[name], value, err_msg=name)
 
 
-def test_a_step_of_several_batches_goes_along_their_mean_gradient():
+def test_a_step_of_several_batches_follows_their_mean_gradient():
     together, by_hand = new_learner(), new_learner()
     batches = [draw_batch(i) for i in range(2)]
     (one, first), (two, second) = (differentiate(by_hand, batch) for batch in batches)
@@ -74,7 +74,7 @@ def test_a_step_of_several_batches_goes_along_their_mean_gradient():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_xla_gets_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatch):
+def test_xla_receives_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatch):
     seen = []
 
     def update(learner, batch, *, max_norm):
@@ -88,7 +88,7 @@ def test_xla_gets_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatch):
     assert batch.keys() - seen[0] == ({"group_ends"} if jit_compile else set())
 
 
-def test_fewer_batches_than_devices_are_refused(tmp_path):
+def test_fewer_batches_than_devices_are_rejected(tmp_path):
     training = TRAINING.model_copy(update={"num_batches": 1})
     replicas = Replicas(new_learner(), training)
     replicas.num_replicas = 2

@@ -57,7 +57,7 @@ def table(names: str, **pairs: float) -> np.ndarray:
     return values
 
 
-def test_a_source_is_as_close_to_itself_as_can_be():
+def test_a_source_has_similarity_one_to_itself():
     assert source_similarity(CARS, CARS) == pytest.approx(1.0)
     values = similarity_table([CARS, BOOKS, INTENTS])
     np.testing.assert_array_equal(values, values.T)
@@ -65,46 +65,46 @@ def test_a_source_is_as_close_to_itself_as_can_be():
     assert values.max() == 1
 
 
-def test_sources_that_part_alike_are_close_in_direction_whatever_their_texts():
+def test_sources_with_similar_label_directions_are_similar_whatever_their_texts():
     same, other = (direction_similarity(CARS.scatter, each.scatter) for each in (BOOKS, INTENTS))
     assert same > 0.9
     assert other < 0.1
 
 
-def test_sources_of_one_topic_are_close_in_text_whatever_their_labels():
+def test_sources_of_one_topic_have_similar_texts_whatever_their_labels():
     assert text_similarity(CARS.texts, INTENTS.texts) > text_similarity(CARS.texts, BOOKS.texts)
 
 
-def test_text_similarity_is_one_less_the_kernel_distance_over_the_mean_kernel():
+def test_text_similarity_is_one_minus_the_kernel_distance_over_the_mean_kernel():
     a, b = np.eye(3)[:1], np.eye(3)[1:2]
     between = np.exp(-2 / (2 * 0.7**2))
     mmd = 1 + 1 - 2 * between
     assert text_similarity(a, b) == pytest.approx(1 - mmd / 2)
 
 
-def test_labels_that_part_nothing_have_no_direction():
+def test_labels_that_separate_nothing_have_no_direction():
     assert direction_similarity(np.zeros((2, 3)), np.eye(2, 3)) == 0.0
 
 
-def test_the_closest_sources_are_chosen():
+def test_the_most_similar_sources_are_chosen():
     chosen = choose_sources(
         candidates("abct", targets="t", train="abc"), table("abct", at=0.9, bt=0.5), related(2)
     )
     assert chosen.chosen == ["a", "b"]
 
 
-def test_of_two_that_are_all_but_the_same_one_is_enough():
+def test_only_one_of_two_nearly_identical_sources_is_chosen():
     near = table("abct", at=0.9, bt=0.89, ab=0.99, ct=0.7)
     assert choose_sources(candidates("abct", targets="t", train="abc"), near, related(2)).chosen == ["a", "c"]
 
 
-def test_each_task_type_of_the_targets_has_a_source():
+def test_a_source_is_chosen_for_each_task_type_of_the_targets():
     near = table("abcst", at=0.9, bt=0.8, cs=0.2)
     people = candidates("abcst", targets="st", train="abc", ner="cs")
     assert set(choose_sources(people, near, related(2)).chosen) == {"a", "c"}
 
 
-def test_every_train_source_is_told_why_and_no_target_is_trained_on():
+def test_every_train_source_has_a_reason_and_no_target_is_trained_on():
     selection = choose_sources(
         candidates("abct", targets="t", train="abc"), table("abct", at=0.9), related(1)
     )
@@ -114,7 +114,7 @@ def test_every_train_source_is_told_why_and_no_target_is_trained_on():
     assert similarity_png(selection).startswith(b"\x89PNG")
 
 
-def test_a_picture_without_similarities_is_refused():
+def test_a_picture_without_similarities_is_rejected():
     with pytest.raises(ValueError, match="no similarities to draw"):
         similarity_png(list_sources([("a", "ner")], ["a"]))
 
@@ -130,7 +130,7 @@ def test_a_picture_without_similarities_is_refused():
         ({"sources": ["a"]}, "'all' takes nothing else"),
     ],
 )
-def test_a_selection_that_cannot_be_is_refused(tmp_path, selection, message):
+def test_an_invalid_selection_is_rejected(tmp_path, selection, message):
     roles = {"a": "train", "b": "train", "v": "validation", "t": "test"}
     for name in roles:
         (tmp_path / f"{name}.csv").write_text("text,label\n")
@@ -143,7 +143,7 @@ def test_a_selection_that_cannot_be_is_refused(tmp_path, selection, message):
         parse_config(values, folder=tmp_path)
 
 
-def test_selecting_and_curves_need_no_tensorflow():
+def test_selection_and_curves_do_not_import_tensorflow():
     code = (
         "import sys, metamapping.training.source_selection, metamapping.training.source_similarity;"
         "import metamapping.runs.tensorboard, metamapping.rounds.moves;"
