@@ -343,7 +343,8 @@ def test_a_file_of_scores_holds_one_checkpoint_and_is_joined_with_round_0_when_i
     assert evaluate_stage(run, 1).cells == cells
 
 
-def test_two_runs_with_the_same_settings_have_separate_models(run, tmp_path_factory):
+def test_two_runs_with_the_same_settings_have_separate_models(run, tmp_path_factory, monkeypatch):
+    monkeypatch.undo()  # The other tests share models.
     other = make_run(tmp_path_factory.mktemp("other"))
     settings = AdjustableSettings.of(run.config)
     mine = session_of(run)

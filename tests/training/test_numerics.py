@@ -24,6 +24,7 @@ ODD = [
     "a" * 20_000,
     "word " * 100_000,
 ]
+NUM_EMPTY = 3  # nothing is left of the first texts after cleaning
 WORDS = [["anna", "lives", "in", "paris"]]
 TAGS = [["B-PER", "O", "O", "B-LOC"]]
 
@@ -94,10 +95,21 @@ def test_unusual_texts_have_valid_probabilities(mapper):
 
 
 def test_unusual_texts_can_be_examples_and_labels(mapper):
-    labels = ["🙂", "أين", "\0", "\ud83d", "x" * 5_000, "where هو", *(str(i) for i in range(len(ODD) - 6))]
-    mapping = mapper.adapt(ODD, labels)
+    odd = ODD[NUM_EMPTY:]
+    labels = [
+        "🙂",
+        "أين",
+        "\0",
+        "\ud83d",
+        "x" * 5_000,
+        "where هو",
+        *(f"label {i}" for i in range(len(odd) - 6)),
+    ]
+    with pytest.raises(ValueError, match="texts 0, 1, 2 are empty after cleaning"):
+        mapper.adapt(ODD, [*labels, *labels[:NUM_EMPTY]])
+    mapping = mapper.adapt(odd, labels)
     assert_probabilities(mapping.predict_proba([*TEXTS, *ODD[:4]]), 6, len(labels))
-    mapping.add(ODD[:2], [mapping.labels[0]] * 2)
+    mapping.add(odd[:2], [mapping.labels[0]] * 2)
     mapping.remove([0, 1, 2])
     mapping.remove(label=mapping.labels[-1])
     assert_probabilities(mapping.predict_proba(TEXTS), 2, len(labels) - 1)
@@ -128,8 +140,10 @@ def test_sentences_of_any_length_have_one_tag_for_each_word(mapper):
 
 
 def test_sentences_with_nothing_to_learn_can_be_examples(mapper):
-    words = [*WORDS, [], ["", "\0"], ["same"] * 50]
-    tags = [*TAGS, [], ["O", "B-LOC"], ["O", "B-LOC"] * 25]
+    words = [*WORDS, ["", "\0"], ["same"] * 50]
+    tags = [*TAGS, ["O", "B-LOC"], ["O", "B-LOC"] * 25]
+    with pytest.raises(ValueError, match="text 1 is without words"):
+        mapper.adapt([WORDS[0], []], [TAGS[0], []], task_type="ner")
     mapping = mapper.adapt(words, tags, task_type="ner")
     for sentence, rows in zip(words, mapping.predict_proba(words), strict=True):
         assert_probabilities(rows, len(sentence), 3)
@@ -138,6 +152,7 @@ def test_sentences_with_nothing_to_learn_can_be_examples(mapper):
 
 
 def test_a_task_of_unusual_texts_is_saved_and_loaded(mapper, tmp_path):
-    mapping = mapper.adapt(ODD, [str(i % 3) for i in range(len(ODD))])
+    odd = ODD[NUM_EMPTY:]
+    mapping = mapper.adapt(odd, [str(i % 3) for i in range(len(odd))])
     loaded = Mapping.load(mapping.save(tmp_path / "task"), mapper)
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), mapping.predict_proba(TEXTS))
