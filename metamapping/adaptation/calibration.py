@@ -4,7 +4,9 @@ Each example is scored by the mapping computed without it (leave-one-out), and b
 without any example of its label: in the second case it acts as a text that belongs to no label. Both
 follow in closed form from the mapping that was computed from all examples. The first determines the
 inverse temperature τ of the scores; both together determine how near a text must be to the task's
-examples to count as belonging to the task. Only ridge regression allows this, and only for texts.
+examples to count as belonging to the task. Only ridge regression allows this, and only for texts. Where
+logistic regression is mixed with it, τ is fitted to what the mixture predicts for left-out examples; whether
+a text belongs to the task is judged by the ridge's scores alone, which know how a task without a label looks.
 
     calibration = calibrate(solution, support, learned_scale=10.0)
     calibration.probabilities(scores)
@@ -19,18 +21,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize_scalar
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
-from metamapping.adaptation.closed_form import Solution
+from metamapping.adaptation.likelihood import fit_scale
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Support
 
 # Upper limits on what is left out: examples, labels, and scores of all examples (16 MB in float64).
 _MAX_ROWS, _MAX_LABELS, _MAX_SCORES = 2_000, 100, 2_000_000
 # Examples whose cosine similarities are computed at once, which bounds the memory.
 _EXAMPLES_PER_CHUNK = 4_096
-# Standard deviation of the Gaussian prior on log τ around the meta-learned value.
-_LOG_SCALE_SPREAD = 0.5
 # Prior on nearness, as pseudo-examples: texts of no label have the mean _FAR, texts of the task lie
 # _GAP higher, both with the standard deviation _SPREAD. Measured with MiniLM on intents.
 _FAR, _GAP, _SPREAD = 0.45, 0.45, 0.22
@@ -90,7 +90,11 @@ def calibrate(solution: Solution, support: Support, *, learned_scale: float) -> 
         learned_scale: The meta-learned τ, towards which the task's own is shrunk.
     """
     left_out = leave_out(solution, support)
-    scale = _fit_scale(left_out.scores, left_out.targets, learned_scale)
+    mixed = solution.left_out
+    if mixed is None:
+        scale = fit_scale(left_out.scores, left_out.targets, learned_scale)
+    else:
+        scale = fit_scale(mixed.scores, support.targets[mixed.rows], learned_scale)
     return Calibration(scale, *_fit_boundary(left_out.near_labels, left_out.near_none))
 
 
@@ -103,7 +107,7 @@ def nearness(
 
     Args:
         features: ``(num_texts, num_views * dim)``.
-        scores: ``(num_texts, num_labels)``.
+        scores: ``(num_texts, num_labels)``, of the ridge regression.
         support: The task's examples.
         items: ``(num_texts,)``, the texts' positions in ``support`` if they are examples themselves;
             no text is compared with itself.
@@ -136,18 +140,6 @@ def _max_similarity(
             cosine[items[:, None] == chunk] = -np.inf
         maximum = np.maximum(maximum, cosine.max(axis=-1))
     return maximum
-
-
-def _fit_scale(scores: np.ndarray, targets: np.ndarray, learned_scale: float) -> float:
-    """The τ of the highest posterior probability, with a log-normal prior around the learned one."""
-
-    def loss(log_factor: float) -> float:
-        log_probabilities = log_softmax(learned_scale * np.exp(log_factor) * scores, axis=-1)
-        log_likelihood = log_probabilities[np.arange(len(targets)), targets].sum()
-        return float(-log_likelihood + log_factor**2 / (2 * _LOG_SCALE_SPREAD**2))
-
-    best = minimize_scalar(loss, bounds=(-3.0, 3.0), method="bounded", options={"xatol": 1e-3})
-    return learned_scale * float(np.exp(best.x))
 
 
 def _fit_boundary(near_labels: np.ndarray, near_none: np.ndarray) -> tuple[float, float]:
@@ -199,7 +191,7 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
     rows = _select_rows(targets, num_labels)
 
     Y = (targets[rows, None] == np.arange(num_labels)) - 1.0 / num_labels
-    E = Y - solution.scores(support.features[rows])
+    E = Y - solution.solver_scores(support.features[rows])
     scores = Y - E / residual_solver.diagonal(rows)[:, None]
     has_others = np.bincount(targets)[targets[rows]] > 1
     items = rows[has_others]
@@ -211,7 +203,7 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
         selected = rows[targets[rows] == label]
         block = np.flatnonzero(targets == label)
         y = (np.arange(num_labels) == label) - 1.0 / num_labels
-        residuals = y - solution.scores(support.features[block])
+        residuals = y - solution.solver_scores(support.features[block])
         label_scores = y - residual_solver.without_block(block, residuals, np.searchsorted(block, selected))
         label_scores[:, label] = -np.inf
         near_none.append(nearness(support.features[selected], label_scores, support))

@@ -48,5 +48,5 @@ def explain(state: TaskState, features: np.ndarray, *, num_examples: int) -> Exp
         neighbours,
         label=state.labels[label],
         score=float(solution.scores(x)[label]),
-        prior=float(x @ solution.prior[:-1, label] + solution.prior[-1, label]),
+        prior=float(x @ solution.scoring_prior[:-1, label] + solution.scoring_prior[-1, label]),
     )

@@ -17,8 +17,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration, calibrate, nearness
-from metamapping.adaptation.closed_form import Solution, solve
+from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.mixture import mix
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, Support, empty_support
 from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType, readable_label
@@ -82,7 +84,8 @@ class TaskState:
         """
         scores = self.solution.scores(features)
         highest = self.calibration.probabilities(scores).max(axis=-1, initial=0.0)
-        membership = self.calibration.membership(nearness(features, scores, self.support))
+        near = nearness(features, self.solution.solver_scores(features), self.support)
+        membership = self.calibration.membership(near)
         return scores.argmax(axis=-1), (highest * membership).astype(np.float32)
 
     def label_shares(self) -> np.ndarray:
@@ -283,6 +286,8 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
     is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
     solution = solve(mapping, state.name_features, is_outside, support)
     learned_scale = float(mapping.inverse_temperature)
+    if mapping.solver == "ridge" and not state.is_ner and support.num_examples:
+        solution = mix(solution, support, inverse_temperature=learned_scale)
     # Calibration leaves examples out. That needs examples, it needs a ridge regression, and it needs
     # independent examples, which the words of one sentence are not. Otherwise the learned τ is used.
     if state.is_ner or not support.num_examples or solution.ridge is None:

@@ -20,14 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save_file
 
 from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
-from metamapping.errors import StoreError, one_line
+from metamapping.errors import StoreError, listed, one_line
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
@@ -36,7 +36,9 @@ from metamapping.storage.manifest import MANIFEST, check_files, write_json
 from metamapping.storage.remote import place_of
 from metamapping.storage.tensors import read_safetensors
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+# Version 3 has no logistic regression; it is read, and predicts as the release that wrote it.
+_READ_VERSIONS = (3, 4)
 TASK, ARRAYS = "task.json", "mapping.safetensors"
 # Data type and number of axes of each array in ``mapping.safetensors``.
 _ARRAYS = {
@@ -47,6 +49,18 @@ _ARRAYS = {
     "weights": ("float32", 2),
     "prior": ("float32", 2),
 }
+_LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
+
+
+class _LogisticFile(BaseModel):
+    """A ``LogisticPart`` in ``task.json``, without its weights."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    ridge: Annotated[float, Field(gt=0)]
+    share: Annotated[float, Field(ge=0)]
+    ridge_share: Annotated[float, Field(ge=0)]
+    inverse_temperature: Annotated[float, Field(gt=0)]
 
 
 class _TaskFile(BaseModel):
@@ -62,6 +76,7 @@ class _TaskFile(BaseModel):
     model_fingerprint: str
     ridge: Annotated[float, Field(gt=0)] | None
     views: list[Annotated[float, Field(ge=0, le=1)]]
+    logistic: _LogisticFile | None = None
     scale: Annotated[float, Field(gt=0)]
     centre: float
     slope: float
@@ -149,10 +164,10 @@ def read_task(folder: Path) -> SavedTask:
     check_files(folder, [TASK, ARRAYS])
     try:
         task = _TaskFile.model_validate_json(_read_bounded(folder / TASK))
-        if task.format_version != FORMAT_VERSION:
+        if task.format_version not in _READ_VERSIONS:
             raise StoreError(
                 f"{folder} has format version {task.format_version}; this release of metamapping reads "
-                f"version {FORMAT_VERSION}: adapt and save again"
+                f"the versions {listed(_READ_VERSIONS)}: adapt and save again"
             )
         state = _read_state(task, read_safetensors(folder / ARRAYS))
     except (ValidationError, KeyError, ValueError) as error:
@@ -171,6 +186,8 @@ def _write_arrays(path: Path, state: TaskState) -> None:
         "weights": state.solution.weights,
         "prior": state.solution.prior,
     }
+    if state.solution.logistic is not None:
+        arrays[_LOGISTIC_WEIGHTS] = state.solution.logistic.weights
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     path.chmod(0o644)  # safetensors creates files that only their owner can read
 
@@ -190,6 +207,7 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         model_fingerprint=featurizer.fingerprint,
         ridge=solution.ridge,
         views=list(solution.views),
+        logistic=_logistic_file(solution.logistic),
         scale=calibration.scale,
         centre=calibration.centre,
         slope=calibration.slope,
@@ -198,6 +216,12 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         texts=list(support.texts) if has_texts else None,
         text_pairs=None if pairs is None else [str(pair) for pair in pairs],
     )
+
+
+def _logistic_file(part: LogisticPart | None) -> _LogisticFile | None:
+    if part is None:
+        return None
+    return _LogisticFile(**{name: getattr(part, name) for name in _LogisticFile.model_fields})
 
 
 def _read_bounded(path: Path) -> bytes:
@@ -211,7 +235,10 @@ def _read_bounded(path: Path) -> bytes:
 
 def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     """The state from the contents of both files. Raises ``ValueError`` if they contradict each other."""
-    for name, (dtype, num_axes) in _ARRAYS.items():
+    specified = dict(_ARRAYS)
+    if task.logistic is not None:
+        specified[_LOGISTIC_WEIGHTS] = _ARRAYS["weights"]
+    for name, (dtype, num_axes) in specified.items():
         array = arrays[name]
         if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
             raise ValueError(
@@ -230,7 +257,15 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         names=tuple(task.names),
         name_features=arrays["name_features"],
         support=Support(texts, pairs, arrays["features"], arrays["targets"], arrays["offsets"], num_views),
-        solution=Solution(arrays["weights"], arrays["prior"], task.ridge, tuple(task.views)),
+        solution=Solution(
+            arrays["weights"],
+            arrays["prior"],
+            task.ridge,
+            tuple(task.views),
+            None
+            if task.logistic is None
+            else LogisticPart(arrays[_LOGISTIC_WEIGHTS], **task.logistic.model_dump()),
+        ),
         calibration=Calibration(task.scale, task.centre, task.slope),
     )
     _check_consistent(state, count)
@@ -268,6 +303,8 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         "targets": support.targets.shape == (num_items,)
         and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
         "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
+        "logistic weights": solution.logistic is None
+        or (not is_ner and solution.logistic.weights.shape == (width + 1, num_labels)),
     }
     for name, is_fitting in fits.items():
         if not is_fitting:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.calibration import calibrate, leave_out, nearness
-from metamapping.adaptation.closed_form import Solution
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, empty_support
 
 DIM, RIDGE, SCALE = 12, 0.7, 10.0
