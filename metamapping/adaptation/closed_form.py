@@ -27,6 +27,7 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.fitted_ridge import MAX_ITEMS, fit_hyperparameters
 from metamapping.models.solvers.hyperparameters import Hyperparameters
+from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.support_set import balance_words
 from metamapping.models.solvers.views import pad_to_views
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
@@ -73,6 +74,35 @@ def solve(
     alpha, ridge = float(tf.squeeze(hyperparameters.alpha)), float(tf.squeeze(hyperparameters.ridge))
     weighted_prior, views = alpha * wide.numpy(), _views(items, hyperparameters)
     return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
+
+
+def solve_episodes(mapping: MetaMapping, items: SupportSet, prior: tf.Tensor) -> list[Solution]:
+    """Compute the mappings of many tasks of texts at once, all of one size.
+
+    Args:
+        mapping: The meta-learned mapping.
+        items: The support sets, features ``(num_episodes, N, num_views * d)`` without masked items.
+        prior: P of each episode's labels, ``(num_episodes, d + 1, C)``.
+
+    Returns:
+        What ``solve`` returns, for each episode.
+    """
+    hyperparameters, num_episodes = mapping.hyperparameters, len(items.features)
+    wide = pad_to_views(prior, items)
+    if mapping.solver != "ridge" or not items.features.shape[1]:
+        weights = mapping.compute_mapping(items, prior).numpy()
+        return [Solution(weights[i], wide[i].numpy(), None) for i in range(num_episodes)]
+    fitted = fit_hyperparameters(items, prior, hyperparameters)
+    weights = plain_ridge(items, prior, fitted).numpy()
+    ones = tf.ones((num_episodes, 1, 1))
+    alphas, ridges = (ones * fitted.alpha).numpy().ravel(), (ones * fitted.ridge).numpy().ravel()
+    views = (ones * fitted.views).numpy()[:, 0]
+    return [
+        Solution(
+            weights[i], alphas[i] * wide[i].numpy(), float(ridges[i]), tuple(float(view) for view in views[i])
+        )
+        for i in range(num_episodes)
+    ]
 
 
 def _fit_words(

@@ -16,8 +16,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import tensorflow as tf
 
-from metamapping.adaptation.closed_form import solve
-from metamapping.adaptation.support import Support
+from metamapping.adaptation.closed_form import solve, solve_episodes
+from metamapping.adaptation.mixture import mix
+from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
@@ -26,7 +27,7 @@ from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
-from metamapping.models.solvers.support_set import SupportSet, score
+from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.viterbi import decode_words
 
 # Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
@@ -206,9 +207,14 @@ def _score_text_batch(
     query, query_targets = gather([e.query for e in episodes])
     mask = tf.ones(support_targets.shape, tf.float32)
     support_set = SupportSet(support, tf.constant(support_targets, tf.int32), mask, label_mask)
-    weights = mapping.compute_mapping(support_set, mapping.prior(G))
-    predicted = tf.argmax(score(query, weights), axis=-1).numpy()
-    return [float(accuracy) for accuracy in (predicted == query_targets).mean(axis=-1)]
+    accuracies = []
+    for i, solution in enumerate(solve_episodes(mapping, support_set, mapping.prior(G))):
+        if solution.ridge is not None:
+            examples = text_support(support[i].numpy(), support_targets[i])
+            solution = mix(solution, examples, inverse_temperature=float(mapping.inverse_temperature))
+        predicted = solution.scores(query[i].numpy()).argmax(axis=-1)
+        accuracies.append(float((predicted == query_targets[i]).mean()))
+    return accuracies
 
 
 def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray) -> tf.Tensor:

@@ -38,8 +38,9 @@ def log_likelihood(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """
     highest = logits.max(axis=-1)
     sums = np.exp(logits - highest[..., None]).sum(axis=-1)
-    own: np.ndarray = logits[..., np.arange(len(targets)), targets]
-    return own - highest - np.log(sums)
+    own = logits[..., np.arange(len(targets)), targets]
+    log_p: np.ndarray = own - highest - np.log(sums)
+    return log_p
 
 
 def fit_scale(scores: np.ndarray, targets: np.ndarray, learned: float) -> float:

@@ -59,7 +59,7 @@ def fit(
     ridge: float,
     weights: np.ndarray | None = None,
     start: np.ndarray | None = None,
-    max_iterations: int = _MAX_ITERATIONS,
+    tolerance: float = 1e-8,
 ) -> np.ndarray:
     """Fit one or several weighted logistic regressions of the same items.
 
@@ -70,7 +70,8 @@ def fit(
         ridge: λ, positive.
         weights: ``(N, F)``, the weight of each item's loss in each fit. Default: one fit, all weights 1.
         start: ``(rank, F, C)`` or broadcastable to it; where the iterations begin.
-        max_iterations: Of L-BFGS.
+        tolerance: The relative decrease of the loss below which L-BFGS stops. In float32 it cannot be reached
+            much below 1e-6.
 
     Returns:
         Coefficients ``(rank, F, C)``; the logits of the items are ``offset + B @ coefficients``.
@@ -78,25 +79,59 @@ def fit(
     items, dtype = basis.items, basis.items.dtype
     weights = np.ones((len(items), 1), dtype) if weights is None else weights.astype(dtype)
     shape = (items.shape[1], weights.shape[1], offset.shape[1])
+    # In these coordinates the loss curves about equally in all directions.
     scale = (1.0 / np.sqrt(_TYPICAL_CURVATURE * basis.spectrum + ridge)).astype(dtype)[:, None, None]
-    rows, label_weights = np.arange(len(items)), weights[:, :, None]
 
-    def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        a = scale * flat.reshape(shape).astype(dtype)
-        logits = offset[:, None, :] + (items @ a.reshape(len(a), -1)).reshape(-1, *shape[1:])
-        logits -= logits.max(axis=-1, keepdims=True)
-        own = logits[rows, :, targets]
-        slope = np.exp(logits, out=logits)
-        sums = slope.sum(axis=-1, keepdims=True)
-        slope /= sums
-        value = (weights * (np.log(sums[..., 0]) - own)).sum(dtype=np.float64)
-        value += 0.5 * ridge * (a**2).sum(dtype=np.float64)
-        slope[rows, :, targets] -= 1.0
-        slope *= label_weights
-        gradient = (items.T @ slope.reshape(len(items), -1)).reshape(shape) + ridge * a
+    def rescaled(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        coefficients = scale * flat.reshape(shape).astype(dtype)
+        value, gradient = loss(coefficients, items, targets, offset, weights, ridge)
         return value, (scale * gradient).ravel().astype(np.float64)
 
     first = np.zeros(shape) if start is None else np.broadcast_to(start / scale, shape)
-    options = {"maxiter": max_iterations, "ftol": 1e-10, "gtol": 1e-5}
-    best = minimize(loss, first.ravel(), jac=True, method="L-BFGS-B", options=options)
-    return scale * best.x.reshape(shape).astype(dtype)
+    best = minimize(
+        rescaled,
+        first.ravel().astype(np.float64),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxiter": _MAX_ITERATIONS, "ftol": tolerance, "gtol": 1e-6},
+    )
+    fitted: np.ndarray = scale * best.x.reshape(shape).astype(dtype)
+    return fitted
+
+
+def loss(
+    coefficients: np.ndarray,
+    items: np.ndarray,
+    targets: np.ndarray,
+    offset: np.ndarray,
+    weights: np.ndarray,
+    ridge: float,
+) -> tuple[float, np.ndarray]:
+    """The penalized negative log likelihood of all fits together, and its gradient.
+
+    Args:
+        coefficients: ``(rank, F, C)``.
+        items: B, ``(N, rank)``.
+        targets: Integers ``(N,)``, label slots.
+        offset: ``(N, C)``, logits to which the fit is added.
+        weights: ``(N, F)``, the weight of each item's loss in each fit.
+        ridge: λ.
+
+    Returns:
+        The loss, and its gradient ``(rank, F, C)``.
+    """
+    shape, rows = coefficients.shape, np.arange(len(items))
+    fitted = (items @ coefficients.reshape(shape[0], -1)).reshape(-1, *shape[1:])
+    # One large array is reused for the logits, the probabilities and the slope.
+    slope = offset[:, None, :] + fitted
+    slope -= slope.max(axis=-1, keepdims=True)
+    own = slope[rows, :, targets]
+    np.exp(slope, out=slope)
+    sums = slope.sum(axis=-1, keepdims=True)
+    slope /= sums
+    value = (weights * (np.log(sums[..., 0]) - own)).sum(dtype=np.float64)
+    value += 0.5 * ridge * (coefficients**2).sum(dtype=np.float64)
+    slope[rows, :, targets] -= 1.0
+    slope *= weights[:, :, None]
+    gradient = (items.T @ slope.reshape(len(items), -1)).reshape(shape) + ridge * coefficients
+    return float(value), gradient

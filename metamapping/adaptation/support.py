@@ -139,3 +139,15 @@ def empty_support(dim: int, num_views: int = 1) -> Support:
     """
     no_features = np.zeros((0, num_views * dim), np.float32)
     return Support((), None, no_features, np.zeros(0, np.int32), np.zeros(1, np.int64), num_views)
+
+
+def text_support(features: np.ndarray, targets: np.ndarray, num_views: int = 1) -> Support:
+    """A support of texts that are known by their features alone.
+
+    Args:
+        features: Float32 ``(num_texts, num_views * dim)``.
+        targets: Label slots, integers ``(num_texts,)``.
+        num_views: Number of views in ``features``.
+    """
+    count = len(features)
+    return Support((None,) * count, None, features, targets.astype(np.int32), np.arange(count + 1), num_views)
