@@ -170,25 +170,6 @@ def test_arrays_of_other_shapes_are_rejected(folder, mapper, name):
         Mapping.load(folder, mapper)
 
 
-def test_logistic_weights_of_other_shapes_are_rejected(folder, mapper):
-    name = "logistic_weights"
-    rewrite(folder, "mapping.safetensors", lambda arrays: arrays | {name: arrays[name][1:]})
-    with pytest.raises(StoreError, match="its logistic weights do not fit the rest"):
-        Mapping.load(folder, mapper)
-
-
-def test_a_task_of_format_version_3_predicts_by_its_ridge_regression(folder, mapper, mapping):
-    def older(task):
-        return {key: value for key, value in task.items() if key != "logistic"} | {"format_version": 3}
-
-    rewrite(folder, "task.json", older)
-    loaded = Mapping.load(folder, mapper)
-    solution, features = loaded._state.solution, loaded._state.support.features
-    assert mapping._state.solution.logistic is not None
-    assert solution.logistic is None
-    np.testing.assert_array_equal(solution.scores(features), mapping._state.solution.solver_scores(features))
-
-
 def test_a_manifest_cannot_name_files_outside_the_folder(folder, mapper):
     manifest = read_manifest(folder)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}
