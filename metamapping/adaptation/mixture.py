@@ -215,7 +215,7 @@ def _ridge_left_out(task: _Task, folds: np.ndarray, num_fitted: int) -> np.ndarr
 
 
 def _shares(logistic: np.ndarray, ridge: np.ndarray, targets: np.ndarray) -> tuple[float, float]:
-    """What the logits of both regressions count for: the mixture's weight, times a scale for each.
+    """What the logits of both regressions count for, which sums to 1.
 
     The weight is the posterior mean. Each regression's logits are first brought to the sharpness that fits
     the left-out items: with many labels those of the ridge are too flat, and it would lose for that reason
@@ -230,4 +230,7 @@ def _shares(logistic: np.ndarray, ridge: np.ndarray, targets: np.ndarray) -> tup
     log_posterior = exponent * np.asarray(likelihoods)
     log_posterior -= 0.5 * ((_LOGITS - np.log(num_labels / _MANY_LABELS)) / _LOGIT_SPREAD) ** 2
     weight = float(softmax(log_posterior) @ weights)
-    return weight * logistic_scale, (1.0 - weight) * ridge_scale
+    # The sharpness of the sum is left to calibration, which fits it once more: fitted twice, few examples would
+    # move it too far.
+    share, ridge_share = weight * logistic_scale, (1.0 - weight) * ridge_scale
+    return share / (share + ridge_share), ridge_share / (share + ridge_share)
