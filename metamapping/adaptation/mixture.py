@@ -230,7 +230,6 @@ def _shares(logistic: np.ndarray, ridge: np.ndarray, targets: np.ndarray) -> tup
     log_posterior = exponent * np.asarray(likelihoods)
     log_posterior -= 0.5 * ((_LOGITS - np.log(num_labels / _MANY_LABELS)) / _LOGIT_SPREAD) ** 2
     weight = float(softmax(log_posterior) @ weights)
-    # The sharpness of the sum is left to calibration, which fits it once more: fitted twice, few examples would
-    # move it too far.
+    # The sharpness of the sum is left to calibration: fitted twice, few examples would move it too far.
     share, ridge_share = weight * logistic_scale, (1.0 - weight) * ridge_scale
     return share / (share + ridge_share), ridge_share / (share + ridge_share)
