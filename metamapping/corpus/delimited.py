@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from metamapping.config.sources import Source
+from metamapping.corpus.columns import listed_names
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, BoundedLines
 from metamapping.errors import ConfigError
 
@@ -37,15 +38,41 @@ class Table:
     """The rows of a delimited file.
 
     Attributes:
-        delimiter: The character that separates fields.
+        delimiter: The character that separates fields; ``None`` for a spreadsheet.
         header: The first row, if it names the columns.
         rows: The number of the first line of each row, and its fields, or why it cannot be read. Blank lines
             are left out. A row may have more or fewer fields than the header.
     """
 
-    delimiter: str
+    delimiter: str | None
     header: list[str] | None
-    rows: Iterator[tuple[int, list[str] | csv.Error]]
+    rows: Iterator[tuple[int, list[Any] | csv.Error]]
+
+    def problem(self, line: int, fields: list[Any] | csv.Error, num_columns: int) -> str | None:
+        """Return what is wrong with a row, or ``None``.
+
+        Args:
+            line: The number of its first line.
+            fields: Its fields, or why it cannot be read.
+            num_columns: How many fields it should have.
+        """
+        if isinstance(fields, csv.Error):
+            return f"line {line} cannot be read ({fields}): fix its quotes"
+        if len(fields) == num_columns:
+            return None
+        named = "" if self.header is None else f" names {num_columns} columns ({listed_names(self.header)})"
+        problem = (
+            f"line {line} has {len(fields)} fields, but the first line{named or f' has {num_columns}'}: fix "
+            "the line"
+        )
+        if self.delimiter is not None:
+            problem += (
+                f", quote the field that contains a {self.delimiter!r}, or set `delimiter` (on the command "
+                "line --delimiter), if it is another one"
+            )
+        if self.delimiter == "\t":
+            problem += ", or `format` (--format) to conll, if each line is a word"
+        return problem
 
 
 def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv", "tsv"]) -> Table:

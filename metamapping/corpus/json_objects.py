@@ -42,6 +42,11 @@ class JsonRow(NamedTuple):
     raw: str = ""
     error: str = ""
 
+    @property
+    def problem(self) -> str:
+        """A sentence about what is no object."""
+        return f"line {self.line} {self.error}: write one JSON object per line"
+
 
 def read_objects(file: TextIO, source: Source, path: Path) -> Iterator[JsonRow]:
     """Yield the objects of a file.

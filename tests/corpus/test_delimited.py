@@ -53,7 +53,7 @@ def test_a_delimiter_can_be_set(tmp_path):
 
 def test_a_delimiter_that_is_not_found_is_named_with_its_setting(tmp_path):
     path = write(tmp_path / "a.csv", "message:topic\nlate, again:delivery\n")
-    with pytest.raises(ConfigError, match=r"columns message:topic \(separated by ','\).*`delimiter` if"):
+    with pytest.raises(ConfigError, match=r"columns message:topic \(separated by ','\).*--delimiter\) if"):
         rows_of(path, columns=Columns(text="message", label="topic"))
 
 

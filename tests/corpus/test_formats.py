@@ -169,6 +169,9 @@ def test_an_invalid_json_array_is_refused_with_its_line(tmp_path, text, message)
 
 def test_a_field_missing_everywhere_is_refused(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", [{"text": "one", "intent": "x"}] * 3)
+    with pytest.raises(ConfigError, match=r"a.jsonl has no column 'label', but the columns text, intent"):
+        check_source(toy_source(path))
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "one", "label": None}] * 3)
     with pytest.raises(ConfigError, match=r"column 'label' is empty or missing in all of the first 3 rows"):
         check_source(toy_source(path))
 
@@ -196,7 +199,7 @@ def test_an_unknown_suffix_asks_for_the_format(tmp_path):
 def test_an_empty_file_is_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("")
-    with pytest.raises(ConfigError, match="'toy' has no rows"):
+    with pytest.raises(ConfigError, match=r"'toy': .*a.jsonl has no rows"):
         check_source(toy_source(path))
 
 
