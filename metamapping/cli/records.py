@@ -128,13 +128,10 @@ def open_records(
             yield _spreadsheet(place, source, name)
             return
         with _open_text(place, source) as text:
-            if format == "jsonl":
-                records = Records(name, _jsonl(text, source, name), origin=Header((), name))
-            elif format == "conll":
-                columns, rows = read_sentence_rows(text, source, name)
-                records = Records(name, rows, columns, origin=Header(columns, name))
-            else:
-                records = _delimited(text, source, name, format)
+            try:
+                records = _of_text(text, source, name, format)
+            except OSError as error:  # a damaged compressed file
+                raise _unreadable(name, format, error) from error
             yield replace(records, rows=_named_errors(records.rows, name, format))
     except UnicodeDecodeError as error:
         raise ValueError(_bad_byte(place, source, error)) from error
@@ -142,6 +139,15 @@ def open_records(
         raise ValueError(str(error).removeprefix(PREFIX)) from error
     except pa.ArrowException as error:
         raise _unreadable(name, format, error) from error
+
+
+def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records:
+    if format == "jsonl":
+        return Records(name, _jsonl(text, source, name), origin=Header((), name))
+    if format == "conll":
+        columns, rows = read_sentence_rows(text, source, name)
+        return Records(name, rows, columns, origin=Header(columns, name))
+    return _delimited(text, source, name, format)
 
 
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:

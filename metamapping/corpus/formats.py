@@ -163,7 +163,7 @@ def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
 def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
     if isinstance(fields, csv.Error):
         return f"{fields}"
-    return (table.delimiter or "\t").join("" if value is None else str(value) for value in fields)
+    return (table.delimiter or "\t").join(map(str, fields))
 
 
 def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:

@@ -1,10 +1,10 @@
 """Spreadsheets: the header and the rows of one sheet of an .xlsx file.
 
 Input: a path or an open file. Output: a ``Table`` as of a delimited file, whose fields are values: a whole
-number is an integer, a date its ISO text, and an empty or failed cell (`#N/A`) ``None``. Formulas have the
-values that were saved with them. Rows without a value are left out. The package openpyxl reads files row by
-row; python-calamine, which is faster, allocates every cell of the rectangle that is in use, so that one
-value in the last cell of a sheet ends the process.
+number is an integer, a date its ISO text, and an empty or failed cell (`#N/A`) an empty text, as in CSV.
+Formulas have the values that were saved with them. Rows without a value are left out. The package openpyxl
+reads files row by row; python-calamine, which is faster, allocates every cell of the rectangle that is in
+use, so that one value in the last cell of a sheet ends the process.
 
     table = read_spreadsheet(path, source, path)
     for line, values in table.rows:
@@ -13,6 +13,7 @@ value in the last cell of a sheet ends the process.
 
 from __future__ import annotations
 
+import itertools
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -27,6 +28,7 @@ from metamapping.errors import ConfigError, one_line
 
 # A small file may hold gigabytes of zeros.
 _MAX_UNPACKED_BYTES = 500_000_000
+_ROWS_PER_PART = 1_000
 
 
 def read_spreadsheet(file: Path | BinaryIO, source: Source, path: Path) -> Table:
@@ -45,7 +47,7 @@ def read_spreadsheet(file: Path | BinaryIO, source: Source, path: Path) -> Table
     if not source.header:
         return Table(None, None, _of_one_width(rows, None))
     first = next(rows, None)
-    header = [] if first is None else ["" if value is None else str(value) for value in first[1]]
+    header = [] if first is None else [str(value) for value in first[1]]
     return Table(None, header, _of_one_width(rows, len(header)))
 
 
@@ -97,29 +99,30 @@ def _unreadable(error: Exception, source: Source, path: Path) -> ConfigError:
 def _rows(sheet: Any, source: Source, path: Path) -> Iterator[tuple[int, list[Any]]]:
     """The number and the values of each row that has a value, up to its last one."""
     sheet.reset_dimensions()  # Some programs write wrong ones, and rows would end there.
-    rows = sheet.iter_rows()
-    number = 0
+    rows = enumerate(sheet.iter_rows(), 1)
     while True:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # about dates that are none
-                cells = next(rows, None)
-                values = [] if cells is None else [_value(cell) for cell in cells]
+                part = [
+                    (number, [_value(cell) for cell in cells])
+                    for number, cells in itertools.islice(rows, _ROWS_PER_PART)
+                ]
         except Exception as error:  # as above
             raise _unreadable(error, source, path) from error
-        if cells is None:
+        if not part:
             return
-        number += 1
-        while values and values[-1] is None:
-            values.pop()
-        if values:
-            yield number, values
+        for number, values in part:
+            while values and values[-1] == "":
+                values.pop()
+            if values:
+                yield number, values
 
 
 def _value(cell: Any) -> Any:
     value = cell.value
     if cell.data_type == "e":
-        return None
+        return ""
     if isinstance(value, datetime):
         return (value.date() if value.time() == time() else value).isoformat()
     if isinstance(value, date | time):
@@ -128,7 +131,7 @@ def _value(cell: Any) -> Any:
         return str(value)
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return int(value)
-    return value if isinstance(value, str | bool | int | float) else None
+    return value if isinstance(value, str | bool | int | float) else ""
 
 
 def _of_one_width(
@@ -137,4 +140,4 @@ def _of_one_width(
     """The same rows; those that end before the width of the header or the first row are filled up."""
     for line, values in rows:
         width = len(values) if width is None else width
-        yield line, values + [None] * (width - len(values))
+        yield line, values + [""] * (width - len(values))
