@@ -35,6 +35,8 @@ from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
+    check_pointer,
+    check_start,
     fitting_encodings,
     open_text,
     text_encoding,
@@ -42,6 +44,7 @@ from metamapping.corpus.text_files import (
 from metamapping.errors import ConfigError, one_line
 
 STANDARD = "-"
+_START_BYTES = 64
 ROWS_PER_PART = 2_000
 
 # UTF-8, with or without a byte order mark; the delimiter of CSV is found; the first line names the columns.
@@ -121,6 +124,8 @@ def open_records(
         raise FileNotFoundError(f"there is no file {place}: {hint}, or give - for standard input")
     try:
         if format == "parquet":
+            if place != STANDARD:
+                check_pointer(Path(place), source)
             with _open_parquet(place, name) as file:
                 yield _parquet(file, name)
             return
@@ -187,7 +192,11 @@ def _open_text(place: str, source: Source) -> Iterator[TextIO]:
         with open_text(Path(place), source) as text:
             yield text
         return
-    text = io.TextIOWrapper(_decompressed(sys.stdin.buffer), text_encoding(source), newline="")
+    stream = sys.stdin.buffer
+    # This waits for the first bytes, not for a full buffer: lines may be typed.
+    start = stream.peek(_START_BYTES) if hasattr(stream, "peek") else b""
+    check_start(start, source, Path("standard input"))
+    text = io.TextIOWrapper(_decompressed(stream), text_encoding(source), newline="")
     try:
         yield text
     finally:

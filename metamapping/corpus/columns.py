@@ -10,6 +10,7 @@ columns have names neither.
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -82,6 +83,8 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
     known = f"{names} columns" if isinstance(names, int) else f"the columns {listed_names(names) or 'none'}"
     if header.delimiter is not None:
         known += f" (separated by {header.delimiter!r})"
+    similar = [] if isinstance(names, int) else difflib.get_close_matches(str(name), names, n=1)
+    known += f" (did you mean {similar[0]!r:.80}?)" if similar else ""
     option = f"--{setting.replace('_', '-')}"
     fixes = [f"set `columns.{setting}` (on the command line {option}) to the right one"]
     if header.is_table:

@@ -36,10 +36,7 @@ from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.spreadsheets import read_spreadsheet
-from metamapping.corpus.text_files import (
-    bad_byte,
-    open_text,
-)
+from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
 from metamapping.errors import ConfigError, one_line
 
 _PEEKED_ROWS = 100
@@ -135,6 +132,7 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
         return []
     with _named_errors(path, source, kind):
         if kind == "parquet":
+            check_pointer(path, source)
             return list(pq.read_schema(path).names)
         if kind == "xlsx":
             return read_spreadsheet(path, source, path).header or []
@@ -229,6 +227,7 @@ def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> No
 
 
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
+    check_pointer(path, source)
     with pq.ParquetFile(path) as file:
         columns = _top_level(file.schema_arrow, source, path)
         for batch in file.iter_batches(batch_size=2_000, columns=columns):

@@ -17,19 +17,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.labels import (
-    SEVERAL_LABELS,
-    NotOneLabelError,
-    label_of_number,
-    label_text,
-    one_label,
-)
+from metamapping.config.labels import SEVERAL_LABELS, label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
-from metamapping.corpus.values import MissingError, UnusableError, label_of, text_of, words_of
+from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
 from metamapping.errors import ConfigError, listed
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.manifest import fingerprint_file
@@ -290,11 +284,9 @@ def _or_none(read: Callable[[Any], Any], value: Any) -> Any:
 def _label(value: Any) -> tuple[str | None, str | None]:
     """A label as text, and its fault; what is not one label is kept as JSON."""
     try:
-        one_label(value)
-    except NotOneLabelError as error:
-        return str(error), NOT_ONE_LABEL
-    try:
         return label_text(label_of(value)), None
+    except SeveralError as error:
+        return str(error.__cause__), NOT_ONE_LABEL
     except UnusableError:
         return None, None
 

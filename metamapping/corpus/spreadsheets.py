@@ -24,6 +24,7 @@ from typing import Any, BinaryIO
 from metamapping.config.sources import Source
 from metamapping.corpus.columns import listed_names
 from metamapping.corpus.delimited import Table
+from metamapping.corpus.text_files import check_pointer
 from metamapping.errors import ConfigError, one_line
 
 # A small file may hold gigabytes of zeros.
@@ -59,6 +60,8 @@ def _open_sheet(file: Path | BinaryIO, source: Source, path: Path) -> Any:
             f"source {source.name!r}: reading {path} needs the package openpyxl: install it with "
             "`pip install 'metamapping[excel]'`, or save the sheet as CSV"
         ) from error
+    if isinstance(file, Path):
+        check_pointer(file, source)
     try:
         with zipfile.ZipFile(file) as archive:
             num_bytes = sum(each.file_size for each in archive.infolist())

@@ -12,6 +12,8 @@ raises ``UnusableError`` with the end of a sentence, which the caller begins wit
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 from collections.abc import Iterable
 from datetime import date, time
@@ -22,6 +24,8 @@ from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_te
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.word_lists import word_list
 
+_MAX_LIST_CHARACTERS = 1_000
+
 
 class UnusableError(ValueError):
     """A value that is not what its column is read for; the message says so after the value's place."""
@@ -29,6 +33,10 @@ class UnusableError(ValueError):
 
 class MissingError(UnusableError):
     """There is no value: ``None`` or NaN."""
+
+
+class SeveralError(UnusableError):
+    """A list of several labels or of none, or an object; its cause has the value as JSON."""
 
 
 def is_nothing(value: Any) -> bool:
@@ -72,8 +80,9 @@ def label_of(value: Any) -> Label:
         MissingError: There is no value.
         UnusableError: It is blank, a list of several labels, or nothing that could be a label.
     """
+    value = _decoded(value)
     try:
-        value = one_label(value)
+        value = one_label(_as_list(value) if isinstance(value, str) else value)
     except NotOneLabelError as error:
         raise several_labels(error) from error
     value = _decoded(value)
@@ -121,6 +130,20 @@ def words_of(value: Any) -> list[str]:
         raise UnusableError(f"is {value!r:.60}: for ner give a list of strings") from error
 
 
+def _as_list(text: str) -> Any:
+    """The list or object that a text is, as JSON or as Python writes it into CSV, or else the text."""
+    text = text.strip()
+    if text[:1] not in ("[", "{") or len(text) > _MAX_LIST_CHARACTERS:
+        return text
+    for read in (json.loads, ast.literal_eval):
+        try:
+            value = read(text)
+        except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            continue
+        return value if isinstance(value, list | dict) else text
+    return text
+
+
 def _decoded(value: Any) -> Any:
     try:
         return value.decode() if isinstance(value, bytes) else value
@@ -164,10 +187,10 @@ def no_label(value: Any) -> UnusableError:
     return UnusableError(f"is {value!r:.60}: expected a string or a number: fix or drop the row")
 
 
-def several_labels(error: NotOneLabelError) -> UnusableError:
+def several_labels(error: NotOneLabelError) -> SeveralError:
     """Return the error for a list of several labels or of none.
 
     Args:
         error: Has the value as JSON.
     """
-    return UnusableError(f"is {error!s:.60}: expected one label ({SEVERAL_LABELS}): fix or drop the row")
+    return SeveralError(f"is {error!s:.60}: expected one label ({SEVERAL_LABELS}): fix or drop the row")

@@ -325,3 +325,55 @@ def test_oddities_of_files_with_tags(tmp_path, name, content, columns, expected)
         assert re.search(expected, read)
     else:
         assert read == expected
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+BY_COLUMNS = '{"text": {"0": "a", "1": "b"}, "label": {"0": "x", "1": "y"}}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        ("a.csv", "sep=;\ntext;label\na, b;x\nc;y\n", [("a, b", None, "x"), ("c", None, "y")]),
+        ("a.csv", '"SEP=|"\r\ntext|label\r\na;b|x\r\n', [("a;b", None, "x")]),
+        ("a.csv", 'sep=,\ntext,label\na,x\n"b\n', "opened in line 4 never closes"),
+        ("a.csv", POINTER, "a.csv is a pointer of Git LFS"),
+        ("a.jsonl", POINTER, "a.jsonl is a pointer of Git LFS"),
+        ("a.parquet", POINTER, "a.parquet is a pointer of Git LFS"),
+        ("a.xlsx", POINTER, "a.xlsx is a pointer of Git LFS"),
+        ("a.csv", "PK\3\4 and so on", "a.csv is a ZIP archive, as spreadsheets are: .* to xlsx"),
+        ("a.tsv", "PAR1 and so on", "a.tsv is a Parquet file: set `format`"),
+        ("a.csv", "<!doctype html>\n<html>sign in</html>\n", "a.csv is a web page"),
+        (
+            "a.csv",
+            "text,label\na,['login']\nb,\"['refund']\"\n",
+            [("a", None, "login"), ("b", None, "refund")],
+        ),
+        ("a.csv", 'text,label\na,x\nb,"[""login"", ""urgent""]"\n', "row 2 .* expected one label"),
+        ("a.csv", 'text,label\na,x\nb,"{""choices"": [""x"", ""y""]}"\n', "row 2 .* expected one label"),
+        ("a.csv", "text,label\na,[PAD]\nb,{x}\n", [("a", None, "[PAD]"), ("b", None, "{x}")]),
+        ("a.json", BY_COLUMNS, "one object with the columns of all rows: .* orient='records'"),
+        (
+            "a.json",
+            '{"columns": ["text"], "index": [0], "data": [["a"]]}',
+            "one object with the columns of all",
+        ),
+        (
+            "a.csv",
+            'text,label\n"a \\"b\\"",x\nc,y\n',
+            "line 2 cannot be read .* written twice, and not with a back",
+        ),
+        ("a.jsonl", '{"text": "a", "labels": ["x"]}\n', "no column 'label', .*did you mean 'labels'"),
+        ("a.jsonl", '{"text": "a\nb", "label": "x"}\n', r"not valid JSON .*line breaks within it as \\n"),
+        ("a.jsonl", '{"text": "a", "label": "x"},\n', "not valid JSON .*without a comma after it"),
+        ("a.csv", "text,label\ra,x\rb,y\r", [("a", None, "x"), ("b", None, "y")]),
+        ("a.csv", ",text,label\n0,a,x\n1,b,y\n", [("a", None, "x"), ("b", None, "y")]),
+    ],
+)
+def test_what_other_tools_export(tmp_path, name, content, expected):
+    (tmp_path / name).write_text(content, newline="")
+    read = check_doors(tmp_path / name)
+    if isinstance(expected, str):
+        assert re.search(expected, read)
+    else:
+        assert read == expected
