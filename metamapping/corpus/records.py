@@ -26,6 +26,7 @@ from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
 from metamapping.errors import ConfigError, listed
 from metamapping.storage.artifacts import Stage, Store
+from metamapping.storage.hub_access import check_hub
 from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
@@ -105,14 +106,15 @@ def check_sources(home: str, sources: Sequence[Source]) -> None:
         sources: The sources to check.
 
     Raises:
-        ConfigError: One sentence for each source that cannot be read.
+        ConfigError: One sentence for each source that cannot be read, or the hub cannot be reached.
     """
     store = Store(home)
     errors = []
-    for source in sources:
+    read = [each for each in sources if each.hub is None or store.find(records_stage(each)) is None]
+    check_hub({f"source {each.name!r}": f"datasets/{each.hub.path}" for each in read if each.hub})
+    for source in read:
         try:
-            if source.hub is None or store.find(records_stage(source)) is None:
-                check_source(source)
+            check_source(source)
         except ConfigError as error:
             errors.append(str(error))
     if errors:

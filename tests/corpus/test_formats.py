@@ -43,7 +43,7 @@ def test_declared_encodings_are_read(tmp_path, encoding):
 def test_an_undeclared_latin_1_file_is_refused_with_its_byte_and_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("text,label\nfine,x\ncafé,y\n".encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"'toy'.*not utf-8: byte 0xE9 at offset 21 \(line 3\).*latin-1"):
+    with pytest.raises(ConfigError, match=r"'toy'.*not utf-8: byte 0xE9 at offset 21 \(line 3\).*cp1252"):
         records_of(toy_source(path))
 
 
