@@ -56,7 +56,7 @@ def adapt(
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.reading import Reading
-    from metamapping.config.labels import label_column_doubt
+    from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
 
     label_names = _label_names(label_name or [])
@@ -74,6 +74,9 @@ def adapt(
     if doubt is not None:
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
+
+    for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
+        print_note(f"note: {sentence}")
 
     with quiet_import():
         from metamapping import MetaMapper

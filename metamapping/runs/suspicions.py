@@ -9,10 +9,9 @@ Input: a configuration, and how many rows each label has. Output: sentences for 
 from __future__ import annotations
 
 import re
-import unicodedata
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
-from metamapping.config.labels import label_column_doubt
+from metamapping.config.labels import label_column_doubt, look_alike
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.errors import listed
@@ -34,21 +33,6 @@ def suspicions(config: RunConfig, counts: Mapping[str, Mapping[str, int]]) -> li
     return [*found, *_of_validation(config)]
 
 
-def look_alike(labels: Collection[str]) -> list[tuple[str, str]]:
-    """Return pairs of labels that differ only in capital letters, spaces, or the form of accents.
-
-    Args:
-        labels: The labels.
-    """
-    first: dict[str, str] = {}
-    pairs = []
-    for label in sorted(labels):
-        folded = "".join(unicodedata.normalize("NFKC", label).casefold().split())
-        if first.setdefault(folded, label) != label:
-            pairs.append((first[folded], label))
-    return pairs
-
-
 def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
     labels = counts.get(source.name, {})
     where = f"source {source.name!r}:"
@@ -56,11 +40,7 @@ def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Itera
         doubt = label_column_doubt(len(labels), sum(labels.values()))
         if doubt is not None:
             yield f"{where} {doubt} If not, give it as `columns.label`"
-    for one, other in look_alike(labels):
-        yield (
-            f"{where} the labels {one!r} and {other!r} differ only in capital letters, spaces or the form of "
-            "accents: if they are one, write them alike"
-        )
+    yield from (f"{where} {sentence}" for sentence in look_alike(labels))
     unnamed = [label for label in labels if _NUMBER.fullmatch(label) and label not in source.label_names]
     if labels and len(unnamed) == len(labels):
         yield (
