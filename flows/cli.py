@@ -46,7 +46,8 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
         if options.home:
             config = config.at_home(options.home)
         check_engine(config.engine)
-        check_run(config)
+        for sentence in check_run(config):
+            print(f"warning: {sentence}", file=sys.stderr)
         with _embedded_server():
             published = run_flow(config)
     except KeyboardInterrupt:

@@ -30,6 +30,7 @@ from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Kind, Label, label_kind, label_value
+from metamapping.corpus.values import missing_label, no_label
 from metamapping.errors import StoreError, one_line
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
@@ -243,7 +244,7 @@ def _is_empty_folder(folder: Path) -> bool:
 def _unwrapped(y: Any) -> Any:
     """``y``, where it is a column of lists, with lists of one label unwrapped."""
     values = list(y) if getattr(y, "ndim", 1) == 1 and hasattr(y, "__len__") else []
-    return single_labels(values) if any(isinstance(value, list | tuple) for value in values) else y
+    return single_labels(values) if any(isinstance(value, list | tuple | dict) for value in values) else y
 
 
 @lru_cache(maxsize=4)
@@ -271,7 +272,9 @@ def _check_labels(y: Any) -> None:
     kinds: dict[Kind, tuple[int, Any]] = {}
     for i, value in enumerate(values):
         if is_missing(value):
-            raise ValueError(f"label {i} of y is missing ({value!r}): drop the row, or give it a label")
+            raise ValueError(f"label {i} of y {missing_label(value)}")
+        if isinstance(value, str) and not value.strip():
+            raise ValueError(f"label {i} of y {no_label(value)}")
         if (label := label_value(value)) is not None:
             kinds.setdefault(label_kind(label), (i, value))
     if len(kinds) > 1:

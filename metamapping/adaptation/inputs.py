@@ -11,18 +11,23 @@ rejected with the number of its row, and nothing is guessed: a missing text is n
 from __future__ import annotations
 
 from collections import abc
+from os import PathLike
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from metamapping.adaptation.example_files import read_example_file
 from metamapping.adaptation.support import Examples
-from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, one_label
+from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.columns import find_name
 from metamapping.corpus.labels import Label, label_kind, label_value
-from metamapping.corpus.records import class_names, label_name, without_surrogates
+from metamapping.corpus.records import class_names, encodable, label_name
 from metamapping.corpus.tags import read_bio
+from metamapping.corpus.values import missing_label, missing_text, no_label, no_text, several_labels
 
 
 def read_examples(
@@ -36,16 +41,20 @@ def read_examples(
     """Read the examples of a task from columns, or from a table.
 
     Args:
-        texts: A column of texts (for ``ner`` of lists of words), or a table.
-        labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
-        text_pairs: A column of second texts; part of the table if one is given.
+        texts: A column of texts (for ``ner`` of lists of words), a table, or the ``Path`` of a file.
+        labels: A column of labels (for ``ner`` of lists of tags); part of the table or file if one is given.
+        text_pairs: A column of second texts; part of the table or file if one is given.
         task_type: The task type.
-        columns: The names of a table's columns.
+        columns: The names of a table's or file's columns.
 
     Raises:
         ValueError: The examples cannot be learned from.
     """
     check_task_type(task_type)
+    if isinstance(texts, PathLike):
+        if labels is not None or text_pairs is not None:
+            raise ValueError("a file contains its labels: give it alone, and name its columns with `columns`")
+        return read_example_file(Path(texts), columns or Columns(), task_type)
     if _is_table(texts):
         if labels is not None or text_pairs is not None:
             raise ValueError(
@@ -53,7 +62,7 @@ def read_examples(
             )
         texts, labels, text_pairs = _table_columns(texts, columns or Columns(), task_type)
     elif columns is not None:
-        raise ValueError("columns are for tables: give a DataFrame, a Dataset or an Arrow table")
+        raise ValueError("columns are for tables: give a DataFrame, a Dataset, an Arrow table, or a Path")
     if labels is None:
         raise ValueError("no labels: give one for each text, or use zero_shot(labels)")
     texts, labels = _values(texts, "texts"), _values(labels, "labels")
@@ -110,7 +119,7 @@ def read_word_lists(texts: Any) -> list[list[str]]:
     for i, words in enumerate(rows):
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
-    return [[_encodable(word) for word in words] for words in rows]
+    return [[encodable(word) for word in words] for words in rows]
 
 
 def read_labels(labels: Any) -> list[Label]:
@@ -130,11 +139,11 @@ def read_labels(labels: Any) -> list[Label]:
     read: list[Label] = []
     for i, value in enumerate(values):
         if is_missing(value):
-            raise ValueError(f"label {i} is missing ({value!r}): drop the row, or give it a label")
+            raise ValueError(f"label {i} {missing_label(value)}")
         label = label_value(value)
         if label is None:
-            raise ValueError(f"label {i} is {value!r}: expected a string or a number: fix or drop the row")
-        read.append(_encodable(label) if isinstance(label, str) else label)
+            raise ValueError(f"label {i} {no_label(value)}")
+        read.append(encodable(label) if isinstance(label, str) else label)
         if label_kind(label) != label_kind(read[0]):
             raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one type of label")
     return read
@@ -157,9 +166,7 @@ def single_labels(values: list[Any]) -> list[Any]:
         try:
             labels.append(one_label(value))
         except NotOneLabelError as error:
-            raise ValueError(
-                f"label {i} is {error!s:.60}: expected one label ({SEVERAL_LABELS}): fix or drop the row"
-            ) from error
+            raise ValueError(f"label {i} {several_labels(error)}") from error
     return labels
 
 
@@ -182,7 +189,7 @@ def read_label_names(label_names: abc.Mapping[Any, str] | None) -> dict[str, str
     for label, name in names.items():
         if not isinstance(name, str) or not name.strip():
             raise ValueError(f"label_names has {name!r} for {label!r}: expected its readable words")
-    return {label: _encodable(name) for label, name in names.items()}
+    return {label: encodable(name) for label, name in names.items()}
 
 
 def check_task_type(task_type: str) -> None:
@@ -207,10 +214,10 @@ def _strings(column: Any, what: str) -> list[str]:
     values = _values(column, f"{what}s")
     for i, value in enumerate(values):
         if is_missing(value):
-            raise ValueError(f"{what} {i} is missing ({value!r}): drop the row, or fill in its text")
+            raise ValueError(f"{what} {i} {missing_text(value)}")
         if not isinstance(value, str):
-            raise ValueError(f"{what} {i} is {value!r}: expected a string (lists of words are for ner)")
-    return [_encodable(value) for value in values]
+            raise ValueError(f"{what} {i} {no_text(value)}")
+    return [encodable(value) for value in values]
 
 
 def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
@@ -220,22 +227,16 @@ def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
                 f"text {i} has {len(words)} words, but its label is {tags!r}: give one tag for each word"
             )
     converted = read_bio(labels, what="text")
-    return [[_encodable(tag) for tag in tags] for tags in converted]
-
-
-def _encodable(text: str) -> str:
-    r"""The text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(text)
-    return text
+    return [[encodable(tag) for tag in tags] for tags in converted]
 
 
 def _values(column: Any, what: str) -> list[Any]:
     """A column's values as Python objects; class numbers of ``datasets`` become class names."""
     if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
-        raise ValueError(f"{what} is {type(column).__name__} {column!r:.60}: expected a list or a column")
+        raise ValueError(
+            f"{what} is {type(column).__name__} {column!r:.60}: expected a list or a column (or, for "
+            "examples in a file, its Path)"
+        )
     if _is_table(column):
         raise ValueError(f"{what} is a whole table: give one of its columns")
     if isinstance(column, pa.Array | pa.ChunkedArray):
@@ -275,10 +276,20 @@ def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[A
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
         pair = "text_pair"
-    for name in [text, label, *([] if pair is None else [pair])]:
-        if name not in names:
+    found: list[Any] = [None if name is None else _find(name, names) for name in (text, label, pair)]
+    for name, column in zip((text, label, pair), found, strict=True):
+        if name is not None and column is None:
             raise ValueError(
                 f"the table has no column {name!r}; it has {', '.join(map(str, names))}: name the right "
                 "one, as in columns=Columns(text=..., label=...)"
             )
-    return table[text], table[label], None if pair is None else table[pair]
+    return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
+
+
+def _find(name: str | int, names: list[Any]) -> Any:
+    """The column of a name, which may be a number; ``None`` if there is none."""
+    if name in names:
+        return name
+    return (
+        find_name(name, [each for each in names if isinstance(each, str)]) if isinstance(name, str) else None
+    )

@@ -67,7 +67,8 @@ class MetaMapper:
 
         Args:
             texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
-                ``Dataset`` or Arrow table, which then also contains the labels.
+                ``Dataset`` or Arrow table, or the ``Path`` of a CSV, TSV, JSONL, Parquet, CoNLL or .xlsx
+                file, which then also contains the labels.
             labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES, BILOU or IO).
                 Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
                 this type. Numbers are compared by value: ``1.0`` is the label ``1``.
@@ -75,8 +76,8 @@ class MetaMapper:
             label_names: Readable words by label, which tell the encoder what the label means. A label
                 without an entry is read as it is written. A number may be written as a string.
             task_type: The task type.
-            columns: The names of a table's columns. Default: ``text``, ``label`` (for ``ner`` ``tags``),
-                and ``text_pair`` if the table has it.
+            columns: The names of a table's or file's columns. Default: ``text``, ``label`` (for ``ner``
+                ``tags``), and ``text_pair`` if there is one.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix.

@@ -17,9 +17,9 @@ from metamapping.cli.options import (
     Model,
     NoHeaderOption,
     PairColumn,
+    SheetOption,
     TaskTypeOption,
     TextColumn,
-    input_source,
 )
 
 
@@ -38,6 +38,7 @@ def adapt(
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
+    sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
 ) -> None:
     """Adapt a published encoder to the examples of a task, and save the task.
@@ -51,25 +52,17 @@ def adapt(
 
     `metamapping adapt published sentences.conll --out tasks/places --task-type ner`
     """
-    from metamapping.cli.fields import Fields, without
+    from metamapping.cli.fields import without
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
-    from metamapping.cli.records import open_records
-    from metamapping.config.labels import label_column_doubt
+    from metamapping.cli.reading import Reading
+    from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
 
     label_names = _label_names(label_name or [])
-    source = input_source(
-        encoding=encoding,
-        delimiter=delimiter,
-        header=not no_header,
-        text=text,
-        label=label,
-        text_pair=text_pair,
-    )
-    fields = Fields(task_type, text_column=text, pair_column=text_pair, label_column=label)
-    with open_records(examples, format, source) as records:
-        rows = list(records.rows)
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    records, rows = reading.rows(examples, format)
+    fields = reading.fields(task_type, records)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     empty = fields.are_empty(texts, text_pairs)
     if any(empty):
@@ -81,6 +74,9 @@ def adapt(
     if doubt is not None:
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
+
+    for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
+        print_note(f"note: {sentence}")
 
     with quiet_import():
         from metamapping import MetaMapper

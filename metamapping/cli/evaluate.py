@@ -15,9 +15,9 @@ from metamapping.cli.options import (
     ModelOption,
     NoHeaderOption,
     PairColumn,
+    SheetOption,
     Task,
     TextColumn,
-    input_source,
 )
 
 if TYPE_CHECKING:  # it imports NumPy and SciPy
@@ -36,6 +36,7 @@ def evaluate(
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
+    sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
     as_json: JsonOption = False,
 ) -> None:
@@ -48,28 +49,21 @@ def evaluate(
 
     `metamapping evaluate tasks/places test.conll --json`
     """
-    from metamapping.cli.fields import Fields
     from metamapping.cli.labelling import load_task, predict_texts
-    from metamapping.cli.records import open_records
+    from metamapping.cli.reading import Reading
     from metamapping.cli.tables import print_json, print_table
     from metamapping.config.labels import label_text
 
-    source = input_source(
-        encoding=encoding,
-        delimiter=delimiter,
-        header=not no_header,
-        text=text,
-        label=label,
-        text_pair=text_pair,
-    )
-    with open_records(test, format, source) as records:
-        rows = list(records.rows)
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    records, rows = reading.rows(test, format)
     mapping = load_task(task, model)
-    fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
+    fields = reading.fields(mapping.task_type, records)
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
-    # Labels of a file are text; a task of the library may also have booleans or numbers.
+    # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
+    if not fields.is_ner:
+        gold = [str(label_text(label)) for label in gold]
     _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
     predicted = predict_texts(mapping, fields, texts, text_pairs)
     if not fields.is_ner:

@@ -11,21 +11,26 @@ with the row's number and columns.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+import itertools
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
+from metamapping.cli.options import PREFIX, input_source
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
-from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text, one_label
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
-from metamapping.corpus.formats import find_name, listed_names, nested_value
+from metamapping.corpus.columns import Header, Setting, find_name, has_name, nested_value, place_of
+from metamapping.corpus.conll import too_few_columns
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
-from metamapping.corpus.word_lists import word_list
-from metamapping.errors import listed
+from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
+from metamapping.errors import ConfigError, listed
+
+Value = TypeVar("Value")
 
 PAIR = "text_pair"
+_PEEKED_ROWS = 100
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,14 @@ class Fields:
         text_column: Name of the text's column. In all names a dot leads into nested fields.
         pair_column: Name of the second text's column.
         label_column: Name of the label's column.
+        header: The columns of the file, for error messages. Default: those of the first row.
     """
 
     task_type: TaskType
     text_column: str | None = None
     pair_column: str | None = None
     label_column: str | None = None
+    header: Header | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -63,10 +70,8 @@ class Fields:
             ValueError: A row has no text.
         """
         column = self._column_of(rows, self.text_column, WORDS if self.is_ner else "text", number="0")
-        values = _column(rows, column, "--text", first)
-        if self.is_ner:
-            return [_words(value, number, column) for number, value in enumerate(values, first)]
-        return [_string(value, number, column) for number, value in enumerate(values, first)]
+        values = _column(rows, column, "text", first, self.header)
+        return _read(words_of if self.is_ner else text_of, values)
 
     def text_pairs(self, rows: Sequence[Row], *, first: int = 1) -> list[str] | None:
         """The second texts of rows.
@@ -88,8 +93,7 @@ class Fields:
             if find_name(PAIR, rows[0]) is None:
                 return None
             column = PAIR
-        values = _column(rows, column, "--text-pair", first)
-        return [_string(value, number, column) for number, value in enumerate(values, first)]
+        return _read(text_of, _column(rows, column, "text_pair", first, self.header))
 
     def labels(self, rows: Sequence[Row]) -> list[Any]:
         """The labels of rows.
@@ -98,17 +102,21 @@ class Fields:
             rows: The rows, numbered from 1 in error messages.
 
         Returns:
-            Strings, or for ``ner`` lists of BIO tags, one for each word, converted from the scheme of the
-            rows.
+            Labels of the type that the rows have, or texts if they have several; or for ``ner`` lists of
+            BIO tags, one for each word, converted from the scheme of the rows.
 
         Raises:
             ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
         column = self._column_of(rows, self.label_column, TAGS if self.is_ner else "label", number="-1")
-        values = _column(rows, column, "--label", 1)
+        if self.is_ner and rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
+            place = "the input" if self.header is None else self.header.place
+            problem = too_few_columns(rows[0].sentence, rows[0][WORDS][0], 2)
+            raise ValueError(f"{place}: {problem}")
+        values = _column(rows, column, "label", 1, self.header)
         if not self.is_ner:
-            return [_label(value, number, column) for number, value in enumerate(values, 1)]
-        tags = [_words(value, number, column) for number, value in enumerate(values, 1)]
+            return labels_of(_read(label_of, values))
+        tags = _read(words_of, values)
         for number, (words, row_tags) in enumerate(zip(self.texts(rows), tags, strict=True), 1):
             if len(words) != len(row_tags):
                 raise ValueError(
@@ -178,53 +186,43 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
 
 
-def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:
-    values = []
+def _column(
+    rows: Sequence[Row], name: str, setting: Setting, first: int, header: Header | None
+) -> Iterator[tuple[str, Any]]:
+    """The place of each value, for error messages, and the value."""
+    if rows and not any(_has(row, name) for row in itertools.islice(rows, _PEEKED_ROWS)):
+        has_header = not isinstance(rows[0], NumberedRow)
+        header = header or Header((), "the input")
+        if not header.columns:  # each row has names of its own, or numbers
+            header = replace(header, columns=list(rows[0]) if has_header else len(rows[0]))
+        is_number = not has_header and name.removeprefix("-").isdecimal()
+        try:
+            place_of(int(name) if is_number else name, setting, header, input_source(header=has_header))
+        except ConfigError as error:
+            raise ValueError(str(error).removeprefix(PREFIX)) from error
     for number, row in enumerate(rows, first):
         value = nested_value(row, name)
-        if value is None and isinstance(row, TableRow) and name.removeprefix("-").isdecimal():
-            place = int(name)
-            value = list(row.values())[place] if -len(row) <= place < len(row) else None
-        if value is None and name in row:
-            raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
-        if value is None:
-            fix = ", or fix the row"
-            if isinstance(row, TableRow):
-                fix = ", or set --delimiter if something else separates the fields" if len(row) == 1 else ""
-                fix += "" if isinstance(row, NumberedRow) else ", or give --no-header and its number"
-            raise ValueError(
-                f"row {number} has no {name!r}, but {listed_names(row) or 'nothing'}: name its column with "
-                f"{option}{fix}"
-            )
-        values.append(value)
-    return values
+        if value is None and isinstance(row, TableRow) and (place := _number(name, row)) is not None:
+            value = list(row.values())[place]
+        yield f"the {setting} of row {number} (column {name!r})", value
 
 
-def _string(value: Any, number: int, column: str) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"row {number} has {value!r:.60} in {column!r}: expected a text")
-    return value
+def _has(row: Row, name: str) -> bool:
+    return has_name(row, name) or (isinstance(row, TableRow) and _number(name, row) is not None)
 
 
-def _words(value: Any, number: int, column: str) -> list[str]:
-    if isinstance(value, str):
-        return word_list(value)
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError(f"row {number} has {value!r:.60} in {column!r}: for ner give a list of strings")
-    return value
+def _number(name: str, row: Row) -> int | None:
+    """The number of a column that is called by it."""
+    if not name.removeprefix("-").isdecimal():
+        return None
+    return int(name) if -len(row) <= int(name) < len(row) else None
 
 
-def _label(value: Any, number: int, column: str) -> str:
-    try:
-        value = one_label(value)
-    except NotOneLabelError as error:
-        raise ValueError(
-            f"row {number} has {error!s:.60} in {column!r}: expected one label ({SEVERAL_LABELS}); "
-            "fix or drop the row"
-        ) from error
-    label = label_text(value) if isinstance(value, str | int | float) else None
-    if not label:
-        raise ValueError(
-            f"row {number} has {value!r:.60} in {column!r}: expected a label; fix or drop the row"
-        )
-    return label
+def _read(read: Callable[[Any], Value], values: Iterable[tuple[str, Any]]) -> list[Value]:
+    read_values = []
+    for place, value in values:
+        try:
+            read_values.append(read(value))
+        except UnusableError as error:
+            raise ValueError(f"{place} {error}") from error
+    return read_values

@@ -9,7 +9,11 @@ import typer
 
 from metamapping.config.sources import Columns, Source, TaskType
 
-Format = Literal["csv", "tsv", "jsonl", "parquet", "conll"]
+Format = Literal["csv", "tsv", "jsonl", "parquet", "conll", "xlsx"]
+
+# The name of the source that a command reads, and how error messages of the corpus begin with it.
+_NAME = "input"
+PREFIX = f"source {_NAME!r}: "
 
 
 def folder_or_address(text: str) -> Path:
@@ -35,6 +39,7 @@ def input_source(
     encoding: str = "utf-8",
     delimiter: str | None = None,
     header: bool = True,
+    sheet: str | None = None,
     text: str | None = None,
     label: str | None = None,
     text_pair: str | None = None,
@@ -45,6 +50,7 @@ def input_source(
         encoding: The encoding of text files.
         delimiter: What separates the fields of CSV and TSV files; `tab` is a tab. Default: it is found.
         header: Whether the first line of CSV and TSV files names the columns.
+        sheet: Name or number of the sheet of .xlsx files. Default: the first one.
         text: Name or number of the column of texts; for CoNLL of words.
         label: Name or number of the column of labels; for CoNLL of tags.
         text_pair: Name or number of the column of second texts.
@@ -59,13 +65,14 @@ def input_source(
                 f"--delimiter is {delimiter!r}: give one character, such as --delimiter ';', or tab"
             )
     return Source(
-        name="input",
+        name=_NAME,
         task_type="text-classification",
         role="test",
         files=["-"],
         encoding=encoding,
         delimiter=delimiter,
         header=header,
+        sheet=int(sheet) if sheet is not None and sheet.removeprefix("-").isdecimal() else sheet,
         columns=Columns(
             text=_column(text, "words"),
             label=_column(label, "tags"),
@@ -143,8 +150,14 @@ NoHeaderOption = Annotated[
     bool,
     typer.Option(
         "--no-header",
-        help="The first line of CSV and TSV is a row: columns have numbers, from 0. Default columns: the "
-        "first for texts, the last for labels.",
+        help="The first line of CSV and TSV, or of a sheet, is a row: columns have numbers, from 0. Default "
+        "columns: the first for texts, the last for labels.",
+    ),
+]
+SheetOption = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet", metavar="SHEET", help="Sheet of .xlsx: its name, or number from 0. Default: the first."
     ),
 ]
 TagColumn = Annotated[

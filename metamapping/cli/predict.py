@@ -13,10 +13,10 @@ from metamapping.cli.options import (
     ModelOption,
     NoHeaderOption,
     PairColumn,
+    SheetOption,
     TagColumn,
     Task,
     TextColumn,
-    input_source,
 )
 
 
@@ -39,6 +39,7 @@ def predict(
     label: TagColumn = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
+    sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
     stream: Annotated[
         bool,
@@ -57,29 +58,24 @@ def predict(
 
     `tail -f messages.jsonl | metamapping predict tasks/orders --stream`
     """
-    from metamapping.cli.fields import Fields
     from metamapping.cli.labelling import Labelling, load_task
     from metamapping.cli.parquet import with_predictions
     from metamapping.cli.progress import count_progress
-    from metamapping.cli.records import ROWS_PER_PART, format_of, open_records, read_table
+    from metamapping.cli.reading import Reading
+    from metamapping.cli.records import ROWS_PER_PART, format_of, read_table
     from metamapping.cli.writing import write_records, write_table
 
     format_out = format_of(out, format)
+    if format_out == "xlsx":
+        raise ValueError("predictions are not written as .xlsx: give --out a .csv or .jsonl file")
     if stream and (input, out, format_of(input, format)) != ("-", "-", "jsonl"):
         raise ValueError("--stream answers lines of JSONL: leave out INPUT, --out and --format")
-    source = input_source(
-        encoding=encoding,
-        delimiter=delimiter,
-        header=not no_header,
-        text=text,
-        label=label,
-        text_pair=text_pair,
-    )
-    with open_records(input, format, source) as records, count_progress("texts") as advance:
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    with reading.open(input, format) as records, count_progress("texts") as advance:
         mapping = load_task(task, model)
         if format_out == "conll" and (mapping.task_type != "ner" or proba):
             raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
-        fields = Fields(mapping.task_type, text_column=text, pair_column=text_pair, label_column=label)
+        fields = reading.fields(mapping.task_type, records)
         labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
         if records.parquet is not None and format_out == "parquet":
             write_table(with_predictions(read_table(records), labelling, on_progress=advance), out)

@@ -22,17 +22,21 @@ from typing import Any, BinaryIO, TextIO, cast
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from metamapping.cli.options import Format, input_source
+from metamapping.cli.options import PREFIX, Format, input_source
 from metamapping.cli.rows import Row
 from metamapping.cli.sentence_rows import read_sentence_rows
 from metamapping.cli.table_rows import table_rows
 from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
-from metamapping.corpus.delimited import read_delimited
-from metamapping.corpus.formats import file_format, listed_names
+from metamapping.corpus.columns import Header, listed_names
+from metamapping.corpus.delimited import Table, read_delimited
+from metamapping.corpus.formats import file_format
 from metamapping.corpus.json_objects import read_objects
+from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
+    check_pointer,
+    check_start,
     fitting_encodings,
     open_text,
     text_encoding,
@@ -40,12 +44,11 @@ from metamapping.corpus.text_files import (
 from metamapping.errors import ConfigError, one_line
 
 STANDARD = "-"
+_START_BYTES = 64
 ROWS_PER_PART = 2_000
 
 # UTF-8, with or without a byte order mark; the delimiter of CSV is found; the first line names the columns.
 _DEFAULT = input_source()
-# How the readers of the corpus begin their error messages.
-_PREFIX = f"source {_DEFAULT.name!r}: "
 _COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 
 
@@ -61,6 +64,7 @@ class Records:
         delimiter: What separates the fields of CSV.
         schema: Types of the columns, for Parquet only.
         parquet: The open file, for Parquet only.
+        origin: The columns as error messages list them.
     """
 
     name: str
@@ -70,6 +74,7 @@ class Records:
     delimiter: str | None = None
     schema: pa.Schema | None = None
     parquet: pq.ParquetFile | None = None
+    origin: Header | None = None
 
 
 def format_of(place: str, given: Format | None = None) -> Format:
@@ -88,10 +93,7 @@ def format_of(place: str, given: Format | None = None) -> Format:
         format = cast(Format, file_format(Path(place), _DEFAULT))
     except ConfigError as error:
         if given is None:
-            raise ValueError(
-                f"the format of {place!r} does not follow from its suffix: give --format csv, tsv, jsonl, "
-                "parquet or conll"
-            ) from error
+            raise ValueError(str(error).removeprefix(PREFIX)) from error
         return given
     return "conll" if (format, given) == ("tsv", "conll") else format
 
@@ -122,24 +124,35 @@ def open_records(
         raise FileNotFoundError(f"there is no file {place}: {hint}, or give - for standard input")
     try:
         if format == "parquet":
+            if place != STANDARD:
+                check_pointer(Path(place), source)
             with _open_parquet(place, name) as file:
                 yield _parquet(file, name)
             return
+        if format == "xlsx":
+            yield _spreadsheet(place, source, name)
+            return
         with _open_text(place, source) as text:
-            if format == "jsonl":
-                records = Records(name, _jsonl(text, source, name))
-            elif format == "conll":
-                columns, rows = read_sentence_rows(text, source, name)
-                records = Records(name, rows, columns)
-            else:
-                records = _delimited(text, source, name, format)
+            try:
+                records = _of_text(text, source, name, format)
+            except OSError as error:  # a damaged compressed file
+                raise _unreadable(name, format, error) from error
             yield replace(records, rows=_named_errors(records.rows, name, format))
     except UnicodeDecodeError as error:
         raise ValueError(_bad_byte(place, source, error)) from error
     except ConfigError as error:
-        raise ValueError(str(error).removeprefix(_PREFIX)) from error
+        raise ValueError(str(error).removeprefix(PREFIX)) from error
     except pa.ArrowException as error:
         raise _unreadable(name, format, error) from error
+
+
+def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records:
+    if format == "jsonl":
+        return Records(name, _jsonl(text, source, name), origin=Header((), name))
+    if format == "conll":
+        columns, rows = read_sentence_rows(text, source, name)
+        return Records(name, rows, columns, origin=Header(columns, name))
+    return _delimited(text, source, name, format)
 
 
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:
@@ -160,13 +173,13 @@ def _named_errors(rows: Iterator[Row], name: str, format: str) -> Iterator[Row]:
 def _unreadable(name: str, format: str, error: Exception) -> ValueError:
     return ValueError(
         f"{name} is not a readable {format} file ({type(error).__name__}: {one_line(error)}): write it "
-        "again, or give --format"
+        "again, or set `format` (on the command line --format) to the format of the file"
     )
 
 
 def _bad_byte(place: str, source: Source, error: UnicodeDecodeError) -> str:
     if place != STANDARD:
-        return bad_byte(Path(place), source).removeprefix(_PREFIX)
+        return bad_byte(Path(place), source).removeprefix(PREFIX)
     return (
         f"standard input is not {source.encoding} ({error.reason}): give its encoding, such as --encoding "
         f"{' or --encoding '.join(fitting_encodings(error.object))}"
@@ -179,7 +192,11 @@ def _open_text(place: str, source: Source) -> Iterator[TextIO]:
         with open_text(Path(place), source) as text:
             yield text
         return
-    text = io.TextIOWrapper(_decompressed(sys.stdin.buffer), text_encoding(source), newline="")
+    stream = sys.stdin.buffer
+    # This waits for the first bytes, not for a full buffer: lines may be typed.
+    start = stream.peek(_START_BYTES) if hasattr(stream, "peek") else b""
+    check_start(start, source, Path("standard input"))
+    text = io.TextIOWrapper(_decompressed(stream), text_encoding(source), newline="")
     try:
         yield text
     finally:
@@ -204,7 +221,9 @@ def _parquet(file: pq.ParquetFile, name: str) -> Records:
         raise ValueError(
             f"{name} has two columns of the same name ({listed_names(schema.names)}): rename one"
         )
-    return Records(name, _parquet_rows(file, name), tuple(schema.names), schema=schema, parquet=file)
+    origin = Header(schema.names, name)
+    rows = _parquet_rows(file, name)
+    return Records(name, rows, tuple(schema.names), schema=schema, parquet=file, origin=origin)
 
 
 def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
@@ -235,13 +254,22 @@ def read_table(records: Records) -> pa.Table:
 def _jsonl(text: TextIO, source: Source, name: str) -> Iterator[Row]:
     for row in read_objects(text, source, Path(name)):
         if row.value is None:
-            raise ValueError(f"{name}: line {row.line} {row.error}: write one JSON object per line")
+            raise ValueError(f"{name}: {row.problem}")
         yield row.value
 
 
 def _delimited(text: TextIO, source: Source, name: str, format: Format) -> Records:
     table = read_delimited(text, source, Path(name), "tsv" if format == "tsv" else "csv")
+    delimiter = table.delimiter if format == "csv" else None
+    return replace(_table(table, name), delimiter=delimiter)
+
+
+def _spreadsheet(place: str, source: Source, name: str) -> Records:
+    file = io.BytesIO(sys.stdin.buffer.read()) if place == STANDARD else Path(place)
+    return _table(read_spreadsheet(file, source, Path(name)), name)
+
+
+def _table(table: Table, name: str) -> Records:
     columns, rows = table_rows(table, name)
-    return Records(
-        name, rows, columns, tuple(table.header or ()), table.delimiter if format == "csv" else None
-    )
+    header = tuple(table.header or ())
+    return Records(name, rows, columns, header, origin=Header(header, name, table.delimiter, is_table=True))

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from metamapping.cli.rows import TAGS, WORDS, Row, SentenceRow
 from metamapping.config.sources import Source
-from metamapping.corpus.conll import Sentence, find_columns, read_sentences
+from metamapping.corpus.conll import Sentence, find_columns, read_sentences, too_few_columns
 
 
 def read_sentence_rows(text: TextIO, source: Source, name: str) -> tuple[tuple[str, ...], Iterator[Row]]:
@@ -45,12 +45,9 @@ def _tagged_words(
     numbers = (word_column, tag_column, *others)
     min_columns = max(2, *(number + 1 if number >= 0 else -number for number in numbers))
     for sentence in sentences:
-        for line in sentence.words:
-            if len(line) < min_columns:
-                raise ValueError(
-                    f"{name}: the sentence in line {sentence.line} ({' '.join(line):.40}) has a word without "
-                    f"a tag: expected {min_columns} columns in each line"
-                )
+        for line, fields in zip(sentence.lines, sentence.fields, strict=True):
+            if fields is not None and len(fields) < min_columns:
+                raise ValueError(f"{name}: {too_few_columns(sentence, line, min_columns)}")
         row = SentenceRow()
         row[WORDS] = [line[word_column] for line in sentence.words]
         row[TAGS] = [line[tag_column].strip() for line in sentence.words]

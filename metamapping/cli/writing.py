@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 from metamapping.cli.options import Format
 from metamapping.cli.records import STANDARD
 from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow
+from metamapping.corpus.columns import listed_names
 from metamapping.corpus.conll import is_word
-from metamapping.corpus.formats import listed_names
 from metamapping.corpus.word_lists import list_text, word_list
 from metamapping.errors import listed
 

@@ -25,6 +25,8 @@ SUFFIXES = {
     ".conll": "conll",
     ".bio": "conll",
     ".iob": "conll",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 _COMPRESSED = {".gz", ".zst", ".bz2", ".lz4"}
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -142,6 +143,27 @@ def label_column_doubt(num_labels: int, num_rows: int) -> str | None:
     if num_rows < _MIN_ROWS_OF_DOUBT or num_labels <= _SHARE_OF_DOUBT * num_rows:
         return None
     return f"{num_labels} labels in {num_rows} rows: is this the label column?"
+
+
+def look_alike(labels: Iterable[str]) -> list[str]:
+    """Return a sentence for each label that differs from another only in how it is written.
+
+    >>> look_alike(["refund", "Refund", "delivery"])[0][:32]
+    "the labels 'Refund' and 'refund'"
+
+    Args:
+        labels: The different labels.
+    """
+    first: dict[str, str] = {}
+    sentences = []
+    for label in sorted(labels):
+        folded = "".join(unicodedata.normalize("NFKC", label).casefold().split())
+        if first.setdefault(folded, label) != label:
+            sentences.append(
+                f"the labels {first[folded]!r} and {label!r} differ only in capital letters, spaces or the "
+                "form of accents: if they are one, write them alike"
+            )
+    return sentences
 
 
 def _number_text(value: float | Decimal) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from metamapping.config.files import find_files
+from metamapping.config.files import find_files, similar_name
 from metamapping.config.labels import label_texts
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source, check_sources
@@ -95,8 +95,8 @@ def _describe(model: type[BaseModel], prefix: str) -> list[str]:
 def _resolve(config: RunConfig, folder: Path) -> RunConfig:
     """Make paths absolute, read label files, and run the checks that need the disk."""
     preset = config.encoder.preset
-    if preset is not None and "://" not in preset and (folder / preset).is_dir():
-        preset = str(folder / preset)
+    if preset is not None and "://" not in preset:
+        preset = _preset_folder(preset, folder)
     encoder = config.encoder.model_copy(update={"preset": preset})
     sources = [_resolve_source(source, folder) for source in config.sources]
     try:
@@ -104,6 +104,18 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return config.model_copy(update={"sources": sources, "encoder": encoder}).at_home(config.home)
+
+
+def _preset_folder(preset: str, folder: Path) -> str:
+    path = folder / Path(preset).expanduser()
+    if path.is_dir():
+        return str(path)
+    similar = similar_name(path)
+    hint = "correct the path" if similar is None else f"did you mean {similar!r}?"
+    raise ConfigError(
+        f"encoder.preset: no such folder {path}: {hint} (a model of the hub is written as "
+        f"`hf://{preset:.80}`)"
+    )
 
 
 def _resolve_source(source: Source, folder: Path) -> Source:

@@ -88,21 +88,27 @@ class Source(Part):
     )
     files: Annotated[list[str], BeforeValidator(_as_list)] | None = Field(
         None,
-        description="Paths of local CSV, TSV, JSONL, JSON, Parquet or CoNLL files, of folders of such files, "
-        "or patterns (`data/*.csv`); one, or a list. `~` is the home folder. Default: the source comes from "
-        "`hub`.",
+        description="Paths of local CSV, TSV, JSONL, JSON, Parquet, CoNLL or .xlsx files, of folders of such "
+        "files, or patterns (`data/*.csv`); one, or a list. `~` is the home folder. Default: the source "
+        "comes from `hub`.",
     )
     hub: Hub | None = Field(
         None,
         description="Data set on the Hugging Face hub, instead of files. Default: the source comes from "
         "`files`.",
     )
-    format: Literal["csv", "tsv", "jsonl", "parquet", "conll"] | None = Field(
+    format: Literal["csv", "tsv", "jsonl", "parquet", "conll", "xlsx"] | None = Field(
         None, description="Format of the files. Default: the format given by their suffix."
+    )
+    sheet: str | int | None = Field(
+        None,
+        description="Sheet of .xlsx files, by its name, or by its number from 0. Default: the first sheet.",
     )
     encoding: str = Field("utf-8", description="Text encoding of the files.")
     header: bool = Field(
-        True, description="Whether the first line of CSV and TSV files contains the column names."
+        True,
+        description="Whether the first line of CSV and TSV files, and the first row of a sheet, contains the "
+        "column names.",
     )
     delimiter: str | None = Field(
         None,

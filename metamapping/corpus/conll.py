@@ -98,10 +98,29 @@ def read_conll(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
         ]
         if faulty:
             good = [fields[word_column] for fields in sentence.words if len(fields) >= min_columns]
-            yield Row(sentence.line, text=" ".join([*faulty, *good]), fault=MALFORMED)
+            yield Row(
+                sentence.line,
+                text=" ".join([*faulty, *good]),
+                fault=MALFORMED,
+                problem=too_few_columns(sentence, faulty[0], min_columns),
+            )
             continue
         words = [fields[word_column] for fields in sentence.words]
         yield Row(sentence.line, words, label=[fields[tag_column].strip() for fields in sentence.words])
+
+
+def too_few_columns(sentence: Sentence, line: str, min_columns: int) -> str:
+    """Return a sentence about a line with too few columns.
+
+    Args:
+        sentence: The sentence that the line belongs to.
+        line: The line.
+        min_columns: How many columns it should have.
+    """
+    return (
+        f"the sentence in line {sentence.line} ({line:.40}) has a word without a tag: expected {min_columns} "
+        "columns in each line"
+    )
 
 
 def read_mentions(file: TextIO, source: Source, path: Path) -> Iterator[Row]:

@@ -14,12 +14,14 @@ from __future__ import annotations
 
 import csv
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from metamapping.config.sources import Source
+from metamapping.corpus.columns import listed_names
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, BoundedLines
 from metamapping.errors import ConfigError
 
@@ -28,6 +30,7 @@ _DEFAULT_NAMES = ("text", "text_pair", "label", "words", "tags")
 _HEAD_LINES, _HEAD_CHARACTERS = 200, 200_000
 # Other delimiters than the comma need so many of the first rows with as many fields as the first one.
 _MIN_CONSISTENT = 0.8
+_DELIMITER_HINT = re.compile('"?sep=(.)"?[\r\n]*', re.IGNORECASE)  # a first line for Excel
 
 csv.field_size_limit(MAX_FIELD_CHARACTERS)
 
@@ -37,15 +40,44 @@ class Table:
     """The rows of a delimited file.
 
     Attributes:
-        delimiter: The character that separates fields.
+        delimiter: The character that separates fields; ``None`` for a spreadsheet.
         header: The first row, if it names the columns.
         rows: The number of the first line of each row, and its fields, or why it cannot be read. Blank lines
             are left out. A row may have more or fewer fields than the header.
     """
 
-    delimiter: str
+    delimiter: str | None
     header: list[str] | None
-    rows: Iterator[tuple[int, list[str] | csv.Error]]
+    rows: Iterator[tuple[int, list[Any] | csv.Error]]
+
+    def problem(self, line: int, fields: list[Any] | csv.Error, num_columns: int) -> str | None:
+        """Return what is wrong with a row, or ``None``.
+
+        Args:
+            line: The number of its first line.
+            fields: Its fields, or why it cannot be read.
+            num_columns: How many fields it should have.
+        """
+        if isinstance(fields, csv.Error):
+            return (
+                f"line {line} cannot be read ({fields}): fix its quotes; one within a field is written "
+                "twice, and not with a backslash"
+            )
+        if len(fields) == num_columns:
+            return None
+        named = "" if self.header is None else f" names {num_columns} columns ({listed_names(self.header)})"
+        problem = (
+            f"line {line} has {len(fields)} fields, but the first line{named or f' has {num_columns}'}: fix "
+            "the line"
+        )
+        if self.delimiter is not None:
+            problem += (
+                f", quote the field that contains a {self.delimiter!r}, or set `delimiter` (on the command "
+                "line --delimiter), if it is another one"
+            )
+        if self.delimiter == "\t":
+            problem += ", or `format` (--format) to conll, if each line is a word"
+        return problem
 
 
 def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv", "tsv"]) -> Table:
@@ -63,10 +95,15 @@ def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv"
     """
     is_quoted = source.quotes if source.quotes is not None else kind == "csv"
     lines = BoundedLines(file, source, path)
-    head: list[str] = []
+    head = [first] if (first := next(iter(lines), "")) else []
     delimiter = source.delimiter or ("\t" if kind == "tsv" else None)
+    hint = _DELIMITER_HINT.fullmatch(first) if kind == "csv" else None
+    if hint is not None:
+        head = []
+        delimiter = delimiter or hint[1]
     if delimiter is None:
-        head, is_cut = _head(lines)
+        rest, is_cut = _head(lines)
+        head += rest
         wanted = [source.columns.text, source.columns.text_pair, source.columns.label]
         names = [*(name for name in wanted if isinstance(name, str)), *_DEFAULT_NAMES]
         delimiter = find_delimiter(head, names, is_quoted=is_quoted, has_header=source.header, is_cut=is_cut)
@@ -78,7 +115,8 @@ def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv"
             f"source {source.name!r}: the first line of {path}, which names the columns, cannot be read "
             f"({error}): correct its quotes, or set `quotes: false`"
         ) from error
-    return Table(delimiter, header, _rows(reader, lines, source, path))
+    num_skipped = 0 if hint is None else 1
+    return Table(delimiter, header, _rows(reader, lines, source, path, num_skipped))
 
 
 def find_delimiter(
@@ -144,11 +182,11 @@ def _reader(lines: Iterable[str], delimiter: str, *, is_quoted: bool) -> Any:
 
 
 def _rows(
-    reader: Any, lines: BoundedLines, source: Source, path: Path
+    reader: Any, lines: BoundedLines, source: Source, path: Path, num_skipped: int
 ) -> Iterator[tuple[int, list[str] | csv.Error]]:
     while True:
         lines.end_row()
-        line = reader.line_num + 1
+        line = num_skipped + reader.line_num + 1
         try:
             fields = next(reader, None)
         except csv.Error as error:

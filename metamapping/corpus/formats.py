@@ -1,4 +1,4 @@
-"""Formats: reads the rows of source files in CSV, TSV, JSONL, Parquet and CoNLL.
+"""Formats: reads the rows of source files in CSV, TSV, JSONL, Parquet, CoNLL and .xlsx.
 
 Input: the path of a source file. Output: ``Row``s in the order of the file. A row that cannot be read is a
 row with a fault and is never skipped silently. Only faults that make the rest of the file unreadable (a byte
@@ -11,27 +11,35 @@ outside the encoding, a quote that is never closed) raise ``ConfigError``, with 
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Collection, Iterable, Iterator
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, TextIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from metamapping.config.files import format_of_suffix
 from metamapping.config.sources import Source
+from metamapping.corpus.columns import (
+    SETTINGS,
+    Header,
+    find_name,
+    has_name,
+    nested_value,
+    no_such_column,
+    place_of,
+)
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
-from metamapping.corpus.text_files import (
-    bad_byte,
-    open_text,
-)
-from metamapping.errors import ConfigError, listed, one_line
+from metamapping.corpus.spreadsheets import read_spreadsheet
+from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
+from metamapping.errors import ConfigError, one_line
 
-_INDEX = re.compile("[0-9]{1,9}")
+_PEEKED_ROWS = 100
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -50,7 +58,7 @@ def file_format(path: Path, source: Source) -> str:
     if known is None:
         raise ConfigError(
             f"source {source.name!r}: the suffix of {path.name!r} does not tell its format: set "
-            "`format` to csv, tsv, jsonl, parquet or conll"
+            "`format` (on the command line --format) to csv, tsv, jsonl, parquet, conll or xlsx"
         )
     return known
 
@@ -66,9 +74,12 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
         ConfigError: The file cannot be read, or not beyond some place.
     """
     kind = file_format(path, source)
-    try:
+    with _named_errors(path, source, kind):
         if kind == "parquet":
             yield from _read_parquet(path, source)
+            return
+        if kind == "xlsx":
+            yield from _rows_of_table(read_spreadsheet(path, source, path), source, path)
             return
         with open_text(path, source) as file:
             if kind == "conll":
@@ -77,7 +88,15 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
             elif kind == "jsonl":
                 yield from _read_jsonl(file, source, path)
             else:
-                yield from _read_delimited(file, source, path, "tsv" if kind == "tsv" else "csv")
+                table = read_delimited(file, source, path, "tsv" if kind == "tsv" else "csv")
+                yield from _rows_of_table(table, source, path)
+
+
+@contextmanager
+def _named_errors(path: Path, source: Source, kind: str) -> Iterator[None]:
+    """Within the block, every error of a file that cannot be read becomes a ``ConfigError``."""
+    try:
+        yield
     except ConfigError:
         raise
     except UnicodeError as error:
@@ -93,27 +112,56 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
 def _unreadable(path: Path, source: Source, kind: str, error: Exception) -> ConfigError:
     return ConfigError(
         f"source {source.name!r}: {path} is not a readable {kind} file ({type(error).__name__}: "
-        f"{one_line(error)}): write it again, or set `format` to the format of the file"
+        f"{one_line(error)}): write it again, or set `format` (on the command line --format) to the format "
+        "of the file"
     )
 
 
-def _read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv", "tsv"]) -> Iterator[Row]:
-    table = read_delimited(file, source, path, kind)
+def names_of_columns(path: Path, source: Source) -> list[str]:
+    """Return the names of a file's columns; for JSON those of the first object, and none without a header.
+
+    Args:
+        path: The file.
+        source: How the file is to be read.
+
+    Raises:
+        ConfigError: The file cannot be read.
+    """
+    kind = file_format(path, source)
+    if kind == "conll":
+        return []
+    with _named_errors(path, source, kind):
+        if kind == "parquet":
+            check_pointer(path, source)
+            return list(pq.read_schema(path).names)
+        if kind == "xlsx":
+            return read_spreadsheet(path, source, path).header or []
+        with open_text(path, source) as file:
+            if kind != "jsonl":
+                return read_delimited(file, source, path, "tsv" if kind == "tsv" else "csv").header or []
+            return list(next((row.value for row in read_objects(file, source, path) if row.value), {}))
+
+
+def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
     width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
     if table.header:
-        places = [_place(name, table, width, source, path) for name in column_names(source)]
+        places = _places(Header(table.header, str(path), table.delimiter, is_table=True), source)
     for line, fields in table.rows:
-        if isinstance(fields, csv.Error):
-            yield Row(line, text=f"{fields}", fault=MALFORMED)
-            continue
-        width = width or len(fields)
-        if len(fields) != width:
-            yield Row(line, text=table.delimiter.join(fields), fault=MALFORMED)
+        if isinstance(fields, list):
+            width = width or len(fields)
+        if (problem := table.problem(line, fields, width)) is not None or isinstance(fields, csv.Error):
+            yield Row(line, text=_raw(fields, table), fault=MALFORMED, problem=problem)
             continue
         if places is None:
-            places = [_place(name, table, width, source, path) for name in column_names(source)]
+            places = _places(Header(width, str(path), table.delimiter, is_table=True), source)
         yield Row(line, *(None if place is None else fields[place] for place in places))
+
+
+def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
+    if isinstance(fields, csv.Error):
+        return f"{fields}"
+    return (table.delimiter or "\t").join(map(str, fields))
 
 
 def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:
@@ -136,79 +184,23 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
     return text, source.columns.text_pair, label
 
 
-def no_such_column(
-    name: str | int,
-    existing: list[str] | int,
-    source: Source,
-    place: Path | str,
-    *,
-    delimiter: str | None = None,
-) -> ConfigError:
-    """Return the error for a missing column.
-
-    Args:
-        name: The missing column.
-        existing: The names of the columns that exist, or their number.
-        source: The source.
-        place: The file or data set.
-        delimiter: What separates the fields of a delimited file.
-    """
-    known = f"{existing} columns" if isinstance(existing, int) else f"the columns {listed_names(existing)}"
-    if delimiter is not None:
-        known += f" (separated by {delimiter!r})"
-    fixes = ["correct `columns`"]
-    if not source.header:
-        fixes.append("`header` if the first line names the columns")
-    if delimiter is not None:
-        fixes.append("`delimiter` if something else separates the fields")
-    if delimiter is not None and source.task_type == "ner":
-        fixes.append("`format: conll` if each line is a word")
-    return ConfigError(
-        f"source {source.name!r}: {place} has no column {name!r:.80}, but {known}: {', or '.join(fixes)}"
-    )
-
-
-def listed_names(names: Collection[str]) -> str:
-    """Join the names of columns with commas; those with spaces around them, and empty ones, are quoted.
-
-    Args:
-        names: The names in the order in which they are to be listed.
-    """
-    return listed([name if name and name == name.strip() else repr(name) for name in names])
-
-
-def find_name(name: str, names: Iterable[str]) -> str | None:
-    """Return the column of a name: the equal one, else the only one that differs just in spaces around it.
-
-    Args:
-        name: The name.
-        names: The names of all columns.
-    """
-    names = list(names)
-    if name in names:
-        return name
-    similar = [each for each in names if each.strip() == name.strip()]
-    return similar[0] if len(similar) == 1 else None
-
-
-def _place(name: str | int | None, table: Table, width: int, source: Source, path: Path) -> int | None:
-    if name is None:
-        return None
-    if isinstance(name, int):
-        if -width <= name < width:
-            return name % width
-    elif table.header and (found := find_name(name, table.header)) is not None:
-        return table.header.index(found)
-    raise no_such_column(name, table.header or width, source, path, delimiter=table.delimiter)
+def _places(header: Header, source: Source) -> list[int | None]:
+    return [
+        None if name is None else place_of(name, setting, header, source)
+        for setting, name in zip(SETTINGS, column_names(source), strict=True)
+    ]
 
 
 def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
     text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
     assert text is not None
     assert label is not None
-    for row in read_objects(file, source, path):
+    rows = read_objects(file, source, path)
+    first = list(itertools.islice(rows, _PEEKED_ROWS))
+    check_names([row.value for row in first if row.value is not None], source, str(path))
+    for row in itertools.chain(first, rows):
         if row.value is None:
-            yield Row(row.line, text=row.raw, fault=MALFORMED)
+            yield Row(row.line, text=row.raw, fault=MALFORMED, problem=row.problem)
             continue
         yield Row(
             row.line,
@@ -218,28 +210,27 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
         )
 
 
-def nested_value(record: Any, name: str) -> Any:
-    """Return the value of a name in a JSON object, or ``None``.
+def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> None:
+    """Check that the columns of a source are among the names of the first JSON objects.
 
     Args:
-        record: The parsed JSON value.
-        name: A key, or keys and list indices separated by dots: ``review.body`` or ``answers.0.text``.
+        objects: The first objects of a file.
+        source: The source.
+        place: The file, for error messages.
+
+    Raises:
+        ConfigError: No object has one of the names.
     """
-    if isinstance(record, dict) and (found := find_name(name, record)) is not None:
-        return record[found]
-    for part in name.split("."):
-        if isinstance(record, dict):
-            record = record.get(part)
-        elif isinstance(record, list) and _INDEX.fullmatch(part) and int(part) < len(record):
-            record = record[int(part)]
-        else:
-            return None
-    return record
+    for setting, name in zip(SETTINGS, column_names(source), strict=True):
+        if objects and name is not None and not any(has_name(each, str(name)) for each in objects):
+            raise no_such_column(name, setting, Header(list(objects[0]), place), source)
 
 
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
+    check_pointer(path, source)
     with pq.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=2_000, columns=_top_level(file.schema_arrow, source)):
+        columns = _top_level(file.schema_arrow, source, path)
+        for batch in file.iter_batches(batch_size=2_000, columns=columns):
             yield from rows_of_batch(batch, source, path)
 
 
@@ -255,23 +246,28 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         ConfigError: A column is missing.
     """
     columns = []
-    for name in column_names(source):
+    names = batch.schema.names
+    for setting, name in zip(SETTINGS, column_names(source), strict=True):
         if name is None:
             columns.append([None] * batch.num_rows)
-        elif (found := find_name(str(name), batch.schema.names)) is not None:
-            columns.append(batch.column(found).to_pylist())
-        elif str(name).split(".")[0] in batch.schema.names:
-            top, _, rest = str(name).partition(".")
+        elif isinstance(name, str) and find_name(name, names) is None and name.split(".")[0] in names:
+            top, _, rest = name.partition(".")
             columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
         else:
-            raise no_such_column(name, batch.schema.names, source, place)
+            place_in_batch = place_of(name, setting, Header(names, str(place)), source)
+            columns.append(batch.column(place_in_batch).to_pylist())
     for text, text_pair, label in zip(*columns, strict=True):
         yield Row(None, text, text_pair, label)
 
 
-def _top_level(schema: pa.Schema, source: Source) -> list[str] | None:
+def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | None:
+    """The columns to read; ``None`` for all, where one is missing."""
+    names, header = schema.names, Header(schema.names, str(path))
     wanted = []
-    for name in column_names(source):
-        if name is not None:
-            wanted.append(find_name(str(name), schema.names) or str(name).split(".")[0])
-    return wanted if set(wanted) <= set(schema.names) else None
+    for setting, name in zip(SETTINGS, column_names(source), strict=True):
+        if isinstance(name, int) or (name is not None and find_name(name, names) is not None):
+            wanted.append(names[place_of(name, setting, header, source)])
+        elif name is not None:
+            wanted.append(name.split(".")[0])
+    is_known = set(wanted) <= set(names) and all(names.count(name) == 1 for name in wanted)
+    return wanted if is_known else None

@@ -42,6 +42,16 @@ class JsonRow(NamedTuple):
     raw: str = ""
     error: str = ""
 
+    @property
+    def problem(self) -> str:
+        """A sentence about what is no object."""
+        hint = ""
+        if "Unterminated string" in self.error or "Invalid control character" in self.error:
+            hint = r", and line breaks within it as \n"
+        elif self.raw.rstrip().endswith("},"):
+            hint = ", without a comma after it"
+        return f"line {self.line} {self.error}: write one JSON object per line{hint}"
+
 
 def read_objects(file: TextIO, source: Source, path: Path) -> Iterator[JsonRow]:
     """Yield the objects of a file.
@@ -63,7 +73,22 @@ def read_objects(file: TextIO, source: Source, path: Path) -> Iterator[JsonRow]:
     head = itertools.chain(itertools.repeat("\n", num_blank), [first])
     for number, line in numbered_lines(cast(TextIO, Replayed(head, file)), source, path):
         if line and not line.isspace():
-            yield _row_of_line(number, line)
+            row = _row_of_line(number, line)
+            if number == num_blank + 1 and row.value is not None and _has_columns(row.value):
+                raise ConfigError(
+                    f"source {source.name!r}: {path} has one object with the columns of all rows: write one "
+                    "object a row (in pandas `to_json(path, orient='records', lines=True)`)"
+                )
+            yield row
+
+
+def _has_columns(value: dict[str, Any]) -> bool:
+    """Whether an object is a table as pandas writes it by default (`columns`), or by `split`."""
+    if set(value) == {"columns", "index", "data"}:
+        return True
+    return bool(value) and all(
+        isinstance(each, dict) and each and all(map(str.isdecimal, each)) for each in value.values()
+    )
 
 
 class Replayed(io.TextIOBase):

@@ -8,14 +8,17 @@ a label which the source does not have are refused, because they would silently 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 from collections import Counter
 from collections.abc import Collection
 
-from metamapping.config.labels import NotOneLabelError, label_of_number, label_text
+from metamapping.config.labels import label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.records import read_rows
 from metamapping.corpus.tags import entity_types, find_scheme, fits
+from metamapping.corpus.values import UnusableError, words_of
+from metamapping.corpus.values import label_of as read_label
 from metamapping.errors import ConfigError, listed
 
 MAX_ROWS = 100_000
@@ -48,14 +51,11 @@ def count_labels(source: Source) -> dict[str, int] | None:
         if row.fault is not None:
             continue
         if source.task_type == "ner":
-            row_tags = row.label if isinstance(row.label, list) else str(row.label or "").split()
-            sentences[frozenset(label_of.get(str(tag), str(tag)) for tag in row_tags)] += 1
+            with contextlib.suppress(UnusableError):  # such rows are rejected later
+                sentences[frozenset(label_of.get(tag, tag) for tag in words_of(row.label))] += 1
             continue
-        try:
-            label = label_text(row.label)
-        except NotOneLabelError:
-            continue
-        if label is not None:
+        with contextlib.suppress(UnusableError):
+            label = str(label_text(read_label(row.label)))
             counts[label_of.get(label, label)] += 1
     scheme = find_scheme(tag for tags in sentences for tag in tags)
     for tags, count in sentences.items():

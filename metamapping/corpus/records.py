@@ -17,20 +17,21 @@ from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_of_number, label_text
+from metamapping.config.labels import SEVERAL_LABELS, label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
-from metamapping.corpus.word_lists import word_list
-from metamapping.errors import ConfigError
+from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
+from metamapping.errors import ConfigError, listed
 from metamapping.storage.artifacts import Stage, Store
+from metamapping.storage.hub_access import check_hub
 from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
-_VERSION = 2
+_VERSION = 3
 
 # Called with the number of rows done so far.
 OnProgress = Callable[[int], None]
@@ -44,7 +45,7 @@ def records_stage(source: Source) -> Stage:
     Args:
         source: The source.
     """
-    reading = {"task_type", "format", "encoding", "header", "delimiter", "quotes", "columns"}
+    reading = {"task_type", "format", "encoding", "header", "delimiter", "quotes", "sheet", "columns"}
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
@@ -79,8 +80,19 @@ def write_records(
             shards.write(batch)
             on_progress(shards.num_rows)
     if not shards.num_rows:
-        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+        raise no_rows(source)
     return {"rows_out": shards.num_rows}
+
+
+def no_rows(source: Source) -> ConfigError:
+    """Return the error for a source without any row.
+
+    Args:
+        source: The source.
+    """
+    files = source.files or []
+    place = source.hub.path if source.hub is not None else files[0] if len(files) == 1 else listed(files)
+    return ConfigError(f"source {source.name!r}: {place} has no rows: expected at least one")
 
 
 def check_sources(home: str, sources: Sequence[Source]) -> None:
@@ -94,14 +106,15 @@ def check_sources(home: str, sources: Sequence[Source]) -> None:
         sources: The sources to check.
 
     Raises:
-        ConfigError: One sentence for each source that cannot be read.
+        ConfigError: One sentence for each source that cannot be read, or the hub cannot be reached.
     """
     store = Store(home)
     errors = []
-    for source in sources:
+    read = [each for each in sources if each.hub is None or store.find(records_stage(each)) is None]
+    check_hub({f"source {each.name!r}": f"datasets/{each.hub.path}" for each in read if each.hub})
+    for source in read:
         try:
-            if source.hub is None or store.find(records_stage(source)) is None:
-                check_source(source)
+            check_source(source)
         except ConfigError as error:
             errors.append(str(error))
     if errors:
@@ -119,12 +132,13 @@ def check_source(source: Source) -> None:
     """
     rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
     if not rows:
-        raise ConfigError(f"source {source.name!r} has no rows: check its files")
+        raise no_rows(source)
     good = [row for row in rows if row.fault is None]
     if not good:
         raise ConfigError(
             f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
-            f"{str(rows[0].text)[:80]!r}): check `format`, `delimiter`, `quotes` and `encoding`"
+            f"{str(rows[0].text)[:80]!r}; {rows[0].problem or rows[0].fault}): check `format`, `delimiter`, "
+            "`quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
     if source.task_type != "ner" and all(_label(row.label)[1] for row in good):
@@ -135,7 +149,7 @@ def check_source(source: Source) -> None:
             "row, or correct `columns`"
         )
     if source.task_type == "ner":
-        _check_tags(source, [tags for row in good if (tags := _list(row.label))])
+        _check_tags(source, [tags for row in good if (tags := _tags(row.label))])
     for name, values in (
         (text, [row.text for row in good]),
         (text_pair, [row.text_pair for row in good]),
@@ -159,6 +173,13 @@ def _check_tags(source: Source, rows: list[list[str]]) -> None:
             f"source {source.name!r}: none of the first {len(rows)} rows has readable tags; the first has "
             f"{wrong[0]!r:.80}: {nearest_scheme(str(wrong[0]))}; correct the tags, or `columns`"
         )
+
+
+def _tags(value: Any) -> list[str]:
+    try:
+        return words_of(value)
+    except UnusableError:
+        return []
 
 
 def read_records(source: Source) -> Iterator[pa.RecordBatch]:
@@ -212,18 +233,14 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> p
     tags: list[list[str] | None] = []
     faults: list[str | None] = []
     for _, row in rows:
-        faulty = row.fault is not None
-        has_words = is_ner and not faulty
-        text = None if has_words else _text(row.text)
-        # Something other than text or a number, such as a list: a fault that no reader has noticed.
-        unreadable = not has_words and text is None and row.text is not None
-        texts.append(str(row.text) if unreadable else text)
-        pairs.append(None if is_ner else _text(row.text_pair))
-        label, label_fault = (None, None) if is_ner else _label(row.label)
-        labels.append(label)
-        words.append(_list(row.text) if has_words else None)
-        tags.append(_list(row.label) if has_words else None)
-        faults.append(MALFORMED if unreadable else row.fault or label_fault)
+        read = _read(row, is_ner=is_ner) if row.fault is None else Row(row.line, _raw(row), fault=row.fault)
+        has_words = is_ner and read.fault is None
+        texts.append(None if has_words else read.text)
+        pairs.append(None if is_ner else read.text_pair)
+        labels.append(None if is_ner else read.label)
+        words.append(read.text if has_words else None)
+        tags.append(read.label if has_words else None)
+        faults.append(read.fault)
     return pa.record_batch(
         [
             pa.array(range(start, start + len(rows)), pa.int64()),
@@ -240,27 +257,40 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> p
     )
 
 
+def _read(row: Row, *, is_ner: bool) -> Row:
+    """A row with its values as texts, or words and tags; with a fault if one of them cannot be read."""
+    read = words_of if is_ner else text_of
+    try:
+        text = _or_none(read, row.text)
+        pair = None if is_ner else _or_none(text_of, row.text_pair)
+        label = _or_none(words_of, row.label) if is_ner else None
+    except UnusableError:
+        return Row(row.line, _raw(row), fault=MALFORMED)
+    fault = None
+    if not is_ner:
+        label, fault = _label(row.label)
+    return row._replace(text=text, text_pair=pair, label=label, fault=fault)
+
+
+def _raw(row: Row) -> str | None:
+    return None if row.text is None else str(row.text)
+
+
+def _or_none(read: Callable[[Any], Any], value: Any) -> Any:
+    try:
+        return read(value)
+    except MissingError:
+        return None
+
+
 def _label(value: Any) -> tuple[str | None, str | None]:
     """A label as text, and its fault; what is not one label is kept as JSON."""
     try:
-        return label_text(value), None
-    except NotOneLabelError as error:
-        return str(error), NOT_ONE_LABEL
-
-
-def _text(value: Any) -> str | None:
-    """A string or a number as text; ``None`` for everything else."""
-    if isinstance(value, str):
-        return value
-    return str(value) if isinstance(value, int | float) and value == value else None
-
-
-def _list(value: Any) -> list[str] | None:
-    if isinstance(value, str):
-        return word_list(value)
-    if isinstance(value, list | tuple):
-        return ["" if item is None else str(item) for item in value]
-    return None
+        return label_text(label_of(value)), None
+    except SeveralError as error:
+        return str(error.__cause__), NOT_ONE_LABEL
+    except UnusableError:
+        return None, None
 
 
 def _strings(values: list[str | None]) -> pa.Array:
@@ -287,6 +317,19 @@ def without_surrogates(text: str) -> str:
         text: A text that may not be encodable as UTF-8.
     """
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def encodable(text: str) -> str:
+    r"""Return a text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced.
+
+    Args:
+        text: The text; it is unchanged if it has none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return without_surrogates(text)
+    return text
 
 
 def _read_hub(source: Source) -> Iterator[Row]:

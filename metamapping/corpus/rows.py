@@ -16,7 +16,7 @@ class Row(NamedTuple):
     """One row of a source as it was read.
 
     For ``ner``, text and label are lists of words and tags, or strings with the words and tags. A row with
-    a ``fault`` could not be read; its text is then the raw row.
+    a ``fault`` could not be read; its text is then the raw row, and ``problem`` a sentence about it.
     """
 
     line: int | None
@@ -24,3 +24,4 @@ class Row(NamedTuple):
     text_pair: Any = None
     label: Any = None
     fault: str | None = None
+    problem: str | None = None

@@ -23,8 +23,25 @@ from metamapping.errors import ConfigError
 # which would be held in memory.
 MAX_FIELD_CHARACTERS = 10_000_000
 
-# What else texts are usually encoded in; Latin-1 decodes everything.
-_COMMON = ("utf-8", "cp1252", "shift_jis", "gb18030", "latin-1")
+_START_BYTES = 64
+_POINTER = b"version https://git-lfs"
+_OTHER_FILES = {
+    _POINTER: "a pointer of Git LFS, and not the file itself: fetch it with `git lfs pull`",
+    b"PK\x03\x04": "a ZIP archive, as spreadsheets are: unpack it, or set `format` (on the command line "
+    "--format) to xlsx",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet or document of an old format: save it as .xlsx or CSV",
+    b"PAR1": "a Parquet file: set `format` (on the command line --format) to parquet",
+    b"<!DOCTYPE html": "a web page, which a download returns that needs a login: download the file again",
+}
+
+# What texts are usually encoded in besides UTF-8 and UTF-16. Among more, short texts are often taken for
+# encodings that nobody uses.
+_USUAL = (
+    *(f"cp{number}" for number in range(1250, 1257)),
+    *("koi8_r", "gb18030", "big5", "cp932", "euc_jp", "cp949"),
+)
+_WESTERN, _SIMILAR = "cp1252", ("cp1250", "cp1254")  # which have most letters in the same places
+_MAX_BYTES = 20_000
 
 
 @contextmanager
@@ -39,11 +56,45 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
         ConfigError: The encoding does not exist.
     """
     encoding = text_encoding(source)
+    with path.open("rb") as file:
+        check_start(file.read(_START_BYTES), source, path)
     with (
         pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
     ):
         yield text
+
+
+def check_start(start: bytes, source: Source, path: Path) -> None:
+    """Check that a file is not obviously something else than its name or the configuration says.
+
+    Args:
+        start: Its first bytes.
+        source: The source.
+        path: The file, for error messages.
+
+    Raises:
+        ConfigError: It is a file of another kind; the message says of which.
+    """
+    for magic, problem in _OTHER_FILES.items():
+        if start[: len(magic)].lower() == magic.lower():
+            raise ConfigError(f"source {source.name!r}: {path} is {problem}")
+
+
+def check_pointer(path: Path, source: Source) -> None:
+    """Check that a file is not a pointer of Git LFS, whatever its format.
+
+    Args:
+        path: The file.
+        source: The source.
+
+    Raises:
+        ConfigError: It is one.
+    """
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+    if start.startswith(_POINTER):
+        check_start(start, source, path)
 
 
 def text_encoding(source: Source) -> str:
@@ -171,7 +222,23 @@ def fitting_encodings(data: bytes) -> list[str]:
     even, odd = data[::2].count(0), data[1::2].count(0)
     if even + odd > len(data) // 10:  # Every second byte of Latin letters is zero in UTF-16.
         return ["utf-16-le" if odd > even else "utf-16-be"]
-    return [name for name in _COMMON if _decodes(data, name)][:2]
+    if _decodes(data, "utf-8"):
+        return ["utf-8"]
+    lines = [line for line in data.splitlines(keepends=True) if not line.isascii()]
+    names = _likely_encodings(b"".join(lines)[:_MAX_BYTES])
+    if _decodes(data, _WESTERN):
+        names = [name for name in names if name != _WESTERN]
+        names.insert(0 if not names or names[0] in _SIMILAR else len(names), _WESTERN)
+    return names or ["latin-1"]
+
+
+def _likely_encodings(data: bytes) -> list[str]:
+    """The two most likely encodings, by how well what they decode resembles a language."""
+    # The package is needed for error messages alone.
+    from charset_normalizer import from_bytes
+
+    matches = from_bytes(data, cp_isolation=list(_USUAL))
+    return [match.encoding.replace("_", "-") for match in matches][:2]
 
 
 def _decodes(data: bytes, encoding: str) -> bool:

@@ -17,10 +17,12 @@ from metamapping.corpus.records import check_sources
 from metamapping.corpus.shards import read_shards
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
+from metamapping.runs.suspicions import suspicions
+from metamapping.storage.hub_access import check_hub
 from metamapping.storage.remote import check_writable
 
 
-def check_run(config: RunConfig) -> None:
+def check_run(config: RunConfig) -> list[str]:
     """Check, before anything runs, that sources can be read and have enough examples of each label.
 
     What can be known only after cleaning is checked by ``check_label_spaces``.
@@ -28,20 +30,29 @@ def check_run(config: RunConfig) -> None:
     Args:
         config: The configuration of the run.
 
+    Returns:
+        Sentences about what is suspicious, though it can run.
+
     Raises:
-        ConfigError: A source cannot be read, or a label has too few examples.
+        ConfigError: A source cannot be read, a label has too few examples, or the hub cannot be reached.
         StoreError: ``home`` is an address that cannot be written to.
     """
     check_writable(config.home)
+    preset = config.encoder.preset or ""
+    if preset.startswith("hf://"):
+        check_hub({"encoder.preset": f"models/{preset.removeprefix('hf://')}"})
     check_sources(config.home, config.sources)
+    known = {}
     for source in config.sources:
         counts = count_labels(source)
         if counts is None:
             continue
+        known[source.name] = counts
         for role in (role for role in ROLES if role in source.roles):
             labels = source.label_roles[role] if source.label_roles else counts
             of_role = {label: counts[label] for label in labels if label in counts}
             _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+    return suspicions(config, known)
 
 
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:

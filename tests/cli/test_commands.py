@@ -72,7 +72,7 @@ def test_columns_and_label_names_can_be_given(folder, published):
     )
     assert run_cli("adapt", published, folder / "ratings.jsonl", "--out", folder / "ratings", *options) == 0
     saved = json.loads((folder / "ratings" / "task.json").read_text())
-    assert saved["labels"] == ["1", "5"]
+    assert saved["labels"] == [1, 5]
     assert saved["names"] == ["very bad", "great"]
 
 
@@ -194,7 +194,7 @@ def test_unknown_labels_are_reported(folder, task, capsys):
     [
         (
             ("adapt", "{published}", "{folder}/examples.csv", "--out", "{folder}/x", "--text", "body"),
-            "row 1 has no 'body', but text, label: name its column with --text",
+            "examples.csv has no column 'body', but the columns text, label (separated by ','): set",
         ),
         (
             (
@@ -215,7 +215,7 @@ def test_unknown_labels_are_reported(folder, task, capsys):
         (("adapt", "{folder}", "{folder}/examples.csv", "--out", "{folder}/x"), "is not a published encoder"),
         (
             ("adapt", "{published}", "{folder}/sentences.conll", "--out", "{folder}/x"),
-            "row 1 has no 'text', but words, tags",
+            "sentences.conll has no column 'text', but the columns words, tags",
         ),
         (("predict", "{task}", "{folder}/nothing.csv"), "there is no file"),
         (
@@ -223,11 +223,17 @@ def test_unknown_labels_are_reported(folder, task, capsys):
             "CoNLL contains only words and tags",
         ),
         (("predict", "{task}", "{folder}/predicted.jsonl"), "row 1 already has a column 'prediction'"),
-        (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 has 3 in 'text': expected a text"),
-        (("predict", "{task}", "{folder}/empty.jsonl"), "row 1 has nothing in 'text': fix or drop the row"),
+        (("predict", "{task}", "{folder}/numbers.jsonl"), "row 2 (column 'text') is True: expected a string"),
+        (
+            ("predict", "{task}", "{folder}/empty.jsonl"),
+            "the text of row 1 (column 'text') is missing",
+        ),
         (("predict", "{folder}", "{folder}/new.csv"), "is not a saved task"),
         (("evaluate", "{task}", "{folder}/swapped.csv"), "the task knows none of the rows' labels"),
-        (("evaluate", "{task}", "{folder}/unlabelled.csv"), "row 1 has '' in 'label': expected a label"),
+        (
+            ("evaluate", "{task}", "{folder}/unlabelled.csv"),
+            "the label of row 1 (column 'label') is ''",
+        ),
         (("inspect", "{folder}"), "is not a published encoder, saved task or run"),
     ],
     ids=lambda value: None if isinstance(value, tuple) else value[:24],
@@ -236,7 +242,7 @@ def test_invalid_input_ends_with_one_sentence_and_exit_code_2(
     folder, task, published, capsys, arguments, message
 ):
     (folder / "predicted.jsonl").write_text('{"text": "a", "prediction": "b"}\n')
-    (folder / "numbers.jsonl").write_text('{"text": "a"}\n{"text": 3}\n')
+    (folder / "numbers.jsonl").write_text('{"text": "a"}\n{"text": true}\n')
     (folder / "empty.jsonl").write_text('{"text": null}\n')
     (folder / "swapped.csv").write_text("text,label\ndelivery,my parcel\n")
     (folder / "unlabelled.csv").write_text("text,label\nmy parcel,\n")

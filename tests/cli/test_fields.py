@@ -14,10 +14,16 @@ def test_labels_have_one_spelling():
     assert labels("1.0", 1, 1.0, ["1"], " x ") == ["1", "1", "1", "1", "x"]
 
 
+def test_labels_of_one_type_keep_it():
+    assert labels(1, 2.0, 2.5) == [1, 2, 2.5]
+    assert labels(True, False) == [True, False]
+    assert labels(True, 1) == ["true", "1"]
+
+
 @pytest.mark.parametrize("value", [["a", "b"], [], {"a": 1}])
 def test_several_labels_are_rejected_with_their_row(value):
     with pytest.raises(
-        ValueError, match=r"row 2 has .* in 'label': expected one label \(several labels for one"
+        ValueError, match=r"row 2 \(column 'label'\) is .*: expected one label \(several labels for one"
     ):
         labels("a", value)
 

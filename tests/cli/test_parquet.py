@@ -77,7 +77,7 @@ def test_errors_name_the_columns_of_the_file(tmp_path, task, capsys):
     pq.write_table(pa.table({"body": TEXTS, "id": [1, 2, 3]}), tmp_path / "in.parquet")
     out = tmp_path / "out.parquet"
     assert run_cli("predict", task, tmp_path / "in.parquet", "--out", out) == 2
-    assert "row 1 has no 'text', but body, id: name its column with --text" in capsys.readouterr().err
+    assert "in.parquet has no column 'text', but the columns body, id: set" in capsys.readouterr().err
     pq.write_table(pa.table({"text": TEXTS, "prediction": [1, 2, 3]}), tmp_path / "in.parquet")
     assert run_cli("predict", task, tmp_path / "in.parquet", "--out", out) == 2
     assert "row 1 already has a column 'prediction'" in capsys.readouterr().err

@@ -146,12 +146,11 @@ def test_an_empty_file_keeps_its_header(tmp_path):
     [
         ("rows.csv", "text,label\na,b\nc\n", "line 3 has 1 fields, but the first line names 2 columns"),
         ("rows.csv", 'text,label\n"a,b\n', "the quote opened in line 2 never closes"),
-        ("rows.csv", "text,text\na,b\n", "names a column twice"),
         ("rows.jsonl", '{"text": "a"}\n{"text": \n', "line 2 is not valid JSON"),
         ("rows.jsonl", "[1, 2]\n", "line 1 is .*: write one JSON object per line"),
         ("rows.conll", "anna B-PER\nlives\n", "has a word without a tag"),
         ("rows.parquet", "PAR1 not really", "is not a readable parquet file"),
-        ("rows.txt", "a", "does not follow from its suffix: give --format"),
+        ("rows.txt", "a", "does not tell its format: set `format` .*--format"),
     ],
 )
 def test_the_error_of_an_unreadable_row_names_its_line(tmp_path, name, text, message):
@@ -253,7 +252,7 @@ def test_columns_of_conll_are_chosen_by_number_also_in_tsv_files(tmp_path):
         "0": ["1", "2", "3"],
         "3": ["O", "O", "O"],
     }
-    with pytest.raises(ValueError, match=r"line 2 has 4 fields, .*--format conll if each line is a word"):
+    with pytest.raises(ValueError, match=r"line 2 has 4 fields, .*to conll, if each line is a word"):
         read(place)
     with pytest.raises(ValueError, match=r"in.tsv: the first column numbers the words .*--text 1"):
         read(place, "conll")
@@ -289,7 +288,7 @@ def test_the_delimiter_of_a_file_is_found_and_kept(tmp_path):
 
 def test_a_delimiter_can_be_set(tmp_path):
     place = write(tmp_path / "in.csv", "text:label\na, b:x\n")
-    with pytest.raises(ValueError, match=r"line 2 has 2 fields, .*a ',', or set the --delimiter"):
+    with pytest.raises(ValueError, match=r"line 2 has 2 fields, .*a ',', or set `delimiter` \("):
         read(place)
     assert read(place, source=input_source(delimiter=":")) == [{"text": "a, b", "label": "x"}]
     assert input_source(delimiter="tab").delimiter == "\t"
@@ -302,6 +301,17 @@ def test_columns_without_a_name_are_left_alone(tmp_path):
     place = write(tmp_path / "in.csv", text)
     assert read(place) == [{"v1": "refund", "v2": "please refund me", "2": "", "3": "x", "4": ""}]
     assert rewrite(place, tmp_path / "out.csv") == text
+
+
+def test_a_name_of_two_columns_names_neither(tmp_path):
+    text = "text,id,label,id\nlate again,1,delivery,2\n"
+    place = write(tmp_path / "in.csv", text)
+    assert read(place) == [{"text": "late again", "1": "1", "label": "delivery", "3": "2"}]
+    assert rewrite(place, tmp_path / "out.csv") == text
+    with open_records(str(place)) as records:
+        fields = Fields("text-classification", label_column="id", header=records.origin)
+        with pytest.raises(ValueError, match=r"in.csv has two columns of the name 'id' \("):
+            fields.labels(list(records.rows))
 
 
 def test_a_file_without_a_header_is_written_without_one(tmp_path):
@@ -320,7 +330,7 @@ def test_columns_of_a_table_are_found_by_number_and_with_spaces_around_their_nam
     rows = read(write(tmp_path / "in.csv", "text, label\nplease refund me, refund\n"))
     assert Fields("text-classification").labels(rows) == ["refund"]
     assert Fields("text-classification", label_column="-1").labels(rows) == ["refund"]
-    with pytest.raises(ValueError, match="no 'kind', but text, ' label': name its column with --label"):
+    with pytest.raises(ValueError, match=r"no column 'kind', but the columns text, ' label': set .*--label"):
         Fields("text-classification", label_column="kind").labels(rows)
 
 

@@ -53,7 +53,7 @@ def test_a_delimiter_can_be_set(tmp_path):
 
 def test_a_delimiter_that_is_not_found_is_named_with_its_setting(tmp_path):
     path = write(tmp_path / "a.csv", "message:topic\nlate, again:delivery\n")
-    with pytest.raises(ConfigError, match=r"columns message:topic \(separated by ','\).*`delimiter` if"):
+    with pytest.raises(ConfigError, match=r"columns message:topic \(separated by ','\).*--delimiter\) if"):
         rows_of(path, columns=Columns(text="message", label="topic"))
 
 
@@ -91,4 +91,23 @@ def test_the_error_of_an_undecodable_byte_names_encodings_that_fit(tmp_path, enc
 
 def test_utf_8_is_named_for_files_that_are_read_as_something_else():
     assert fitting_encodings("日本語 ".encode() * 3)[0] == "utf-8"
-    assert fitting_encodings("日本語のテキスト".encode("shift_jis"))[0] in ("cp1252", "shift_jis")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1252", "señor, ¿dónde está?"),
+        ("cp1250", "Příliš žluťoučký kůň"),
+        ("cp1251", "посылка пришла вовремя"),
+        ("cp1253", "Καλημέρα, το προϊόν είναι καλό"),
+        ("koi8-r", "Привет, как дела? Товар отличный"),
+        ("gb2312", "质量太差了,要求退款"),
+        ("big5", "這個產品很好用"),
+        ("shift_jis", "とても良い商品です"),
+        ("euc-kr", "정말 좋은 제품입니다"),
+    ],
+)
+def test_the_encodings_that_are_named_read_a_short_text(encoding, text):
+    names = fitting_encodings(text.encode(encoding))
+    assert text in [text.encode(encoding).decode(name, "replace") for name in names]
+    assert len(names) <= 3

@@ -43,7 +43,7 @@ def test_declared_encodings_are_read(tmp_path, encoding):
 def test_an_undeclared_latin_1_file_is_refused_with_its_byte_and_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("text,label\nfine,x\ncafé,y\n".encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"'toy'.*not utf-8: byte 0xE9 at offset 21 \(line 3\).*latin-1"):
+    with pytest.raises(ConfigError, match=r"'toy'.*not utf-8: byte 0xE9 at offset 21 \(line 3\).*cp1252"):
         records_of(toy_source(path))
 
 
@@ -169,6 +169,9 @@ def test_an_invalid_json_array_is_refused_with_its_line(tmp_path, text, message)
 
 def test_a_field_missing_everywhere_is_refused(tmp_path):
     path = write_jsonl(tmp_path / "a.jsonl", [{"text": "one", "intent": "x"}] * 3)
+    with pytest.raises(ConfigError, match=r"a.jsonl has no column 'label', but the columns text, intent"):
+        check_source(toy_source(path))
+    path = write_jsonl(tmp_path / "a.jsonl", [{"text": "one", "label": None}] * 3)
     with pytest.raises(ConfigError, match=r"column 'label' is empty or missing in all of the first 3 rows"):
         check_source(toy_source(path))
 
@@ -196,7 +199,7 @@ def test_an_unknown_suffix_asks_for_the_format(tmp_path):
 def test_an_empty_file_is_refused(tmp_path):
     path = tmp_path / "a.jsonl"
     path.write_text("")
-    with pytest.raises(ConfigError, match="'toy' has no rows"):
+    with pytest.raises(ConfigError, match=r"'toy': .*a.jsonl has no rows"):
         check_source(toy_source(path))
 
 

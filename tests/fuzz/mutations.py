@@ -2,15 +2,18 @@
 
     mutate(b'{"text": "a"}', "json", np.random.default_rng(0))
 
-The structure of json, jsonl, yaml, csv, tsv, conll and safetensors is known; in other formats only bytes are
-mutated. The same generator makes the same mutation.
+The structure of json, jsonl, yaml, csv, tsv, conll, xlsx and safetensors is known; in other formats only
+bytes are mutated. The same generator makes the same mutation.
 """
 
 from __future__ import annotations
 
 import copy
+import io
 import json
 import struct
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -137,6 +140,8 @@ def _mutate_structure(data: bytes, kind: str, rng: np.random.Generator) -> bytes
             return yaml.safe_dump(value, allow_unicode=True, sort_keys=False).encode("utf-8", "surrogatepass")
         if kind in SEPARATORS:
             return _mutate_fields(data, SEPARATORS[kind].encode(), rng)
+        if kind == "xlsx":
+            return _mutate_archive(data, rng)
         if kind == "safetensors":
             (length,) = struct.unpack("<Q", data[:8])
             header = _dump_json(_mutate_value(json.loads(data[8 : 8 + length]), rng))
@@ -149,9 +154,28 @@ def _mutate_structure(data: bytes, kind: str, rng: np.random.Generator) -> bytes
         yaml.YAMLError,
         OverflowError,
         AttributeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        KeyError,
     ):
         return None
     return None
+
+
+def _mutate_archive(data: bytes, rng: np.random.Generator) -> bytes:
+    """Mutate the bytes of one file of an archive."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        files = {each.filename: archive.read(each) for each in archive.infolist()}
+    name = list(files)[rng.integers(len(files))]
+    files[name] = _mutate_bytes(files[name], rng)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return file.getvalue()
 
 
 def _dump_json(value: Any) -> bytes:

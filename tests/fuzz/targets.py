@@ -66,6 +66,7 @@ class SourceFile(Target):
         self.seeds = [
             (b"".join(path.read_bytes().splitlines(keepends=True)[:12]), self.suffix) for path in files
         ]
+        self.seeds += oddities(folder, self.suffix)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping.corpus.records import check_source, read_records
@@ -83,6 +84,8 @@ class SourceFile(Target):
             encoding=str(rng.choice(ENCODINGS)),
             header=bool(rng.random() < 0.8),
             quotes=[None, True, False][rng.integers(3)] if rng.random() < 0.3 else None,
+            delimiter=_pick([None] * 8 + [";", "|", "\0"], rng),
+            sheet=_pick([None] * 6 + [0, 1, "Data", ""], rng),
             columns=Columns(text=_pick(COLUMNS, rng), label=_pick(COLUMNS, rng)),
         )
         # The reader below raises the same errors, so that they are judged there.
@@ -108,6 +111,10 @@ class Conll(SourceFile):
     suffix = "conll"
 
 
+class Xlsx(SourceFile):
+    suffix = "xlsx"
+
+
 class Parquet(SourceFile):
     suffix = "parquet"
 
@@ -125,6 +132,42 @@ class Parquet(SourceFile):
                 sink = io.BytesIO()
                 pq.write_table(pa.table(columns), sink, compression=codec, use_dictionary=bool(i % 2))
                 self.seeds.append((sink.getvalue(), "parquet"))
+
+
+class Doors(Target):
+    """The same file through the pipeline, the command line and the library, which must agree about it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        kinds = ("csv", "tsv", "jsonl", "conll", "parquet", "xlsx")
+        self.seeds = [seed for kind in kinds for seed in TARGETS[kind](folder).seeds]
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from tests.doors.doors import Fault, command_line, pipeline, python
+
+        kind = _kind_of(data)
+        path = self.folder / f"a.{kind}"
+        path.write_bytes(data)
+        is_ner = kind == "conll" or rng.random() < 0.15
+        columns = Columns(
+            text=_pick([None] * 6 + ["text", "a.0"], rng), label=_pick([None] * 6 + ["x.y"], rng)
+        )
+        task_type = "ner" if is_ner else "text-classification"
+        read = command_line(path, columns, task_type)
+        given = python(path, columns, task_type)
+        # Of several faults one door may name another one first.
+        if given != read and not (isinstance(given, str) and isinstance(read, str)):
+            raise AssertionError(f"the library reads {given!r:.150}, the command line {read!r:.150}")
+        if "text_pair" in str(read):  # the pipeline reads only second texts that are configured
+            return
+        prepared = pipeline(path, columns, task_type)
+        if is_ner or (isinstance(read, str) and isinstance(prepared, str)):
+            return
+        faults = [label for *_, label in prepared if isinstance(label, Fault)]
+        if isinstance(prepared, str) or bool(faults) != isinstance(read, str):
+            raise AssertionError(f"the pipeline reads {prepared!r:.150}, the command line {read!r:.150}")
+        if not faults and [text for text, *_ in prepared] != [text for text, *_ in read]:
+            raise AssertionError(f"the pipeline reads {prepared!r:.150}, the command line {read!r:.150}")
 
 
 class Config(Target):
@@ -151,7 +194,8 @@ class Records(Target):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self.kinds = {kind: TARGETS[kind](folder) for kind in ("csv", "tsv", "jsonl", "conll", "parquet")}
+        kinds = ("csv", "tsv", "jsonl", "conll", "parquet", "xlsx")
+        self.kinds = {kind: TARGETS[kind](folder) for kind in kinds}
         self.seeds = [seed for target in self.kinds.values() for seed in target.seeds]
         self.seeds.append((b"anna\nlives\n\nrome\n", "conll"))
 
@@ -160,7 +204,8 @@ class Records(Target):
         from metamapping.cli.records import open_records
         from metamapping.cli.writing import write_records
 
-        kind, kind_out = (str(rng.choice(list(self.kinds))) for _ in range(2))
+        kind = str(rng.choice(list(self.kinds)))
+        kind_out = str(rng.choice([each for each in self.kinds if each != "xlsx"]))
         path = self.folder / f"in.{kind}"
         path.write_bytes(data)
         fields = Fields(
@@ -411,6 +456,35 @@ class Texts(Target):
         _check(mapping.predict_proba(texts))
 
 
+def oddities(folder: Path, suffix: str) -> list[tuple[bytes, str]]:
+    """Files with the oddities that users bring, of one format."""
+    from tests.doors.files import FORMATS, ODDITIES, CannotRepresentError, write
+
+    seeds = []
+    for name, rows in ODDITIES.items() if suffix in FORMATS else ():
+        with contextlib.suppress(CannotRepresentError):
+            data = write(folder, suffix, rows).read_bytes()
+            if len(data) < 50_000 and name != "no rows":
+                seeds.append((data, suffix))
+    if suffix == "csv":
+        seeds += [(write(folder, "semicolon.csv", ODDITIES["quotes"]).read_bytes(), suffix)]
+        seeds += [("\ufefftext,label\r\né,1\r\n".encode(each), suffix) for each in ("utf-8", "utf-16-le")]
+    return seeds
+
+
+def _kind_of(data: bytes) -> str:
+    if data[:4] == b"PAR1":
+        return "parquet"
+    if data[:2] == b"PK":
+        return "xlsx"
+    if data.lstrip()[:1] in (b"{", b"["):
+        return "jsonl"
+    first = data.split(b"\n", 1)[0]
+    if b"\t" in first:
+        return "tsv"
+    return "csv" if b"," in first or b";" in first else "conll"
+
+
 def _check(probabilities: np.ndarray) -> None:
     if not np.isfinite(probabilities).all() or not np.allclose(probabilities.sum(axis=-1), 1, atol=1e-3):
         raise AssertionError(f"not probabilities: {probabilities}")
@@ -438,6 +512,8 @@ TARGETS: dict[str, type[Target]] = {
     "jsonl": Jsonl,
     "conll": Conll,
     "parquet": Parquet,
+    "xlsx": Xlsx,
+    "doors": Doors,
     "config": Config,
     "records": Records,
     "published": Published,

@@ -16,6 +16,8 @@ FAST = {
     "jsonl": 150,
     "conll": 150,
     "parquet": 150,
+    "xlsx": 30,
+    "doors": 150,
     "config": 40,
     "records": 150,
     "run": 40,

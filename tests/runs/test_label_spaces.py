@@ -3,6 +3,7 @@
 import pytest
 
 from metamapping.config.loading import parse_config
+from metamapping.config.sources import Hub, Source
 from metamapping.errors import ConfigError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import check_run
@@ -59,3 +60,63 @@ def test_a_column_with_a_label_for_each_row_is_doubted(tmp_path):
     message = r"source 'a': 240 labels in 240 rows: is this the label column\? .* `columns\.label`"
     with pytest.raises(ConfigError, match=message):
         check_run(config)
+
+
+def test_a_missing_preset_folder_is_refused_when_the_configuration_is_read(tmp_path):
+    (tmp_path / "models" / "minilm").mkdir(parents=True)
+    message = (
+        r"encoder.preset: no such folder .*models/minilm-2: did you mean 'minilm'\? .*`hf://models/minilm-2`"
+    )
+    with pytest.raises(ConfigError, match=message):
+        configuration(tmp_path, encoder={"preset": "models/minilm-2"})
+    config = configuration(tmp_path, encoder={"preset": "models/minilm"})
+    assert config.encoder.preset == str(tmp_path / "models" / "minilm")
+
+
+def test_a_label_that_does_not_exist_is_refused_for_its_role(tmp_path):
+    config = configuration(tmp_path)
+    roles = {"label_roles": {"train": ["x", "why"]}, "role": None}
+    source = config.sources[0].model_copy(update=roles)
+    config = config.model_copy(update={"sources": [source, *config.sources[1:]]})
+    with pytest.raises(ConfigError, match=r"`label_roles.train` names 'why', but .*its labels are 'x', 'y'"):
+        check_run(config)
+
+
+def test_an_unreachable_hub_is_named_once_for_all_that_need_it(tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HOME", str(tmp_path / "cache"))
+    config = configuration(tmp_path, evaluation={"shots": [0, 2], "num_queries": 10})
+    hubs = [
+        Source(name=name, task_type="text-classification", role="train", hub=Hub(path=f"team/{name}"))
+        for name in ("one", "two")
+    ]
+    with_hubs = config.model_copy(update={"sources": [*config.sources, *hubs]})
+    message = (
+        r"the hub http://127.0.0.1:9 cannot be reached \(ConnectError.*\), but source 'one', source 'two'"
+    )
+    with pytest.raises(ConfigError, match=message):
+        check_run(with_hubs)
+    preset = configuration(tmp_path, encoder={"preset": "hf://team/none"})
+    with pytest.raises(ConfigError, match=r"cannot be reached .* but encoder.preset must be downloaded"):
+        check_run(preset)
+
+
+def test_what_is_suspicious_is_told(tmp_path):
+    config = configuration(tmp_path, evaluation={"shots": [0, 2], "num_queries": 10})
+    (only,) = check_run(config)
+    assert "there is one validation source: intervals over fewer than 5" in only
+    rows = [f"text {i},{label}" for i in range(15) for label in (0, 1)]
+    (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    numbers, _ = check_run(config)
+    assert "source 'a': its labels are numbers without names (0, 1)" in numbers
+    rows = [
+        f"text {i},{label}" for i in range(15) for label in ("Refund", "refund", "caf\u00e9", "cafe\u0301")
+    ]
+    (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(rows) + "\n")
+    accents, capitals, _ = check_run(config)
+    assert "the labels 'Refund' and 'refund' differ only in capital letters" in capitals
+    assert "differ only in capital letters, spaces or the form of accents" in accents
+    named = {"label_names": {"1": "one", "0": "zero"}}
+    (tmp_path / "a.csv").write_text("text,label\n" + "\n".join(f"t {i},{i % 2}" for i in range(30)) + "\n")
+    source = config.sources[0].model_copy(update=named)
+    assert len(check_run(config.model_copy(update={"sources": [source, *config.sources[1:]]}))) == 1

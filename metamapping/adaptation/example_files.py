@@ -1,0 +1,101 @@
+"""The examples of a task in a file, for the Python library.
+
+The file is read as the sources of a run and the files of the command line are. A row that cannot be used is
+an error with its number, because nothing is left out silently.
+
+    examples = read_example_file(Path("reviews.xlsx"), Columns(text="review", label="stars"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from metamapping.adaptation.support import Examples
+from metamapping.config.sources import Columns, Source, TaskType
+from metamapping.corpus.columns import SETTINGS, find_name
+from metamapping.corpus.formats import column_names, names_of_columns, read_file
+from metamapping.corpus.records import encodable, no_rows
+from metamapping.corpus.rows import Row
+from metamapping.corpus.tags import read_bio
+from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
+from metamapping.errors import ConfigError, listed
+
+_NAME = "input"
+_PREFIX = f"source {_NAME!r}: "
+Value = TypeVar("Value")
+
+
+def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-classification") -> Examples:
+    """Read the examples of a file.
+
+    Args:
+        path: A CSV, TSV, JSONL, JSON, Parquet, CoNLL or .xlsx file.
+        columns: Its columns. Default: ``text``, ``label`` (for ``ner`` ``words`` and ``tags``), and
+            ``text_pair`` if the file has it.
+        task_type: The task type.
+
+    Returns:
+        The examples. Labels have the type that the file has, or are texts if it has several.
+
+    Raises:
+        ValueError: The file or one of its rows cannot be read.
+    """
+    source = Source(name=_NAME, task_type=task_type, role="test", files=[str(path)], columns=columns)
+    try:
+        if not path.is_file():
+            raise ConfigError(f"there is no file {path}: check its path")
+        source = _with_pairs(source, path)
+        rows = list(read_file(path, source))
+        if not rows:
+            raise no_rows(source)
+    except ConfigError as error:
+        raise ValueError(str(error).removeprefix(_PREFIX)) from error
+    for row in rows:
+        if row.fault is not None:
+            raise ValueError(f"{path}: {row.problem}")
+    names = column_names(source)
+    if task_type == "ner":
+        words, tags = _values(rows, "text", names[0], words_of), _values(rows, "label", names[2], words_of)
+        return Examples(words, _bio(words, tags), None)
+    texts = [encodable(text) for text in _values(rows, "text", names[0], text_of)]
+    labels = labels_of(_values(rows, "label", names[2], label_of))
+    labels = [encodable(label) if isinstance(label, str) else label for label in labels]
+    # The entities of CoNLL are second texts, too.
+    if source.columns.text_pair is None and all(row.text_pair is None for row in rows):
+        return Examples(texts, labels, None)
+    pairs = _values(rows, "text_pair", source.columns.text_pair or "text_pair", text_of)
+    return Examples(texts, labels, [encodable(text) for text in pairs])
+
+
+def _with_pairs(source: Source, path: Path) -> Source:
+    """The source with the column ``text_pair``, if the file has it and no column of texts is named."""
+    columns = source.columns
+    if source.task_type == "ner" or columns.text_pair is not None or columns.text is not None:
+        return source
+    found = find_name("text_pair", names_of_columns(path, source))
+    if found is None:
+        return source
+    return source.model_copy(update={"columns": columns.model_copy(update={"text_pair": found})})
+
+
+def _values(rows: list[Row], setting: str, column: str | int, read: Callable[[Any], Value]) -> list[Value]:
+    place = SETTINGS.index(setting) + 1  # after the line
+    values = []
+    for number, row in enumerate(rows, 1):
+        try:
+            values.append(read(row[place]))
+        except UnusableError as error:
+            raise ValueError(f"the {setting} of row {number} (column {column!r}) {error}") from error
+    return values
+
+
+def _bio(words: list[list[str]], tags: list[list[str]]) -> list[list[str]]:
+    for number, (row_words, row_tags) in enumerate(zip(words, tags, strict=True), 1):
+        if len(row_words) != len(row_tags):
+            raise ValueError(
+                f"row {number} has {len(row_words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
+                "give one tag for each word, or drop the row"
+            )
+    return read_bio(tags, what="row", first=1)
