@@ -43,7 +43,7 @@ def test_outcomes_are_counted_over_cells():
 
 def test_every_loss_is_named_with_its_interval():
     (line,) = losses(CELLS, "ours", ["a", "b"])
-    assert line.startswith("shop, 4: 71.0, b 81.0, -10.0 [-11.4, -8.6]")
+    assert line.startswith("shop, 4: 71.0, b 81.0, -10.0 [-12.5, -7.5]")
 
 
 def test_a_star_marks_losses_that_hold_for_all_comparisons_together():
