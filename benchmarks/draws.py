@@ -121,8 +121,8 @@ def unseen_sources(config: RunConfig, trained_on: RunConfig) -> list[Source]:
         trained_on: Its train and validation sources count as seen, with everything of the same data set,
             such as other thresholds of the same reviews.
     """
-    roles = ("train", "validation")
-    seen = {data for role in roles for s in trained_on.sources_with(role) for data in _data_sets(s)}
+    known = [*trained_on.sources_with("train"), *trained_on.sources_with("validation")]
+    seen = {data for source in known for data in _data_sets(source)}
     tests = [source for source in config.sources_with("test") if source.task_type != "ner"]
     return [source for source in tests if not seen & _data_sets(source)]
 
