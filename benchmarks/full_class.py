@@ -16,11 +16,15 @@ import json
 import os
 import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.neighbors import NearestCentroid
 
 from benchmarks.ablations import markdown
 from benchmarks.encoders import keep_features, untrained_mapper
@@ -28,7 +32,6 @@ from benchmarks.fingerprints import data_fingerprint
 from benchmarks.paired import percent
 from benchmarks.real_run import packaged_encoder
 from benchmarks.scope import best_threshold, f1_out_of_scope, joint_accuracy, scope_scores
-from benchmarks.simpler import logistic_regression, prototypes
 from metamapping import MetaMapper
 
 DATASETS, SHOTS = ("banking77", "clinc150"), (5, 10)
@@ -103,29 +106,28 @@ def measure(mapper: MetaMapper, folder: Path, dataset: str, shots: int, num_draw
     }
 
 
-Adapt = Callable[[list[str], list[str]], Callable[[list[str]], Sequence[str]]]
+Predict = Callable[[list[str]], list[str]]
+Adapt = Callable[[list[str], list[str]], Predict]
 
 
 def methods_of(mapper: MetaMapper) -> dict[str, Adapt]:
     """The methods by name: each adapts to texts and labels and returns how to predict."""
 
-    def adapt(texts: list[str], labels: list[str], *, use_names: bool = True) -> Callable[..., Sequence[str]]:
+    def adapt(texts: list[str], labels: list[str], *, use_names: bool = True) -> Predict:
         # Equal names say nothing: the prior is then the same for all labels.
         names = None if use_names else dict.fromkeys(labels, "label")
         return mapper.adapt(texts, labels, label_names=names).predict
 
-    def fit(
-        texts: list[str], labels: list[str], *, method: Callable[..., np.ndarray]
-    ) -> Callable[..., Sequence[str]]:
-        features = first_view(mapper, texts)
-        return lambda queries: method(features, labels, first_view(mapper, queries)).tolist()
+    def fit(texts: list[str], labels: list[str], *, model: Any) -> Predict:
+        fitted = clone(model).fit(first_view(mapper, texts), labels)
+        return lambda queries: list(fitted.predict(first_view(mapper, queries)))
 
     return {
         "metamapping": adapt,
         "… without label names": partial(adapt, use_names=False),
-        "logistic regression, C = 1": partial(fit, method=logistic_regression),
-        "logistic regression, C = 10": partial(fit, method=partial(logistic_regression, strength=10.0)),
-        "prototypes": partial(fit, method=prototypes),
+        "logistic regression, C = 1": partial(fit, model=LogisticRegression(max_iter=1_000)),
+        "logistic regression, C = 10": partial(fit, model=LogisticRegression(C=10.0, max_iter=1_000)),
+        "prototypes": partial(fit, model=NearestCentroid()),
     }
 
 
