@@ -14,7 +14,9 @@ from pydantic import Field, model_validator
 from metamapping.config.part import Part
 from metamapping.config.sources import TaskType
 
-MoveName = Literal["average", "without", "settle", "regularise", "shots", "ways", "unfreeze", "scale"]
+MoveName = Literal[
+    "restore", "average", "without", "settle", "regularise", "shots", "ways", "unfreeze", "scale"
+]
 
 
 class ConvergenceSpec(Part):
@@ -78,7 +80,8 @@ class AdjustmentSpec(Part):
     moves: list[MoveName] = Field(
         default=list(get_args(MoveName)),
         description="Moves to try after a round without a gain, in this order, one per round, each where "
-        "its condition holds: `average` measures the mean of the last good rounds' weights; `without` "
+        "its condition holds: `restore` measures half, then a quarter, of what a round changed in which a "
+        "source fell; `average` measures the mean of the last good rounds' weights; `without` "
         "trains almost without one source; `settle` lowers the learning rate and gives lagging sources more "
         "weight; `regularise` raises the weight decay; `shots` trains with more or fewer shots, `ways` with "
         "more or fewer labels at once; `unfreeze` trains one more layer; `scale` measures one and a half "

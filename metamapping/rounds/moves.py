@@ -7,6 +7,7 @@ averaged; ``rounds.adjustment`` chooses one move and reverts what did not help. 
 =============  ==========================================================  ===================================
 move           condition                                                   effect
 =============  ==========================================================  ===================================
+``restore``    a single source regressed in a trained round                measures half, then ¼ of its change
 ``average``    two good rounds since the last clear gain, including it     measures the mean of their weights
 ``without``    two sources, and half of all, keep their weight             almost removes one source
 ``settle``     learning rate above its bound, or a source lags             lower rate, more of lagging sources
@@ -57,6 +58,9 @@ FALLING, STALLED = 0.95, 0.98
 CONFLICTING = -0.1
 # 1.5 goes half as far again from the untrained weights as training went, 0.5 goes half as far.
 SCALES = (1.5, 0.5)
+# Shares of the change made by a round that cost a source too much. Half of it keeps most of what training
+# gained (docs/experiments/limits.md); a quarter is closer still to what the encoder could do before.
+RESTORED = (0.5, 0.25)
 # AdamW subtracts `rate · decay` of a weight in each step. At a rate of 3e-5 the effect of anything below a
 # tenfold change is lost in rounding.
 WEIGHT_DECAY_FACTOR, LOWEST_RAISED_WEIGHT_DECAY = 10.0, 0.01
@@ -82,6 +86,30 @@ def propose(evidence: Evidence) -> Iterator[Move]:
             yield from MOVES[name](evidence)
     if "without" in evidence.spec.moves and not has_unstable_training:
         yield from _without_unsuspicious_sources(evidence)
+
+
+def _restore(evidence: Evidence) -> Iterator[Move]:
+    """Measure less of the change of a round in which a single source regressed, without training.
+
+    Weights between those that training started from and those that it reached recover what it forgot, and
+    keep most of what it gained (Wortsman et al. 2022, "Robust fine-tuning of zero-shot models").
+    """
+    verdict, training = evidence.last.verdict, evidence.last.report.training
+    base = verdict.leading_round
+    if not verdict.fallen:
+        return
+    fallen, done = evidence.last.report.round, 1.0
+    if training.averaged:
+        # Only a round that this move has made is a step on the way back.
+        if len(training.averaged) != 2 or training.averaged[0] != base or not 0 < training.shares[1] < 1:
+            return
+        fallen, done = training.averaged[1], training.shares[1]
+    scale = next((scale for scale in RESTORED if scale < done), None)
+    if scale is not None:
+        shares = {base: 1 - scale, fallen: scale}
+        why = f"{evidence.why}: would {scale:.0%} of the change cost no source too much?"
+        text = ", ".join(f"{number} × {share:g}" for number, share in shares.items())
+        yield Move(f"restore to {scale:.0%}", {AVERAGE: text}, {AVERAGE: why}, shares=shares)
 
 
 def _average(evidence: Evidence) -> Iterator[Move]:
@@ -249,6 +277,7 @@ def _doubled(old: int, upper_bound: int) -> int:
 
 
 MOVES: dict[MoveName, Callable[[Evidence], Iterator[Move]]] = {
+    "restore": _restore,
     "average": _average,
     "without": _without_conflicting_sources,
     "settle": _settle,

@@ -116,9 +116,11 @@ def needed_rounds(history: Sequence[Round]) -> set[int]:
 
     Returns:
         Round 0 as the baseline, the last round and the current best as starting points, the best round for
-        publishing, and the rounds that the move ``average`` may use.
+        publishing, and the rounds that the moves ``average`` and ``restore`` may use.
     """
     last = history[-1]
     trained = [report.round for report in trained_rounds(history)]
     named = {0, last.report.round, start_round(history), *mean_of_rounds(history)}
+    # After a mean of rounds that still costs a source too much, another mean of the same rounds may follow.
+    named |= set(last.report.training.averaged)
     return named | {last.verdict.best_round, last.verdict.leading_round} | set(trained[-NUM_AVERAGED:])

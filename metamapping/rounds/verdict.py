@@ -182,7 +182,7 @@ def _describe_regression(
     ``max_source_fall``. All sources are tested, so each interval has the confidence ``1 − 0.05 /
     num_sources`` (Bonferroni).
     """
-    confidence = 1 - (1 - CONFIDENCE) / len(report.sources)
+    confidence = _source_confidence(report)
     untrained = report.untrained()
     for source in report.sources:
         over_untrained = paired_difference(report, untrained, source=source, confidence=confidence)
@@ -193,6 +193,11 @@ def _describe_regression(
         if is_too_low or over_reference.is_loss:
             return f"source {source!r} is {over_untrained.signed} against the untrained encoder"
     return ""
+
+
+def _source_confidence(report: RoundReport) -> float:
+    """The confidence of each source's interval, so that those of all sources hold together (Bonferroni)."""
+    return 1 - (1 - CONFIDENCE) / len(report.sources)
 
 
 def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple[State, str]:
@@ -251,7 +256,20 @@ def _describe_best(standing: Standing, last: RoundReport) -> str:
     gain = paired_difference(best, best.untrained())
     subject = "It" if best.round == last.round else f"Round {best.round}"
     accuracy = round_accuracy(best)
-    return f"{subject} is the best: {accuracy}, {gain.signed} over the untrained encoder."
+    return (
+        f"{subject} is the best: {accuracy}, {gain.signed} over the untrained encoder.{_describe_falls(best)}"
+    )
+
+
+def _describe_falls(report: RoundReport) -> str:
+    """A sentence that names all sources that are clearly below the untrained encoder; empty without any."""
+    confidence, untrained = _source_confidence(report), report.untrained()
+    differences = {
+        source: paired_difference(report, untrained, source=source, confidence=confidence)
+        for source in report.sources
+    }
+    falls = [f"{source!r} {each.signed}" for source, each in differences.items() if each.is_loss]
+    return f" It costs, against the untrained encoder: {', '.join(falls)}." if falls else ""
 
 
 def _highest_loss(standing: Standing, report: RoundReport) -> float:
