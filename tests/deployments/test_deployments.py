@@ -132,7 +132,7 @@ def test_the_watchdog_and_the_automations_use_the_same_state_name() -> None:
 
 
 def test_the_server_sends_no_telemetry() -> None:
-    env = server_env(4200, "password")
+    env = server_env(4200, "password", "another")
     assert env["DO_NOT_TRACK"] == "1"
     assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
