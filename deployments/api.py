@@ -78,12 +78,14 @@ def check_login(login: str | None) -> str:
     """
     if not login:
         raise SystemExit(
-            f"error: {AUTH} is not set, so that anyone who reaches the server could start runs on it: choose a "
-            f"login, and set it here and for workers and deploy: export {AUTH}=admin:choose-one"
+            f"error: {AUTH} is not set, so that anyone who reaches the server could start runs on it: "
+            f"choose a login, and set it here and for workers and deploy: export {AUTH}=admin:choose-one"
         )
     user, _, password = login.partition(":")
     if not user or not password:
-        raise SystemExit(f"error: {AUTH} is not a valid login: expected user:password, such as admin:choose-one")
+        raise SystemExit(
+            f"error: {AUTH} is not a valid login: expected user:password, such as admin:choose-one"
+        )
     return login
 
 

@@ -210,8 +210,8 @@ def wait_for_postgres(port: int, password: str, processes: Processes) -> None:
         processes: The processes of the server so far, by name.
 
     Raises:
-        SystemExit: It did not answer within ``START_SECONDS``, one of the processes has ended, or `psql` is not
-            installed.
+        SystemExit: It did not answer within ``START_SECONDS``, one of the processes has ended, or `psql` is
+            not installed.
     """
     address = ["--host", HOST, "--port", str(port), "--username", "prefect", "postgres"]
     probe = [program("psql"), *address, "--quiet", "--command", "select 1"]

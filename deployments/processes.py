@@ -108,8 +108,8 @@ def check_running(processes: Processes) -> None:
     for name, process in processes.items():
         if process.poll() is not None:
             raise SystemExit(
-                f"error: {name} ended with exit code {process.returncode}: see the last lines of its output or "
-                "its log"
+                f"error: {name} ended with exit code {process.returncode}: see the last lines of its output "
+                "or its log"
             )
 
 

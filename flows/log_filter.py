@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from flows.subflows import StageError
 from metamapping.errors import ConfigError, StoreError
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")
@@ -30,6 +31,6 @@ def shorten_validation_error(record: logging.LogRecord) -> bool:
         Always ``True``: no record is dropped.
     """
     error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, ConfigError | StoreError):
+    if isinstance(error, ConfigError | StoreError | StageError):
         record.msg, record.args, record.exc_info = "%s", (str(error),), None
     return True

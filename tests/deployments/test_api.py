@@ -116,7 +116,7 @@ def test_no_filter_asks_for_the_secrets_of_blocks(echo: Any) -> None:
     assert json.loads(reached) == {"limit": 3}
     twice = '{"include_secrets": false, "include_secrets": true}'
     assert ask(echo, "POST", path, content=twice).json()["body"] == "{}"
-    assert ask(echo, "POST", path, content="{broken").json()["body"] == "{broken"  # the API says what is wrong
+    assert ask(echo, "POST", path, content="{broken").json()["body"] == "{broken"
     other = ask(echo, "POST", "/api/flow_runs/filter", content=twice).json()["body"]
     assert other == twice  # no other request is changed
 
