@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from prefect import Flow, State, get_client
+from prefect import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
@@ -32,13 +32,9 @@ def name_run(template: str) -> Callable[[], str]:
         context = FlowRunContext.get()
         assert context is not None, "called by Prefect within a flow run"
         assert context.flow_run is not None, "only asynchronous flows may have none"
-        is_started_by_parent = context.flow_run.parent_task_run_id is not None
-        return choose_name(
-            context.flow_run.name,
-            template,
-            context.parameters or {},
-            is_started_by_parent=is_started_by_parent,
-        )
+        run = context.flow_run
+        is_child = run.parent_task_run_id is not None
+        return choose_name(run.name, template, context.parameters or {}, is_started_by_parent=is_child)
 
     return name
 
@@ -62,7 +58,7 @@ def choose_name(given: str, template: str, parameters: dict[str, Any], *, is_sta
     return given
 
 
-def tag_with_run(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+def tag_with_run(flow_run: FlowRun) -> None:
     """Tag the flow run of a stage with ``run:<id>``; part of its ``on_running`` hook."""
     run_id = flow_run.parameters.get("run_id")
     if isinstance(run_id, str):

@@ -27,7 +27,7 @@ Result = TypeVar("Result")
 def begin_stage(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """An ``on_running`` hook: what every stage does before its own work."""
     watch_state(flow, flow_run, state)
-    tag_with_run(flow, flow_run, state)
+    tag_with_run(flow_run)
 
 
 def stage_flow(

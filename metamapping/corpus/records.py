@@ -67,7 +67,7 @@ def _existing_files(source: Source) -> list[Path]:
         if not file.exists():
             raise ConfigError(
                 f"source {source.name!r}: the file {file} does not exist on this machine: correct `files`, "
-                "or put it there (a run on a server reads the files of the machine or container of its worker)"
+                "or put it there (a run on a server reads the files of its worker's machine or container)"
             )
     return files
 
