@@ -15,7 +15,7 @@ import httpx
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 
-WAIT_SECONDS = 120.0
+WAIT_SECONDS = 30.0
 POLL_SECONDS = 1.0
 
 

@@ -34,6 +34,8 @@ from deployments.run_processes import descendants, run_of
 from deployments.work_pools import LIMITS, TYPES, ensure_pools
 
 STOP_SECONDS = 10.0
+# Started together with the server, such as by a script, workers wait until it has prepared its database.
+SERVER_STARTS_SECONDS = 300.0
 STOPPED = "Its worker was stopped. The next worker of the pool resumes this run where it was."
 
 
@@ -52,7 +54,7 @@ def main(pools: list[str], pool_type: str) -> None:
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     interrupt_on_sigterm()
     with suppress(KeyboardInterrupt):
-        with connect() as client:
+        with connect(SERVER_STARTS_SECONDS) as client:
             ensure_pools(client, pool_type, [name for name in pools if name in LIMITS])
         workers = {pool: start(worker_command(pool, pool_type), env) for pool in pools}
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from metamapping.errors import StoreError
 from metamapping.rounds.records import Cell, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.tables import rounds_markdown, source_shots_markdown
@@ -86,9 +87,14 @@ def _test_report(run: RunFolder) -> RoundReport | None:
     scores, untrained = run.read_result(f"test-{best}"), run.read_result("test-0")
     if not history or scores is None or untrained is None:
         return None
-    cells = [
-        Cell.model_validate({**cell, "baseline": before["scores"]})
-        for cell, before in zip(scores["cells"], untrained["cells"], strict=True)
-    ]
+    try:
+        cells = [
+            Cell.model_validate({**cell, "baseline": before["scores"]})
+            for cell, before in zip(scores["cells"], untrained["cells"], strict=True)
+        ]
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{run.result(f'test-{best}')} does not hold scores: remove it, and publishing rebuilds it"
+        ) from error
     judged = history[max(best, 1) - 1].report
     return RoundReport(round=best, checkpoint=judged.checkpoint, training=judged.training, cells=cells)
