@@ -17,8 +17,8 @@ from prefect import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
-# Prefect and its UI name a run by two words, an adjective and a noun.
-_BY_CHANCE = re.compile(r"[a-z]+-[a-z]+")
+# Prefect names a run by an adjective and a noun, and its UI by two words such as `rho5-bajor`.
+_BY_CHANCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
 
 
 def name_run(template: str) -> Callable[[], str]:

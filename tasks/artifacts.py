@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import base64
 import re
+from pathlib import Path
 
-from prefect.artifacts import create_image_artifact
+from prefect.artifacts import create_markdown_artifact
 
 _FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
-_IMAGE = re.compile(r"!\[([^\]]*)\]\([^)\s]+\)\n*")
+_IMAGE = re.compile(r"!\[(?P<what>[^\]]*)\]\((?P<name>[\w-]+\.png)\)")
 
 
 def artifact_key(kind: str, run: str) -> str:
@@ -26,21 +27,34 @@ def artifact_key(kind: str, run: str) -> str:
 
 
 def create_picture(png: bytes, *, key: str, description: str) -> None:
-    """Create an image artifact of the current flow run.
+    """Show a picture as an artifact of the current flow run.
+
+    It is a Markdown artifact, because the page of an image artifact prints the whole address of the picture,
+    which contains the picture itself.
 
     Args:
         png: The picture.
         key: Key of the artifact.
         description: What it shows.
     """
-    address = f"data:image/png;base64,{base64.b64encode(png).decode()}"
-    create_image_artifact(image_url=address, key=key, description=description)
+    create_markdown_artifact(markdown=_embedded(png, description), key=key, description=description)
 
 
-def without_front_matter(card: str) -> str:
-    """A model card for Prefect's pages: without the hub's metadata, and without pictures next to the file.
+def shown_card(folder: Path) -> str:
+    """The model card for Prefect's pages: without the hub's metadata, and with its pictures inside.
 
     Args:
-        card: The README of a published folder.
+        folder: A published folder.
     """
-    return _IMAGE.sub("", _FRONT_MATTER.sub("", card)).lstrip("\n")
+    card = _FRONT_MATTER.sub("", (folder / "README.md").read_text(encoding="utf-8")).lstrip("\n")
+
+    def embed(image: re.Match[str]) -> str:
+        path = folder / image["name"]
+        return _embedded(path.read_bytes(), image["what"]) if path.is_file() else ""
+
+    return _IMAGE.sub(embed, card)
+
+
+def _embedded(png: bytes, what: str) -> str:
+    """A picture as Markdown that contains it."""
+    return f"![{what}](data:image/png;base64,{base64.b64encode(png).decode()})"

@@ -9,7 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.publish_best import publish_stage
 from metamapping.storage.remote import place_of
-from tasks.artifacts import artifact_key, without_front_matter
+from tasks.artifacts import artifact_key, shown_card
 from tasks.progress import show_progress
 
 
@@ -31,7 +31,7 @@ def publish_best(home: str, run_id: str) -> str:
         advance(len(sources), "")
     create_markdown_artifact(
         key=artifact_key("model-card", run_id),
-        markdown=without_front_matter((folder / "README.md").read_text(encoding="utf-8")),
+        markdown=shown_card(folder),
         description=f"Published: {place_of(folder)}",
     )
     return place_of(folder)

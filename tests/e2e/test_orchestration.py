@@ -246,10 +246,8 @@ def test_suspended_runs_and_stopped_workers_resume_where_they_were_and_raise_no_
     server: PrefectServer, messages: list[str]
 ) -> None:
     home = server.folder / "suspended"
-    training = {
-        **server.deployment("meta-pretraining")["parameters"]["config"]["training"],
-        "meta_steps": 1_000,
-    }
+    config = server.deployment("meta-pretraining")["parameters"]["config"]
+    training = {**config["training"], "meta_steps": 1_000}
     already = len(messages)
     parent = server.start_run(home=str(home), training=training)
     train = server.wait_for_stage(parent, "train", "RUNNING")["id"]

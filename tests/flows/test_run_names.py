@@ -21,6 +21,7 @@ PARAMETERS = {"run_id": "demo-1", "round": 2}
         ("my first try", False, "my first try"),
         ("Nightly 2026-11-28", False, "Nightly 2026-11-28"),
         ("fiery-otter", False, "train demo-1 round 2 (fiery-otter)"),
+        ("rho5-bajor", False, "train demo-1 round 2 (rho5-bajor)"),
         ("train demo-1 round 2 (fiery-otter)", False, "train demo-1 round 2 (fiery-otter)"),  # retried
         ("train round 2", True, "train demo-1 round 2"),
         ("fiery-otter", True, "train demo-1 round 2"),

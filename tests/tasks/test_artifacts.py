@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from prefect.client.schemas.actions import ArtifactCreate
 
-from tasks.artifacts import artifact_key, without_front_matter
+from tasks.artifacts import artifact_key, shown_card
 
 CARD = """---
 license: mit
@@ -37,10 +39,16 @@ def test_two_runs_share_no_key() -> None:
     assert artifact_key("rounds", "demo-1") != artifact_key("rounds", "demo-2")
 
 
-def test_a_card_is_shown_without_metadata_and_without_pictures_that_are_not_there() -> None:
-    shown = without_front_matter(CARD)
+def test_a_card_is_shown_without_metadata_and_with_its_picture_inside(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(CARD)
+    (tmp_path / "learning-curve.png").write_bytes(b"a picture")
+    shown = shown_card(tmp_path)
     assert shown.startswith("# demo")
     assert "license" not in shown
-    assert "learning-curve.png" not in shown
-    assert "Text --- with dashes.\n\n---\n\n## Results" in shown
-    assert without_front_matter(shown) == shown
+    assert "Text --- with dashes.\n\n---\n\n![learning curve](data:image/png;base64,YSBwaWN0dXJl)" in shown
+    assert shown.endswith("## Results\n| a | b |\n| --- | --- |\n")
+
+
+def test_a_picture_that_is_not_there_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text(CARD)
+    assert "learning" not in shown_card(tmp_path)
