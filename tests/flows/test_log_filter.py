@@ -7,6 +7,7 @@ from prefect.logging.loggers import get_logger
 
 import flows  # noqa: F401  (installs the filters)
 from flows.log_filter import LOGGERS
+from flows.subflows import StageError
 from metamapping.errors import ConfigError, StoreError
 
 
@@ -24,7 +25,7 @@ def logged(name, error, caplog):
 
 
 @pytest.mark.parametrize("name", LOGGERS)
-@pytest.mark.parametrize("kind", [ConfigError, StoreError])
+@pytest.mark.parametrize("kind", [ConfigError, StoreError, StageError])
 def test_a_validation_error_is_logged_as_its_message_alone(name, kind, caplog):
     assert logged(name, kind("100 % of 'a' is invalid: fix it"), caplog) == "100 % of 'a' is invalid: fix it"
 
