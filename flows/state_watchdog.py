@@ -93,6 +93,27 @@ def state_before_missed_heartbeats(states: Sequence[State]) -> State | None:
     return next((state for state in reversed(states) if not has_missed_heartbeats(state)), None)
 
 
+def state_of_living_run(before: State | None) -> State:
+    """The state that a run is set back to when it was marked, and continued.
+
+    Args:
+        before: The state before the marks for missed heartbeats.
+
+    Returns:
+        Suspended or paused if the run was that, else running.
+    """
+    if before is not None and before.is_paused():
+        details = before.state_details
+        return Paused(
+            name=before.name,
+            message=before.message,
+            pause_expiration_time=details.pause_timeout,
+            reschedule=details.pause_reschedule,
+            pause_key=details.pause_key,
+        )
+    return Running(message="The server missed its heartbeats, but the run continued.")
+
+
 def _poll(flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
     # With the client's own retries, one request could wait longer than WORKER_CANCELS_WITHIN.
     no_retries = {PREFECT_CLIENT_MAX_RETRIES: 0}
@@ -115,24 +136,10 @@ def _check(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapt
         if before is not None and before.is_cancelling():
             _end_process(client, flow_run_id, logger)
         else:
-            client.set_flow_run_state(flow_run_id, _alive(before), force=True)
+            client.set_flow_run_state(flow_run_id, state_of_living_run(before), force=True)
             logger.warning("marked as crashed for missed heartbeats; set back, as it continues")
     elif state is not None and is_cancellation_overdue(state, datetime.now(UTC) - state.timestamp):
         _end_process(client, flow_run_id, logger)
-
-
-def _alive(before: State | None) -> State:
-    """The state that a run is set back to: suspended or paused if it was that, else running."""
-    if before is not None and before.is_paused():
-        details = before.state_details
-        return Paused(
-            name=before.name,
-            message=before.message,
-            pause_expiration_time=details.pause_timeout,
-            reschedule=details.pause_reschedule,
-            pause_key=details.pause_key,
-        )
-    return Running(message="The server missed its heartbeats, but the run continued.")
 
 
 def _end_process(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:

@@ -13,6 +13,7 @@ from metamapping.runs.folder import RunFolder
 from metamapping.runs.stages import evaluate_stage
 from tasks.artifacts import artifact_key
 from tasks.progress import show_progress
+from tasks.retries import may_go_away
 
 
 @task(
@@ -20,6 +21,7 @@ from tasks.progress import show_progress
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
+    retry_condition_fn=may_go_away,
     tags=["evaluate"],
 )
 def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:

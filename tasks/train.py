@@ -16,6 +16,7 @@ from metamapping.runs.round_training import train_stage
 from metamapping.runs.stages import initialise_stage, open_run
 from tasks.artifacts import artifact_key
 from tasks.progress import show_progress
+from tasks.retries import may_go_away
 
 
 @task(task_run_name="open run {config.name}", cache_policy=NO_CACHE)
@@ -34,6 +35,7 @@ def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
+    retry_condition_fn=may_go_away,
     tags=["train"],
 )
 def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:

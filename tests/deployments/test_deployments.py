@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +19,17 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Pending,
+    Running,
+    Suspended,
+)
 from prefect.utilities.callables import parameter_schema
 
 from deployments.deploy import (
@@ -40,6 +50,7 @@ from flows.state_watchdog import (
     has_missed_heartbeats,
     is_cancellation_overdue,
     state_before_missed_heartbeats,
+    state_of_living_run,
 )
 from flows.subflows import CRASH_RETRIES, is_resumable, is_retried, parents_of, stage_outcome
 from metamapping.config.loading import read_config
@@ -310,6 +321,19 @@ def test_marks_do_not_hide_the_state_before_them(last: Any) -> None:
 
 def test_a_run_with_marks_only_has_no_state_before_them() -> None:
     assert state_before_missed_heartbeats([MARK]) is None
+
+
+@pytest.mark.parametrize("before", [Running(), Crashed(), None])
+def test_a_run_that_continued_is_set_back_to_running(before: Any) -> None:
+    assert state_of_living_run(before).is_running()
+
+
+def test_a_suspended_run_that_was_marked_is_suspended_again() -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    state = state_of_living_run(Suspended(pause_expiration_time=until, pause_key="a", message="why"))
+    assert (state.name, state.message) == ("Suspended", "why")
+    assert (state.state_details.pause_timeout, state.state_details.pause_key) == (until, "a")
+    assert state.state_details.pause_reschedule
 
 
 def test_docker_compose_accepts_the_file() -> None:
