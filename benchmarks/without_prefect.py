@@ -45,6 +45,9 @@ def install() -> None:
     prefect = sys.modules["prefect"]
     prefect.flow, prefect.task = plain, plain
     prefect.runtime.deployment.id = None
+    prefect.runtime.flow_run.id = "00000000-0000-0000-0000-000000000000"
+    # A flow that returns a state returns the data in it to its caller.
+    sys.modules["prefect.states"].Completed = lambda *, data, **_: data
 
 
 def plain(*function: Callable[..., Any], **_: Any) -> Any:
