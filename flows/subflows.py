@@ -26,6 +26,7 @@ from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry
 from pydantic import BaseModel
 
+from metamapping.errors import ConfigError
 from tasks.suspension import hold
 
 POLL_SECONDS = 0.5
@@ -160,8 +161,14 @@ def is_retried(state: State, run_count: int) -> bool:
     Args:
         state: The final state of the stage's flow run.
         run_count: How often the flow run was started.
+
+    Raises:
+        ConfigError: The variable METAMAPPING_CRASH_RETRIES is not a number.
     """
-    return state.is_crashed() and run_count <= int(os.environ.get(CRASH_RETRIES) or 0)
+    retries = os.environ.get(CRASH_RETRIES) or "0"
+    if not retries.isdecimal():
+        raise ConfigError(f"{CRASH_RETRIES} is {retries!r}: expected a number of retries, such as 2")
+    return state.is_crashed() and run_count <= int(retries)
 
 
 def _cause(state: State) -> str:

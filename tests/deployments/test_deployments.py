@@ -54,6 +54,7 @@ from flows.state_watchdog import (
 )
 from flows.subflows import CRASH_RETRIES, is_resumable, is_retried, parents_of, stage_outcome
 from metamapping.config.loading import read_config
+from metamapping.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).parent / "deployments.json"
@@ -187,6 +188,12 @@ def test_a_stage_that_crashed_is_started_again_only_as_often_as_wished(
 ) -> None:
     monkeypatch.setenv(CRASH_RETRIES, retries)
     assert is_retried(state, run_count) is is_started_again
+
+
+def test_a_number_of_retries_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CRASH_RETRIES, "often")
+    with pytest.raises(ConfigError, match="METAMAPPING_CRASH_RETRIES is 'often': expected a number"):
+        is_retried(Crashed(), 1)
 
 
 def test_sources_are_last_in_the_form() -> None:

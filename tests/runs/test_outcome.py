@@ -19,7 +19,7 @@ from metamapping.storage.manifest import write_manifest
 from tests.toy_rounds import toy_report
 
 
-def finished_run(home: Path, accuracy: float) -> RunFolder:
+def finished_run(home: Path, accuracy: float, *, max_rounds: int = 1) -> RunFolder:
     """A run that has published after one round, measured on test sources as well."""
     files = {role: home / f"{role}.csv" for role in ("train", "validation", "test")}
     config = RunConfig.model_validate(
@@ -40,7 +40,7 @@ def finished_run(home: Path, accuracy: float) -> RunFolder:
     run = RunFolder(home, "toy-1")
     run.open(config, Corpus(tokens=tokens, tokenizer=tokens[0]))
     report = toy_report(1, accuracy, noise=0.01)
-    verdict = judge([report], ConvergenceSpec(max_rounds=1))
+    verdict = judge([report], ConvergenceSpec(max_rounds=max_rounds))
     run.append_round(Round(report=report, verdict=verdict))
     for round_number in {0, verdict.best_round}:
         scores = toy_report(1, accuracy if round_number else 0.5)
