@@ -32,6 +32,8 @@ from metamapping.config.loading import read_config
 HALF_AN_HOUR = 1_800.0
 TINY = "tests/e2e/tiny.yaml"
 PORT = 15_400
+LOGIN = "admin:of-this-benchmark"
+AUTH = httpx.BasicAuth(*LOGIN.split(":"))
 
 
 def main(config_path: str, rounds: int, deployed: bool) -> None:
@@ -88,7 +90,7 @@ def measure_deployed(env: Mapping[str, str]) -> tuple[float, float]:
 
 def run_until_completed(api: str) -> None:
     """Start the main deployment as the UI does, and wait. Raises ``RuntimeError`` if the run fails."""
-    with httpx.Client(base_url=api, timeout=60) as client:
+    with httpx.Client(base_url=api, auth=AUTH, timeout=60) as client:
         me = str(uuid.uuid4())
         token = client.get("/csrf-token", params={"client": me}).raise_for_status().json()["token"]
         client.headers.update({"Prefect-Csrf-Client": me, "Prefect-Csrf-Token": token})
@@ -126,6 +128,8 @@ def server(config: str, folder: Path) -> Iterator[dict[str, str]]:
         **os.environ,
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_API_URL": f"http://127.0.0.1:{PORT}/api",
+        "PREFECT_API_AUTH_STRING": LOGIN,
+        "PREFECT_SERVER_API_AUTH_STRING": LOGIN,
         "METAMAPPING_HOME": str(folder / "deployed"),
     }
     module = [sys.executable, "-m"]
@@ -153,7 +157,8 @@ def wait_for_workers(api: str) -> None:
     """Wait until both pools have a worker, because their start is not part of a run."""
     for _ in range(240):
         states = [
-            httpx.get(f"{api}/work_pools/{pool}", timeout=30).json()["status"] for pool in ("cpu", "gpu")
+            httpx.get(f"{api}/work_pools/{pool}", auth=AUTH, timeout=30).json()["status"]
+            for pool in ("cpu", "gpu")
         ]
         if states == ["READY", "READY"]:
             return

@@ -2,8 +2,8 @@
 
 It starts PostgreSQL, Redis, the API with the UI, and the background services, with the same settings as
 docker-compose.yml. All listen on 127.0.0.1 only: the API on ``--port``, PostgreSQL and Redis on the next
-two ports. Data and passwords are kept in ``--home`` between starts. Ctrl-C ends all four. If
-PREFECT_SERVER_API_AUTH_STRING=user:password is set in the environment, the API requires it.
+two ports. Data, logs and passwords are kept in ``--home`` between starts, for their owner only. Ctrl-C ends
+all four. PREFECT_SERVER_API_AUTH_STRING=user:password must be set in the environment; UI and API require it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,15 @@ from pathlib import Path
 
 import httpx
 
-from deployments.processes import interrupt_on_sigterm, read_env_file, running, wait_for_exit
+from deployments.api import AUTH, check_login
+from deployments.processes import (
+    Processes,
+    check_running,
+    interrupt_on_sigterm,
+    read_env_file,
+    running,
+    wait_for_exit,
+)
 
 HOST = "127.0.0.1"
 START_SECONDS = 180.0
@@ -36,35 +44,43 @@ def main(home: Path, port: int) -> None:
         port: Port of the API; PostgreSQL and Redis use the next two.
 
     Raises:
-        SystemExit: A program is missing, or did not start in time.
+        SystemExit: The login or a program is missing, or a process did not start in time.
     """
+    login = check_login(os.environ.get(AUTH))
+    # Files that PostgreSQL, Redis and this process create are for their owner only.
+    os.umask(0o077)
     home.mkdir(parents=True, exist_ok=True)
-    password = read_password(home / "password")
-    env = server_env(port, password)
+    home.chmod(0o700)
+    password, redis_password = read_password(home / "password"), read_password(home / "redis-password")
+    env = server_env(port, password, redis_password)
+    postgres, redis = postgres_command(home, port + 1), redis_command(home, port + 2, redis_password)
     interrupt_on_sigterm()
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         processes = {
-            "PostgreSQL": stack.enter_context(running(postgres_command(home, port + 1), os.environ)),
-            "Redis": stack.enter_context(running(redis_command(home, port + 2, password), os.environ)),
+            "PostgreSQL": stack.enter_context(running(postgres, os.environ, log=home / "postgres.log")),
+            "Redis": stack.enter_context(running(redis, os.environ, log=home / "redis.log")),
         }
-        wait_for_postgres(port + 1, password)
-        subprocess.run([*PREFECT, "server", "database", "upgrade", "-y"], env=env, check=True)
-        api = [*PREFECT, "server", "start", "--no-services", "--host", HOST, "--port", str(port)]
+        wait_for_postgres(port + 1, password, processes)
+        upgrade_database(env)
+        api = [sys.executable, "-m", "deployments.api", "--host", HOST, "--port", str(port)]
         processes["API"] = stack.enter_context(running(api, env))
         processes["services"] = stack.enter_context(running([*PREFECT, "server", "services", "start"], env))
-        wait_for_api(port, env.get("PREFECT_SERVER_API_AUTH_STRING"))
+        wait_for_api(port, login, processes)
         print(f"ready: http://{HOST}:{port}", flush=True)
         wait_for_exit(processes)
 
 
-def server_env(port: int, password: str) -> dict[str, str]:
+def server_env(port: int, password: str, redis_password: str) -> dict[str, str]:
     """The environment of the API and the background services.
 
     Args:
         port: Port of the API.
-        password: Password of PostgreSQL and Redis.
+        password: Password of PostgreSQL.
+        redis_password: Password of Redis.
     """
-    redis = f"redis://:{password}@{HOST}:{port + 2}"
+    redis = f"redis://:{redis_password}@{HOST}:{port + 2}"
+    # The origins of the UI itself; pages of other origins may not call the API.
+    origins = {"PREFECT_SERVER_CORS_ALLOWED_ORIGINS": f"http://{HOST}:{port},http://localhost:{port}"}
     addresses = {
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": (
@@ -74,7 +90,22 @@ def server_env(port: int, password: str) -> dict[str, str]:
         "PREFECT_REDIS_WORKER_CLEANUP_QUEUE_URL": f"{redis}/0",
         "PREFECT_SERVER_DOCKET_URL": f"{redis}/1",
     }
-    return {**read_env_file(Path(__file__).parent / "server.env"), **os.environ, **addresses}
+    return {**read_env_file(Path(__file__).parent / "server.env"), **origins, **os.environ, **addresses}
+
+
+def upgrade_database(env: dict[str, str]) -> None:
+    """Create the tables of the database, or bring those of an earlier version up to date.
+
+    Args:
+        env: The environment of the server.
+
+    Raises:
+        SystemExit: That failed; the message contains Prefect's last output lines.
+    """
+    command = [*PREFECT, "server", "database", "upgrade", "-y"]
+    ended = subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if ended.returncode:
+        raise SystemExit(f"error: the database could not be prepared:\n{ended.stdout[-2_000:]}")
 
 
 def postgres_command(home: Path, port: int) -> list[str]:
@@ -103,7 +134,7 @@ def postgres_user(home: Path) -> list[str]:
     PostgreSQL does not start as root.
 
     Args:
-        home: Folder for data and passwords, which this user becomes the owner of.
+        home: Folder for data and passwords, which this user becomes the owner of; root can still use it.
 
     Returns:
         The words of the prefix; empty if this process is not root's.
@@ -170,33 +201,40 @@ def program(name: str) -> str:
     return found
 
 
-def wait_for_postgres(port: int, password: str) -> None:
+def wait_for_postgres(port: int, password: str, processes: Processes) -> None:
     """Wait until PostgreSQL answers a query.
 
     Args:
         port: Port on 127.0.0.1.
         password: Password of the user `prefect`.
+        processes: The processes of the server so far, by name.
 
     Raises:
-        SystemExit: It did not answer within ``START_SECONDS``, or `psql` is not installed.
+        SystemExit: It did not answer within ``START_SECONDS``, one of the processes has ended, or `psql` is
+            not installed.
     """
     address = ["--host", HOST, "--port", str(port), "--username", "prefect", "postgres"]
     probe = [program("psql"), *address, "--quiet", "--command", "select 1"]
     env = {**os.environ, "PGPASSWORD": password}
-    wait_until(lambda: subprocess.run(probe, env=env, capture_output=True).returncode == 0, "PostgreSQL")
+
+    def is_ready() -> bool:
+        return subprocess.run(probe, env=env, capture_output=True).returncode == 0
+
+    wait_until(is_ready, "PostgreSQL", processes)
 
 
-def wait_for_api(port: int, auth: str | None) -> None:
+def wait_for_api(port: int, login: str, processes: Processes) -> None:
     """Wait until the API accepts requests.
 
     Args:
         port: Port on 127.0.0.1.
-        auth: ``user:password`` if the API requires it.
+        login: ``user:password``, which the API requires.
+        processes: The processes of the server, by name.
 
     Raises:
-        SystemExit: It did not answer within ``START_SECONDS``.
+        SystemExit: It did not answer within ``START_SECONDS``, or one of the processes has ended.
     """
-    user, _, password = (auth or "").partition(":")
+    user, _, password = login.partition(":")
 
     def is_ready() -> bool:
         try:
@@ -204,21 +242,23 @@ def wait_for_api(port: int, auth: str | None) -> None:
         except httpx.HTTPError:
             return False
 
-    wait_until(is_ready, "the API")
+    wait_until(is_ready, "the API", processes)
 
 
-def wait_until(is_done: Callable[[], bool], what: str) -> None:
+def wait_until(is_done: Callable[[], bool], what: str, processes: Processes) -> None:
     """Poll a condition twice a second.
 
     Args:
         is_done: The condition.
         what: What is waited for, for the error message.
+        processes: Processes that must not end meanwhile, by name.
 
     Raises:
-        SystemExit: It was not met within ``START_SECONDS``.
+        SystemExit: It was not met within ``START_SECONDS``, or one of the processes has ended.
     """
     deadline = time.monotonic() + START_SECONDS
     while not is_done():
+        check_running(processes)
         if time.monotonic() > deadline:
             raise SystemExit(f"error: {what} did not answer within {START_SECONDS:.0f} seconds")
         time.sleep(0.5)

@@ -10,11 +10,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NoReturn
 
 STOP_SECONDS = 60.0
+
+Processes = Mapping[str, subprocess.Popen[bytes]]  # by a name for error messages
 
 
 def read_env_file(path: Path) -> dict[str, str]:
@@ -31,28 +33,41 @@ def read_env_file(path: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running(command: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def running(
+    command: Sequence[str], env: Mapping[str, str], *, log: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """Start a process, and stop it at the end of the block.
 
     Args:
         command: The program and its arguments.
         env: The whole environment of the process.
+        log: A file to which its output is appended; default: the output of this process.
     """
-    process = start(command, env)
+    process = start(command, env, log=log)
     try:
         yield process
     finally:
         stop(process)
 
 
-def start(command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def start(
+    command: Sequence[str], env: Mapping[str, str], *, log: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start a process in a new session, so that Ctrl-C in this terminal does not reach it.
 
     Args:
         command: The program and its arguments.
         env: The whole environment of the process.
+        log: A file to which its output is appended; default: the output of this process.
     """
-    return subprocess.Popen(list(command), env=dict(env), start_new_session=True)
+    with log.open("ab") if log else nullcontext() as output:
+        return subprocess.Popen(
+            list(command),
+            env=dict(env),
+            start_new_session=True,
+            stdout=output,
+            stderr=subprocess.STDOUT if output else None,
+        )
 
 
 def stop(*processes: subprocess.Popen[bytes], seconds: float = STOP_SECONDS) -> None:
@@ -81,20 +96,33 @@ def interrupt_on_sigterm() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def wait_for_exit(processes: Mapping[str, subprocess.Popen[bytes]]) -> NoReturn:
+def check_running(processes: Processes) -> None:
+    """Check that no process has ended by itself.
+
+    Args:
+        processes: The processes to check.
+
+    Raises:
+        SystemExit: One of them has ended.
+    """
+    for name, process in processes.items():
+        if process.poll() is not None:
+            raise SystemExit(
+                f"error: {name} ended with exit code {process.returncode}: see the last lines of its output "
+                "or its log"
+            )
+
+
+def wait_for_exit(processes: Processes) -> NoReturn:
     """Wait until Ctrl-C or SIGTERM.
 
     Args:
-        processes: Processes by a name for the error message.
+        processes: The processes that run until then.
 
     Raises:
         KeyboardInterrupt: On Ctrl-C, and on SIGTERM after ``interrupt_on_sigterm``.
-        RuntimeError: One of the processes ended by itself.
+        SystemExit: One of the processes ended by itself.
     """
     while True:
-        for name, process in processes.items():
-            if process.poll() is not None:
-                raise RuntimeError(
-                    f"{name} ended with exit code {process.returncode}: see its last output lines"
-                )
+        check_running(processes)
         time.sleep(0.5)

@@ -1,14 +1,16 @@
 """Flows: what happens in a run, one file per flow.
 
 Importing this package sets defaults for environment variables that are not set yet. They turn off
-telemetry, hide TensorFlow's messages about missing GPUs, and hide the log of the embedded server, which at
-its end prints pages about its own cancelled database calls.
+telemetry, show what the library logs (such as that it waits for another process), hide TensorFlow's
+messages about missing GPUs, and hide the log of the embedded server, which at its end prints pages about its
+own cancelled database calls.
 """
 
 import os
 
 os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_LOGGING_EXTRA_LOGGERS", "metamapping")
 os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
 os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from prefect import flow
 
+from flows.run_names import name_run
 from tasks.compare import compare
 
 
 @flow(
     name="compare-runs",
-    flow_run_name="compare {first} and {second}",
+    flow_run_name=name_run("compare {first} and {second}"),
     persist_result=True,
     result_serializer="json",
 )

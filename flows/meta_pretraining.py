@@ -6,23 +6,28 @@ again resumes where the last one stopped. ``--help`` lists what a configuration 
 
 from __future__ import annotations
 
-from prefect import flow
+from uuid import UUID
+
+from prefect import flow, runtime
 
 from flows.adjust_round import adjust_round
 from flows.evaluate_round import evaluate_round
+from flows.outcomes import published_state
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
+from flows.run_names import add_tag, name_run
 from flows.select_sources import select_sources
 from flows.state_watchdog import keep_cancelled, watch_state
 from flows.subflows import run_stage
 from flows.train_round import train_round
 from metamapping.config.schema import RunConfig
+from tasks.summary import show_run
 from tasks.train import open_training_run
 
 
 @flow(
     name="meta-pretraining",
-    flow_run_name="meta-pretrain {config.name}",
+    flow_run_name=name_run("meta-pretrain {config.name}"),
     persist_result=True,
     result_serializer="json",
     on_running=[watch_state],
@@ -35,17 +40,21 @@ def meta_pretraining(config: RunConfig) -> str:
         config: The whole run: its sources, the encoder to start from, how to train and when to stop.
     """
     corpus = run_stage(prepare_corpus, "prepare", config=config)
-    run = {"run_id": open_training_run(config, corpus), "home": config.home}
+    run_id = open_training_run(config, corpus)
+    run = {"run_id": run_id, "home": config.home}
+    add_tag(UUID(runtime.flow_run.id), f"run:{run_id}")
     if config.selection.mode != "all":
         run_stage(select_sources, "select", **run)
     for number in range(1, config.convergence.max_rounds + 1):
         run_stage(train_round, f"train round {number}", round=number, **run)
         run_stage(evaluate_round, f"evaluate round {number}", round=number, **run)
         verdict = run_stage(adjust_round, f"adjust round {number}", round=number, **run)
+        show_run(**run)
         if verdict["is_final"]:
             break
     published: str = run_stage(publish, "publish", **run)
-    return published
+    show_run(**run)
+    return published_state(config.home, run_id, published)
 
 
 if __name__ == "__main__":

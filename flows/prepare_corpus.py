@@ -71,7 +71,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     ]
     finished = _results(screened)
     stages = zip(config.sources, examples, _results(tokenized), finished, strict=True)
-    report = report_corpus(home, [Prepared(*each) for each in stages], leaks)
+    report = report_corpus(home, config.name, [Prepared(*each) for each in stages], leaks)
     return {
         "tokens": [each.model_dump(mode="json") for each in finished],
         "tokenizer": tokenizer.model_dump(mode="json"),

@@ -5,7 +5,8 @@ When the server receives no heartbeat for 90 seconds, an automation marks the ru
 itself, that mark is wrong: the run continued. A worker, too, can miss a request to cancel during an
 outage. The watchdog is a thread that polls the state of its own run and
 
-- sets the run back to Running if it was marked for missed heartbeats,
+- sets the run back to Running (or to Suspended or Paused) if it was marked for missed heartbeats,
+- tells the run that it was suspended or paused (``tasks.suspension``),
 - ends the process if the run was cancelled and the worker has not ended it within 20 seconds,
 - also ends it if the mark hides a cancellation.
 
@@ -14,6 +15,7 @@ The mark is recognised by the name of its state, ``MISSED_HEARTBEATS``, which th
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import threading
@@ -30,7 +32,9 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import ObjectNotFound
 from prefect.logging.loggers import PrefectLogAdapter, flow_run_logger
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
-from prefect.states import Cancelled, Running
+from prefect.states import Cancelled, Paused, Running
+
+from tasks.suspension import confirm_suspension, note_state
 
 MISSED_HEARTBEATS = "MissedHeartbeats"  # `name` of the action in deployments/automations.yaml
 # An automation created by an earlier version sets no name; its message begins like this.
@@ -47,6 +51,7 @@ def watch_state(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
     """An ``on_running`` hook: start the watchdog thread, which lives as long as the process."""
     if flow_run.deployment_id is None:
         return
+    atexit.register(copy_context().run, confirm_suspension, flow_run.id)
     logger = flow_run_logger(flow_run, flow)
     context = copy_context()  # holds the settings with the server's address
     threading.Thread(target=context.run, args=(_poll, flow_run.id, logger), daemon=True).start()
@@ -88,6 +93,27 @@ def state_before_missed_heartbeats(states: Sequence[State]) -> State | None:
     return next((state for state in reversed(states) if not has_missed_heartbeats(state)), None)
 
 
+def state_of_living_run(before: State | None) -> State:
+    """The state that a run is set back to when it was marked, and continued.
+
+    Args:
+        before: The state before the marks for missed heartbeats.
+
+    Returns:
+        Suspended or paused if the run was that, else running.
+    """
+    if before is not None and before.is_paused():
+        details = before.state_details
+        return Paused(
+            name=before.name,
+            message=before.message,
+            pause_expiration_time=details.pause_timeout,
+            reschedule=details.pause_reschedule,
+            pause_key=details.pause_key,
+        )
+    return Running(message="The server missed its heartbeats, but the run continued.")
+
+
 def _poll(flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
     # With the client's own retries, one request could wait longer than WORKER_CANCELS_WITHIN.
     no_retries = {PREFECT_CLIENT_MAX_RETRIES: 0}
@@ -104,14 +130,14 @@ def _poll(flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
 
 def _check(client: SyncPrefectClient, flow_run_id: UUID, logger: PrefectLogAdapter) -> None:
     state = client.read_flow_run(flow_run_id).state
+    note_state(flow_run_id, state)
     if has_missed_heartbeats(state):
         before = state_before_missed_heartbeats(client.read_flow_run_states(flow_run_id))
         if before is not None and before.is_cancelling():
             _end_process(client, flow_run_id, logger)
         else:
-            running: State = Running(message="The server missed its heartbeats, but the run continued.")
-            client.set_flow_run_state(flow_run_id, running, force=True)
-            logger.warning("marked as crashed for missed heartbeats; set back to Running, as it continues")
+            client.set_flow_run_state(flow_run_id, state_of_living_run(before), force=True)
+            logger.warning("marked as crashed for missed heartbeats; set back, as it continues")
     elif state is not None and is_cancellation_overdue(state, datetime.now(UTC) - state.timestamp):
         _end_process(client, flow_run_id, logger)
 

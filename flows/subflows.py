@@ -10,6 +10,8 @@ rescheduled. Any other parent (``make demo``) calls the stage as a subflow.
 
 from __future__ import annotations
 
+import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -24,9 +26,20 @@ from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry
 from pydantic import BaseModel
 
+from metamapping.errors import ConfigError
+from tasks.suspension import hold
+
 POLL_SECONDS = 0.5
+# How often a parent that waits for a stage looks whether it was suspended or paused itself.
+HOLD_EVERY_SECONDS = 2.0
+# How often a stage that crashed (out of memory, a machine that is gone) is started again by itself.
+CRASH_RETRIES = "METAMAPPING_CRASH_RETRIES"
 # A worker may report the same crash a second time, seconds after the run was rescheduled.
 CRASH_SETTLES_AFTER = timedelta(seconds=20)
+
+
+class StageError(RuntimeError):
+    """A stage has failed; the message names it and says what to do."""
 
 
 def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
@@ -38,11 +51,14 @@ def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
         **parameters: Parameters of the flow; pydantic models are passed to a deployment as JSON.
 
     Raises:
-        RuntimeError: The stage's flow run failed, crashed or was cancelled.
+        StageError: The stage's flow run failed, crashed or was cancelled.
+        Pause: The run that calls this was suspended. Its stage continues; when the run is resumed, its next
+            process finds the stage again.
     """
     if runtime.deployment.id is None:
         return stage(**parameters)
     json_parameters = {name: _as_json(value) for name, value in parameters.items()}
+    hold(UUID(runtime.flow_run.id))
     with get_client(sync_client=True) as client:
         flow_run_id = _start(client, stage, key, json_parameters)
         return _wait(client, flow_run_id, key).result()
@@ -117,18 +133,47 @@ def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameter
 
 
 def _wait(client: SyncPrefectClient, flow_run_id: UUID, key: str) -> State:
+    parent_id, held_at = UUID(runtime.flow_run.id), time.monotonic()
     while True:
-        state = client.read_flow_run(flow_run_id).state
+        if time.monotonic() - held_at > HOLD_EVERY_SECONDS:
+            hold(parent_id)
+            held_at = time.monotonic()
+        stage_run = client.read_flow_run(flow_run_id)
+        state = stage_run.state
         assert state is not None, "every flow run of a deployment is created with a state"
         outcome = stage_outcome(state, datetime.now(UTC) - state.timestamp)
         if outcome == "completed":
             return state
         if outcome == "stopped":
-            raise RuntimeError(
-                f"{key}: {state.name}. {state.message or ''}\nFix the cause and press Retry on that run, or "
-                "on this one: completed work is not repeated."
-            )
+            if not is_retried(state, stage_run.run_count):
+                raise StageError(
+                    f"{key}: {state.name}. {_cause(state)}\nFix the cause and press Retry on that run, or on "
+                    "this one: completed work is not repeated."
+                )
+            get_run_logger().warning("%s was %s: it is started again", key, state.name)
+            client.set_flow_run_state(flow_run_id, AwaitingRetry(), force=True)
         time.sleep(POLL_SECONDS)
+
+
+def is_retried(state: State, run_count: int) -> bool:
+    """Whether a stage that has stopped is started again by itself: only after a crash, and not for ever.
+
+    Args:
+        state: The final state of the stage's flow run.
+        run_count: How often the flow run was started.
+
+    Raises:
+        ConfigError: The variable METAMAPPING_CRASH_RETRIES is not a number.
+    """
+    retries = os.environ.get(CRASH_RETRIES) or "0"
+    if not retries.isdecimal():
+        raise ConfigError(f"{CRASH_RETRIES} is {retries!r}: expected a number of retries, such as 2")
+    return state.is_crashed() and run_count <= int(retries)
+
+
+def _cause(state: State) -> str:
+    """The message of a failed state, without what Prefect puts before an error's own message."""
+    return re.sub(r"^Flow run encountered an exception: (\w+: )?", "", state.message or "")
 
 
 def _as_json(value: Any) -> Any:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
@@ -14,6 +13,7 @@ from metamapping.rounds.tables import rounds_markdown
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plots import learning_curve_png
 from metamapping.runs.stages import adjust_stage
+from tasks.artifacts import artifact_key, create_picture
 
 
 @task(task_run_name="judge round {round_number}", cache_policy=NO_CACHE)
@@ -32,14 +32,13 @@ def judge_and_adjust(home: str, run_id: str, round_number: int) -> dict[str, Any
     judged = adjust_stage(run, round_number)
     get_run_logger().info("round %d: %s. %s", round_number, judged.verdict.state, judged.verdict.sentence)
     create_markdown_artifact(
-        key="rounds",
+        key=artifact_key("rounds", run_id),
         markdown=rounds_markdown(run.read_history()),
         description=f"The rounds of {run_id}: {judged.verdict.sentence}",
     )
-    png = base64.b64encode(learning_curve_png(run.read_history())).decode()
-    create_image_artifact(
-        image_url=f"data:image/png;base64,{png}",
-        key="learning-curve",
+    create_picture(
+        learning_curve_png(run.read_history()),
+        key=artifact_key("learning-curve", run_id),
         description=f"The learning curve of {run_id} after round {round_number}",
     )
     return {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}

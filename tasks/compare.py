@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-
 from prefect import task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.comparison import compare_runs
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plots import comparison_png
+from tasks.artifacts import artifact_key, create_picture
 
 
 @task(task_run_name="compare {first} and {second}", cache_policy=NO_CACHE, tags=["compare"])
@@ -24,14 +23,13 @@ def compare(home: str, first: str, second: str) -> str:
     """
     comparison = compare_runs(RunFolder(home, first), RunFolder(home, second))
     create_markdown_artifact(
-        key="comparison",
+        key=artifact_key("comparison", f"{first}-{second}"),
         markdown=comparison.markdown(),
         description=f"{first} and {second}: {comparison.sentence}",
     )
-    png = base64.b64encode(comparison_png(comparison)).decode()
-    create_image_artifact(
-        image_url=f"data:image/png;base64,{png}",
-        key="comparison-picture",
+    create_picture(
+        comparison_png(comparison),
+        key=artifact_key("comparison-picture", f"{first}-{second}"),
         description=f"{second} against {first}",
     )
     return comparison.sentence

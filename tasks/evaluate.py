@@ -11,7 +11,9 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.rounds.tables import source_shots_markdown
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.stages import evaluate_stage
+from tasks.artifacts import artifact_key
 from tasks.progress import show_progress
+from tasks.retries import may_go_away
 
 
 @task(
@@ -19,6 +21,7 @@ from tasks.progress import show_progress
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
+    retry_condition_fn=may_go_away,
     tags=["evaluate"],
 )
 def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
@@ -40,7 +43,7 @@ def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
         )
         advance(len(sources), "")
     create_markdown_artifact(
-        key="validation-scores",
+        key=artifact_key("validation-scores", run_id),
         markdown=source_shots_markdown(report),
         description=f"Validation sources, round {round_number} of {run_id}, next to the untrained encoder",
     )

@@ -21,6 +21,8 @@ from prefect.logging import get_run_logger
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from tasks.suspension import hold_if_paused
+
 Advance = Callable[[int, str], None]
 
 LOG_EVERY_SECONDS = 15.0
@@ -36,7 +38,8 @@ def show_progress(description: str, *, total: int) -> Iterator[Advance]:
         total: Number of steps of the whole work.
 
     Yields:
-        ``advance(done, note)``, to be called with the number of finished steps and a short remark.
+        ``advance(done, note)``, to be called with the number of finished steps and a short remark. It holds
+        where the flow run was suspended or paused.
     """
     update_artifact, finish_artifact = _background_artifact(description)
     is_log_due, is_artifact_due = _every(LOG_EVERY_SECONDS), _every(ARTIFACT_EVERY_SECONDS)
@@ -52,6 +55,7 @@ def show_progress(description: str, *, total: int) -> Iterator[Advance]:
         row = bar.add_task(description, total=total, note="")
 
         def advance(done: int, note: str = "") -> None:
+            hold_if_paused()
             bar.update(row, completed=done, note=note)
             if not in_terminal and (is_log_due() or done == total):
                 get_run_logger().info("%s: %d of %d %s", description, done, total, note)

@@ -9,6 +9,7 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.publish_best import publish_stage
 from metamapping.storage.remote import place_of
+from tasks.artifacts import artifact_key, shown_card
 from tasks.progress import show_progress
 
 
@@ -29,8 +30,8 @@ def publish_best(home: str, run_id: str) -> str:
         folder = publish_stage(run, on_progress=lambda source, _: advance(sources.index(source), source))
         advance(len(sources), "")
     create_markdown_artifact(
-        key="model-card",
-        markdown=(folder / "README.md").read_text(encoding="utf-8"),
+        key=artifact_key("model-card", run_id),
+        markdown=shown_card(folder),
         description=f"Published: {place_of(folder)}",
     )
     return place_of(folder)

@@ -1,22 +1,30 @@
 """Report a corpus: what came in, what came out, and what was rejected for which reasons."""
 
-import base64
 from pathlib import Path
 
 from prefect import task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.logging import get_run_logger
 
 from metamapping.corpus.report import Prepared, describe_corpus, read_source_table, report_stage, write_report
+from metamapping.runs.source_data import shrunken_sources
 from metamapping.storage.artifacts import Reference, Store
+from tasks.artifacts import artifact_key, create_picture
+
+SHOWN = ("source", "role", "rows in", "rows out", "labels", "truncated")  # as many columns as fit on a page
 
 
 @task(task_run_name="report corpus", cache_policy=NO_CACHE, persist_result=False)
-def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Reference:
+def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Reference) -> Reference:
     """Write the report of a corpus, and create artifacts of it for this flow run.
+
+    Sources that have shrunk since the last run are told in the artifact and in the log; the report itself
+    depends on the corpus alone.
 
     Args:
         home: Folder or address of the store.
+        name: Name of the run's configuration.
         prepared: All sources with their finished stages.
         leaks: The leaks of the corpus.
 
@@ -29,10 +37,24 @@ def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Refe
 
     report = Store(home).get_or_write(report_stage(prepared, leaks.fingerprint), write)
     folder = report.fetch()
-    picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()
+    rows = {each.source.name: each.screened.counts["rows_out"] for each in prepared}
+    shrunken = shrunken_sources(home, name, rows)
+    for sentence in shrunken:
+        get_run_logger().warning("%s", sentence)
     create_table_artifact(
-        key="corpus-sources", table=read_source_table(folder), description="Rows of each source"
+        key=artifact_key("corpus-sources", name),
+        table=[{column: row[column] for column in SHOWN} for row in read_source_table(folder)],
+        description=f"Rows of each source of {name}",
     )
-    create_markdown_artifact(key="corpus-report", markdown=(folder / "report.md").read_text(encoding="utf-8"))
-    create_image_artifact(key="corpus-picture", image_url=f"data:image/png;base64,{picture}")
+    warning = "".join(f"**Shrunken:** {sentence}.\n\n" for sentence in shrunken)
+    create_markdown_artifact(
+        key=artifact_key("corpus-report", name),
+        markdown=warning + (folder / "report.md").read_text(encoding="utf-8"),
+        description=f"The corpus of {name}: what came in, what was left out and why",
+    )
+    create_picture(
+        (folder / "picture.png").read_bytes(),
+        key=artifact_key("corpus-picture", name),
+        description=f"Labels and lengths of the sources of {name}",
+    )
     return report

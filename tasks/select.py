@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 from prefect import task
-from prefect.artifacts import create_image_artifact, create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plots import similarity_png
 from metamapping.runs.select_sources import select_stage
 from metamapping.training.source_selection import selection_markdown
+from tasks.artifacts import artifact_key, create_picture
 from tasks.progress import show_progress
 
 
@@ -32,15 +32,14 @@ def select(home: str, run_id: str) -> dict[str, Any]:
     with show_progress("similarity of sources", total=total) as advance:
         selection = select_stage(run, on_source=lambda done, source: advance(min(done, total), source))
     create_markdown_artifact(
-        key="selection",
+        key=artifact_key("selection", run_id),
         markdown=selection_markdown(selection),
         description=f"The train sources of {run_id}: {len(selection.chosen)} of {total} are selected",
     )
     if selection.similarity:
-        png = base64.b64encode(similarity_png(selection)).decode()
-        create_image_artifact(
-            image_url=f"data:image/png;base64,{png}",
-            key="closeness",
+        create_picture(
+            similarity_png(selection),
+            key=artifact_key("similarity", run_id),
             description=f"How similar the sources of {run_id} are to each other",
         )
     return selection.model_dump(mode="json")

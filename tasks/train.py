@@ -14,7 +14,9 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.round_training import train_stage
 from metamapping.runs.stages import initialise_stage, open_run
+from tasks.artifacts import artifact_key
 from tasks.progress import show_progress
+from tasks.retries import may_go_away
 
 
 @task(task_run_name="open run {config.name}", cache_policy=NO_CACHE)
@@ -33,6 +35,7 @@ def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
     cache_policy=NO_CACHE,
     retries=1,
     retry_delay_seconds=5,
+    retry_condition_fn=may_go_away,
     tags=["train"],
 )
 def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
@@ -52,7 +55,7 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
     with show_progress(f"round {round_number}: meta-steps", total=total) as advance:
         report = train_stage(run, round_number, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
     create_table_artifact(
-        key="source-losses",
+        key=artifact_key("source-losses", run_id),
         table=[{"source": name, "loss": _shown(loss)} for name, loss in report.source_losses.items()],
         description=f"Mean query loss of each source in round {round_number} of {run_id}",
     )

@@ -19,7 +19,9 @@ def published(tmp_path_factory):
 
 # Files of end-to-end tests that share something expensive: one process runs them.
 TOGETHER = {
-    **dict.fromkeys(("tests/e2e/test_orchestration.py", "tests/e2e/test_outage.py"), "server"),
+    **dict.fromkeys(
+        (f"tests/e2e/test_{name}.py" for name in ("orchestration", "outage", "security")), "server"
+    ),
     **dict.fromkeys(
         (f"tests/e2e/test_{name}.py" for name in ("addresses", "demo", "kill", "secrets")), "command"
     ),

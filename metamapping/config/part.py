@@ -33,7 +33,7 @@ Name = Annotated[str, AfterValidator(_check_name)]
 def _number_fields(schema: dict[str, Any]) -> None:
     # The form of a Prefect deployment sorts the fields by `position`, or by name where there is none.
     for position, field in enumerate(schema.get("properties", {}).values()):
-        field["position"] = position
+        field.setdefault("position", position)
 
 
 class WithoutBooleanNumbers(BaseModel):

@@ -40,6 +40,8 @@ class RunConfig(Part):
     sources: list[Source] = Field(
         min_length=1,
         description="Labelled sources: at least one each for training, validation and the final test.",
+        # Last in a form: a dozen sources take many pages there, and the other settings would be behind them.
+        json_schema_extra={"position": 100},
     )
     selection: SelectionSpec = Field(
         SelectionSpec(), description="Selection of the train sources to train on."

@@ -44,12 +44,15 @@ def records_stage(source: Source) -> Stage:
 
     Args:
         source: The source.
+
+    Raises:
+        ConfigError: A file of the source does not exist.
     """
     reading = {"task_type", "format", "encoding", "header", "delimiter", "quotes", "sheet", "columns"}
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
-        files = [Path(file) for file in source.files or []]
+        files = _existing_files(source)
         origin = [[file.name, fingerprint_file(file)] for file in files]
     return Stage(
         "records",
@@ -57,6 +60,17 @@ def records_stage(source: Source) -> Stage:
         _VERSION,
         {**source.model_dump(include=reading, mode="json"), "origin": origin},
     )
+
+
+def _existing_files(source: Source) -> list[Path]:
+    files = [Path(file) for file in source.files or []]
+    for file in files:
+        if not file.exists():
+            raise ConfigError(
+                f"source {source.name!r}: the file {file} does not exist on this machine: correct `files`, "
+                "or put it there (a run on a server reads the files of its worker's machine or container)"
+            )
+    return files
 
 
 def write_records(
@@ -130,6 +144,7 @@ def check_source(source: Source) -> None:
     Raises:
         ConfigError: The source cannot be read; the message has its name, what was found and the fix.
     """
+    _existing_files(source)
     rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
     if not rows:
         raise no_rows(source)

@@ -24,7 +24,7 @@ from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
 from metamapping.storage.artifacts import Reference, Stage
 
-_VERSION = 1
+_VERSION = 2
 _PERCENTILES = (50, 95, 100)
 _MAX_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
 _EXAMPLE_CHARACTERS = 80
@@ -127,7 +127,10 @@ def to_markdown(report: CorpusReport) -> str:
         "# Corpus",
         f"{len(report.sources)} sources, {rows_in:,} rows in, {rows_out:,} out, "
         f"{rows_in - rows_out:,} left out.",
-        markdown_table(report.sources),
+        markdown_table(report.sources[_columns(report, lengths=False)]),
+        "## Lengths",
+        "Half of the texts (50%), and 95 and 100 percent of them, have no more words and tokens than this.",
+        markdown_table(report.sources[_columns(report, lengths=True)]),
         "## Left out",
         markdown_table(report.rejects) if len(report.rejects) else "Nothing.",
         "## Leaks",
@@ -137,6 +140,16 @@ def to_markdown(report: CorpusReport) -> str:
     labels = report.labels.groupby("source", sort=False)
     parts.append(markdown_table(pd.DataFrame([_shown_labels(str(name), rows) for name, rows in labels])))
     return "\n\n".join(parts) + "\n"
+
+
+def _columns(report: CorpusReport, *, lengths: bool) -> list[str]:
+    """The columns of one of two narrow tables of the sources: all of them would not fit on a page."""
+    names = [str(name) for name in report.sources.columns]
+    return [
+        name
+        for name in names
+        if name == "source" or (name.startswith(("words", "tokens", "truncated")) is lengths)
+    ]
 
 
 def markdown_table(table: pd.DataFrame) -> str:

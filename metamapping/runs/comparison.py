@@ -29,6 +29,7 @@ from metamapping.rounds.intervals import (
 from metamapping.rounds.records import CellScores
 from metamapping.rounds.tables import markdown_table
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.source_data import source_rows
 
 _ROLES: tuple[Role, ...] = ("validation", "test")
 
@@ -283,9 +284,9 @@ def _settings(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
 
 
 def _sources(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
-    """Sources that only one run has, or whose role, labels or data differ."""
+    """Sources that only one run has, or whose role, labels or rows differ; and the tokenizer."""
     old, new = ({source.name: source for source in run.config.sources} for run in (first, second))
-    data, other = _data(first), _data(second)
+    data, other = source_rows(first), source_rows(second)
     for name in dict.fromkeys([*old, *new]):
         a, b = _described(old.get(name), data), _described(new.get(name), other)
         if a == b and name in old and name in new:
@@ -294,6 +295,9 @@ def _sources(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
             a, b = (", ".join(f"{f}: {_shown(v.get(f))}" for f in fields) for v in (x, y))
         if a != b:
             yield Difference(what=f"source {name}", first=a, second=b)
+    vocabularies = [run.corpus.tokenizer.fingerprint for run in (first, second)]
+    if vocabularies[0] != vocabularies[1]:
+        yield Difference(what="tokenizer", first=vocabularies[0], second=vocabularies[1])
 
 
 def _described(source: Source | None, data: dict[str, str]) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from metamapping.config.schema import RunConfig
+from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import FORMAT_VERSION, check_published
 from metamapping.rounds.settings import AdjustableSettings
@@ -34,18 +35,25 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         The published folder on this machine.
 
     Raises:
+        ConfigError: The run is not finished.
         StoreError: A checkpoint is damaged, or the folder was published before and is damaged.
     """
     if run.has_published:
         folder = remote.open_folder(run.published)
         check_published(folder)
         return folder
+    history = run.read_history()
+    if not history or not history[-1].verdict.is_final:
+        raise ConfigError(
+            f"run {run.run_id} is not finished: {len(history)} of its rounds are judged, and none has ended "
+            "it: let it train until the verdict is CONVERGED or EXHAUSTED, then publish it"
+        )
     with lean_keras():
         from metamapping.interop.families import family_of
         from metamapping.publishing import published_model
         from metamapping.publishing.model_card import model_card
 
-    config, corpus, history = run.config, run.corpus, run.read_history()
+    config, corpus = run.config, run.corpus
     best = history[-1].verdict.best_round
     cells = measure_stage(run, best, role="test", on_progress=on_progress)
     learner = session_of(run).learner(AdjustableSettings.of(config))

@@ -97,6 +97,13 @@ def _history_before(run: RunFolder, round: int) -> list[Round]:
             f"run {run.run_id} has {len(history)} judged rounds, so the next round to train is "
             f"{len(history) + 1}, not {round}"
         )
+    if history and history[-1].verdict.is_final:
+        last = history[-1]
+        raise ConfigError(
+            f"run {run.run_id} is finished ({last.verdict.state} after round {last.report.round}), so there "
+            f"is no round {round} to train: start a new run with other settings, such as a higher "
+            "convergence.max_rounds"
+        )
     return history
 
 

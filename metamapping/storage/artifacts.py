@@ -62,7 +62,10 @@ class Reference(BaseModel):
             try:
                 check_files(folder, [])
             except StoreError as error:
-                raise StoreError(f"{error}. Preparing the corpus again rebuilds it") from error
+                raise StoreError(
+                    f"{error}. Preparing the corpus again rebuilds it: start the same command again, or on a "
+                    "Prefect server the deployment `prepare-corpus` with the run's configuration"
+                ) from error
         return folder
 
 

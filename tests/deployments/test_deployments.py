@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,21 +19,42 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
-from prefect.states import AwaitingRetry, Cancelled, Cancelling, Completed, Crashed, Failed, Pending, Running
+from prefect.states import (
+    AwaitingRetry,
+    Cancelled,
+    Cancelling,
+    Completed,
+    Crashed,
+    Failed,
+    Pending,
+    Running,
+    Suspended,
+)
 from prefect.utilities.callables import parameter_schema
 
-from deployments.deploy import FORMER_NAMES, NIGHTLY, create_automations, notification_block
+from deployments.deploy import (
+    FORMER_NAMES,
+    NIGHTLY,
+    create_automations,
+    describe_schedule,
+    notification_block,
+    set_form_defaults,
+)
 from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
+from flows.outcomes import NO_IMPROVEMENT
 from flows.state_watchdog import (
     MISSED_HEARTBEATS,
     MISSED_HEARTBEATS_MESSAGE,
     has_missed_heartbeats,
     is_cancellation_overdue,
     state_before_missed_heartbeats,
+    state_of_living_run,
 )
-from flows.subflows import is_resumable, parents_of, stage_outcome
+from flows.subflows import CRASH_RETRIES, is_resumable, is_retried, parents_of, stage_outcome
+from metamapping.config.loading import read_config
+from metamapping.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).parent / "deployments.json"
@@ -110,8 +131,9 @@ def test_an_automation_that_exists_under_its_former_name_is_updated() -> None:
         read_automations_by_name=lambda each: [existing] if each == former else [],
         update_automation=lambda automation_id, automation: updated.append((automation_id, automation)),
     )
-    create_automations(client, notify_url=None)
+    lines = create_automations(client, notify_url=None)
     ((automation_id, automation),) = updated
+    assert f"{name} (off)" in lines
     assert (automation_id, automation.name, automation.enabled) == (existing.id, name, False)
 
 
@@ -131,8 +153,83 @@ def test_the_watchdog_and_the_automations_use_the_same_state_name() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "state",
+    ["Completed", "NoImprovement", "Failed", "TimedOut", "Cancelled", "Suspended", "Paused", "AwaitingRetry"],
+)
+def test_no_heartbeat_is_expected_of_a_run_that_has_ended_or_holds(state: str) -> None:
+    (marking, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    assert f"prefect.flow-run.{state}" in marking["trigger"]["expect"]
+
+
+def test_only_failures_raise_an_alarm() -> None:
+    (_, failing, publishing) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    told = {event.rpartition(".")[2] for event in failing["trigger"]["expect"]}
+    assert told == {"Failed", "Crashed", MISSED_HEARTBEATS}
+    assert set(publishing["trigger"]["expect"]) == {
+        "prefect.flow-run.Completed",
+        f"prefect.flow-run.{NO_IMPROVEMENT}",
+    }
+
+
+@pytest.mark.parametrize(
+    ("state", "run_count", "retries", "is_started_again"),
+    [
+        (Crashed(), 1, "", False),  # the default
+        (Crashed(), 1, "2", True),
+        (Crashed(), 2, "2", True),
+        (Crashed(), 3, "2", False),
+        (Failed(), 1, "2", False),
+        (Cancelled(), 1, "2", False),
+    ],
+)
+def test_a_stage_that_crashed_is_started_again_only_as_often_as_wished(
+    state: Any, run_count: int, retries: str, is_started_again: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CRASH_RETRIES, retries)
+    assert is_retried(state, run_count) is is_started_again
+
+
+def test_a_number_of_retries_that_is_none_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(CRASH_RETRIES, "often")
+    with pytest.raises(ConfigError, match="METAMAPPING_CRASH_RETRIES is 'often': expected a number"):
+        is_retried(Crashed(), 1)
+
+
+def test_sources_are_last_in_the_form() -> None:
+    main = load_flow_from_entrypoint("flows.meta_pretraining.meta_pretraining")
+    fields = parameter_schema(main).model_dump()["definitions"]["RunConfig"]["properties"]
+    in_order = sorted(fields, key=lambda name: fields[name]["position"])
+    assert in_order[:2] == ["name", "home"]
+    assert in_order[-1] == "sources"
+
+
+def test_every_form_opens_with_the_home_of_the_configuration(tmp_path: Path) -> None:
+    config = read_config(ROOT / "configs/demo.yaml").at_home(str(tmp_path))
+    schemas = {
+        each["name"]: parameter_schema(load_flow_from_entrypoint(each["entrypoint"])).model_dump()
+        for each in registered()
+    }
+    opened: dict[str, Any] = {}
+    client = SimpleNamespace(
+        read_deployment_by_name=lambda name: SimpleNamespace(
+            id=name.partition("/")[0], parameter_openapi_schema=schemas[name.partition("/")[0]]
+        ),
+        update_deployment=lambda name, update: opened.update({name: update.parameters}),
+    )
+    set_form_defaults(client, list(schemas), config)
+    homes = {name: values.get("config", values)["home"] for name, values in opened.items()}
+    assert homes == dict.fromkeys(schemas, str(tmp_path))
+    assert opened["prepare-corpus"] == opened["meta-pretraining"]
+
+
+def test_a_schedule_is_described_with_whether_it_is_on() -> None:
+    schedule = SimpleNamespace(schedule=NIGHTLY, active=False)
+    assert describe_schedule(schedule) == "0 2 * * * UTC (off)"
+
+
 def test_the_server_sends_no_telemetry() -> None:
-    env = server_env(4200, "password")
+    env = server_env(4200, "password", "another")
     assert env["DO_NOT_TRACK"] == "1"
     assert env["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
@@ -231,6 +328,19 @@ def test_marks_do_not_hide_the_state_before_them(last: Any) -> None:
 
 def test_a_run_with_marks_only_has_no_state_before_them() -> None:
     assert state_before_missed_heartbeats([MARK]) is None
+
+
+@pytest.mark.parametrize("before", [Running(), Crashed(), None])
+def test_a_run_that_continued_is_set_back_to_running(before: Any) -> None:
+    assert state_of_living_run(before).is_running()
+
+
+def test_a_suspended_run_that_was_marked_is_suspended_again() -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    state = state_of_living_run(Suspended(pause_expiration_time=until, pause_key="a", message="why"))
+    assert (state.name, state.message) == ("Suspended", "why")
+    assert (state.state_details.pause_timeout, state.state_details.pause_key) == (until, "a")
+    assert state.state_details.pause_reschedule
 
 
 def test_docker_compose_accepts_the_file() -> None:

@@ -14,13 +14,21 @@ import yaml
 from kubernetes_asyncio.client import ApiClient
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
-from prefect.exceptions import ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.workers.process import ProcessWorker
 from prefect_docker.worker import DockerWorker
 from prefect_kubernetes.worker import KubernetesWorker
 
 from deployments.processes import read_env_file
-from deployments.work_pools import LIMITS, TYPES, create_pools, work_pool
+from deployments.work_pools import (
+    LIMITS,
+    TYPES,
+    describe_pool,
+    ensure_pools,
+    is_made_by_prefect,
+    with_defaults,
+    work_pool,
+)
 
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments"
 WORKERS = {worker.type: worker for worker in (ProcessWorker, DockerWorker, KubernetesWorker)}
@@ -163,26 +171,93 @@ def test_the_manifests_of_the_workers_have_only_keys_that_kubernetes_knows() -> 
         assert as_kubernetes_knows(manifest, f"V1{manifest['kind']}") == manifest, manifest["kind"]
 
 
-def test_an_existing_pool_of_another_type_is_an_error() -> None:
-    class Client:
-        def read_work_pool(self, name: str) -> Any:
-            return SimpleNamespace(type="process")
+class Pools:
+    """The pools of a server, as its client shows them."""
 
-    with pytest.raises(SystemExit, match=r"pool 'cpu' is of type 'process'.*delete it on its page"):
-        create_pools(Client(), "kubernetes")
+    def __init__(self, **existing: Any) -> None:
+        self.pools = existing
 
-
-def test_missing_pools_are_created_with_their_limits() -> None:
-    made = []
-
-    class Client:
-        def read_work_pool(self, name: str) -> Any:
+    def read_work_pool(self, name: str) -> Any:
+        if name not in self.pools:
             raise ObjectNotFound(Exception(name))
+        return self.pools[name]
 
-        create_work_pool = staticmethod(made.append)
+    def create_work_pool(self, pool: Any) -> None:
+        if pool.name in self.pools:
+            raise ObjectAlreadyExists(Exception(pool.name))
+        self.pools[pool.name] = pool
 
-    create_pools(Client(), "process")
-    assert {pool.name: pool.concurrency_limit for pool in made} == {"cpu": None, "gpu": 1}
+    def update_work_pool(self, name: str, update: Any) -> None:
+        vars(self.pools[name]).update(update.model_dump(exclude_unset=True))
+
+
+def made_by_worker(pool_type: str, **fields: Any) -> SimpleNamespace:
+    """A pool as Prefect's own worker creates it when it does not find one."""
+    template = WORKERS[pool_type].get_default_base_job_template()
+    return SimpleNamespace(
+        **{"type": pool_type, "base_job_template": template, "concurrency_limit": None, **fields}
+    )
+
+
+def as_shown(pools: Pools) -> dict[str, tuple[Any, ...]]:
+    return {
+        name: (pool.type, pool.concurrency_limit, pool.base_job_template)
+        for name, pool in pools.pools.items()
+    }
+
+
+def test_an_existing_pool_of_another_type_is_an_error() -> None:
+    pools = Pools(cpu=made_by_worker("process"))
+    with pytest.raises(SystemExit, match=r"pool 'cpu' is of type 'process'.*delete it on its page"):
+        ensure_pools(pools, "kubernetes")
+
+
+@pytest.mark.parametrize("pool_type", TYPES)
+@pytest.mark.parametrize("before", [[], ["cpu"], ["gpu"], ["cpu", "gpu"]])
+def test_any_order_of_worker_and_deploy_ends_in_the_same_pools(pool_type: str, before: list[str]) -> None:
+    expected = Pools()
+    ensure_pools(expected, pool_type)
+    assert {name: pool.concurrency_limit for name, pool in expected.pools.items()} == {"cpu": None, "gpu": 1}
+    pools = Pools(**{name: made_by_worker(pool_type) for name in before})
+    ensure_pools(pools, pool_type)
+    assert as_shown(pools) == as_shown(expected)
+    ensure_pools(pools, pool_type, ["gpu"])  # a worker of one pool, later
+    assert as_shown(pools) == as_shown(expected)
+
+
+def test_a_pool_that_another_command_creates_meanwhile_is_checked_as_well() -> None:
+    class Racing(Pools):
+        def create_work_pool(self, pool: Any) -> None:
+            self.pools.setdefault(pool.name, made_by_worker("process"))
+            super().create_work_pool(pool)
+
+    pools = Racing()
+    ensure_pools(pools, "process")
+    assert as_shown(pools)["gpu"][1] == 1
+
+
+def test_what_people_have_set_on_the_page_of_a_pool_is_kept() -> None:
+    ours = work_pool("gpu", "process")
+    changed = with_defaults(ours.base_job_template, {"env": {"MINE": "1"}})
+    pools = Pools(
+        cpu=made_by_worker("process", concurrency_limit=7),  # not yet ours, but with a limit of a person
+        gpu=SimpleNamespace(type="process", base_job_template=changed, concurrency_limit=3),
+    )
+    ensure_pools(pools, "process")
+    assert as_shown(pools)["gpu"] == ("process", 3, changed)
+    assert as_shown(pools)["cpu"] == ("process", 7, work_pool("cpu", "process").base_job_template)
+
+
+@each_pool
+def test_prefects_own_template_is_told_from_ours(name: str, pool_type: str) -> None:
+    assert is_made_by_prefect(WORKERS[pool_type].get_default_base_job_template())
+    assert not is_made_by_prefect(work_pool(name, pool_type).base_job_template)
+
+
+def test_a_pool_is_described_with_its_limit() -> None:
+    about = {"name": "gpu", "type": "process", "is_paused": False}
+    assert describe_pool(SimpleNamespace(**about, concurrency_limit=1)) == "gpu (process, 1 run at a time)"
+    assert describe_pool(SimpleNamespace(**about, concurrency_limit=None)) == "gpu (process, no limit)"
 
 
 def test_an_unknown_type_is_an_error() -> None:

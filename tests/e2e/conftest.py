@@ -94,10 +94,10 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
     server = PrefectServer(port, workplace, env)
     try:
         server.start(["deployments.local_server", "--home", str(workplace / "server"), "--port", str(port)])
+        server.start(["deployments.workers", "cpu"])  # waits for the server, and is there before deploy
         server.wait_until_ready()
         deploy = [sys.executable, "-m", "deployments.deploy", "tests/e2e/tiny.yaml"]
         subprocess.run(deploy, env=env, cwd=ROOT, check=True, capture_output=True)
-        server.start(["deployments.workers", "cpu"])
         server.gpu_worker = server.start(["deployments.workers", "gpu"])
         yield server
     finally:

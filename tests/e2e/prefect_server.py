@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,19 @@ class PrefectServer:
         """Set the state that the Retry button sets."""
         state = {"type": "SCHEDULED", "name": "AwaitingRetry"}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def suspend(self, run_id: str) -> None:
+        """Set the state that the Suspend button sets, with two hours until it must be resumed."""
+        details = {
+            "pause_timeout": (datetime.now(UTC) + timedelta(hours=2)).isoformat(),
+            "pause_reschedule": True,
+        }
+        state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+        self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+    def resume(self, run_id: str) -> None:
+        """Do what the Resume button does."""
+        self.post(f"/flow_runs/{run_id}/resume")
 
     def cancel(self, run_id: str) -> None:
         """Set the state that the Cancel button sets."""

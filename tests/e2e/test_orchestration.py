@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shutil
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ from typing import Any
 import httpx
 import pytest
 
+from deployments.workers import STOPPED
+from tasks.suspension import HOLDS
 from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, kill, wait_for
 
 pytestmark = pytest.mark.slow
 
+HEARTBEATS_MISSED_AFTER = 100  # seconds; 90 in deployments/automations.yaml
 ENDED_IN_ORDER = "Flow run was cancelled."  # logged by Prefect's engine if SIGTERM raised an exception
 
 
@@ -59,6 +63,15 @@ def test_the_api_without_the_password_is_refused(server: PrefectServer) -> None:
     assert httpx.get(f"{server.url}/api/admin/version").status_code == 401
 
 
+def test_the_pools_are_ours_although_a_worker_was_there_before_deploy(server: PrefectServer) -> None:
+    pools = {pool["name"]: pool for pool in server.post("/work_pools/filter")}
+    assert {name: pool["concurrency_limit"] for name, pool in pools.items()} == {"cpu": None, "gpu": 1}
+    for pool in pools.values():
+        variables = pool["base_job_template"]["variables"]["properties"]
+        assert variables["command"]["default"] == "python -m prefect.engine"
+        assert variables["env"]["default"] == {"PREFECT_CLIENT_MAX_RETRIES": "8"}
+
+
 def test_the_nightly_schedule_exists_and_is_paused(server: PrefectServer) -> None:
     (schedule,) = server.deployment("meta-pretraining")["schedules"]
     assert schedule["schedule"]["cron"] == "0 2 * * *"
@@ -86,6 +99,20 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     wait_for(
         lambda: any(each.startswith("publish tiny-") for each in messages), 60, "the message about the model"
     )
+    # The run says what came out of it: in its state, in its tags, in one artifact and in the message.
+    (folder,) = (server.folder / "undisturbed/runs").iterdir()
+    judged = json.loads((folder / "rounds.jsonl").read_text().splitlines()[-1])
+    state = undisturbed["state"]
+    assert state["name"] == ("Completed" if judged["verdict"]["best_round"] else "NoImprovement")
+    assert str(folder / "published") in state["message"]
+    told = next(each for each in messages if each.startswith("publish tiny-"))
+    assert state["message"] in told
+    assert f"run:{folder.name}" in undisturbed["tags"]
+    assert undisturbed["name"].startswith("meta-pretrain tiny (")
+    shown = [each for each in server.artifacts(undisturbed["id"]) if each["type"] == "markdown"]
+    assert {each["key"] for each in shown} == {f"run-{folder.name}"}
+    assert "## Rounds" in shown[-1]["data"]
+    assert "## Test sources" in shown[-1]["data"]
 
 
 def test_a_failed_stage_is_retried_in_the_browser_and_the_run_continues(
@@ -110,7 +137,7 @@ def test_a_failed_stage_is_retried_in_the_browser_and_the_run_continues(
     assert "validation-1.json is damaged" in failed["state"]["message"]
     assert "evaluate round 1" in server.run(parent)["state"]["message"]
     wait_for(
-        lambda: any(each.startswith("meta-pretrain tiny: Failed") for each in messages),
+        lambda: any(re.match(r"meta-pretrain tiny \(.*\): Failed", each) for each in messages),
         60,
         "the message about it",
     )
@@ -149,7 +176,8 @@ def test_sources_are_selected_and_runs_compared_by_hand(
     for key, run_id in started.items():
         ended = server.wait_for_state(run_id, "COMPLETED", "FAILED", "CRASHED", seconds=300)
         assert ended["state_type"] == "COMPLETED", ended["state"]["message"]
-        assert key in {each["key"] for each in server.artifacts(run_id)}
+        assert any(str(each["key"]).startswith(key) for each in server.artifacts(run_id))
+        assert f"run:{run.name}" in ended["tags"] or key == "comparison"
     shutil.rmtree(run.with_name(f"again-{run.name}"))
 
 
@@ -206,13 +234,58 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     assert counts.pop("train round 1") > 1  # killed, cancelled and resumed
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
     assert counts == dict.fromkeys(["prepare", *rounds, "publish"], 1)
-    for key in ("rounds", "learning-curve", "corpus-report"):
-        shown = server.post(
-            "/artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC"}
-        )
-        page.goto(f"{server.url}/artifacts/artifact/{shown[0]['id']}")
-        page.get_by_text(key, exact=True).first.wait_for()
-        take_picture(page, key)
+    shown = server.post("/artifacts/filter", {"sort": "CREATED_DESC"})
+    for kind in ("run", "rounds", "learning-curve", "corpus-report", "model-card"):
+        artifact = next(each for each in shown if str(each["key"]).startswith(f"{kind}-"))
+        page.goto(f"{server.url}/artifacts/artifact/{artifact['id']}")
+        page.get_by_text(artifact["key"], exact=True).first.wait_for()
+        take_picture(page, kind)
+
+
+def test_suspended_runs_and_stopped_workers_resume_where_they_were_and_raise_no_alarm(
+    server: PrefectServer, messages: list[str]
+) -> None:
+    home = server.folder / "suspended"
+    config = server.deployment("meta-pretraining")["parameters"]["config"]
+    training = {**config["training"], "meta_steps": 1_000}
+    already = len(messages)
+    parent = server.start_run(home=str(home), training=training)
+    train = server.wait_for_stage(parent, "train", "RUNNING")["id"]
+    wait_for(lambda: any(home.glob("runs/*/checkpoints/round-1-partial*")), 240, "a partial checkpoint")
+
+    # A stage that is suspended ends its process between two steps; so does the main run.
+    server.suspend(train)
+    wait_for(lambda: server.run(train)["state"]["message"] == HOLDS, 60, "the stage to hold")
+    server.suspend(parent)
+    wait_for(lambda: server.run(parent)["state"]["message"] == HOLDS, 60, "the main run to hold")
+    time.sleep(HEARTBEATS_MISSED_AFTER)  # nothing happens that could be waited for
+    assert [server.run(each)["state"]["name"] for each in (parent, train)] == ["Suspended", "Suspended"]
+
+    # The stage goes on alone, and the main run does not start the next one.
+    server.resume(train)
+    server.wait_for_state(train, "RUNNING", seconds=120)
+    steps = len([each for each in server.logs(train) if "meta-steps:" in each])
+    wait_for(
+        lambda: len([each for each in server.logs(train) if "meta-steps:" in each]) > steps, 240, "more steps"
+    )
+
+    # A worker that is stopped by hand hands its run over to the next one.
+    assert server.gpu_worker is not None
+    server.gpu_worker.terminate()
+    assert server.gpu_worker.wait(30) == 0
+    waiting = server.run(train)["state"]
+    assert (waiting["name"], waiting["message"]) == ("AwaitingRetry", STOPPED)
+    server.gpu_worker = server.start(["deployments.workers", "gpu"])
+    server.wait_for_state(train, "COMPLETED", seconds=600)
+    assert set(server.stages(parent)) == {"prepare", "train"}
+    assert server.run(parent)["state"]["name"] == "Suspended"
+
+    server.resume(parent)
+    server.wait_for_state(parent, "COMPLETED", "FAILED", "CRASHED", seconds=900)
+    assert server.run(parent)["state_type"] == "COMPLETED"
+    states = [each for run_id in (parent, train) for each in server.history(run_id)]
+    assert not any("Crashed" in each or "MissedHeartbeats" in each or "Failed" in each for each in states)
+    assert not any(": Failed" in each or ": Crashed" in each for each in messages[already:])
 
 
 def open_form(server: PrefectServer, page: Any) -> None:

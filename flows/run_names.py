@@ -1,0 +1,78 @@
+"""Names and tags of flow runs: what a list of runs shows of them.
+
+A run that Prefect has named by chance (`fiery-otter`), or that its parent has started, is named by what it
+does. A name that a person has typed in the form is kept.
+
+    @flow(flow_run_name=name_run("meta-pretrain {config.name}"))
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.schemas.objects import FlowRun
+from prefect.context import FlowRunContext
+
+# Prefect names a run by an adjective and a noun, and its UI by two words such as `rho5-bajor`.
+_BY_CHANCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+
+
+def name_run(template: str) -> Callable[[], str]:
+    """Return a function that Prefect calls for the name of a flow run.
+
+    Args:
+        template: The name, filled with the flow's parameters.
+    """
+
+    def name() -> str:
+        context = FlowRunContext.get()
+        assert context is not None, "called by Prefect within a flow run"
+        assert context.flow_run is not None, "only asynchronous flows may have none"
+        run = context.flow_run
+        is_child = run.parent_task_run_id is not None
+        return choose_name(run.name, template, context.parameters or {}, is_started_by_parent=is_child)
+
+    return name
+
+
+def choose_name(given: str, template: str, parameters: dict[str, Any], *, is_started_by_parent: bool) -> str:
+    """Choose the name of a flow run.
+
+    Args:
+        given: The name that the run was created with.
+        template: The name of a run that nobody has named, filled with the flow's parameters.
+        parameters: The flow's parameters.
+        is_started_by_parent: Whether another flow run has started this one.
+
+    Returns:
+        The name. If only the form of the given one looks like chance, it is kept in brackets.
+    """
+    if is_started_by_parent:
+        return template.format(**parameters)
+    if _BY_CHANCE.fullmatch(given):
+        return f"{template.format(**parameters)} ({given})"
+    return given
+
+
+def tag_with_run(flow_run: FlowRun) -> None:
+    """Tag the flow run of a stage with ``run:<id>``; part of its ``on_running`` hook."""
+    run_id = flow_run.parameters.get("run_id")
+    if isinstance(run_id, str):
+        add_tag(flow_run.id, f"run:{run_id}")
+
+
+def add_tag(flow_run_id: UUID, tag: str) -> None:
+    """Add a tag to a flow run, unless it has it.
+
+    Args:
+        flow_run_id: ID of the flow run.
+        tag: The tag.
+    """
+    with get_client(sync_client=True) as client:
+        tags = client.read_flow_run(flow_run_id).tags
+        if tag not in tags:
+            client.update_flow_run(flow_run_id, tags=[*tags, tag])

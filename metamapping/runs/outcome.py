@@ -1,0 +1,100 @@
+"""The outcome of a finished run, for people: whether it has beaten the untrained encoder, and by how much.
+
+outcome = outcome_of(run)
+print(outcome.sentence)
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from metamapping.errors import StoreError
+from metamapping.rounds.records import Cell, RoundReport
+from metamapping.rounds.statistics import paired_difference, round_accuracy
+from metamapping.rounds.tables import rounds_markdown, source_shots_markdown
+from metamapping.runs.folder import RunFolder
+from metamapping.storage.remote import place_of
+
+
+class Outcome(NamedTuple):
+    """What a published run has reached.
+
+    Attributes:
+        has_improved: Whether a trained round is published; otherwise it is the untrained encoder.
+        sentence: The verdict, the scores on the test sources and the place, in one line.
+    """
+
+    has_improved: bool
+    sentence: str
+
+
+def outcome_of(run: RunFolder) -> Outcome:
+    """Describe what a run has published.
+
+    Args:
+        run: A run that has published.
+
+    Raises:
+        ConfigError: The run does not exist.
+        StoreError: A file of the run is damaged.
+    """
+    verdict, report = run.read_history()[-1].verdict, _test_report(run)
+    parts = [verdict.sentence]
+    if verdict.best_round > 0 and report is not None:
+        gain = paired_difference(report, report.untrained())
+        parts.append(f"Test sources: {round_accuracy(report)}, {gain.signed} over the untrained encoder.")
+    what = f"round {verdict.best_round}" if verdict.best_round else "the untrained encoder"
+    parts.append(f"Published, {what}: {place_of(run.published)}")
+    return Outcome(verdict.best_round > 0, " ".join(parts))
+
+
+def summary_markdown(run: RunFolder) -> str:
+    """Describe a run so far as Markdown: the verdict, its rounds, the test sources, and where everything is.
+
+    Args:
+        run: An opened run.
+
+    Raises:
+        ConfigError: The run does not exist.
+        StoreError: A file of the run is damaged.
+    """
+    history = run.read_history()
+    parts = [f"# {run.run_id}"]
+    if run.has_published:
+        outcome = outcome_of(run)
+        parts.append(f"**{'Published' if outcome.has_improved else 'No improvement'}.** {outcome.sentence}")
+    elif history:
+        verdict = history[-1].verdict
+        parts.append(f"**{verdict.state}.** {verdict.sentence}")
+    else:
+        parts.append("No round is judged yet.")
+    if history:
+        parts += ["## Rounds", "Means of the validation sources, 95 % intervals.", rounds_markdown(history)]
+    report = _test_report(run)
+    if report is not None:
+        parts += ["## Test sources", source_shots_markdown(report)]
+    places = {"folder of the run": run.path, "TensorBoard curves": run.tensorboard}
+    if run.has_published:
+        places |= {"published encoder": run.published, "model card": run.published / "README.md"}
+    parts += ["## Where", "\n".join(f"- {what}: `{place_of(path)}`" for what, path in places.items())]
+    return "\n\n".join(parts) + "\n"
+
+
+def _test_report(run: RunFolder) -> RoundReport | None:
+    """The scores on the test sources next to the untrained encoder's; ``None`` before they are measured."""
+    history = run.read_history()
+    best = history[-1].verdict.best_round if history else 0
+    scores, untrained = run.read_result(f"test-{best}"), run.read_result("test-0")
+    if not history or scores is None or untrained is None:
+        return None
+    try:
+        cells = [
+            Cell.model_validate({**cell, "baseline": before["scores"]})
+            for cell, before in zip(scores["cells"], untrained["cells"], strict=True)
+        ]
+    except (ValueError, LookupError, TypeError) as error:
+        raise StoreError(
+            f"{run.result(f'test-{best}')} does not hold scores: remove it, and publishing rebuilds it"
+        ) from error
+    judged = history[max(best, 1) - 1].report
+    return RoundReport(round=best, checkpoint=judged.checkpoint, training=judged.training, cells=cells)

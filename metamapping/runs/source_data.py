@@ -1,0 +1,94 @@
+"""The rows of each source of a run: which have changed since another run, and which have shrunk.
+
+The shards of a source also depend on the tokenizer, and a tokenizer that is learned depends on all train
+sources. So sources are compared by their cleaned rows, before they are tokenized.
+
+    source_rows(run)                                      # {"bank": "6b1c51319b9f94bc"}
+    shrunken_sources(home, "support", {"bank": 60})       # sentences about the last run of that name
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from metamapping.errors import ConfigError, StoreError
+from metamapping.runs.folder import RunFolder
+from metamapping.storage import remote
+from metamapping.storage.artifacts import Reference
+from metamapping.storage.manifest import MANIFEST, unsealed
+
+SHRUNKEN = 0.8  # a source with less than this share of its rows in the last run has shrunk
+
+
+def source_rows(run: RunFolder) -> dict[str, str]:
+    """Identify the cleaned rows of each source.
+
+    Args:
+        run: An opened run.
+
+    Returns:
+        By source, the fingerprint of its examples; of its shards where the store has lost the way to them.
+    """
+    return {tokens.name: _examples_of(tokens) or tokens.fingerprint for tokens in run.corpus.tokens}
+
+
+def shrunken_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]:
+    """Find the sources that have lost many of their rows since the last run of the same name.
+
+    Args:
+        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
+        name: Name of the run's configuration.
+        rows: Rows by source, as prepared now.
+
+    Returns:
+        A sentence for each of these sources.
+    """
+    last = _last_run(home, name, rows)
+    if last is None:
+        return []
+    before = {tokens.name: tokens.counts["rows_out"] for tokens in last.corpus.tokens}
+    return [
+        f"source {source!r} has {rows[source]:,} rows; in the last run of {name!r} ({last.run_id}) it had "
+        f"{number:,} ({rows[source] / number - 1:.0%})"
+        for source, number in before.items()
+        if source in rows and rows[source] < SHRUNKEN * number
+    ]
+
+
+def _last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
+    """The run of that name that was opened last, unless it has the same numbers of rows as now."""
+    folder = remote.local_folder(home) / "runs"
+    if remote.is_remote(folder) or not folder.is_dir():
+        return None
+    opened = [path for path in folder.iterdir() if (path / "run.json").is_file()]
+    for path in sorted(opened, key=lambda each: (each / "run.json").stat().st_mtime, reverse=True):
+        run = RunFolder(home, path.name)
+        try:
+            if run.config.name == name:
+                before = {tokens.name: tokens.counts["rows_out"] for tokens in run.corpus.tokens}
+                return None if before == dict(rows) else run
+        except (ConfigError, StoreError):  # of an older version, or damaged: this is no place to say so
+            continue
+    return None
+
+
+def _examples_of(tokens: Reference) -> str | None:
+    """The fingerprint of the examples that shards were made of, from the manifests in the store."""
+    folder = remote.local_folder(tokens.path)
+    stage, upstream = _read_manifest(folder)
+    if stage == "screened" and upstream:
+        stage, upstream = _read_manifest(folder.parent / f"tokens-{tokens.name}-{upstream[0]}")
+    return upstream[0] if stage == "tokens" and upstream else None
+
+
+def _read_manifest(folder: Path) -> tuple[str, list[str]]:
+    """Kind and upstream fingerprints of a stage; empty where its manifest cannot be read."""
+    data = remote.read_member(folder, MANIFEST)
+    if data is None:
+        return "", []
+    try:
+        manifest = unsealed(data, str(folder))
+        return str(manifest["stage"]), [str(each) for each in manifest["upstream"]]
+    except (StoreError, LookupError, TypeError):
+        return "", []
