@@ -89,7 +89,7 @@ def _published(folder: Path, reference: Reference) -> dict[str, Any]:
         "megabytes": _megabytes(folder),
         "test_scores": {
             f"{cell.source}, {cell.shots} shots": f"{np.mean(cell.scores):.3f} "
-            f"(untrained {np.mean(cell.baseline):.3f})"
+            f"(before meta-training {np.mean(cell.baseline):.3f})"
             for cell in cells
         },
     }

@@ -55,7 +55,7 @@ LAG = 1.05
 FALLING, STALLED = 0.95, 0.98
 # Gradients of unrelated sources are orthogonal up to noise; below this cosine they conflict.
 CONFLICTING = -0.1
-# 1.5 goes half as far again from the untrained weights as training went, 0.5 goes half as far.
+# 1.5 goes half as far again from the weights before meta-training as training went, 0.5 goes half as far.
 SCALES = (1.5, 0.5)
 # AdamW subtracts `rate · decay` of a weight in each step. At a rate of 3e-5 the effect of anything below a
 # tenfold change is lost in rounding.
