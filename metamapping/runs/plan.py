@@ -13,8 +13,8 @@ from metamapping.runs.corpus_notes import read_corpus_notes
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.screen import Screen, Work, duration
 
-# Steps after which the time of a step is known: the first ones are compiled.
-NUM_TIMED_STEPS = 10
+# Steps after which the time of a step is known: among the first ones, many are compiled.
+NUM_TIMED_STEPS = 25
 # An estimate of less than this is not worth a line.
 MIN_ESTIMATED_SECONDS = 60.0
 

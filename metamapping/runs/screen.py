@@ -19,9 +19,11 @@ import os
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from statistics import fmean, median
 from types import TracebackType
 from typing import Self, TextIO
 
@@ -30,6 +32,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, Task, TaskID, Text
 from rich.text import Text
 
 LOG_EVERY_SECONDS = 30.0
+# The time left is estimated from this many recent steps, without those that took this many times the median.
+NUM_RECENT_STEPS, COMPILED_STEP = 50, 3.0
 _current: Screen | None = None
 
 
@@ -55,7 +59,8 @@ class Work:
         """
         self.what, self.total, self.done, self.note = what, total, 0, ""
         self.started = time.monotonic()
-        self._first: tuple[int, float] | None = None
+        self._last = self.started
+        self._step_seconds: deque[float] = deque(maxlen=NUM_RECENT_STEPS)
 
     def advance(self, done: int, note: str = "") -> None:
         """Say how far the work is.
@@ -64,18 +69,23 @@ class Work:
             done: Number of finished steps.
             note: A short remark.
         """
-        # What comes before the first step, such as compiling it, says nothing about the other steps.
-        if self._first is None and done > 0:
-            self._first = done, time.monotonic()
+        now, new = time.monotonic(), done - self.done
+        # The first step, with what comes before it, says nothing about the others.
+        if new > 0 and self.done > 0:
+            self._step_seconds.append((now - self._last) / new)
+        if new > 0:
+            self._last = now
         self.done, self.note = done, note
 
     @property
     def seconds_left(self) -> float | None:
         """Expected time until the last step; ``None`` before the second step, or without a total."""
-        if self._first is None or self.total is None or self.done <= self._first[0]:
+        if self.total is None or not self._step_seconds:
             return None
-        first, since = self._first
-        return (time.monotonic() - since) / (self.done - first) * max(0, self.total - self.done)
+        # Steps with a new shape of batch are compiled, which takes far longer than a step.
+        limit = COMPILED_STEP * median(self._step_seconds)
+        usual = [seconds for seconds in self._step_seconds if seconds <= limit]
+        return fmean(usual) * max(0, self.total - self.done)
 
     def __str__(self) -> str:
         """What is being done, how much of it is done, and the time left or passed."""
