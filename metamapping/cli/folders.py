@@ -1,6 +1,6 @@
 """What a folder contains: a published encoder, a saved task, a run or a stage. Only JSON is read.
 
-    describe_folder(Path("tasks/orders"))           # {"folder": …, "what": "saved task", "labels": […], …}
+    describe_folder(Path("my-tasks/orders"))           # {"folder": …, "what": "saved task", "labels": […], …}
 
 A run has `run.json`. All other folders have a manifest, which says what they contain, with checksums.
 """

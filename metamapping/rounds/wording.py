@@ -73,7 +73,8 @@ def describe_round(judged: Round) -> str:
         judged: The round.
     """
     verdict, gain = judged.verdict, gain_of(judged.verdict)
-    over = "" if gain is None else f", {gain.signed} over {round_name(verdict.compared_with)}"
+    reference = f"over round {verdict.compared_with}" if verdict.compared_with else "since the start"
+    over = "" if gain is None else f", {gain.signed} {reference}"
     following = describe_next(judged.adjustments)
     return (
         f"round {judged.report.round}: accuracy {round_accuracy(judged.report)}{over}: {state_words(verdict)}"

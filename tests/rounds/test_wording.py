@@ -17,7 +17,7 @@ def judged(accuracies, *, max_rounds=9, **options):
 def test_a_round_is_described_in_one_line():
     first, second = judged([0.6, 0.6])
     assert describe_round(first).startswith("round 1: accuracy 0.600 [")
-    assert describe_round(first).endswith("over the encoder before meta-training: clear gain")
+    assert describe_round(first).endswith("since the start: clear gain")
     assert describe_round(second).endswith(" over round 1: no clear gain yet")
 
 

@@ -1,0 +1,26 @@
+"""The tutorial, run from its first block to its last on the demo's own encoder, prints what it says."""
+
+import shutil
+
+import pytest
+
+from tests.e2e.command import ROOT, finish, start
+from tests.pages import blocks_of, check_output, run_block
+
+pytestmark = pytest.mark.slow
+
+PAGE = (ROOT / "docs/tutorial.md").read_text(encoding="utf-8")
+
+
+def test_the_tutorial_prints_what_it_says(tmp_path, monkeypatch):
+    shutil.copytree(ROOT / "samples", tmp_path / "samples")
+    demo, *blocks = blocks_of(PAGE)
+    assert demo.code == "make demo\n"
+    output = finish(start(tmp_path / ".metamapping", config=ROOT / "configs/demo.yaml", machine=tmp_path))
+    # The command says first that it has started, and a log has the time of day before each line.
+    check_output(demo._replace(expected=f"…{demo.expected}"), output)
+
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, object] = {}
+    for block in blocks:
+        check_output(block, run_block(block, tmp_path, scope))
