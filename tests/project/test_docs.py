@@ -46,7 +46,7 @@ def test_nothing_is_written_outside_folders_that_git_ignores():
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert {"my-tasks/", ".metamapping/"} <= set(ignored)
     for block in blocks_of(TUTORIAL):
-        written = re.findall(r"(?:> |--out |save\(\")([\w./-]+)", block.code)
+        written = re.findall(r"(?: > |--out |save\(\")([\w./-]+)", block.code)
         assert [path for path in written if not path.startswith("my-tasks/")] == []
 
 
