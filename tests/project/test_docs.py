@@ -9,6 +9,7 @@ import sys
 import pytest
 import yaml
 
+from metamapping.config.loading import describe_settings
 from metamapping.config.schema import RunConfig
 from tests.pages import blocks_of, run_in_shell
 from tests.project.test_readme import README, ROOT, blocks
@@ -46,7 +47,8 @@ def test_nothing_is_written_outside_folders_that_git_ignores():
     ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").split()
     assert {"my-tasks/", ".metamapping/"} <= set(ignored)
     for block in blocks_of(TUTORIAL):
-        written = re.findall(r"(?: > |--out |save\(\")([\w./-]+)", block.code)
+        pattern = r"(?: > |--out )([\w./-]+)" if block.language == "console" else r"save\(\"([\w./-]+)"
+        written = re.findall(pattern, block.code)
         assert [path for path in written if not path.startswith("my-tasks/")] == []
 
 
@@ -85,4 +87,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     for name in ("from_pretrained", "zero_shot", "predict_proba", "confidence", "MetaMappingClassifier"):
         assert name in reference
     configuration = (tmp_path / "reference/configuration.html").read_text(encoding="utf-8")
-    assert "<code>training.meta_steps</code> (default 100): Number of meta-steps per round." in configuration
+    for cell in ("<code>training.meta_steps</code>", "whole number, ≥ 1", "Number of meta-steps per round."):
+        assert f"<td>{cell}</td>" in configuration
+    settings = [re.split(r"[: ]", line.strip(), maxsplit=1)[0] for line in describe_settings().splitlines()]
+    assert [name for name in settings if f"<code>{name}</code>" not in configuration] == []
