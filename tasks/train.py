@@ -66,6 +66,7 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
             if (line := describe_training_time(work, round_number, run.config)) is not None:
                 say(line)
 
+        work.advance(0, "compiling the first step")
         report = train_stage(
             run,
             round_number,

@@ -52,7 +52,9 @@ def state_words(verdict: Verdict) -> str:
     Args:
         verdict: The verdict on a round.
     """
-    return _STATES[verdict.state]
+    words = _STATES[verdict.state]
+    is_hidden = verdict.diverged and verdict.state != "DIVERGED"
+    return f"{_STATES['DIVERGED']}; {words}" if is_hidden else words
 
 
 def gain_of(verdict: Verdict) -> Estimate | None:

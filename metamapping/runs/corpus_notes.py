@@ -97,5 +97,7 @@ def remarks_on(sources: pd.DataFrame, rejects: pd.DataFrame) -> Iterator[str]:
 
 def _reasons(rejects: pd.DataFrame) -> str:
     counts = rejects.groupby("reason")["rows"].sum().sort_values(ascending=False)
-    shown = [f"{number:,} {reason}" for reason, number in counts.head(_MAX_REASONS).items()]
+    shown = [
+        f"{number:,} {str(reason).replace('_', ' ')}" for reason, number in counts.head(_MAX_REASONS).items()
+    ]
     return ", ".join([*shown, *(["…"] if len(counts) > _MAX_REASONS else [])])

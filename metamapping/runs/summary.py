@@ -187,7 +187,7 @@ def _verdict_sentences(history: Sequence[Round]) -> Iterator[str]:
         if following:
             yield f"after round {judged.report.round}: {following}"
     verdict = history[-1].verdict
-    yield f"{state_words(verdict).capitalize()}: {verdict.sentence}"
+    yield f"{state_words(verdict).capitalize()}. {verdict.sentence}"
 
 
 def _advice(config: RunConfig, history: Sequence[Round]) -> Iterator[str]:

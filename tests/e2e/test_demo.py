@@ -25,7 +25,7 @@ def first(finished_run):
 def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first):
     assert "Rounds of tiny-" in first
     assert "95 % intervals" in first
-    assert "Last round: Round 1 " in first
+    assert "Last round. Round 1 " in first
     assert "online-shop" in first  # the test source, with what it gained
     assert f"Published: {published(home)}\n" in first
     assert f"Next: metamapping adapt {published(home)} " in first

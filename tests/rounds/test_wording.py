@@ -48,6 +48,12 @@ def test_a_round_within_noise_is_not_called_the_best_in_the_same_breath():
     assert "Within that noise, its accuracy 0.604" in second.verdict.sentence
 
 
+def test_a_last_round_that_diverged_is_not_only_called_the_last():
+    (round,) = judged([0.3], max_rounds=1)
+    assert round.verdict.state == "EXHAUSTED"
+    assert describe_round(round).endswith(": diverged; last round")
+
+
 def test_the_reference_round_is_named():
     third = judged([0.6, 0.7, 0.7])[-1]
     assert "over round 2." in third.verdict.sentence

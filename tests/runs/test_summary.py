@@ -72,13 +72,13 @@ def test_the_summary_says_what_was_gained_on_the_test_sources(tmp_path):
     assert "Accuracy on 1 test source" in text
     assert "new     text-classification  0.500   0.700  +0.200 [+0.200, +0.200]" in text
     assert "Meta-training has paid off on sources like the test sources: +0.200" in text
-    assert "Last round: Round 1 brings a clear gain" in text
+    assert "Last round. Round 1 brings a clear gain" in text
 
 
 def test_the_summary_says_where_everything_is_and_what_comes_next(tmp_path):
     run = finished_run(tmp_path, [0.6], {"new": 0.7})
     text = printed(run)
-    assert "Left out: 30 of 150 rows (26 duplicate, 4 empty_text)" in text
+    assert "Left out: 30 of 150 rows (26 duplicate, 4 empty text)" in text
     for name in ("README.md", "learning-curve.png"):
         assert f": {run.published}/{name}\n" in text
     assert f"Published: {run.published}\n" in text
@@ -120,14 +120,14 @@ def test_nothing_left_out_is_said_as_well():
 
 def test_sources_that_lost_much_are_named():
     lost, truncated = remarks_on(SOURCES, REJECTS)
-    assert lost == "bank: 30 of 100 rows were left out (26 duplicate, 4 empty_text)."
+    assert lost == "bank: 30 of 100 rows were left out (26 duplicate, 4 empty text)."
     assert truncated.startswith("bank: 30% of the texts are longer than `encoder.max_length_tokens`")
 
 
 def test_the_plan_names_rows_rounds_and_steps(tmp_path):
     run = finished_run(tmp_path, [0.6], {"new": 0.7}, convergence={"max_rounds": 5, "patience": 2})
     first, *_, last = describe_plan(run)
-    assert first == "prepared 5 sources, left out 30 of 150 rows (26 duplicate, 4 empty_text)"
+    assert first == "prepared 5 sources, left out 30 of 150 rows (26 duplicate, 4 empty text)"
     assert last == (
         "training toy-0123456789abcdef: up to 5 rounds × 100 meta-steps on 2 sources, measured on 2 "
         "validation sources, ends after 2 without a gain; 1 done before"
