@@ -16,7 +16,6 @@ from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import Estimate
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
-from metamapping.rounds.wording import state_words
 from metamapping.training.source_selection import Selection
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     axes.set_xticks(range(len(reports)), _round_labels(history))
     axes.set_xlabel("round, and what it tried")
     axes.set_ylabel("accuracy (ner: entity F1)")
-    axes.set_title(f"{state_words(history[-1].verdict)}: {_first_sentence(history)}", fontsize=9, wrap=True)
+    axes.set_title(_first_sentence(history), fontsize=9, wrap=True)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     return _png(figure)
