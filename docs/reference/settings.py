@@ -39,7 +39,7 @@ def settings_markdown() -> str:
 def _tables(model: type[BaseModel], prefix: str, heading: str) -> Iterator[str]:
     parts = {name: part for name, info in model.model_fields.items() if (part := model_in(info.annotation))}
     rows = [
-        f"| `{prefix}{name}` | {_values(info)} | {_default(info)} | {_cell(info.description or '')} |"
+        f"| `{name}` | {_values(info)} | {_default(info)} | {_cell(info.description or '')} |"
         for name, info in model.model_fields.items()
         if name not in parts
     ]
