@@ -17,7 +17,8 @@ def test_the_tutorial_prints_what_it_says(tmp_path, monkeypatch):
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     demo, *blocks = blocks_of(PAGE)
     assert demo.code == "make demo\n"
-    output = finish(start(tmp_path / ".metamapping", config=ROOT / "configs/demo.yaml", machine=tmp_path))
+    process = start(tmp_path / ".metamapping", config=ROOT / "configs/demo.yaml", machine=tmp_path)
+    output = finish(process, timeout_seconds=3600)  # minutes on two cores that do nothing else
     # The command says first that it has started; a log, unlike a terminal, has the time before each line.
     output = re.sub(r"^[\d:]{8} ", "", output, flags=re.MULTILINE)
     check_output(demo._replace(expected=f"starting …{demo.expected}"), output)
