@@ -1,32 +1,33 @@
 """The command line of ``python -m flows.meta_pretraining``.
 
-In: the path of a configuration. Out: a table of the rounds, the verdict and the folder of the published
-encoder on standard output, and the exit code: 0, 2 for an input that has to be fixed, 130 for Ctrl-C.
+In: the path of a configuration. Out: what is being done on standard error, the summary of the run
+(``metamapping.runs.summary``) on standard output, and the exit code: 0, 2 for an input that has to be
+fixed, 130 for Ctrl-C.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
 import signal
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from prefect import get_client
 from rich.console import Console
-from rich.table import Table
 
 from flows.signals import block_interrupts, exit_on_signals
 from metamapping.config.loading import describe_settings, read_config
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError, StoreError
-from metamapping.rounds.tables import rounds_table
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import check_run
+from metamapping.runs.screen import Screen, current_screen
+from metamapping.runs.summary import print_summary
 from tasks.engine import check_engine
+
+FILE_WIDTH = 120
 
 
 def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None = None) -> int:
@@ -48,7 +49,7 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
         check_engine(config.engine)
         for sentence in check_run(config):
             print(f"warning: {sentence}", file=sys.stderr)
-        with _embedded_server():
+        with nullcontext() if options.verbose else Screen(), _embedded_server():
             published = run_flow(config)
     except KeyboardInterrupt:
         print("interrupted: finished work is kept, and the same command resumes from there", file=sys.stderr)
@@ -73,6 +74,11 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="the configuration of the run")
+    parser.add_argument(
+        "--verbose",
+        action="store_true",
+        help="show all that Prefect and TensorFlow log, not a line a stage",
+    )
     parser.add_argument("--home", help="folder of the store and the runs; default: the configuration's")
     return parser
 
@@ -86,38 +92,16 @@ def _embedded_server() -> Iterator[None]:
     the run alone would leave the server behind; so it raises ``SystemExit``, and the run cleans up.
     """
     with exit_on_signals():
-        with block_interrupts():
+        with block_interrupts(), current_screen().work("starting Prefect"):
             get_client(sync_client=True)
         yield
 
 
 def _print_result(published: str, *, started: float) -> None:
-    """Print the table of the rounds, the verdict, and the place of the published encoder."""
+    """Print the summary of the run; to a file or a pipe without regard to the width of a terminal."""
     run, console = RunFolder.of_published(published), Console()
-    history = run.read_history()
-    console.print(f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals", soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for column in ("round", "accuracy", "untrained", "gain over the best", "verdict"):
-        table.add_column(column, no_wrap=True)
-    for row in rounds_table(history).to_dict("records"):
-        table.add_row(
-            str(row["round"]),
-            _interval(row, "accuracy"),
-            f"{row['baseline']:.3f}",
-            _interval(row, "gain"),
-            str(row["verdict"]),
-        )
-    console.print(table)
-    for judged in history:
-        for adjustment in judged.adjustments:
-            console.print(f"after round {judged.report.round}: {adjustment}", soft_wrap=True, markup=False)
-    verdict = history[-1].verdict
-    console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}", soft_wrap=True)
-    console.print(f"Published: {published}", soft_wrap=True)
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
+    print_summary(run, console)
     if run.published_at < started:
         console.print("The run was finished already; no work was repeated.")
-
-
-def _interval(row: Mapping[Hashable, Any], name: str) -> str:
-    mean, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return "not measured" if math.isnan(mean) else f"{mean:.3f} \\[{low:.3f}, {high:.3f}]"

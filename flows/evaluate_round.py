@@ -14,7 +14,7 @@ from tasks.evaluate import evaluate
 def evaluate_round(
     run_id: str, round: Annotated[int, Field(ge=1)], home: str = ".metamapping"
 ) -> dict[str, Any]:
-    """Evaluate a round: the report has its scores on fixed episodes next to the untrained encoder's.
+    """Evaluate a round: the report has its scores on fixed episodes next to those before meta-training.
 
     Args:
         run_id: ID of the run, as `meta-pretraining` named it: `<name>-<16 hexadecimal digits>`.

@@ -7,13 +7,15 @@ from typing import Any
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
-from prefect.logging import get_run_logger
 
 from metamapping.rounds.tables import rounds_markdown
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.plan import describe_judged_round
 from metamapping.runs.plots import learning_curve_png
+from metamapping.runs.screen import current_screen
 from metamapping.runs.stages import adjust_stage
 from tasks.artifacts import artifact_key, create_picture
+from tasks.progress import say
 
 
 @task(task_run_name="judge round {round_number}", cache_policy=NO_CACHE)
@@ -30,7 +32,7 @@ def judge_and_adjust(home: str, run_id: str, round_number: int) -> dict[str, Any
     """
     run = RunFolder(home, run_id)
     judged = adjust_stage(run, round_number)
-    get_run_logger().info("round %d: %s. %s", round_number, judged.verdict.state, judged.verdict.sentence)
+    say(describe_judged_round(judged, run.config, current_screen()))
     create_markdown_artifact(
         key=artifact_key("rounds", run_id),
         markdown=rounds_markdown(run.read_history()),

@@ -10,9 +10,9 @@ from prefect.cache_policies import NO_CACHE
 
 from metamapping.rounds.tables import source_shots_markdown
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.stages import evaluate_stage
+from metamapping.runs.stages import checkpoints_to_measure, evaluate_stage
 from tasks.artifacts import artifact_key
-from tasks.progress import show_progress
+from tasks.progress import count_sources, load_tensorflow, show_progress
 from tasks.retries import may_go_away
 
 
@@ -37,14 +37,16 @@ def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
     """
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("validation")]
-    with show_progress(f"round {round_number}: validation sources", total=len(sources)) as advance:
-        report = evaluate_stage(
-            run, round_number, on_progress=lambda source, _: advance(sources.index(source), source)
-        )
-        advance(len(sources), "")
+    passes = len(checkpoints_to_measure(run, round_number, "validation"))
+    if passes:
+        load_tensorflow()
+    total = passes * len(sources)
+    with show_progress(f"round {round_number}: validation sources", total=total) as work:
+        report = evaluate_stage(run, round_number, on_progress=count_sources(work, sources))
+        work.advance(total)
     create_markdown_artifact(
         key=artifact_key("validation-scores", run_id),
         markdown=source_shots_markdown(report),
-        description=f"Validation sources, round {round_number} of {run_id}, next to the untrained encoder",
+        description=f"Validation sources, round {round_number} of {run_id}, next to before meta-training",
     )
     return report.model_dump(mode="json")

@@ -1,15 +1,17 @@
-"""Progress of a task: a bar in a terminal, lines in a log, a progress artifact in the UI.
+"""Progress of a task: on the screen of the run where there is one, else in the log; an artifact in the UI.
 
-with show_progress("round 1: meta-steps", total=100) as advance:
-    advance(25, "loss 0.812")
+with show_progress("round 1: meta-steps", total=100) as work:
+    work.advance(25, "loss 0.812")
+say("round 1: trained")
 """
 
 from __future__ import annotations
 
 import functools
+import importlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -18,19 +20,49 @@ from uuid import UUID
 
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from metamapping.cli.quiet import quiet_import
+from metamapping.runs.screen import Work, current_screen
 from tasks.suspension import hold_if_paused
-
-Advance = Callable[[int, str], None]
 
 LOG_EVERY_SECONDS = 15.0
 ARTIFACT_EVERY_SECONDS = 5.0
 
 
+class LoggedWork(Work):
+    """Work that also writes lines into the log of its task run, where no screen shows it, and an artifact.
+
+    Args:
+        what: What is being counted.
+        total: Number of steps of the whole work.
+        update_artifact: Called with the percentage of the work that is done.
+        shown: The same work on the screen.
+    """
+
+    def __init__(self, what: str, total: int, update_artifact: Callable[[float], None], shown: Work) -> None:
+        self._shown, self._update_artifact, self._is_first_part = shown, update_artifact, True
+        self._is_log_due, self._is_artifact_due = _every(LOG_EVERY_SECONDS), _every(ARTIFACT_EVERY_SECONDS)
+        super().__init__(what, total)
+
+    def begin(self, what: str, total: int | None = None) -> None:
+        """Continue with the next part of the work; the artifact shows the first one only."""
+        self._is_first_part = not hasattr(self, "what")
+        super().begin(what, total)
+        self._shown.begin(what, total)
+
+    def advance(self, done: int, note: str = "") -> None:
+        """Say how far the work is; hold where the flow run was suspended or paused."""
+        hold_if_paused()
+        super().advance(done, note)
+        self._shown.advance(done, note)
+        if not current_screen().is_shown and (self._is_log_due() or done == self.total):
+            get_run_logger().info("%s", self)
+        if self._is_first_part and self.total and self._is_artifact_due():
+            self._update_artifact(100.0 * done / self.total)
+
+
 @contextmanager
-def show_progress(description: str, *, total: int) -> Iterator[Advance]:
+def show_progress(description: str, *, total: int) -> Iterator[Work]:
     """Show how much of some work is done.
 
     Args:
@@ -38,32 +70,53 @@ def show_progress(description: str, *, total: int) -> Iterator[Advance]:
         total: Number of steps of the whole work.
 
     Yields:
-        ``advance(done, note)``, to be called with the number of finished steps and a short remark. It holds
-        where the flow run was suspended or paused.
+        The work, which is told how far it is. It holds where the flow run was suspended or paused.
     """
     update_artifact, finish_artifact = _background_artifact(description)
-    is_log_due, is_artifact_due = _every(LOG_EVERY_SECONDS), _every(ARTIFACT_EVERY_SECONDS)
-    in_terminal = sys.stderr.isatty()
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
-    bar = Progress(
-        *columns,
-        TextColumn("{task.fields[note]}"),
-        console=Console(stderr=True),
-        disable=not in_terminal,
-    )
-    with bar:
-        row = bar.add_task(description, total=total, note="")
-
-        def advance(done: int, note: str = "") -> None:
-            hold_if_paused()
-            bar.update(row, completed=done, note=note)
-            if not in_terminal and (is_log_due() or done == total):
-                get_run_logger().info("%s: %d of %d %s", description, done, total, note)
-            if is_artifact_due():
-                update_artifact(100.0 * done / max(1, total))
-
-        yield advance
+    with current_screen().work(description, total) as shown:
+        yield LoggedWork(description, total, update_artifact, shown)
     finish_artifact()
+
+
+def say(sentence: str) -> None:
+    """Write a line into the log of the current flow or task run, and on the screen where there is one.
+
+    Args:
+        sentence: The line.
+    """
+    get_run_logger().info("%s", sentence)
+    current_screen().say(sentence)
+
+
+def count_sources(work: Work, sources: Sequence[str]) -> Callable[[str, int], None]:
+    """Advance a work by the sources whose texts are being encoded, pass after pass.
+
+    Args:
+        work: Its total is the number of sources times the number of passes over them.
+        sources: The names of the sources, in order.
+
+    Returns:
+        A callback for the name of a source and the number of its texts that were just encoded.
+    """
+    finished, last = 0, 0
+
+    def on_texts(source: str, _: int) -> None:
+        nonlocal finished, last
+        index = sources.index(source)
+        if index < last:
+            finished += len(sources)
+        last = index
+        work.advance(finished + index, source)
+
+    return on_texts
+
+
+def load_tensorflow() -> None:
+    """Import what training and evaluation need; the screen shows it, and hides the libraries' messages."""
+    if "tensorflow" in sys.modules or not current_screen().is_shown:
+        return
+    with current_screen().work("loading TensorFlow"), quiet_import():
+        importlib.import_module("metamapping.training.loop")
 
 
 def _background_artifact(description: str) -> tuple[Callable[[float], None], Callable[[], None]]:

@@ -8,9 +8,10 @@ from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.publish_best import publish_stage
+from metamapping.runs.stages import checkpoints_to_measure
 from metamapping.storage.remote import place_of
 from tasks.artifacts import artifact_key, shown_card
-from tasks.progress import show_progress
+from tasks.progress import count_sources, load_tensorflow, show_progress
 
 
 @task(task_run_name="publish {run_id}", cache_policy=NO_CACHE, tags=["publish"])
@@ -26,9 +27,13 @@ def publish_best(home: str, run_id: str) -> str:
     """
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("test")]
-    with show_progress("test sources", total=len(sources)) as advance:
-        folder = publish_stage(run, on_progress=lambda source, _: advance(sources.index(source), source))
-        advance(len(sources), "")
+    best = run.read_history()[-1].verdict.best_round
+    total = len(checkpoints_to_measure(run, best, "test")) * len(sources)
+    if not run.has_published:
+        load_tensorflow()
+    with show_progress("publishing: test sources", total=total) as work:
+        folder = publish_stage(run, on_progress=count_sources(work, sources))
+        work.advance(total)
     create_markdown_artifact(
         key=artifact_key("model-card", run_id),
         markdown=shown_card(folder),

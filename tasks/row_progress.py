@@ -12,6 +12,8 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
+from metamapping.runs.screen import current_screen
+
 SECONDS_BETWEEN = 5.0
 
 
@@ -32,6 +34,7 @@ def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int]
 
     def on_progress(rows: int) -> None:
         nonlocal reported, artifact
+        work.advance(rows)
         now = time.monotonic()
         if now - reported < SECONDS_BETWEEN:
             return
@@ -48,6 +51,7 @@ def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int]
         else:
             update_progress_artifact(artifact, progress=progress)
 
-    yield on_progress
+    with current_screen().work(f"{what}: rows" if total else what, total) as work:
+        yield on_progress
     if artifact is not None:
         update_progress_artifact(artifact, progress=100.0)

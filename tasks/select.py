@@ -13,7 +13,7 @@ from metamapping.runs.plots import similarity_png
 from metamapping.runs.select_sources import select_stage
 from metamapping.training.source_selection import selection_markdown
 from tasks.artifacts import artifact_key, create_picture
-from tasks.progress import show_progress
+from tasks.progress import say, show_progress
 
 
 @task(task_run_name="select sources of {run_id}", cache_policy=NO_CACHE, tags=["select"])
@@ -29,8 +29,9 @@ def select(home: str, run_id: str) -> dict[str, Any]:
     """
     run = RunFolder(home, run_id)
     total = len(run.config.sources_with("train"))
-    with show_progress("similarity of sources", total=total) as advance:
-        selection = select_stage(run, on_source=lambda done, source: advance(min(done, total), source))
+    with show_progress("similarity of sources", total=total) as work:
+        selection = select_stage(run, on_source=lambda done, source: work.advance(min(done, total), source))
+    say(f"selected {len(selection.chosen)} of {total} train sources")
     create_markdown_artifact(
         key=artifact_key("selection", run_id),
         markdown=selection_markdown(selection),

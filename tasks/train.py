@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from prefect import task
@@ -12,10 +13,12 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.plan import describe_plan, describe_training_time
 from metamapping.runs.round_training import train_stage
+from metamapping.runs.screen import Work, current_screen
 from metamapping.runs.stages import initialise_stage, open_run
 from tasks.artifacts import artifact_key
-from tasks.progress import show_progress
+from tasks.progress import load_tensorflow, say, show_progress
 from tasks.retries import may_go_away
 
 
@@ -27,7 +30,11 @@ def open_training_run(config: RunConfig, corpus: dict[str, Any]) -> str:
         config: The configuration of the run.
         corpus: The result of `prepare-corpus`.
     """
-    return open_run(config, Corpus.model_validate(corpus)).run_id
+    run = open_run(config, Corpus.model_validate(corpus))
+    for line in describe_plan(run):
+        say(line)
+    current_screen().begin_laps()
+    return run.run_id
 
 
 @task(
@@ -50,16 +57,42 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
         The training report as JSON.
     """
     run = RunFolder(home, run_id)
-    initialise_stage(run)
+    if run.read_training(round_number) is None:
+        load_tensorflow()
+    with current_screen().work("building the encoder"):
+        initialise_stage(run)
     total = run.config.training.meta_steps
-    with show_progress(f"round {round_number}: meta-steps", total=total) as advance:
-        report = train_stage(run, round_number, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
+    with show_progress(f"round {round_number}: meta-steps", total=total) as work:
+
+        def on_step(done: int, loss: float) -> None:
+            work.advance(done, f"loss {loss:.3f}")
+            if (line := describe_training_time(work, round_number, run.config)) is not None:
+                say(line)
+
+        work.advance(0, "compiling the first step")
+        report = train_stage(
+            run,
+            round_number,
+            on_step=on_step,
+            on_diagnosis=_counted(work, f"round {round_number}: agreement of the sources' gradients"),
+        )
     create_table_artifact(
         key=artifact_key("source-losses", run_id),
         table=[{"source": name, "loss": _shown(loss)} for name, loss in report.source_losses.items()],
         description=f"Mean query loss of each source in round {round_number} of {run_id}",
     )
     return report.model_dump(mode="json")
+
+
+def _counted(work: Work, what: str) -> Callable[[int, int], None]:
+    """A callback for the number of steps done and of all steps, as the next part of a work."""
+
+    def on_count(done: int, total: int) -> None:
+        if done == 0:
+            work.begin(what, total)
+        work.advance(done)
+
+    return on_count
 
 
 def _shown(loss: float) -> float | str:

@@ -5,8 +5,8 @@ The folder can be used wherever the encoder it was adapted with is available. It
 ``mapping.safetensors`` (features of examples and names, the weights) and, written last, ``manifest.json``
 with checksums. It contains no code and no pickle.
 
-    write_task(Path("tasks/orders"), featurizer, state, keep_texts=True)
-    saved = read_task(Path("tasks/orders"))
+    write_task(Path("my-tasks/orders"), featurizer, state, keep_texts=True)
+    saved = read_task(Path("my-tasks/orders"))
 """
 
 from __future__ import annotations

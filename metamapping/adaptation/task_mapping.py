@@ -4,7 +4,7 @@
     mapping.predict(["how old are you?"], threshold=0.5)          # [None]: no label is near enough
     mapping.add(["where is my money"], ["refund"])                # encodes only the new text
     mapping.explain("it has not arrived")[0].text                 # the most similar example
-    mapping.save("tasks/orders"); Mapping.load("tasks/orders")
+    mapping.save("my-tasks/orders"); Mapping.load("my-tasks/orders")
 
 Any number of threads may read a mapping while one changes it: everything it knows is one immutable
 ``TaskState``, which a change replaces in one assignment and every call reads exactly once.

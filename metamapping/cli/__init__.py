@@ -1,7 +1,7 @@
 """The command line, `metamapping` or `python -m metamapping`. Each command has a file of its own.
 
-    metamapping adapt published examples.csv --out tasks/orders
-    metamapping predict tasks/orders new.jsonl --out labelled.jsonl
+    metamapping adapt published examples.csv --out my-tasks/orders
+    metamapping predict my-tasks/orders new.jsonl --out labelled.jsonl
 
 Data goes to standard output, everything else to standard error. The exit code is 0 for success, 2 for
 invalid input (one sentence on standard error, no traceback), and 1 for an unexpected error. Commands import

@@ -45,12 +45,12 @@ def adapt(
 
     The solution is computed in closed form, without training. A few examples per label are enough.
 
-    `metamapping adapt published examples.csv --out tasks/orders`
+    `metamapping adapt published examples.csv --out my-tasks/orders`
 
-    `metamapping adapt published ratings.tsv --out tasks/ratings --text review --label stars
+    `metamapping adapt published ratings.tsv --out my-tasks/ratings --text review --label stars
     --label-name 1=terrible --label-name 5=great`
 
-    `metamapping adapt published sentences.conll --out tasks/places --task-type ner`
+    `metamapping adapt published sentences.conll --out my-tasks/places --task-type ner`
     """
     from metamapping.cli.fields import without
     from metamapping.cli.progress import print_note

@@ -45,9 +45,9 @@ def evaluate(
     The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
     intervals over the rows.
 
-    `metamapping evaluate tasks/orders test.csv`
+    `metamapping evaluate my-tasks/orders test.csv`
 
-    `metamapping evaluate tasks/places test.conll --json`
+    `metamapping evaluate my-tasks/places test.conll --json`
     """
     from metamapping.cli.labelling import load_task, predict_texts
     from metamapping.cli.reading import Reading

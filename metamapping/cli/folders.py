@@ -1,6 +1,6 @@
 """What a folder contains: a published encoder, a saved task, a run or a stage. Only JSON is read.
 
-    describe_folder(Path("tasks/orders"))           # {"folder": …, "what": "saved task", "labels": […], …}
+    describe_folder(Path("my-tasks/orders"))           # {"folder": …, "what": "saved task", "labels": […], …}
 
 A run has `run.json`. All other folders have a manifest, which says what they contain, with checksums.
 """
@@ -89,7 +89,7 @@ def _published(folder: Path, reference: Reference) -> dict[str, Any]:
         "megabytes": _megabytes(folder),
         "test_scores": {
             f"{cell.source}, {cell.shots} shots": f"{np.mean(cell.scores):.3f} "
-            f"(untrained {np.mean(cell.baseline):.3f})"
+            f"(before meta-training {np.mean(cell.baseline):.3f})"
             for cell in cells
         },
     }

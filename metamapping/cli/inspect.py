@@ -27,7 +27,7 @@ def inspect(
 
     `metamapping inspect .metamapping/runs/demo-1f0c3a77b2d94e61`
 
-    `metamapping inspect tasks/orders --json`
+    `metamapping inspect my-tasks/orders --json`
     """
     from metamapping.cli.folders import describe_folder
     from metamapping.cli.tables import print_json, print_table

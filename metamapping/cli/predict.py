@@ -52,11 +52,11 @@ def predict(
     prediction is a list of BIO tags; in CoNLL files it is the last column, and comments are kept. An empty
     text gets no label.
 
-    `metamapping predict tasks/orders new.csv --out labelled.csv --proba`
+    `metamapping predict my-tasks/orders new.csv --out labelled.csv --proba`
 
-    `cat new.jsonl | metamapping predict tasks/orders > labelled.jsonl`
+    `cat new.jsonl | metamapping predict my-tasks/orders > labelled.jsonl`
 
-    `tail -f messages.jsonl | metamapping predict tasks/orders --stream`
+    `tail -f messages.jsonl | metamapping predict my-tasks/orders --stream`
     """
     from metamapping.cli.labelling import Labelling, load_task
     from metamapping.cli.parquet import with_predictions

@@ -59,9 +59,9 @@ class ConvergenceSpec(Part):
     max_source_fall: float | None = Field(
         None,
         ge=0,
-        description="Accuracy, 0 to 1, that a source may lose against the untrained encoder; a round in "
-        "which a source clearly loses more has diverged, even if other sources gain. Default: a source "
-        "that regresses matters only if there is no clear gain on average.",
+        description="Accuracy, 0 to 1, that a source may lose against the encoder before "
+        "meta-training; a round in which a source clearly loses more has diverged, even if other sources "
+        "gain. Default: a source that regresses matters only if there is no clear gain on average.",
     )
 
     @model_validator(mode="after")

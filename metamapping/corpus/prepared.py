@@ -11,12 +11,19 @@ from metamapping.storage.artifacts import Reference
 
 
 class Corpus(BaseModel):
-    """A prepared corpus: the token shards of each source, in configuration order."""
+    """A prepared corpus: the token shards of each source, in configuration order.
+
+    Attributes:
+        tokens: The token shards of each source.
+        tokenizer: The tokenizer that made them.
+        report: What came in, what came out and what was left out; runs of earlier versions do not name it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     tokens: list[Reference]
     tokenizer: Reference
+    report: Reference | None = None
 
     @property
     def fingerprints(self) -> list[str]:

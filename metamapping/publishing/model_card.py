@@ -1,7 +1,7 @@
 """Model card: the README of a published folder, with the hub's metadata and the measured numbers.
 
 It states what the encoder was trained on (sources, rows, licenses, fingerprints) and how, how it compares
-with the untrained encoder, what its limits are, and how to load it with each supported library.
+with the encoder before meta-training, what its limits are, and how to load it with each supported library.
 
     card = model_card(config, corpus, history, cells, family="bert")
 """
@@ -46,7 +46,7 @@ closed form and without gradients.
 
 ## Training
 Training started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; training time:
-{seconds:.0f} seconds. Round {best} is published here. {sentence}
+{seconds:.0f} seconds. {best} {sentence}
 
 {rounds}
 
@@ -55,8 +55,8 @@ Training started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; t
 ## Results
 Few-shot episodes of the test sources, which were used for nothing else in the run: {ways} ways,
 {num_queries} queries per label, {num_episodes} episodes per source and number of shots. Scores are
-accuracies; for named entities they are F1 of whole entities. The untrained encoder was measured on the
-same episodes, with the same closed form. Intervals are 95 % confidence intervals.
+accuracies; for named entities they are F1 of whole entities. The encoder before meta-training was measured on
+the same episodes, with the same closed form. Intervals are 95 % confidence intervals.
 
 {tests}
 
@@ -96,6 +96,9 @@ import keras_hub
 backbone = keras_hub.models.Backbone.from_preset("path/to/this/folder")
 tokenizer = keras_hub.models.Tokenizer.from_preset("path/to/this/folder")
 ```
+"""
+_UNCHANGED = """\
+No round was clearly better than the encoder before meta-training, so that one is published here, unchanged.\
 """
 _NO_OTHER_LIBRARIES = """\
 `transformers`, `sentence-transformers` and `keras_hub.from_preset` cannot read this folder: only BERT,
@@ -140,7 +143,7 @@ def model_card(
         num_rounds=len(history),
         meta_steps=sum(training.meta_steps for training in trainings),
         seconds=sum(training.seconds for training in trainings),
-        best=f"{best}" if best else "0, the untrained encoder,",
+        best=f"Round {best} is published here." if best else _UNCHANGED,
         sentence=history[-1].verdict.sentence,
         rounds=rounds_markdown(history),
         ways=config.evaluation.ways,
@@ -227,7 +230,7 @@ def _limits(config: RunConfig, tests: RoundReport) -> list[str]:
     for rows, judgement in ((worse, "Worse than"), (unclear, "Not clearly better than")):
         if len(rows):
             names = ", ".join(f"{row.source} at {row.shots} shots" for row in rows.itertuples())
-            limits.append(f"{judgement} the untrained encoder on {names}.")
+            limits.append(f"{judgement} before meta-training on {names}.")
     return limits
 
 

@@ -56,7 +56,7 @@ LAG = 1.05
 FALLING, STALLED = 0.95, 0.98
 # Gradients of unrelated sources are orthogonal up to noise; below this cosine they conflict.
 CONFLICTING = -0.1
-# 1.5 goes half as far again from the untrained weights as training went, 0.5 goes half as far.
+# 1.5 goes half as far again from the weights before meta-training as training went, 0.5 goes half as far.
 SCALES = (1.5, 0.5)
 # Shares of the change made by a round that cost a source too much. Half of it keeps most of what training
 # gained (docs/experiments/limits.md); a quarter is closer still to what the encoder could do before.

@@ -59,7 +59,8 @@ def start_round(history: Sequence[Round]) -> int:
         history: The judged rounds, from round 1 on.
 
     Returns:
-        The last round, unless an adjustment names an earlier one; 0, the untrained encoder, for round 1.
+        The last round, unless an adjustment names an earlier one; 0, the encoder before meta-training,
+        for round 1.
     """
     if not history:
         return 0
@@ -89,7 +90,7 @@ def training_of_mean(reports: Sequence[RoundReport], shares: Mapping[int, float]
 
     Args:
         reports: The reports of all rounds from 1 on.
-        shares: The share of each round in the mean; round 0 is the untrained encoder.
+        shares: The share of each round in the mean; round 0 is the encoder before meta-training.
 
     Returns:
         The report of the last averaged round, without steps and losses per source, and with the mean loss.

@@ -49,10 +49,10 @@ class CellScores(BaseModel):
 
 
 class Cell(CellScores):
-    """The scores of one cell next to the untrained encoder's.
+    """The scores of one cell next to those of the encoder before meta-training.
 
     Attributes:
-        baseline: The untrained encoder's scores on the same episodes.
+        baseline: The scores of the encoder before meta-training on the same episodes.
     """
 
     baseline: list[float]
@@ -97,7 +97,7 @@ class RoundReport(BaseModel):
     """One round: its training and its scores on the validation sources.
 
     Attributes:
-        round: Number of the round, from 1; round 0 is the untrained encoder.
+        round: Number of the round, from 1; round 0 is the encoder before meta-training.
         checkpoint: Name of the round's checkpoint.
         training: What happened in training.
         cells: The scores of each validation source at each number of shots.
@@ -116,7 +116,7 @@ class RoundReport(BaseModel):
         return list(dict.fromkeys(cell.source for cell in self.cells))
 
     def untrained(self) -> RoundReport:
-        """Return round 0, the untrained encoder, on the same episodes."""
+        """Return round 0, the encoder before meta-training, on the same episodes."""
         cells = [cell.model_copy(update={"scores": cell.baseline}) for cell in self.cells]
         return self.model_copy(update={"round": 0, "cells": cells})
 
@@ -127,7 +127,7 @@ class Verdict(BaseModel):
     Attributes:
         state: The conclusion; CONVERGED and EXHAUSTED end the run.
         best_round: The round to publish: the current best as soon as some round has clearly beaten the
-            untrained encoder, and 0 until then.
+            encoder before meta-training, and 0 until then.
         leading_round: The current best: the highest accuracy since the last clear gain, whether its own gain
             is clear or not.
         sentence: The verdict in words.
@@ -188,7 +188,7 @@ class Adjustment(BaseModel):
         return data
 
     def __str__(self) -> str:
-        return f"{self.field} {_formatted(self.old)} → {_formatted(self.new)} ({self.why})"
+        return f"{self.field} {formatted(self.old)} → {formatted(self.new)} ({self.why})"
 
 
 class Round(BaseModel):
@@ -218,5 +218,10 @@ def _shares_in(text: str) -> dict[int, float]:
     return {int(number): float(share[0]) if share else 1 / len(parts) for number, *share in parts}
 
 
-def _formatted(value: Value) -> str:
+def formatted(value: Value) -> str:
+    """Format the value of a setting for people.
+
+    Args:
+        value: The value; floating-point numbers get three significant digits.
+    """
     return f"{value:.3g}" if isinstance(value, float) else str(value)

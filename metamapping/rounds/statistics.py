@@ -99,8 +99,8 @@ def check_same_episodes(new: RoundReport, old: RoundReport) -> None:
             if len(cell.scores) != len(cell.baseline):
                 raise ValueError(
                     f"round {report.round}: {cell.source} at {cell.shots} shots has "
-                    f"{len(cell.scores)} scores and {len(cell.baseline)} of the untrained encoder, which "
-                    "must come from the same episodes: evaluate the round again"
+                    f"{len(cell.scores)} scores and {len(cell.baseline)} of the encoder before "
+                    "meta-training, which must come from the same episodes: evaluate the round again"
                 )
     for one, other in itertools.zip_longest(_cell_names(new), _cell_names(old), fillvalue="nothing"):
         if one != other:

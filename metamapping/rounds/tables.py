@@ -17,6 +17,7 @@ import numpy as np
 from metamapping.rounds.intervals import mean_with_interval
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
+from metamapping.rounds.wording import round_name, state_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,7 +124,7 @@ def source_shots_markdown(report: RoundReport) -> str:
             gain.signed,
         ]
     )
-    return markdown_table(["source", "shots", "untrained", "score", "difference"], rows)
+    return markdown_table(["source", "shots", "before meta-training", "after", "gain"], rows)
 
 
 def rounds_markdown(history: Sequence[Round]) -> str:
@@ -138,14 +139,14 @@ def rounds_markdown(history: Sequence[Round]) -> str:
             str(row["move"]) or "–",
             _interval(row, "accuracy"),
             f"{row['baseline']:.3f}",
-            f"{_interval(row, 'gain', signed=True)} over {row['compared_with']}",
-            str(row["verdict"]),
+            f"{_interval(row, 'gain', signed=True)} over {round_name(judged.verdict.compared_with)}",
+            state_words(judged.verdict),
             str(row["adjusted"]) or "nothing",
         ]
-        for row in rounds_table(history).to_dict("records")
+        for judged, row in zip(history, rounds_table(history).to_dict("records"), strict=True)
     ]
-    columns = ["round", "tried", "accuracy", "untrained", "gain over the reference round", "verdict"]
-    return markdown_table([*columns, "adjusted"], rows)
+    columns = ["round", "tried", "accuracy", "before meta-training", "gain over the reference round"]
+    return markdown_table([*columns, "verdict", "next"], rows)
 
 
 def markdown_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

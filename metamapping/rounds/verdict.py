@@ -1,8 +1,8 @@
 """The verdict: whether a run improves, has converged or should stop, with an explanation in one sentence.
 
 Input: the reports of all rounds so far. Output: a ``Verdict`` on the last of them. A round is compared,
-episode by episode, with the reference round: the last round with a clear gain, at first round 0, the
-untrained encoder. A gain within its noise does not count. The verdict is a fold over the history with one
+episode by episode, with the reference round: the last round with a clear gain, at first round 0, the encoder
+before meta-training. A gain within its noise does not count. The verdict is a fold over the history with one
 transition per round, ``standing, report → standing, outcome``, so it depends only on the rounds so far. The
 reasons and measurements are in ``docs/experiments/judging.md``.
 
@@ -21,6 +21,7 @@ from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import CONFIDENCE, Estimate
 from metamapping.rounds.records import RoundReport, State, Verdict
 from metamapping.rounds.statistics import paired_difference, round_accuracy
+from metamapping.rounds.wording import BEFORE, round_name
 
 
 def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
@@ -48,7 +49,7 @@ def judge(history: Sequence[RoundReport], spec: ConvergenceSpec) -> Verdict:
     for report in history:
         before = standing
         standing, outcome = advance(before, report, spec)
-    state, reason = _state(standing, outcome, spec)
+    state, reason = _state(standing, outcome, spec, before.reference)
     gain = outcome.gain
     return Verdict(
         state=state,
@@ -167,7 +168,7 @@ def _outcome(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> 
         )
     over_untrained = paired_difference(report, report.untrained(), population=spec.population)
     if over_untrained.is_loss:
-        return Outcome(gain, f"its accuracy is {over_untrained.signed} against the untrained encoder")
+        return Outcome(gain, f"its accuracy is {over_untrained.signed} against {BEFORE}")
     regression = _describe_regression(report, standing.reference, gain, spec)
     return Outcome(gain, regression, is_single_source=bool(regression))
 
@@ -191,7 +192,7 @@ def _describe_regression(
             continue
         over_reference = paired_difference(report, reference, source=source, confidence=confidence)
         if is_too_low or over_reference.is_loss:
-            return f"source {source!r} is {over_untrained.signed} against the untrained encoder"
+            return f"source {source!r} is {over_untrained.signed} against {BEFORE}"
     return ""
 
 
@@ -200,8 +201,10 @@ def _source_confidence(report: RoundReport) -> float:
     return 1 - (1 - CONFIDENCE) / len(report.sources)
 
 
-def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple[State, str]:
-    state, sentence = _state_of_round(standing, outcome)
+def _state(
+    standing: Standing, outcome: Outcome, spec: ConvergenceSpec, reference: RoundReport
+) -> tuple[State, str]:
+    state, sentence = _state_of_round(standing, outcome, reference)
     if standing.num_rounds >= spec.min_rounds:
         if (reached := _describe_targets(standing.reference, spec)) is not None:
             return "CONVERGED", f"{sentence} {reached}"
@@ -209,7 +212,8 @@ def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple
             rounds = "1 round" if spec.patience == 1 else f"{standing.num_stale_rounds} rounds"
             return "CONVERGED", f"{sentence} That makes {rounds} without a clear or a probable gain."
     if standing.num_rounds >= spec.max_rounds:
-        return "EXHAUSTED", f"{sentence} All {spec.max_rounds} rounds are used."
+        limit = "the only round" if spec.max_rounds == 1 else f"the last of {spec.max_rounds} rounds"
+        return "EXHAUSTED", f"{sentence} It was {limit}."
     if spec.max_seconds is not None:
         left = spec.max_seconds - standing.seconds
         # The next round is expected to take as long as the last one that was trained.
@@ -221,15 +225,15 @@ def _state(standing: Standing, outcome: Outcome, spec: ConvergenceSpec) -> tuple
     return state, sentence
 
 
-def _state_of_round(standing: Standing, outcome: Outcome) -> tuple[State, str]:
-    """The state and its sentence if only the last round is considered."""
+def _state_of_round(standing: Standing, outcome: Outcome, reference: RoundReport) -> tuple[State, str]:
+    """The state and its sentence if only the last round is considered, and what it was compared with."""
     last, gain = f"Round {standing.num_rounds}", outcome.gain
     amount = "" if gain is None else f" ({gain.signed})"
     if outcome.has_diverged:
         return "DIVERGED", f"{last} diverged: {outcome.divergence}."
     if gain is not None and gain.is_gain:
-        return "IMPROVING", f"{last} brings a clear gain{amount} over the reference round."
-    return "PLATEAUED", f"{last} brings no clear gain{amount} over the reference round."
+        return "IMPROVING", f"{last} brings a clear gain{amount} over {round_name(reference.round)}."
+    return "PLATEAUED", f"{last} brings no clear gain{amount} over {round_name(reference.round)}."
 
 
 def _describe_targets(reference: RoundReport, spec: ConvergenceSpec) -> str | None:
@@ -250,26 +254,28 @@ def _describe_targets(reference: RoundReport, spec: ConvergenceSpec) -> str | No
 
 
 def _describe_best(standing: Standing, last: RoundReport) -> str:
+    """The round to publish as things stand, and what it gained."""
     best = standing.publishable
     if best.round == 0:
-        return "No round has clearly beaten the untrained encoder: round 0 is the best."
-    gain = paired_difference(best, best.untrained())
-    subject = "It" if best.round == last.round else f"Round {best.round}"
-    accuracy = round_accuracy(best)
-    return (
-        f"{subject} is the best: {accuracy}, {gain.signed} over the untrained encoder.{_describe_falls(best)}"
-    )
+        return f"No round has clearly beaten {BEFORE}, so that one is to be published."
+    gain = f"{paired_difference(best, best.untrained()).signed} over {BEFORE}"
+    falls = _describe_falls(best)
+    if best.round != last.round:
+        return f"Round {best.round} is the best so far: {round_accuracy(best)}, {gain}.{falls}"
+    if standing.reference.round == last.round:
+        return f"It is the best so far: {round_accuracy(best)}, {gain}.{falls}"
+    return f"Within that noise, its accuracy {round_accuracy(best)} is the highest so far: {gain}.{falls}"
 
 
 def _describe_falls(report: RoundReport) -> str:
-    """A sentence that names all sources that are clearly below the untrained encoder; empty without any."""
+    """A sentence that names all sources that are clearly below ``BEFORE``; empty without any."""
     confidence, untrained = _source_confidence(report), report.untrained()
     differences = {
         source: paired_difference(report, untrained, source=source, confidence=confidence)
         for source in report.sources
     }
     falls = [f"{source!r} {each.signed}" for source, each in differences.items() if each.is_loss]
-    return f" It costs, against the untrained encoder: {', '.join(falls)}." if falls else ""
+    return f" It costs, against {BEFORE}: {', '.join(falls)}." if falls else ""
 
 
 def _highest_loss(standing: Standing, report: RoundReport) -> float:

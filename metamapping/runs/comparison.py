@@ -244,7 +244,7 @@ def best_round(run: RunFolder) -> int:
         run: The run.
 
     Returns:
-        The best round according to the last verdict; 0 is the untrained encoder.
+        The best round according to the last verdict; 0 is the encoder before meta-training.
 
     Raises:
         ConfigError: The run does not exist.

@@ -1,7 +1,7 @@
 """The folder of a run: its checkpoints, its history and its published encoder.
 
-``<home>/runs/<run_id>/`` contains ``checkpoints/round-0`` (untrained), ``round-1`` …, a file with the
-scores of each evaluated round, ``rounds.jsonl`` with the judged rounds, and ``published/``. The run's
+``<home>/runs/<run_id>/`` contains ``checkpoints/round-0`` (before meta-training), ``round-1`` …, a file with
+the scores of each evaluated round, ``rounds.jsonl`` with the judged rounds, and ``published/``. The run's
 id is a function of configuration and data, so the same command finds the same run again.
 
     run = RunFolder(config.home, run_id(config, corpus_fingerprints))
@@ -177,7 +177,7 @@ class RunFolder:
         """Return the folder of the checkpoint at the end of a round.
 
         Args:
-            round: Number of the round; 0 is the untrained encoder.
+            round: Number of the round; 0 is the encoder before meta-training.
 
         Returns:
             The path; the folder need not exist.

@@ -35,8 +35,8 @@ COLOURS: dict[TaskType, str] = {
 def learning_curve_png(history: Sequence[Round]) -> bytes:
     """Accuracy on the validation sources by round: with its 95 % interval, and by task type.
 
-    Round 0 and the dotted line are the untrained encoder. A ring marks the round to publish, the move
-    that a round tried is written below its number, and a cross marks rounds that diverged.
+    Round 0 and the dotted line are the encoder before meta-training. A ring marks the round to publish,
+    the move that a round tried is written below its number, and a cross marks rounds that diverged.
 
     Args:
         history: The judged rounds, at least one.
@@ -57,7 +57,7 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     axes.set_xticks(range(len(reports)), _round_labels(history))
     axes.set_xlabel("round, and what it tried")
     axes.set_ylabel("accuracy (ner: entity F1)")
-    axes.set_title(f"{history[-1].verdict.state}: {_first_sentence(history)}", fontsize=9, wrap=True)
+    axes.set_title(_first_sentence(history), fontsize=9, wrap=True)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)
     return _png(figure)
@@ -151,7 +151,7 @@ def _draw_mean(axes: Axes, reports: Sequence[RoundReport]) -> None:
         label="mean of sources, 95 %",
         zorder=3,
     )
-    axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="untrained encoder")
+    axes.axhline(estimates[0].mean, color="grey", linestyle=":", label="before meta-training")
 
 
 def _draw_task_types(axes: Axes, reports: Sequence[RoundReport]) -> None:
@@ -198,7 +198,7 @@ def _draw_verdicts(axes: Axes, history: Sequence[Round]) -> None:
 def _round_labels(history: Sequence[Round]) -> list[str]:
     moves = ["", *(judged.move for judged in history)]
     rounds = [f"{judged.report.round}\n{move}".strip() for judged, move in zip(history, moves, strict=False)]
-    return ["0\nuntrained", *rounds]
+    return ["0\nbefore", *rounds]
 
 
 def _first_sentence(history: Sequence[Round]) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -36,8 +36,17 @@ if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
     from metamapping.training.replicas import Replicas
 
 
+# Called with the number of sources measured so far, and of all sources to measure.
+DiagnosisCallback = Callable[[int, int], None]
+
+
 def train_stage(
-    run: RunFolder, round: int, *, on_step: StepCallback | None = None, in_cluster: bool = False
+    run: RunFolder,
+    round: int,
+    *,
+    on_step: StepCallback | None = None,
+    on_diagnosis: DiagnosisCallback | None = None,
+    in_cluster: bool = False,
 ) -> TrainingReport:
     """Train one round, or return the report of a round that has been trained already.
 
@@ -48,6 +57,8 @@ def train_stage(
         run: An opened run whose round 0 is initialised.
         round: The round to train, from 1; all rounds before it must be judged.
         on_step: Called after each meta-step with the number of steps done and the step's loss.
+        on_diagnosis: Called after the last meta-step, while it is measured whether the gradients of the
+            sources agree, with the number of sources measured so far and of all to measure.
         in_cluster: Whether this process is a worker process that ``multi_worker`` has started. Otherwise,
             with ``training.devices: multi-worker``, the round starts such a process.
 
@@ -82,7 +93,7 @@ def train_stage(
         with _recorded(run, plan, replicas, on_step) as on_recorded_step:
             report = train_round(replicas, spaces, plan, folder=run.partial(round), on_step=on_recorded_step)
         if replicas.is_chief:
-            report = _with_diagnosis(report, run, replicas.learner, spaces, plan)
+            report = _with_diagnosis(report, run, replicas.learner, spaces, plan, on_diagnosis)
             _save(run, round, replicas.learner, report, step=first_step + report.meta_steps)
         if is_distributed:
             # Otherwise the other workers would treat a worker that exits early as failed.
@@ -121,7 +132,12 @@ def _average_rounds(
 
 
 def _with_diagnosis(
-    report: TrainingReport, run: RunFolder, learner: Learner, spaces: Sequence[LabelSpace], plan: RoundPlan
+    report: TrainingReport,
+    run: RunFolder,
+    learner: Learner,
+    spaces: Sequence[LabelSpace],
+    plan: RoundPlan,
+    on_diagnosis: DiagnosisCallback | None,
 ) -> TrainingReport:
     """The report with what the next adjustment needs to know: conflicts of sources, frozen layers."""
     from metamapping.models.backbones import num_frozen_layers
@@ -131,7 +147,7 @@ def _with_diagnosis(
     # Only the move `without` reads them, so the last round that there can be measures none.
     is_last = plan.round >= config.convergence.max_rounds
     if "without" in config.adjustment.moves and not is_last and math.isfinite(report.loss):
-        cosines = measure_gradient_cosines(learner, spaces, plan)
+        cosines = measure_gradient_cosines(learner, spaces, plan, on_source=on_diagnosis)
     return report.model_copy(
         update={
             "seconds": report.seconds + time.monotonic() - started,

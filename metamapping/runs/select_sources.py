@@ -61,7 +61,7 @@ def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> 
 
 
 def _select_related(run: RunFolder, on_source: SourceCallback | None) -> Selection:
-    """The train sources most related to the targets, by the untrained encoder's features."""
+    """The train sources most related to the targets, by the encoder's features before meta-training."""
     config = run.config
     initialise_stage(run)
     learner = session_of(run).learner(AdjustableSettings.of(config))

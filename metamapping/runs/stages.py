@@ -66,7 +66,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 @exclusive
 def initialise_stage(run: RunFolder) -> None:
-    """Save the untrained encoder as round 0, unless that has been done.
+    """Save the encoder before meta-training as round 0, unless that has been done.
 
     Args:
         run: An opened run.
@@ -98,7 +98,7 @@ def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | N
         on_progress: Called with a source's name and the number of texts just encoded.
 
     Returns:
-        The round's training and its scores, together with those of the untrained encoder.
+        The round's training and its scores, together with those of the encoder before meta-training.
 
     Raises:
         ConfigError: The round is not trained yet.
@@ -117,6 +117,20 @@ def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | N
     )
 
 
+def checkpoints_to_measure(run: RunFolder, round: int, role: Role) -> list[int]:
+    """Return the rounds of which ``measure_stage`` has no stored scores yet.
+
+    Args:
+        run: An opened run.
+        round: The round that is to be measured.
+        role: ``validation`` or ``test``.
+
+    Returns:
+        The round, and 0 for the encoder before meta-training, in the order in which they are measured.
+    """
+    return [number for number in dict.fromkeys([round, 0]) if run.read_result(f"{role}-{number}") is None]
+
+
 @exclusive
 def measure_stage(
     run: RunFolder, round: int, *, role: Role, on_progress: TextsCallback | None = None
@@ -125,7 +139,7 @@ def measure_stage(
 
     Args:
         run: An opened run.
-        round: A round with a checkpoint; 0 is the untrained encoder.
+        round: A round with a checkpoint; 0 is the encoder before meta-training.
         role: ``validation`` or ``test``.
         on_progress: Called with a source's name and the number of texts just encoded.
 

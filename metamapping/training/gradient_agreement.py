@@ -12,7 +12,7 @@ sources, a random selection of that many is measured.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +33,11 @@ NUM_COORDINATES = 100_000
 
 
 def measure_gradient_cosines(
-    learner: Learner, spaces: Sequence[LabelSpace], plan: RoundPlan
+    learner: Learner,
+    spaces: Sequence[LabelSpace],
+    plan: RoundPlan,
+    *,
+    on_source: Callable[[int, int], None] | None = None,
 ) -> dict[str, float]:
     """The cosine similarity of each source's gradient with the sum of the others'.
 
@@ -41,6 +45,8 @@ def measure_gradient_cosines(
         learner: Encoder and mapping; not modified.
         spaces: The label spaces of the train sources.
         plan: The round; supplies its number, the seed of the run and the shape of the batches.
+        on_source: Called before the first source and after each with the number of sources measured so far
+            and the number of all sources to measure.
 
     Returns:
         A cosine for each measured source, -1 to 1. Empty with fewer than three sources, because two
@@ -66,7 +72,10 @@ def measure_gradient_cosines(
         return tf.concat([tf.reshape(tf.convert_to_tensor(g), [-1])[::stride] for g in gradients], axis=0)
 
     gradients: dict[str, np.ndarray] = {}
-    for number in measured_sources(len(spaces), plan.seed, plan.round):
+    numbers = measured_sources(len(spaces), plan.seed, plan.round)
+    for number in numbers:
+        if on_source is not None:
+            on_source(len(gradients), len(numbers))
         space, total = spaces[number], np.zeros(1)
         for index in range(NUM_BATCHES):
             rng = np.random.default_rng([plan.seed, AGREEMENT_STREAM, plan.round, number, index])
@@ -74,6 +83,8 @@ def measure_gradient_cosines(
             batch = build_batch(space, draw, plan.episodes)
             total = total + sampled_gradient({k: tf.constant(v) for k, v in batch.items()}).numpy()
         gradients[space.source] = total
+    if on_source is not None:
+        on_source(len(gradients), len(numbers))
     return gradient_cosines(gradients)
 
 

@@ -1,4 +1,4 @@
-"""Source similarity: how similar two sources are, by the untrained encoder's features of some texts.
+"""Source similarity: how similar two sources are, by the features of some texts before meta-training.
 
 A ``SourceProfile`` is a sample of a source's features; nothing is trained. Two profiles are compared in
 two ways, each between 0 and 1:
@@ -55,7 +55,7 @@ def profile_source(encoder: Encoder, space: LabelSpace, rng: np.random.Generator
     """Compute the profile of a source from up to ``NUM_TEXTS`` of its texts, balanced over its labels.
 
     Args:
-        encoder: The untrained encoder.
+        encoder: The encoder before meta-training.
         space: The source's label space.
         rng: Chooses the texts.
 

@@ -54,9 +54,9 @@ def start(
     )
 
 
-def finish(process: subprocess.Popen[str]) -> str:
+def finish(process: subprocess.Popen[str], *, timeout_seconds: float = TIMEOUT_SECONDS) -> str:
     """Wait for a process to end and return its output; fails if the exit code is not 0."""
-    output, _ = process.communicate(timeout=TIMEOUT_SECONDS)
+    output, _ = process.communicate(timeout=timeout_seconds)
     assert process.returncode == 0, output
     return output
 

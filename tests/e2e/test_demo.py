@@ -1,5 +1,7 @@
 """The whole pipeline, as `make demo` runs it: from sources to a published encoder, twice."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -23,8 +25,20 @@ def first(finished_run):
 def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first):
     assert "Rounds of tiny-" in first
     assert "95 % intervals" in first
-    assert "CONVERGED" in first or "EXHAUSTED" in first
-    assert f"Published: {published(home)}" in first
+    assert "Last round. Round 1 " in first
+    assert "online-shop" in first  # the test source, with what it gained
+    assert f"Published: {published(home)}\n" in first
+    assert f"Next: metamapping adapt {published(home)} " in first
+
+
+def test_a_log_has_a_line_a_stage_and_none_of_prefect_and_tensorflow(first):
+    assert re.search(r"^[\d:]{8} prepared 3 sources, left out \d+ of 1,\d\d\d rows", first, re.MULTILINE)
+    assert re.search(r"^[\d:]{8} round 1: accuracy 0\.\d+ ", first, re.MULTILINE)
+    assert "hook" not in first
+    assert "INFO" not in first
+    assert "oneDNN" not in first
+    before_summary = first[: first.index("Rounds of ")].splitlines()
+    assert len([line for line in before_summary if " … " not in line]) < 10, first
 
 
 def test_the_history_on_disk_has_a_final_verdict(home, first):

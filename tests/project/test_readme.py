@@ -45,8 +45,8 @@ def test_the_python_program_of_the_readme_runs(published):
     (code,) = blocks(README, "python")
     scope = {}
     exec(code.replace("path/to/published", str(published)), scope)
-    assert scope["mapping"].labels == ("delivery", "refund", "complaint")
-    assert scope["mapping"].predict_proba(["it has not arrived"]).shape == (1, 3)
+    assert scope["mapping"].labels == ("wrong size", "refund", "person")
+    assert scope["mapping"].predict_proba(["i want my money back"]).shape == (1, 3)
 
 
 def test_the_readme_is_short():

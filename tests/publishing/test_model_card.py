@@ -95,14 +95,14 @@ def test_a_source_that_was_never_drawn_is_listed_as_not_trained_on():
     assert "Prepared, but not trained on: spare." in text
 
 
-def test_scores_are_compared_with_the_untrained_encoder_with_intervals():
+def test_scores_are_compared_with_those_before_meta_training_with_intervals():
     assert "| bank | 4 | 0.500 | 0.800 [" in _card().text
 
 
 def test_test_sources_without_a_clear_gain_are_named():
     text = _card(test=toy_report(1, {"bank": 0.3, "hotel": 0.5}, noise=0.01)).text
-    assert "Worse than the untrained encoder on bank at 4 shots." in text
-    assert "Not clearly better than the untrained encoder on hotel at 4 shots." in text
+    assert "Worse than before meta-training on bank at 4 shots." in text
+    assert "Not clearly better than before meta-training on hotel at 4 shots." in text
 
 
 def test_the_card_reveals_no_local_path():
@@ -119,5 +119,5 @@ def test_a_family_without_export_formats_says_which_libraries_cannot_read_it():
     assert "transformers" not in card.data.tags
 
 
-def test_an_untrained_encoder_is_not_called_trained():
-    assert "Round 0, the untrained encoder, is published here" in _card(accuracies=(0.5, 0.5)).text
+def test_an_encoder_that_gained_nothing_is_published_unchanged():
+    assert "so that one is published here, unchanged." in _card(accuracies=(0.5, 0.5)).text

@@ -54,11 +54,11 @@ def test_a_baseline_from_other_episodes_is_rejected():
     report = toy_report(1, {"hotel": 0.5})
     cell = report.cells[0].model_copy(update={"baseline": [0.5]})
     report = report.model_copy(update={"cells": [cell]})
-    with pytest.raises(ValueError, match="20 scores and 1 of the untrained encoder"):
+    with pytest.raises(ValueError, match="20 scores and 1 of the encoder before meta-training"):
         paired_difference(report, report.untrained())
 
 
-def test_the_untrained_encoder_is_round_0_and_its_own_baseline():
+def test_the_encoder_before_meta_training_is_round_0_and_its_own_baseline():
     untrained = toy_report(3, 0.8, untrained=0.4).untrained()
     assert untrained.round == 0
     assert round_accuracy(untrained).mean == pytest.approx(0.4)
@@ -100,7 +100,7 @@ def test_markdown_has_one_line_per_row_and_escaped_cells():
     lines = rounds_markdown(_judged([0.6, float("nan")])).splitlines()
     assert len(lines) == 4
     assert len({line.count("|") for line in lines}) == 1
-    assert "DIVERGED" in lines[-1]
+    assert "diverged" in lines[-1]
     assert "+0.100 [+0.100, +0.100]" in source_shots_markdown(toy_report(1, 0.6))
     assert markdown_table(["a"], [["x|y\nz"]]) == "| a |\n| --- |\n| x\\|y z |"
 

@@ -41,7 +41,7 @@ def test_a_lucky_round_becomes_the_best_but_not_the_reference_round():
     assert [v.best_round for v in verdicts] == [1, 2, 2]
 
 
-def test_a_best_round_without_a_clear_gain_over_the_untrained_encoder_is_not_published():
+def test_a_best_round_without_a_clear_gain_over_the_encoder_before_meta_training_is_not_published():
     verdict = judge(toy_history([0.51], noise=0.1), SPEC)
     assert (verdict.leading_round, verdict.best_round) == (1, 0)
 
@@ -76,10 +76,10 @@ def test_a_gain_in_between_resets_the_patience():
     assert judge(toy_history([0.6, 0.6, 0.7, 0.7]), SPEC).state == "PLATEAUED"
 
 
-def test_the_sentence_says_when_no_round_beats_the_untrained_encoder():
+def test_the_sentence_says_when_no_round_beats_the_encoder_before_meta_training():
     verdict = judge(toy_history([0.5, 0.5], noise=0.1), SPEC)
     assert (verdict.state, verdict.best_round) == ("CONVERGED", 0)
-    assert "No round has clearly beaten the untrained encoder" in verdict.sentence
+    assert "No round has clearly beaten the encoder before meta-training" in verdict.sentence
 
 
 def test_a_run_converges_when_its_target_is_reached():
@@ -119,7 +119,7 @@ def test_the_last_round_is_exhausted_and_its_sentence_states_the_gain():
     verdict = judge(toy_history([0.6, 0.7]), ConvergenceSpec(max_rounds=2))
     assert (verdict.state, verdict.best_round) == ("EXHAUSTED", 2)
     assert "brings a clear gain (+0.100" in verdict.sentence
-    assert "All 2 rounds are used" in verdict.sentence
+    assert "It was the last of 2 rounds" in verdict.sentence
 
 
 def test_a_round_that_does_not_fit_into_the_time_left_is_not_started():
@@ -159,13 +159,13 @@ def test_more_weight_for_hard_sources_is_not_a_loss_explosion():
     assert judge([first, second], SPEC).state == "PLATEAUED"
 
 
-def test_a_round_below_the_untrained_encoder_has_diverged():
+def test_a_round_below_the_encoder_before_meta_training_has_diverged():
     verdict = judge(toy_history([0.6, 0.45]), SPEC)
     assert (verdict.state, verdict.best_round) == ("DIVERGED", 1)
-    assert "against the untrained encoder" in verdict.sentence
+    assert "against the encoder before meta-training" in verdict.sentence
 
 
-def test_a_round_below_the_untrained_encoder_within_noise_has_not_diverged():
+def test_a_round_below_the_encoder_before_meta_training_within_noise_has_not_diverged():
     assert judge(toy_history([0.49], noise=0.1), SPEC).state == "PLATEAUED"
 
 
