@@ -19,7 +19,7 @@ from prefect import get_client
 from rich.console import Console
 from rich.table import Table
 
-from flows.signals import block_interrupts, exit_on_signals
+from metamapping.cli.signals import block_interrupts, exit_on_signals
 from metamapping.config.loading import describe_settings, read_config
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError, StoreError

@@ -1,13 +1,13 @@
 """Report a corpus: what came in, what came out, and what was rejected for which reasons."""
 
 import base64
-from pathlib import Path
 
 from prefect import task
 from prefect.artifacts import create_image_artifact, create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 
-from metamapping.corpus.report import Prepared, describe_corpus, read_source_table, report_stage, write_report
+from metamapping.corpus import stages as library
+from metamapping.corpus.report import Prepared, read_source_table
 from metamapping.storage.artifacts import Reference, Store
 
 
@@ -23,11 +23,7 @@ def report_corpus(home: str, prepared: list[Prepared], leaks: Reference) -> Refe
     Returns:
         The report.
     """
-
-    def write(folder: Path) -> dict[str, int]:
-        return write_report(describe_corpus(prepared, leaks.fetch()), folder)
-
-    report = Store(home).get_or_write(report_stage(prepared, leaks.fingerprint), write)
+    report = library.report_corpus(Store(home), prepared, leaks)
     folder = report.fetch()
     picture = base64.b64encode((folder / "picture.png").read_bytes()).decode()
     create_table_artifact(

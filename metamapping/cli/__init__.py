@@ -24,6 +24,7 @@ from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
 from metamapping.cli.push import push
 from metamapping.cli.serve import serve
+from metamapping.cli.train import train
 from metamapping.errors import StoreError
 
 app = typer.Typer(
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
+for command in (train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
 
 
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Only the tokenizers of transformers are used, which need no PyTorch.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         app(arguments)
     except (ValueError, OSError, StoreError) as error:
