@@ -20,6 +20,7 @@ from metamapping.cli.adapt import adapt
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.follow import follow
+from metamapping.cli.init import init
 from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
 from metamapping.cli.push import push
@@ -34,7 +35,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
+for command in (init, train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
 
 
