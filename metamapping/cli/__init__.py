@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import typer
 
 from metamapping.cli.adapt import adapt
+from metamapping.cli.check import check
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.follow import follow
@@ -35,7 +36,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (init, train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
+for command in (init, check, train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
 
 

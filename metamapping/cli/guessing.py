@@ -107,8 +107,8 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         what, option = ("texts", "--text") if label is not None else ("labels", "--label")
         names = listed_names([column.name for column in columns])
         raise ValueError(
-            f"{path}: none of its columns looks like {what} ({names}): name the column with {option}, or give "
-            "a file that has one"
+            f"{path}: none of its columns looks like {what} ({names}): name the column with {option}, or "
+            "give a file that has one"
         )
     text, pair = texts[0], _pair_of(texts, columns, given)
     values = list(zip(text.all_values, label.all_values, strict=True))
