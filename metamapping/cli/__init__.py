@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import typer
 
 from metamapping.cli.adapt import adapt
+from metamapping.cli.baseline import baseline
 from metamapping.cli.check import check
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
@@ -36,7 +37,20 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (init, check, train, adapt, predict, evaluate, inspect, compare, push, serve, follow):
+for command in (
+    init,
+    check,
+    baseline,
+    train,
+    adapt,
+    predict,
+    evaluate,
+    inspect,
+    compare,
+    push,
+    serve,
+    follow,
+):
     app.command()(command)
 
 

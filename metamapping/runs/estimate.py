@@ -126,9 +126,8 @@ def _measure_steps(learner: Learner, config: RunConfig, spaces: Sequence[LabelSp
     steps = {"meta_steps": _MAX_STEPS, "checkpoint_every_steps": _MAX_STEPS + 1}
     training = config.training.model_copy(update=steps)
     plan = RoundPlan(1, config.seed, 0, config.episodes, training)
-    with tempfile.TemporaryDirectory() as folder:
-        with suppress(_EnoughStepsError):
-            train_round(Replicas(learner, training), spaces, plan, folder=Path(folder) / "p", on_step=record)
+    with tempfile.TemporaryDirectory() as folder, suppress(_EnoughStepsError):
+        train_round(Replicas(learner, training), spaces, plan, folder=Path(folder) / "p", on_step=record)
     seconds = np.diff(times)
     # Every new length of batches is compiled: what takes far longer than usual happens once.
     usual = float(median(seconds))

@@ -58,7 +58,7 @@ def _remarks_on_source(
     if row["truncated"] > _MANY:
         yield (
             f"{source.name}: {row['truncated']:.0%} of the texts are longer than the "
-            f"{config.encoder.max_length_tokens} tokens of `encoder.max_length_tokens`, and their ends are not read"
+            f"{config.encoder.max_length_tokens} tokens of `encoder.max_length_tokens`: their ends are not read"
         )
     if source.task_type != "ner" and (doubt := label_column_doubt(len(labels), rows_out)):
         yield f"{source.name}: {doubt}"
