@@ -87,7 +87,8 @@ class _Features:
     def words(self, row: int) -> np.ndarray:
         """The words of a row: float32 ``(num_words, dim)``."""
         assert self._words is not None
-        return self._items[self._words[self._place_of[int(row)]]]
+        items: np.ndarray = self._items[self._words[self._place_of[int(row)]]]
+        return items
 
 
 def _text_score(space: LabelSpace, features: _Features, episode: Episode) -> float:

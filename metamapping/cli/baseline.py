@@ -94,9 +94,7 @@ def _print_means(cells: Sequence[BaselineCell], *, best: int | None) -> None:
     if best == 0:
         print("Meta-training: none of the rounds so far was clearly better than the encoder as it is.")
     elif gain is None:
-        print(
-            "Meta-training: not measured yet; once `metamapping train` has run, this command shows its gain."
-        )
+        print("Meta-training: not measured yet; after `metamapping train`, this command shows its gain.")
     if gain is None:
         return
     print(f"Meta-trained over the closed form of the encoder before: {gain.signed}")

@@ -95,8 +95,8 @@ def _print_plan(config: RunConfig) -> None:
     held_out = {role: _count(len(config.sources_with(role)), f"{role} source") for role in ROLES}
     print(
         f"Plan: from {encoder}, up to {_count(rounds, 'round')} of {_count(steps, 'meta-step')} on "
-        f"{held_out['train']}; after each round {evaluation.num_episodes} episodes with {shots} shots on each "
-        f"of {held_out['validation']}; at the end once on {held_out['test']}"
+        f"{held_out['train']}; after each round {evaluation.num_episodes} episodes with {shots} shots on "
+        f"each of {held_out['validation']}; at the end once on {held_out['test']}"
     )
 
 

@@ -97,6 +97,16 @@ def print_result(run: RunFolder) -> None:
     Args:
         run: A run that has published.
     """
+    print_rounds(run)
+    Console().print(f"Published: {place_of(run.published)}", soft_wrap=True)
+
+
+def print_rounds(run: RunFolder) -> None:
+    """Print the rounds of a run, and its last verdict.
+
+    Args:
+        run: A run with a judged round.
+    """
     history, console = run.read_history(), Console()
     console.print(f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals", soft_wrap=True)
     table = Table(box=None, pad_edge=False)
@@ -116,7 +126,6 @@ def print_result(run: RunFolder) -> None:
             console.print(f"after round {judged.report.round}: {adjustment}", soft_wrap=True, markup=False)
     verdict = history[-1].verdict
     console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}", soft_wrap=True)
-    console.print(f"Published: {place_of(run.published)}", soft_wrap=True)
 
 
 def _interval(row: Mapping[Hashable, Any], name: str) -> str:
