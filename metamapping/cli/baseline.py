@@ -65,7 +65,7 @@ def baseline(
 
 
 def _print_cells(cells: Sequence[BaselineCell]) -> None:
-    from metamapping.cli.tables import print_table
+    from metamapping.cli.tables import print_lines
 
     columns = ["source", "shots", "closed form", "logistic regression"]
     if any(cell.trained for cell in cells):
@@ -78,7 +78,7 @@ def _print_cells(cells: Sequence[BaselineCell]) -> None:
         ]
         for cell in cells
     ]
-    print_table(columns, [row[: len(columns)] for row in rows])
+    print_lines(columns, [row[: len(columns)] for row in rows])
 
 
 def _print_means(cells: Sequence[BaselineCell], *, best: int | None) -> None:

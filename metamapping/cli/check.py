@@ -56,7 +56,7 @@ def _print_corpus(config: RunConfig, folder: Path) -> None:
     """Rows and labels of each source, what is left out, and remarks."""
     import pandas as pd
 
-    from metamapping.cli.tables import print_table
+    from metamapping.cli.tables import print_lines
     from metamapping.runs.remarks import remarks_on
 
     sources, rejects, labels = (
@@ -74,7 +74,7 @@ def _print_corpus(config: RunConfig, folder: Path) -> None:
         )
         for row in sources.to_dict("records")
     ]
-    print_table(("source", "role", "task type", "rows", "used", "labels", "rows of each"), rows)
+    print_lines(("source", "role", "task type", "rows", "used", "labels", "rows of each"), rows)
     print()
     counts = rejects.groupby("reason")["rows"].sum().sort_values(ascending=False)
     reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.head(_MAX_REASONS).items())

@@ -22,7 +22,7 @@ def runs(
     `metamapping runs`
     """
     from metamapping.cli.run_names import runs_in
-    from metamapping.cli.tables import print_json, print_table
+    from metamapping.cli.tables import print_json, print_lines
 
     found = sorted(map(_described, runs_in(home)), key=lambda row: str(row["when"]))
     if as_json:
@@ -31,7 +31,7 @@ def runs(
         print(f"There are no runs in {home}: `metamapping train CONFIG` starts one, or name another home.")
     else:
         columns = ("run", "state", "rounds", "best", "accuracy", "gain", "when")
-        print_table(columns, [[_shown(row[column]) for column in columns] for row in found])
+        print_lines(columns, [[_shown(row[column]) for column in columns] for row in found])
 
 
 def _described(run: RunFolder) -> dict[str, Any]:

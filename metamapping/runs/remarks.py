@@ -57,7 +57,7 @@ def _remarks_on_source(
         yield f"{source.name}: {rows_in - rows_out:,} of {rows_in:,} rows are left out"
     if row["truncated"] > _MANY:
         yield (
-            f"{source.name}: {row['truncated']:.0%} of the texts are longer than `encoder.max_length_tokens`, "
+            f"{source.name}: {row['truncated']:.0%} of the texts exceed `encoder.max_length_tokens`, "
             f"now {config.encoder.max_length_tokens}"
         )
     if source.task_type != "ner" and (doubt := label_column_doubt(len(labels), rows_out)):
