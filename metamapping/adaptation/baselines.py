@@ -1,7 +1,8 @@
 """Baselines: what something simpler scores on the episodes by which a model is evaluated.
 
 Logistic regression, as scikit-learn has it by default, on the first view of the features: what people do with
-a pretrained encoder. It reads no label names, so that it has no zero-shot score.
+a pretrained encoder. It reads no label names, so that it has no zero-shot score. For words the classes are
+balanced: most words are outside of entities, and few examples would otherwise predict nothing else.
 
     scores = score_logistic_regression(learner.encoder, spaces, spec, seed=config.seed)
     scores["hotel", 4]                           # the scores of all 4-shot episodes
@@ -106,7 +107,8 @@ def _word_score(space: LabelSpace, features: _Features, episode: Episode) -> flo
     words = np.concatenate([features.words(row) for row in episode.support])
     targets = np.concatenate([space.word_labels[row] for row in episode.support])
     queries = [features.words(row) for row in episode.query]
-    predicted = _fit_and_predict(words, np.where(known[targets], targets, 0), np.concatenate(queries))
+    targets = np.where(known[targets], targets, 0)
+    predicted = _fit_and_predict(words, targets, np.concatenate(queries), is_balanced=True)
     names = [OUTSIDE, *(f"I-{label}" for label in space.labels)]
     kinds = {space.labels[label] for label in episode.labels}
     gold: set[Span] = set()
@@ -118,7 +120,9 @@ def _word_score(space: LabelSpace, features: _Features, episode: Episode) -> flo
     return entity_f1(gold, found)
 
 
-def _fit_and_predict(x: np.ndarray, targets: np.ndarray, queries: np.ndarray) -> np.ndarray:
+def _fit_and_predict(
+    x: np.ndarray, targets: np.ndarray, queries: np.ndarray, *, is_balanced: bool = False
+) -> np.ndarray:
     if len(np.unique(targets)) < 2:  # such as words that are all "outside"
         return np.full(len(queries), targets[0])
     # scikit-learn is imported here: it takes a second, and Keras must not find it first.
@@ -127,5 +131,6 @@ def _fit_and_predict(x: np.ndarray, targets: np.ndarray, queries: np.ndarray) ->
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        fitted = LogisticRegression(max_iter=_MAX_ITERATIONS).fit(x, targets)
+        weights = "balanced" if is_balanced else None
+        fitted = LogisticRegression(max_iter=_MAX_ITERATIONS, class_weight=weights).fit(x, targets)
     return np.asarray(fitted.predict(queries))

@@ -1,5 +1,7 @@
 """`metamapping train`, `check` and `baseline`: bad input is refused at once, and Ctrl-C has its exit code."""
 
+import re
+
 import pytest
 
 from metamapping.runs import pipeline
@@ -30,7 +32,7 @@ def test_ctrl_c_ends_a_run_with_130_and_says_how_to_resume(tmp_path, monkeypatch
 def test_a_check_shows_rows_labels_remarks_and_the_plan(tmp_path, capsys):
     assert run_cli("check", TINY, "--home", tmp_path / "home", "--no-time") == 0
     printed = capsys.readouterr().out
-    assert "bank       train       text-classification  342" in printed.replace("online-shop", "")
+    assert re.search(r"^bank +train +text-classification +342 +\d+ +8 +\d+ to \d+$", printed, re.MULTILINE)
     assert "near_duplicate" in printed
     assert "Look at: 1 validation source: with fewer than 5" in printed
     assert "up to 1 round of 24 meta-steps on 1 train source" in printed
