@@ -31,6 +31,14 @@ _LABEL_NAMES = (
     "emotion",
     "target",
     "tag",
+    "kind",
+    "type",
+    "command",
+    "queue",
+    "department",
+    "genre",
+    "mood",
+    "stance",
 )
 _TEXT_NAMES = (
     "text",
@@ -56,6 +64,8 @@ _PAIRS = (
     ("question", "context"),
 )
 _MAX_LABEL_CHARACTERS, _MAX_LABEL_WORDS = 40, 6
+# Days and times: 2024-05-31, 31.5.2024 12:00, 12:00:05.
+_TIME = re.compile(r"\d{1,4}([-./])\d{1,2}\1\d{1,4}([ T].*)?|\d{1,2}:\d{2}(:\d{2}.*)?")
 
 
 class Column:
@@ -99,6 +109,8 @@ class Column:
     def is_label(self) -> bool:
         """Whether the values look like labels."""
         if not self.values or not 2 <= self.num_different <= max(2, len(self.values) // 2):
+            return False
+        if all(map(_TIME.fullmatch, self.values)):
             return False
         longest = max(map(len, self.values))
         return longest <= _MAX_LABEL_CHARACTERS and max(self.lengths) <= _MAX_LABEL_WORDS

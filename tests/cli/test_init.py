@@ -55,6 +55,12 @@ def test_columns_are_found_without_known_names(tmp_path):
     assert (guess.text, guess.label) == ("what", "queue")
 
 
+def test_days_are_no_labels(tmp_path):
+    rows = [f"{i % 3},2024-01-{i % 5 + 1:02},thing number {i} is broken again" for i in range(40)]
+    guess = guess_file(write_csv(tmp_path / "a.csv", rows, "nr,day,what"))
+    assert (guess.text, guess.label) == ("what", "nr")
+
+
 def test_fields_of_nested_objects_and_columns_of_words_are_found(tmp_path):
     rows = [{"review": {"body": f"it was number {i}"}, "meta": {"stars": i % 5 + 1}} for i in range(30)]
     (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, rows)))
