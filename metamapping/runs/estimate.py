@@ -30,9 +30,9 @@ from metamapping.runs.label_spaces import read_spaces
 if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
     from metamapping.training.learner import Learner
 
-_MIN_STEPS, _MAX_STEPS = 3, 10
-_MAX_SECONDS = 30.0
-_NUM_TEXTS, _NUM_EPISODES = 64, 3
+_MIN_STEPS, _MAX_STEPS = 2, 6
+_MAX_SECONDS = 20.0
+_NUM_TEXTS, _NUM_EPISODES = 64, 2
 # Of `training.gradient_agreement`, which is too slow to be imported for two numbers.
 _DIAGNOSIS_BATCHES, _DIAGNOSIS_SOURCES = 2, 64
 
