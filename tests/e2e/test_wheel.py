@@ -1,7 +1,7 @@
 """The first hour from the wheel: installed into an empty environment, used in an empty folder.
 
-The environment finds the dependencies of this one, but not the repository. A run that `metamapping train` began is
-continued by the flow of the repository, and the other way round.
+The environment finds the dependencies of this one, but not the repository. A run that `metamapping train` began
+is finished by the flow of the repository, and `train` finds it finished.
 """
 
 import csv
@@ -125,7 +125,7 @@ def test_files_become_a_tuned_encoder_and_predictions_in_an_empty_folder(scripts
     assert {json.loads(line)["prediction"] for line in predicted} <= labels
 
 
-def test_a_run_that_the_command_began_is_finished_by_the_flow_and_the_other_way_round(scripts, tmp_path):
+def test_a_run_that_the_command_began_is_finished_by_the_flow(scripts, tmp_path):
     home = tmp_path / "home"
     command = [scripts / "metamapping", "train", CONFIG, "--home", home]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
