@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metamapping.cli.options import JsonOption
-from metamapping.cli.train import ConfigArgument, HomeOption, read_settings
+from metamapping.cli.train import ConfigArgument, HomeOption, check_train_extra, read_settings
 
 if TYPE_CHECKING:  # it imports NumPy
     from metamapping.runs.baseline import BaselineCell
@@ -34,6 +34,7 @@ def baseline(
 
     `metamapping baseline metamapping.yaml`
     """
+    check_train_extra()
     from metamapping.cli.progress import count_progress, print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.run_progress import RunProgress

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from metamapping.cli.train import ConfigArgument, HomeOption, read_settings
+from metamapping.cli.train import ConfigArgument, HomeOption, check_train_extra, read_settings
 from metamapping.config.sources import ROLES
 
 if TYPE_CHECKING:  # they import pandas
@@ -31,6 +31,7 @@ def check(
 
     `metamapping check metamapping.yaml`
     """
+    check_train_extra()
     from metamapping.cli.progress import print_note
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.run_progress import RunProgress

@@ -27,7 +27,7 @@ def report(
     `metamapping report demo`
     """
     from metamapping.cli.run_names import find_run
-    from metamapping.cli.run_progress import print_result, print_rounds
+    from metamapping.cli.run_result import print_result, print_rounds
 
     found = find_run(run, home=home)
     if not found.read_history():

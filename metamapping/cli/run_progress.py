@@ -1,30 +1,26 @@
-"""What `metamapping train` prints while it runs, and at its end.
+"""What `metamapping train` prints while it runs, on standard error.
 
-In a terminal the work in hand is a bar on standard error; in a log it is a line from time to time. Every
-judged round is a line. The summary at the end is on standard output.
+In a terminal the work in hand is a bar; in a log it is a line from time to time. A judged round is a line.
+
+    run_pipeline(config, RunProgress())
 """
 
 from __future__ import annotations
 
-import math
 import sys
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from metamapping.cli.progress import print_note
 from metamapping.cli.quiet import quiet_import
 from metamapping.corpus.preparation import PreparedCorpus
 from metamapping.rounds.records import Round
-from metamapping.rounds.tables import rounds_table
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.pipeline import Advance
-from metamapping.storage.remote import place_of
 
 LOG_EVERY_SECONDS = 15.0
 
@@ -89,45 +85,3 @@ class RunProgress:
     def judged(self, round: Round) -> None:
         """Say what a round has shown."""
         print_note(f"round {round.report.round}: {round.verdict.state}. {round.verdict.sentence}")
-
-
-def print_result(run: RunFolder) -> None:
-    """Print the rounds of a finished run, its verdict, and the place of the published encoder.
-
-    Args:
-        run: A run that has published.
-    """
-    print_rounds(run)
-    Console().print(f"Published: {place_of(run.published)}", soft_wrap=True)
-
-
-def print_rounds(run: RunFolder) -> None:
-    """Print the rounds of a run, and its last verdict.
-
-    Args:
-        run: A run with a judged round.
-    """
-    history, console = run.read_history(), Console()
-    console.print(f"Rounds of {run.run_id}: means of the validation sources, 95 % intervals", soft_wrap=True)
-    table = Table(box=None, pad_edge=False)
-    for column in ("round", "accuracy", "untrained", "gain over the best", "verdict"):
-        table.add_column(column, no_wrap=True)
-    for row in rounds_table(history).to_dict("records"):
-        table.add_row(
-            str(row["round"]),
-            _interval(row, "accuracy"),
-            f"{row['baseline']:.3f}",
-            _interval(row, "gain"),
-            str(row["verdict"]),
-        )
-    console.print(table)
-    for judged in history:
-        for adjustment in judged.adjustments:
-            console.print(f"after round {judged.report.round}: {adjustment}", soft_wrap=True, markup=False)
-    verdict = history[-1].verdict
-    console.print(f"[bold]{verdict.state}[/bold]: {verdict.sentence}", soft_wrap=True)
-
-
-def _interval(row: Mapping[Hashable, Any], name: str) -> str:
-    mean, low, high = (row[key] for key in (name, f"{name}_low", f"{name}_high"))
-    return "not measured" if math.isnan(mean) else f"{mean:.3f} \\[{low:.3f}, {high:.3f}]"

@@ -11,6 +11,8 @@ import typer
 if TYPE_CHECKING:  # importing it takes a second
     from metamapping.config.schema import RunConfig
 
+_TRAIN_PACKAGES = ("datasets", "keras", "keras_hub", "matplotlib", "rensa", "tensorflow", "transformers")
+
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: a YAML file.")]
 HomeOption = Annotated[
     str | None,
@@ -29,10 +31,12 @@ def train(config: ConfigArgument, home: HomeOption = None) -> None:
 
     `metamapping train metamapping.yaml`
     """
+    check_train_extra()
     import time
 
     from metamapping.cli.progress import print_note
-    from metamapping.cli.run_progress import RunProgress, print_result
+    from metamapping.cli.run_progress import RunProgress
+    from metamapping.cli.run_result import print_result
     from metamapping.cli.signals import exit_on_signals
     from metamapping.runs.label_spaces import check_run
     from metamapping.runs.pipeline import run_pipeline
@@ -62,3 +66,16 @@ def read_settings(config: Path, home: str | None) -> RunConfig:
 
     settings = read_config(config)
     return settings if home is None else settings.at_home(home)
+
+
+def check_train_extra() -> None:
+    """Check that the packages of the extra `train` are installed.
+
+    Raises:
+        ValueError: One is missing; the message names the extra.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in _TRAIN_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"training needs {', '.join(missing)}: pip install 'metamapping[train]'")

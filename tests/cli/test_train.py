@@ -1,5 +1,6 @@
 """`metamapping train`, `check` and `baseline`: bad input is refused at once, and Ctrl-C has its exit code."""
 
+import importlib.util
 import re
 
 import pytest
@@ -18,6 +19,13 @@ def test_a_wrong_configuration_is_refused_in_one_sentence(command, tmp_path, cap
     assert "did you mean 'episodes'" in capsys.readouterr().err
     assert run_cli(command, tmp_path / "missing.yaml") == 2
     assert "missing.yaml" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "check", "baseline"])
+def test_without_the_packages_for_training_the_extra_is_named(command, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "keras_hub" else name)
+    assert run_cli(command, TINY, "--home", tmp_path) == 2
+    assert "training needs keras_hub: pip install 'metamapping[train]'" in capsys.readouterr().err
 
 
 def test_ctrl_c_ends_a_run_with_130_and_says_how_to_resume(tmp_path, monkeypatch, capsys):

@@ -1,7 +1,7 @@
 """The first hour from the wheel: installed into an empty environment, used in an empty folder.
 
-The environment finds the dependencies of this one, but not the repository. A run that `metamapping train` began
-is finished by the flow of the repository, and `train` finds it finished.
+The environment finds the dependencies of this one, but not the repository. A run that `metamapping train`
+began is finished by the flow of the repository, and `train` finds it finished.
 """
 
 import csv
