@@ -115,9 +115,12 @@ def test_files_become_a_tuned_encoder_and_predictions_in_an_empty_folder(scripts
     assert "test source" in run(scripts, tmp_path, "report", run_id[:5])
     assert "closed form" in run(scripts, tmp_path, "baseline", "metamapping.yaml")
 
-    run(scripts, tmp_path, "adapt", folder, "bank.csv", "--label", "intent", "--out", "tasks/bank")
     with (tmp_path / "bank.csv").open(newline="") as file:
-        texts = [row["text"] for row in csv.DictReader(file) if row["text"].strip()][:5]
+        rows = [row for row in csv.DictReader(file) if row["text"].strip() and row["intent"]]
+    lines = "".join(json.dumps(row) + "\n" for row in rows[:40])
+    (tmp_path / "examples.jsonl").write_text(lines)
+    run(scripts, tmp_path, "adapt", folder, "examples.jsonl", "--label", "intent", "--out", "tasks/bank")
+    texts = [row["text"] for row in rows[40:45]]
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     predicted = run(scripts, tmp_path, "predict", "tasks/bank", text=lines).splitlines()
     labels = set(json.loads((tmp_path / "tasks/bank/task.json").read_text())["labels"])
