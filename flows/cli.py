@@ -17,9 +17,10 @@ from contextlib import contextmanager, nullcontext
 from prefect import get_client
 from rich.console import Console
 
-from flows.signals import block_interrupts, exit_on_signals
-from metamapping.config.loading import describe_settings, read_config
+from metamapping.cli.signals import block_interrupts, exit_on_signals
+from metamapping.config.loading import read_config
 from metamapping.config.schema import RunConfig
+from metamapping.config.sections import describe_sections
 from metamapping.errors import ConfigError, StoreError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import check_run
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Meta-mapping pre-training: prepare the sources, train rounds until the metrics "
         "converge, publish the best encoder. The same command again resumes where the last one stopped, "
         "and repeats no finished work.",
-        epilog="What a configuration can set:\n" + describe_settings(),
+        epilog="What a configuration can set.\n\n" + describe_sections(),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("config", metavar="CONFIG.yaml", help="the configuration of the run")

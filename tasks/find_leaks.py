@@ -1,13 +1,11 @@
 """Find the texts that are trained on and also held out."""
 
-from pathlib import Path
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config.corpus import DuplicateSpec, LeakageSpec
 from metamapping.config.sources import Source
-from metamapping.corpus.leakage import leaks_stage, write_leaks
+from metamapping.corpus import stages as library
 from metamapping.storage.artifacts import Reference, Store
 
 
@@ -31,10 +29,4 @@ def find_leaks(
     Returns:
         The leaks of the corpus.
     """
-
-    def write(folder: Path) -> dict[str, int]:
-        folders = [each.fetch() for each in examples]
-        return write_leaks(sources, folders, spec, duplicates, folder)
-
-    stage = leaks_stage(sources, [each.fingerprint for each in examples], spec, duplicates)
-    return Store(home).get_or_write(stage, write)
+    return library.find_leaks(Store(home), sources, examples, spec, duplicates)

@@ -1,13 +1,11 @@
 """Make the tokenizer of a run."""
 
-from pathlib import Path
-
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.sources import Source
-from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
+from metamapping.corpus import stages as library
 from metamapping.storage.artifacts import Reference, Store
 
 
@@ -31,11 +29,4 @@ def make_tokenizer(
     Returns:
         The tokenizer.
     """
-    leaks_folder = leaks.fetch()
-
-    def write(folder: Path) -> dict[str, int]:
-        texts = TrainTexts(sources, [each.fetch() for each in examples], leaks_folder)
-        return write_tokenizer(encoder, texts, folder)
-
-    stage = tokenizer_stage(encoder, sources, [each.fingerprint for each in examples], leaks_folder)
-    return Store(home).get_or_write(stage, write)
+    return library.make_tokenizer(Store(home), encoder, sources, examples, leaks)

@@ -1,13 +1,12 @@
 """Report a corpus: what came in, what came out, and what was rejected for which reasons."""
 
-from pathlib import Path
-
 from prefect import task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
-from metamapping.corpus.report import Prepared, describe_corpus, read_source_table, report_stage, write_report
+from metamapping.corpus import stages as library
+from metamapping.corpus.report import Prepared, read_source_table
 from metamapping.runs.source_data import shrunken_sources
 from metamapping.storage.artifacts import Reference, Store
 from tasks.artifacts import artifact_key, create_picture
@@ -31,11 +30,7 @@ def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Referen
     Returns:
         The report.
     """
-
-    def write(folder: Path) -> dict[str, int]:
-        return write_report(describe_corpus(prepared, leaks.fetch()), folder)
-
-    report = Store(home).get_or_write(report_stage(prepared, leaks.fingerprint), write)
+    report = library.report_corpus(Store(home), prepared, leaks)
     folder = report.fetch()
     rows = {each.source.name: each.screened.counts["rows_out"] for each in prepared}
     shrunken = shrunken_sources(home, name, rows)

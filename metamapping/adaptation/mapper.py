@@ -22,7 +22,13 @@ from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
-from metamapping.publishing.published_model import PublishedModel, read_published
+from metamapping.publishing.pretrained_model import (
+    UntrainedMappingWarning,
+    is_pretrained,
+    read_encoder,
+    untrained_sentence,
+)
+from metamapping.publishing.published_model import PublishedModel
 
 
 class MetaMapper:
@@ -39,17 +45,25 @@ class MetaMapper:
 
     @classmethod
     def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
-        """Load a published encoder.
+        """Load a published encoder, or a pretrained one that was not meta-trained.
 
         Args:
-            folder: A published folder, or the address of one (``s3://bucket/…/published``).
+            folder: A published folder, or the address of one (``s3://bucket/…/published``); or a pretrained
+                encoder: a Hugging Face or KerasHub folder, or a name on the hub
+                (``sentence-transformers/all-MiniLM-L6-v2``).
             progress: As for ``MetaMapper``.
 
         Raises:
-            FileNotFoundError: The folder is not a published encoder.
+            FileNotFoundError: There is no such encoder.
             StoreError: The folder is damaged.
+
+        Warns:
+            UntrainedMappingWarning: The encoder is a pretrained one, so that its mapping is not trained.
         """
-        return cls(read_published(folder), progress=progress)
+        model = read_encoder(folder)
+        if is_pretrained(folder):
+            warnings.warn(untrained_sentence(folder), UntrainedMappingWarning, stacklevel=2)
+        return cls(model, progress=progress)
 
     def adapt(
         self,

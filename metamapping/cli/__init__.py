@@ -13,28 +13,63 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from typing import Annotated
 
 import typer
 
+from metamapping import __version__
 from metamapping.cli.adapt import adapt
+from metamapping.cli.baseline import baseline
+from metamapping.cli.check import check
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
+from metamapping.cli.explain import explain
 from metamapping.cli.follow import follow
+from metamapping.cli.init import init
 from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
 from metamapping.cli.push import push
+from metamapping.cli.report import report
+from metamapping.cli.runs import runs
 from metamapping.cli.serve import serve
+from metamapping.cli.settings import settings
+from metamapping.cli.train import train
 from metamapping.errors import StoreError
 
 app = typer.Typer(
     name="metamapping",
-    help="Use a published encoder, and the tasks that it was adapted to.",
+    help="One encoder for many small language tasks, with a handful of labelled examples each.\n\n"
+    "`init`, `check` and `train` meta-train it on the labelled files that you have. From then on, `adapt` "
+    "learns a new task in milliseconds, and `predict` labels texts. A pretrained encoder can be used right "
+    "away, too: `metamapping adapt FOLDER examples.csv --out tasks/first`.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
-    app.command()(command)
+_COMMANDS = {
+    "Train an encoder": (init, check, baseline, train, settings),
+    "Use it": (adapt, predict, evaluate, explain, serve, push),
+    "Look at runs": (runs, report, compare, inspect, follow),
+}
+for panel, commands in _COMMANDS.items():
+    for command in commands:
+        app.command(rich_help_panel=panel)(command)
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        print(f"metamapping {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Only the tokenizers of transformers are used, which need no PyTorch.
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         app(arguments)
     except (ValueError, OSError, StoreError) as error:

@@ -11,10 +11,10 @@ import typer
 
 from metamapping.cli.options import (
     DelimiterOption,
+    Encoder,
     EncodingOption,
     FormatOption,
     LabelColumn,
-    Model,
     NoHeaderOption,
     PairColumn,
     SheetOption,
@@ -24,7 +24,7 @@ from metamapping.cli.options import (
 
 
 def adapt(
-    model: Model,
+    model: Encoder,
     examples: Annotated[str, typer.Argument(help="Examples: a file, or - for standard input.")],
     out: Annotated[Path, typer.Option("--out", help="Folder of the task; a task in it is replaced.")],
     task_type: TaskTypeOption = "text-classification",
@@ -41,9 +41,10 @@ def adapt(
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
 ) -> None:
-    """Adapt a published encoder to the examples of a task, and save the task.
+    """Adapt an encoder to the examples of a task, and save the task.
 
-    The solution is computed in closed form, without training. A few examples per label are enough.
+    The solution is computed in closed form, without training. A few examples per label are enough. The
+    encoder is a published one, or a pretrained one as it is.
 
     `metamapping adapt published examples.csv --out my-tasks/orders`
 
@@ -80,7 +81,15 @@ def adapt(
 
     with quiet_import():
         from metamapping import MetaMapper
+        from metamapping.publishing.pretrained_model import (
+            UntrainedMappingWarning,
+            is_pretrained,
+            untrained_sentence,
+        )
 
+    if is_pretrained(model):
+        print_note(f"note: {untrained_sentence(model)}")
+        warnings.simplefilter("ignore", UntrainedMappingWarning)
     mapper = MetaMapper.from_pretrained(model)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
     folder = mapping.save(out)

@@ -30,12 +30,12 @@ PROBABILITIES = "probabilities"  # of all labels
 _DIGITS = 6  # of a probability: float32 is not more precise
 
 
-def load_task(folder: Path, model: Path | None = None) -> Mapping:
+def load_task(folder: Path, model: str | None = None) -> Mapping:
     """Load a saved task.
 
     Args:
         folder: Folder of the task.
-        model: Folder of the published encoder; default: the one that the task names.
+        model: Folder, address or name of the encoder; default: the one that the task names.
     """
     # TensorFlow is imported here and not with the module, so that errors in the arguments appear at once.
     with quiet_import():

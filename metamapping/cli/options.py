@@ -34,6 +34,22 @@ def folder_or_address(text: str) -> Path:
     return local_folder(text)
 
 
+def encoder_place(text: str) -> str:
+    """An argument that names an encoder: a folder, an address, or a model on the Hugging Face hub.
+
+    Args:
+        text: A path, an address, or a name such as ``sentence-transformers/all-MiniLM-L6-v2``.
+
+    Raises:
+        typer.BadParameter: There is no such folder, and it is no name of a model either.
+    """
+    parts = text.split("/")
+    is_hub_name = len(parts) == 2 and all(parts) and not Path(parts[0]).exists()
+    if "://" not in text and not Path(text).is_dir() and not is_hub_name:
+        raise typer.BadParameter(f"Directory {text!r} does not exist.")
+    return text
+
+
 def input_source(
     *,
     encoding: str = "utf-8",
@@ -96,6 +112,15 @@ Model = Annotated[
         help="Folder of a published encoder, or its address (`s3://…/published`).",
     ),
 ]
+Encoder = Annotated[
+    str,
+    typer.Argument(
+        parser=encoder_place,
+        metavar="MODEL",
+        help="Folder of a published encoder, or its address (`s3://…/published`); or a pretrained encoder: a "
+        "Hugging Face folder, or a name on its hub.",
+    ),
+]
 Task = Annotated[Path, typer.Argument(exists=True, file_okay=False, help="Folder of a saved task.")]
 TaskTypeOption = Annotated[TaskType, typer.Option("--task-type", help="Type of the task.")]
 TextColumn = Annotated[
@@ -127,10 +152,10 @@ FormatOption = Annotated[
     ),
 ]
 ModelOption = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
         "--model",
-        parser=folder_or_address,
+        parser=encoder_place,
         metavar="MODEL",
         help="The published encoder, if it was moved since the task was adapted.",
     ),

@@ -26,6 +26,19 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     console.print(table, markup=False)
 
 
+def print_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table of one line for each row, however wide the terminal: names can be copied from it.
+
+    Args:
+        columns: Headers of the columns.
+        rows: Cells of each row.
+    """
+    lines = [columns, *rows]
+    widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+    for line in lines:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
 def print_json(value: Any) -> None:
     """Print a JSON value."""
     print(json.dumps(value, indent=1, ensure_ascii=False))

@@ -18,6 +18,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
@@ -64,7 +65,7 @@ def locked(run: RunFolder) -> Iterator[None]:
     Raises:
         OSError: The lock cannot be created, for a reason other than missing write permission.
     """
-    path = run.path.parent.parent / "locks" / f"{run.run_id}.lock"
+    path = _lock_file(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         # A singleton for each path and thread, so that a thread that holds the lock can acquire it again.
@@ -84,3 +85,27 @@ def locked(run: RunFolder) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def is_locked(run: RunFolder) -> bool:
+    """Whether another process works on a run at this moment, as far as this machine can tell.
+
+    Args:
+        run: The run.
+    """
+    path = _lock_file(run)
+    if not path.is_file():
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    lock.release()
+    return False
+
+
+def _lock_file(run: RunFolder) -> Path:
+    return run.path.parent.parent / "locks" / f"{run.run_id}.lock"

@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from flows import signals
-from flows.signals import exit_on_signals
+from metamapping.cli import signals
+from metamapping.cli.signals import exit_on_signals
 
 NEVER_SECONDS = 3_600.0
 SOON_SECONDS = 0.05

@@ -1,0 +1,118 @@
+"""`metamapping baseline`: what the encoder of a configuration scores without meta-training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metamapping.cli.options import JsonOption
+from metamapping.cli.train import ConfigArgument, HomeOption, check_train_extra, read_settings
+
+if TYPE_CHECKING:  # it imports NumPy
+    from metamapping.runs.baseline import BaselineCell
+
+
+def baseline(
+    config: ConfigArgument,
+    home: HomeOption = None,
+    test: Annotated[
+        bool,
+        typer.Option(
+            "--test",
+            help="Measure on the test sources. They are to be looked at once: choose nothing by them.",
+        ),
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure the encoder as it is on the validation sources: is meta-training worth it?
+
+    The encoder is used with the closed form of this library and with plain logistic regression, on the
+    episodes by which the rounds of a run are judged. If the run of the configuration has judged rounds, the
+    best one is shown next to them.
+
+    `metamapping baseline metamapping.yaml`
+    """
+    check_train_extra()
+    from metamapping.cli.progress import count_progress, print_note
+    from metamapping.cli.quiet import quiet_import
+    from metamapping.cli.run_progress import RunProgress
+    from metamapping.cli.tables import print_json
+    from metamapping.corpus.preparation import prepare_corpus
+    from metamapping.runs.label_spaces import check_label_spaces, check_run
+
+    settings = read_settings(config, home)
+    check_run(settings)
+    prepared = prepare_corpus(settings, show=RunProgress().rows)
+    check_label_spaces(settings, prepared.corpus)
+    print_note("loading TensorFlow")
+    with quiet_import():
+        from metamapping.adaptation import evaluation  # noqa: F401  (imported here without messages)
+        from metamapping.runs.baseline import best_round, measure_baseline, run_of
+        from metamapping.training import learner  # noqa: F401
+    with count_progress("texts") as advance:
+        cells = measure_baseline(
+            settings,
+            prepared.corpus,
+            role="test" if test else "validation",
+            on_progress=lambda source, count: advance(count),
+        )
+    if as_json:
+        print_json([vars(cell) for cell in cells])
+        return
+    _print_cells(cells)
+    _print_means(cells, best=best_round(run_of(settings, prepared.corpus)))
+
+
+def _print_cells(cells: Sequence[BaselineCell]) -> None:
+    from metamapping.cli.tables import print_lines
+
+    columns = ["source", "shots", "closed form", "logistic regression"]
+    if any(cell.trained for cell in cells):
+        columns.append("meta-trained")
+    rows = [
+        [
+            cell.source,
+            str(cell.shots),
+            *map(_score, (cell.closed_form, cell.logistic_regression, cell.trained)),
+        ]
+        for cell in cells
+    ]
+    print_lines(columns, [row[: len(columns)] for row in rows])
+
+
+def _print_means(cells: Sequence[BaselineCell], *, best: int | None) -> None:
+    """The differences between the methods, over all sources."""
+    from metamapping.runs.baseline import mean_difference
+
+    print()
+    logistic = mean_difference(cells, lambda c: c.closed_form, lambda c: c.logistic_regression)
+    if logistic is not None:
+        print(f"Closed form over logistic regression, from one shot on: {logistic.signed}")
+    gain = mean_difference(cells, lambda c: c.trained, lambda c: c.closed_form)
+    over_logistic = mean_difference(cells, lambda c: c.trained, lambda c: c.logistic_regression)
+    if best == 0:
+        print("Meta-training: none of the rounds so far was clearly better than the encoder as it is.")
+    elif gain is None:
+        print("Meta-training: not measured yet; after `metamapping train`, this command shows its gain.")
+    if gain is None:
+        return
+    print(f"Meta-trained over the closed form of the encoder before: {gain.signed}")
+    if over_logistic is not None:
+        print(f"Meta-trained over logistic regression on the encoder before: {over_logistic.signed}")
+    answer = (
+        "it is, on sources like these"
+        if gain.is_gain
+        else "it is not: use the encoder as it is"
+        if gain.is_loss or gain.mean <= 0
+        else "not clear from these sources"
+    )
+    print(f"Is meta-training worth it? {answer}.")
+    print("The best round was chosen by the validation sources, so its gain there is an upper estimate.")
+
+
+def _score(scores: list[float] | None) -> str:
+    from metamapping.rounds.intervals import mean_with_interval
+
+    return "–" if scores is None else str(mean_with_interval(scores))

@@ -1,0 +1,69 @@
+"""`metamapping runs`: the runs of a home."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metamapping.cli.options import JsonOption
+
+if TYPE_CHECKING:  # it imports NumPy
+    from metamapping.runs.folder import RunFolder
+
+
+def runs(
+    home: Annotated[str, typer.Argument(help="Folder of the store and the runs.")] = ".metamapping",
+    as_json: JsonOption = False,
+) -> None:
+    """List the runs of a home, the newest last: their state, rounds and accuracy on the validation sources.
+
+    `metamapping runs`
+    """
+    from metamapping.cli.run_names import runs_in
+    from metamapping.cli.tables import print_json, print_lines
+
+    found = sorted(map(_described, runs_in(home)), key=lambda row: str(row["when"]))
+    if as_json:
+        print_json(found)
+    elif not found:
+        print(f"There are no runs in {home}: `metamapping train CONFIG` starts one, or name another home.")
+    else:
+        columns = ("run", "state", "rounds", "best", "accuracy", "gain", "when")
+        print_lines(columns, [[_shown(row[column]) for column in columns] for row in found])
+
+
+def _described(run: RunFolder) -> dict[str, Any]:
+    """What the list says of a run. A run that cannot be read is listed with the error as its state."""
+    from metamapping.errors import StoreError, one_line
+    from metamapping.rounds.statistics import paired_difference, round_accuracy
+    from metamapping.runs.lock import is_locked
+
+    row: dict[str, Any] = dict.fromkeys(("rounds", "best", "accuracy", "gain"))
+    row = {"run": run.run_id, "state": "", **row, "when": _time_of(run)}
+    try:
+        history = run.read_history()
+        is_published = run.has_published
+        max_rounds = run.config.convergence.max_rounds
+    except (ValueError, StoreError) as error:
+        return {**row, "state": f"damaged: {one_line(error)}"}
+    state = "published" if is_published else "in progress" if is_locked(run) else "stopped"
+    row |= {"state": state, "rounds": f"{len(history)} of {max_rounds}"}
+    if history:
+        best = history[-1].verdict.best_round
+        report = history[best - 1].report if best else history[0].report.untrained()
+        gain = paired_difference(report, report.untrained()).signed if best else "none"
+        row |= {"best": best, "accuracy": f"{round_accuracy(report).mean:.3f}", "gain": gain}
+    return row
+
+
+def _time_of(run: RunFolder) -> str:
+    """When the run's folder was last changed by a finished step."""
+    steps = [run.path / "run.json", run.path / "rounds.jsonl", run.published / "manifest.json"]
+    latest = max((step.stat().st_mtime for step in steps if step.is_file()), default=0.0)
+    return f"{datetime.fromtimestamp(latest):%Y-%m-%d %H:%M}"
+
+
+def _shown(value: object) -> str:
+    return "–" if value is None else str(value)

@@ -1,0 +1,81 @@
+"""`metamapping train`: a whole run, from sources to a published encoder, without Prefect."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:  # importing it takes a second
+    from metamapping.config.schema import RunConfig
+
+_TRAIN_PACKAGES = ("datasets", "keras", "keras_hub", "matplotlib", "rensa", "tensorflow", "transformers")
+
+ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: a YAML file.")]
+HomeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--home", help="Folder or address of the store and the runs. Default: that of the configuration."
+    ),
+]
+
+
+def train(config: ConfigArgument, home: HomeOption = None) -> None:
+    """Meta-train an encoder on the sources of a configuration, and publish the best round.
+
+    Prepares the sources, trains rounds until the metrics converge, and publishes the best encoder. The
+    same command again resumes where the last one stopped, and repeats no finished work. `metamapping init`
+    writes a configuration; `metamapping settings` lists what it can set.
+
+    `metamapping train metamapping.yaml`
+    """
+    check_train_extra()
+    import time
+
+    from metamapping.cli.progress import print_note
+    from metamapping.cli.run_progress import RunProgress
+    from metamapping.cli.run_result import print_result
+    from metamapping.cli.signals import exit_on_signals
+    from metamapping.runs.label_spaces import check_run
+    from metamapping.runs.pipeline import run_pipeline
+
+    started = time.time()
+    settings = read_settings(config, home)
+    try:
+        with exit_on_signals():
+            check_run(settings)
+            run = run_pipeline(settings, RunProgress())
+    except KeyboardInterrupt:
+        print_note("interrupted: finished work is kept, and the same command resumes from there")
+        raise typer.Exit(128 + signal.SIGINT) from None
+    print_result(run)
+    if run.published_at < started:
+        print("The run was finished already; no work was repeated.")
+
+
+def read_settings(config: Path, home: str | None) -> RunConfig:
+    """Read a configuration, in another home if one is given.
+
+    Args:
+        config: Path of the file.
+        home: Folder or address that replaces the configuration's.
+    """
+    from metamapping.config.loading import read_config
+
+    settings = read_config(config)
+    return settings if home is None else settings.at_home(home)
+
+
+def check_train_extra() -> None:
+    """Check that the packages of the extra `train` are installed.
+
+    Raises:
+        ValueError: One is missing; the message names the extra.
+    """
+    from importlib.util import find_spec
+
+    missing = [name for name in _TRAIN_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise ValueError(f"training needs {', '.join(missing)}: pip install 'metamapping[train]'")

@@ -1,0 +1,147 @@
+"""Pretrained model: an encoder that was not meta-trained, used as if it were published.
+
+Input: a Hugging Face or KerasHub folder, or the name of a model on the Hugging Face hub. Output: the encoder
+with an untrained mapping, under which a text's vector is its feature, and a label's is the feature of its
+name. Only configuration, tokenizer and safetensors weights are read; no code of the folder is executed.
+
+    model = read_encoder("sentence-transformers/all-MiniLM-L6-v2")
+    model = read_encoder("path/to/published")           # a published folder is read as such
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from metamapping.config.corpus import CleaningSpec
+from metamapping.config.encoder import EncoderSpec
+from metamapping.corpus.tokens import load_tokenizer
+from metamapping.errors import StoreError, one_line
+from metamapping.models.backbones import build_backbone
+from metamapping.models.encoder import Encoder
+from metamapping.models.forks import check_not_forked
+from metamapping.models.mapping import MetaMapping
+from metamapping.publishing.layout import SETTINGS
+from metamapping.publishing.published_model import PublishedModel, read_published
+from metamapping.storage.bounded_json import read_json
+from metamapping.storage.manifest import MANIFEST
+
+_HUB = "hf://"
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILES = ("config.json", "model.safetensors", "tokenizer.json", "sentence_bert_config.json")
+# Longer texts are rare where there are few examples, and their time grows with their length.
+_MAX_LENGTH_TOKENS, _MIN_LENGTH_TOKENS = 256, 8
+
+
+class UntrainedMappingWarning(UserWarning):
+    """An encoder is used that was not meta-trained."""
+
+
+def read_encoder(place: str | Path) -> PublishedModel:
+    """Load a published encoder, or a pretrained one with an untrained mapping.
+
+    Args:
+        place: A published folder or its address; a Hugging Face or KerasHub folder; or a model on the Hugging
+            Face hub (`hf://ORGANISATION/NAME`, or without `hf://` if there is no such folder).
+
+    Raises:
+        FileNotFoundError: There is no such encoder.
+        StoreError: The folder is damaged.
+        ConfigError: The pretrained encoder is of a kind that cannot be read.
+    """
+    if not is_pretrained(place):
+        return read_published(place)
+    folder = _download(str(place)) if is_on_hub(place) else Path(place)
+    return _read_pretrained(folder)
+
+
+def is_pretrained(place: str | Path) -> bool:
+    """Whether a place is a pretrained encoder that was not published by this library.
+
+    Args:
+        place: A folder, an address, or the name of a model on the hub.
+    """
+    if is_on_hub(place):
+        return True
+    if "://" in str(place):
+        return False
+    folder = Path(place)
+    # A published folder without its manifest is a damaged one.
+    ours = any((folder / name).is_file() for name in (MANIFEST, SETTINGS))
+    return (folder / "config.json").is_file() and not ours
+
+
+def is_on_hub(place: str | Path) -> bool:
+    """Whether a place is the name of a model on the Hugging Face hub.
+
+    Args:
+        place: A folder, an address, or `ORGANISATION/NAME`, unless the first part is a folder here.
+    """
+    if str(place).startswith(_HUB):
+        return True
+    is_name = _HUB_NAME.fullmatch(str(place)) is not None
+    return is_name and not Path(str(place).split("/")[0]).exists()
+
+
+def untrained_sentence(place: str | Path) -> str:
+    """Return what a user of a pretrained encoder should know.
+
+    Args:
+        place: The encoder.
+    """
+    return (
+        f"{place} is a pretrained encoder that was not meta-trained: it is used with an untrained mapping. "
+        "`metamapping train` meta-trains it on labelled sources"
+    )
+
+
+def _download(place: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    name = place.removeprefix(_HUB)
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(_FILES)))
+    except Exception as error:  # The hub, the network and the cache raise errors of all kinds.
+        raise FileNotFoundError(
+            f"there is no folder {name}, and no such model can be read from the Hugging Face hub "
+            f"({type(error).__name__}: {one_line(error)}): correct the name, or give the folder of an encoder"
+        ) from error
+
+
+def _read_pretrained(folder: Path) -> PublishedModel:
+    check_not_forked()
+    if not (folder / "tokenizer.json").is_file():
+        raise FileNotFoundError(
+            f"{folder} has no tokenizer.json: write it there with transformers' "
+            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
+        )
+    spec = EncoderSpec(preset=str(folder), max_length_tokens=_MIN_LENGTH_TOKENS)
+    encoder = Encoder(build_backbone(spec, vocabulary_size=0, seed=0))
+    max_length = _max_length(folder, getattr(encoder.backbone, "max_sequence_length", None))
+    tokenizer = load_tokenizer(folder, max_length_tokens=max_length)
+    highest_id = max(tokenizer.get_vocab(with_added_tokens=False).values(), default=0)
+    vocabulary_size = getattr(encoder.backbone, "vocabulary_size", None)
+    if vocabulary_size is not None and highest_id >= vocabulary_size:
+        raise StoreError(
+            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}: "
+            "download both again"
+        )
+    return PublishedModel(
+        encoder=encoder,
+        mapping=MetaMapping(encoder.dim),
+        tokenizer_folder=folder,
+        max_length_tokens=max_length,
+        cleaning=CleaningSpec(),
+    )
+
+
+def _max_length(folder: Path, num_positions: int | None) -> int:
+    """The length that sentence-transformers truncates to, if the folder says so."""
+    length = _MAX_LENGTH_TOKENS
+    try:
+        configured = read_json(folder / "sentence_bert_config.json").get("max_seq_length")
+    except (OSError, ValueError, AttributeError):
+        configured = None
+    if isinstance(configured, int) and _MIN_LENGTH_TOKENS <= configured <= 8192:
+        length = configured
+    return length if num_positions is None else max(1, min(length, num_positions))

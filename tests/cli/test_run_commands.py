@@ -1,0 +1,115 @@
+"""`metamapping runs`, `report` and `settings`: what they print, without a model."""
+
+import json
+
+import pytest
+from filelock import FileLock
+
+from metamapping import __version__
+from metamapping.config.encoder import EncoderSpec, ScratchEncoder
+from metamapping.config.rounds import ConvergenceSpec
+from metamapping.config.schema import RunConfig
+from metamapping.config.sections import FIRST, describe_first, describe_section, section_names
+from metamapping.config.sources import Source
+from metamapping.corpus.prepared import Corpus
+from metamapping.rounds.records import Round
+from metamapping.rounds.verdict import judge
+from metamapping.runs.folder import RunFolder
+from metamapping.storage.artifacts import Reference
+from tests.cli.command import run_cli
+from tests.toy_rounds import toy_history
+
+
+def open_toy_run(home, run_id):
+    sources = [
+        Source(name=role, task_type="sentiment-analysis", role=role, files=[f"{role}.csv"])
+        for role in ("train", "validation", "test")
+    ]
+    config = RunConfig(name="toy", sources=sources, encoder=EncoderSpec(scratch=ScratchEncoder()))
+    run = RunFolder(home, run_id)
+    tokenizer = Reference(stage="tokenizer", name="toy", fingerprint="0", path="x", counts={})
+    run.open(config, Corpus(tokens=[], tokenizer=tokenizer))
+    return run
+
+
+@pytest.fixture
+def home(tmp_path):
+    """A home with a run of two judged rounds, one without any, and one that is damaged."""
+    run = open_toy_run(tmp_path, "toy-0123456789abcdef")
+    reports = toy_history([0.6, 0.7])
+    for i, report in enumerate(reports):
+        run.append_round(Round(report=report, verdict=judge(reports[: i + 1], ConvergenceSpec())))
+    open_toy_run(tmp_path, "new-0123456789abcdef")
+    open_toy_run(tmp_path, "odd-0123456789abcdef").result("run").write_text("{}")
+    return tmp_path
+
+
+def listed(home, capsys):
+    assert run_cli("runs", home, "--json") == 0
+    return {row["run"].split("-")[0]: row for row in json.loads(capsys.readouterr().out)}
+
+
+def test_runs_are_listed_with_their_state_and_best_round(home, capsys):
+    runs = listed(home, capsys)
+    assert runs["toy"]["state"] == "stopped"
+    assert runs["toy"]["rounds"] == "2 of 5"
+    assert (runs["toy"]["best"], runs["toy"]["accuracy"]) == (2, "0.700")
+    assert runs["toy"]["gain"].startswith("+0.200")
+    assert (runs["new"]["rounds"], runs["new"]["accuracy"]) == ("0 of 5", None)
+    assert runs["odd"]["state"].startswith("damaged: ")
+
+
+def test_a_run_that_someone_works_on_is_in_progress(home, capsys):
+    (home / "locks").mkdir()
+    with FileLock(home / "locks" / "toy-0123456789abcdef.lock"):
+        assert listed(home, capsys)["toy"]["state"] == "in progress"
+
+
+def test_the_list_is_a_table_for_people(home, capsys, tmp_path):
+    assert run_cli("runs", home) == 0
+    assert "toy-0123456789abcdef" in capsys.readouterr().out
+    (tmp_path / "empty").mkdir()
+    assert run_cli("runs", tmp_path / "empty") == 0
+    assert "There are no runs" in capsys.readouterr().out
+    assert run_cli("runs", tmp_path / "missing") == 2
+    assert "there is no folder" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["toy", "toy-0123456789abcdef", "{home}/runs/toy-0123456789abcdef"])
+def test_a_run_is_reported_by_its_id_its_beginning_or_its_folder(name, home, capsys):
+    assert run_cli("report", name.format(home=home), "--home", home) == 0
+    printed = capsys.readouterr().out
+    assert "Rounds of toy-0123456789abcdef" in printed
+    assert "Not published yet" in printed
+
+
+def test_a_run_without_rounds_and_an_unknown_run_are_said_so(home, capsys):
+    assert run_cli("report", "new", "--home", home) == 0
+    assert "no round is finished yet" in capsys.readouterr().out
+    assert run_cli("report", "other", "--home", home) == 2
+    assert "begins with 'other'; there are new-0123456789abcdef, " in capsys.readouterr().err
+    open_toy_run(home, "toy-fedcba9876543210")
+    assert run_cli("report", "toy", "--home", home) == 2
+    assert "2 runs (toy-0123456789abcdef, toy-fedcba9876543210)" in capsys.readouterr().err
+
+
+def test_settings_are_listed_in_sections_and_the_first_ones_alone(capsys):
+    assert len(describe_first().splitlines()) == len(FIRST) == 6
+    names = [
+        line.split()[0].rstrip(":") for name in section_names() for line in describe_section(name).split("\n")
+    ]
+    assert {"name", "seed", "training.meta_steps", "sources[].columns.text", "engine.runner"} <= set(names)
+    assert len(names) == len(set(names))
+    assert run_cli("settings") == 0
+    assert "encoder.preset: " in capsys.readouterr().out
+    assert run_cli("settings", "convergence") == 0
+    assert "convergence.patience (default 3)" in capsys.readouterr().out
+    assert run_cli("settings", "convergnce") == 2
+    assert "did you mean 'convergence'?" in capsys.readouterr().err
+
+
+def test_the_version_and_a_first_line_for_newcomers_are_printed(capsys):
+    assert run_cli("--version") == 0
+    assert capsys.readouterr().out == f"metamapping {__version__}\n"
+    assert run_cli("--help") == 0
+    assert "One encoder for many small language tasks" in capsys.readouterr().out
