@@ -22,7 +22,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import expit, log_softmax, softmax
 
-from metamapping.adaptation.closed_form import Solution
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Support
 
 # Upper limits on what is left out: examples, labels, and scores of all examples (16 MB in float64).

@@ -13,90 +13,24 @@ features with a constant 1 appended; α the weight of the prior, λ the ridge.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 
 import numpy as np
 import tensorflow as tf
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
+from metamapping.adaptation.fitting_subset import fitting_subset
+from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
-from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
-from metamapping.models.solvers.fitted_ridge import MAX_ITEMS, fit_hyperparameters
+from metamapping.models.solvers.fitted_ridge import fit_hyperparameters
 from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.support_set import balance_words
 from metamapping.models.solvers.views import pad_to_views
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
-
-# Limits on the items that α, λ and the views' weights are fitted to. A grid of 120 points times 128,000
-# scores in float32 is 60 MB.
-_MAX_FITTING_SCORES, _MAX_FITTING_LABELS = 128_000, 500
-
-
-@dataclass(frozen=True)
-class Solution:
-    """A task's mapping as weights of scores: a text with features x has the scores ``[x, 1] V``.
-
-    Attributes:
-        weights: V, float32 ``(width + 1, num_labels)``, with the views side by side.
-        prior: The part of V that comes from the label names alone, ``α P``; the same shape.
-        ridge: λ; ``None`` if the solver is not a ridge regression.
-        views: The kernel weights of a text's views after the first. Empty for words, whose features
-            already contain the weights of their views.
-    """
-
-    weights: np.ndarray
-    prior: np.ndarray
-    ridge: float | None
-    views: tuple[float, ...] = ()
-
-    def scores(self, features: np.ndarray) -> np.ndarray:
-        """Compute the scores of items.
-
-        Args:
-            features: Float32 ``(num_items, width)``, all views side by side.
-
-        Returns:
-            Float32 ``(num_items, num_labels)``.
-        """
-        scores: np.ndarray = features @ self.weights[:-1] + self.weights[-1]
-        return scores
-
-    def weighted_features(self, features: np.ndarray) -> np.ndarray:
-        """Features whose inner products are the kernel: each view times the root of its weight.
-
-        Args:
-            features: Float32 ``(num_items, width)``.
-
-        Returns:
-            Float32 ``(num_items, width)``.
-        """
-        weighted: np.ndarray = features * _view_roots(self.views, features.shape[-1])
-        return weighted
-
-    def dual_weights(self, support: Support, label: int) -> np.ndarray:
-        """The dual weights ``(Y − H V) / λ`` of one label.
-
-        An item's score for the label is its prior score plus ``Σᵢ (kernel(x, xᵢ) + 1) dualᵢ``.
-
-        Args:
-            support: The examples that the mapping was computed from.
-            label: The label's slot.
-
-        Returns:
-            Float32 ``(num_items,)``.
-
-        Raises:
-            ValueError: The solver is not a ridge regression.
-        """
-        if self.ridge is None:
-            raise ValueError("examples can only be weighed with the solvers `ridge` and `plain-ridge`")
-        targets = (support.targets == label) - 1.0 / self.weights.shape[1]
-        scores = support.features @ self.weights[:-1, label] + self.weights[-1, label]
-        dual: np.ndarray = ((targets - scores) / self.ridge).astype(np.float32)
-        return dual
+from metamapping.models.view_layout import NUM_VIEWS
 
 
 def solve(
@@ -128,7 +62,7 @@ def solve(
         if mapping.solver == "ridge":
             hyperparameters = _fit_words(support, items, wide, hyperparameters)
     elif mapping.solver == "ridge":
-        subset, labels = _fitting_subset(support, num_labels)
+        subset, labels = fitting_subset(support, num_labels)
         fitted = _fit(
             subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(hyperparameters)
         )
@@ -196,7 +130,7 @@ def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[fl
     feature of words is not learned, but it still contributes to the prior's scores.
     """
     targets, mask, width, num_labels = items.targets.numpy(), items.mask.numpy(), *prior.shape
-    roots = np.append(_view_roots(views, width - 1), np.float32(1.0))
+    roots = np.append(view_roots(views, width - 1), np.float32(1.0))
     basis = mask[:, None] * items.basis.numpy()
     basis *= roots
     constant = np.zeros_like(mask) if items.is_independent else mask
@@ -215,12 +149,6 @@ def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[fl
     return regressed
 
 
-def _view_roots(views: tuple[float, ...], width: int) -> np.ndarray:
-    """The square root of each feature's weight in the kernel, float32 ``(width,)``."""
-    roots = np.sqrt(np.asarray([1.0, *views], np.float32))
-    return np.repeat(roots, width // len(roots))
-
-
 def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
     """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
     solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
@@ -235,21 +163,3 @@ def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
         label_mask=tf.ones(num_labels),
         is_independent=not is_ner,
     )
-
-
-def _fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
-    """The items that α, λ and the views' weights are fitted to, and the labels they are chosen from.
-
-    Items are chosen evenly over labels. If there are very many labels, an even selection of those that
-    have examples is used, and the targets are slots within that selection.
-    """
-    labels = np.arange(num_labels)
-    if num_labels > _MAX_FITTING_LABELS:
-        present = np.unique(support.targets)
-        labels = present[np.linspace(0, len(present) - 1, _MAX_FITTING_LABELS).astype(int)]
-    candidates = np.flatnonzero(np.isin(support.targets, labels))
-    by_label = candidates[np.argsort(support.targets[candidates], kind="stable")]
-    count = min(len(by_label), MAX_ITEMS, _MAX_FITTING_SCORES // len(labels))
-    rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
-    slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
-    return replace(support, features=support.features[rows], targets=slots), labels

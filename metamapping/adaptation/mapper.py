@@ -22,34 +22,41 @@ from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
-from metamapping.publishing.published_model import PublishedModel, read_published
+from metamapping.publishing.loaded_model import LoadedModel
+from metamapping.publishing.runtime_model import Backend, load_model
 
 
 class MetaMapper:
     """A published encoder, its meta-learned mapping, and its tokenizer.
 
     Args:
-        model: The published encoder, as ``read_published`` returns it.
+        model: The published encoder, as ``load_model`` returns it.
         progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
             texts, and only if standard error is a terminal.
     """
 
-    def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
+    def __init__(self, model: LoadedModel, *, progress: bool | None = None) -> None:
         self.featurizer = Featurizer(model, progress=progress)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
+    def from_pretrained(
+        cls, folder: str | Path, *, progress: bool | None = None, backend: Backend = "auto"
+    ) -> MetaMapper:
         """Load a published encoder.
 
         Args:
             folder: A published folder, or the address of one (``s3://bucket/…/published``).
             progress: As for ``MetaMapper``.
+            backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
+                ``tensorflow`` for Keras, which uses a GPU if there is one; ``auto`` for the runtime where
+                the folder has a graph.
 
         Raises:
             FileNotFoundError: The folder is not a published encoder.
-            StoreError: The folder is damaged.
+            StoreError: The folder is damaged, or has no graph although the runtime was asked for.
+            MissingExtraError: TensorFlow is needed and is not installed.
         """
-        return cls(read_published(folder), progress=progress)
+        return cls(load_model(folder, backend=backend), progress=progress)
 
     def adapt(
         self,

@@ -20,15 +20,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.numpy import save_file
 
 from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, one_line
-from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES

@@ -28,7 +28,7 @@ from metamapping.adaptation.state import TaskState, with_examples, without_examp
 from metamapping.adaptation.task_folder import read_task, write_task
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_value
-from metamapping.publishing.published_model import read_published
+from metamapping.publishing.runtime_model import load_model
 
 
 class LoadedEncoder(Protocol):
@@ -293,7 +293,7 @@ class Mapping:
             StoreError: The folder is damaged, or the task was adapted with another encoder.
         """
         saved = read_task(Path(folder))
-        featurizer = Featurizer(read_published(saved.model_folder)) if mapper is None else mapper.featurizer
+        featurizer = Featurizer(load_model(saved.model_folder)) if mapper is None else mapper.featurizer
         saved.check_encoder(featurizer)
         return cls(featurizer, saved.state)
 

@@ -5,7 +5,7 @@
 
 Data goes to standard output, everything else to standard error. The exit code is 0 for success, 2 for
 invalid input (one sentence on standard error, no traceback), and 1 for an unexpected error. Commands import
-what they need when they run, because importing TensorFlow takes many seconds and `--help` should not.
+what they need when they run: imports take a second, with TensorFlow many, and `--help` should not.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
 from metamapping.cli.push import push
 from metamapping.cli.serve import serve
-from metamapping.errors import StoreError
+from metamapping.errors import MissingExtraError, StoreError
 
 app = typer.Typer(
     name="metamapping",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app(arguments)
-    except (ValueError, OSError, StoreError) as error:
+    except (ValueError, OSError, StoreError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

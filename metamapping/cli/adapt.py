@@ -53,7 +53,6 @@ def adapt(
     """
     from metamapping.cli.fields import Fields, without
     from metamapping.cli.progress import print_note
-    from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import open_records
     from metamapping.config.labels import label_column_doubt
     from metamapping.errors import listed
@@ -82,8 +81,7 @@ def adapt(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    with quiet_import():
-        from metamapping import MetaMapper
+    from metamapping import MetaMapper
 
     mapper = MetaMapper.from_pretrained(model)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)

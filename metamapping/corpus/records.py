@@ -24,7 +24,7 @@ from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.word_lists import word_list
-from metamapping.errors import ConfigError
+from metamapping.errors import ConfigError, needs_train_extra
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.manifest import fingerprint_file
 
@@ -290,7 +290,8 @@ def without_surrogates(text: str) -> str:
 
 
 def _read_hub(source: Source) -> Iterator[Row]:
-    import datasets
+    with needs_train_extra("reading a data set of the hub"):
+        import datasets
 
     assert source.hub is not None
     hub = source.hub
