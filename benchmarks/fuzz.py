@@ -22,10 +22,10 @@ from typing import Any
 
 from tests.fuzz.targets import TARGETS
 
-# Each target's share of a thousand inputs. Those that need TensorFlow are slow and have less to read.
+# Each target's share of about a thousand inputs. Those that need TensorFlow are slow and have less to read.
 SHARES = {
     "csv": 170, "tsv": 130, "jsonl": 170, "conll": 180, "parquet": 140, "config": 40, "records": 130,
-    "published": 15, "run": 12, "task": 7, "shell": 4, "texts": 1, "encoder": 1,
+    "published": 15, "run": 12, "task": 7, "shell": 4, "texts": 1, "encoder": 3, "keras": 1, "graph": 20,
 }  # fmt: skip
 COVERAGE_GUIDED = ("csv", "tsv", "jsonl", "conll", "config")
 BATCH_SIZE = 5_000

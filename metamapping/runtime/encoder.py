@@ -51,6 +51,7 @@ class RuntimeEncoder:
     """
 
     def __init__(self, graph: Graph, weights: WeightFile) -> None:
+        self._folder = weights.path.parent
         self.dim = graph.dim
         self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
         # The engine refers to the arrays' memory, which has to live as long as it does.
@@ -64,7 +65,7 @@ class RuntimeEncoder:
             )
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(
-                f"{weights.path.parent}: the graph cannot be run ({one_line(error)}): publish again"
+                f"{self._folder}: the graph cannot be run ({one_line(error)}): publish again"
             ) from error
 
     def encode(
@@ -90,6 +91,9 @@ class RuntimeEncoder:
         Returns:
             Float32 ``(num_texts, text_dim)``; with ``word_starts`` ``(num_words, word_dim)``, all words of
             all texts.
+
+        Raises:
+            StoreError: The graph fails, as one of a damaged or hostile folder may.
         """
         if word_starts is None:
             features = np.zeros((len(token_ids), self.text_dim), np.float32)
@@ -100,9 +104,10 @@ class RuntimeEncoder:
             batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
             inputs = {name: batch[name] for name in INPUTS}
             if word_starts is None:
-                features[rows] = self._session.run(["texts"], inputs)[0]
+                (features[rows],) = self._run(["texts"], inputs, (len(rows), self.text_dim))
             else:
-                last, lower = self._session.run(["last", "lower"], inputs)
+                shape = (*batch["token_ids"].shape, self.dim)
+                last, lower = self._run(["last", "lower"], inputs, shape)
                 starts, offsets = [word_starts[row] for row in rows], word_starts.offsets
                 spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
                 of_words = word_arrays(batch["padding_mask"], starts, sum(map(len, starts)))
@@ -110,6 +115,24 @@ class RuntimeEncoder:
             if on_progress is not None:
                 on_progress(len(rows))
         return features
+
+    def _run(
+        self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
+    ) -> list[np.ndarray]:
+        """Results of the graph, each of which has to have this shape. Raises ``StoreError``."""
+        try:
+            results: list[np.ndarray] = self._session.run(names, inputs)
+        except Exception as error:  # the engine's own classes have no common base
+            raise StoreError(
+                f"{self._folder}: the graph failed ({one_line(error)}): publish again"
+            ) from error
+        for name, result in zip(names, results, strict=True):
+            if result.shape != shape:
+                raise StoreError(
+                    f"{self._folder}: the graph returned {name} of the shape {result.shape}, expected "
+                    f"{shape}: publish again"
+                )
+        return results
 
 
 def _options() -> onnxruntime.SessionOptions:

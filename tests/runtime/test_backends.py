@@ -1,6 +1,5 @@
 """The runtime and TensorFlow compute the same features and the same predictions, for every family."""
 
-import json
 import shutil
 
 import numpy as np
@@ -15,9 +14,8 @@ from metamapping.publishing.published_model import Provenance, PublishedModel, r
 from metamapping.publishing.runtime_model import RuntimeModel, load_model
 from metamapping.runtime.graphs import GRAPH_FAMILIES
 from metamapping.storage.artifacts import Stage
-from metamapping.storage.manifest import fingerprint_file, write_json
-from tests.forgery import forge_manifest, read_manifest
 from tests.interop.toy_families import LENGTH, random_backbone, write_tokenizer
+from tests.previous_format import without_graph
 
 TEXTS = [
     "where is my parcel it has not arrived",
@@ -54,18 +52,6 @@ def publish(family, folder, solver="ridge"):
         folder / "published", model, Provenance(Stage("published", "toy", 1, {}, []), [], "# x\n")
     )
     return folder / "published"
-
-
-def as_version_4(folder):
-    """Make a published folder one that the previous release wrote."""
-    (folder / "model.onnx").unlink()
-    settings = json.loads((folder / "metamapping.json").read_text())
-    del settings["fingerprint"]
-    write_json(folder / "metamapping.json", settings | {"format_version": 4})
-    manifest = read_manifest(folder)
-    del manifest["files"]["model.onnx"]
-    manifest["files"]["metamapping.json"] = fingerprint_file(folder / "metamapping.json")
-    forge_manifest(folder, manifest)
 
 
 @pytest.fixture(scope="module", params=sorted(GRAPH_FAMILIES))
@@ -164,12 +150,12 @@ def test_every_solver_gives_the_same_solution(solver, tmp_path):
 def test_a_folder_of_the_previous_format_is_read_with_tensorflow(tmp_path):
     folder = publish("bert", tmp_path)
     fingerprint = load_model(folder).fingerprint
-    as_version_4(folder)
-    model = load_model(folder)
+    old = without_graph(folder, tmp_path / "old")
+    model = load_model(old)
     assert isinstance(model, PublishedModel)
     assert model.fingerprint == fingerprint
     with pytest.raises(StoreError, match="has no graph for the runtime"):
-        load_model(folder, backend="runtime")
+        load_model(old, backend="runtime")
 
 
 def test_an_unknown_backend_is_an_error(tmp_path):
