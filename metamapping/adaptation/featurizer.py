@@ -18,7 +18,7 @@ from contextlib import contextmanager
 import numpy as np
 import pyarrow as pa
 
-from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words
+from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words, string_array
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.word_shapes import shapes_of, windows_of
@@ -160,7 +160,7 @@ class Featurizer:
             ]
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
-        cleaned = clean_texts(pa.array(texts, pa.string()), self.model.cleaning.cleaners)
+        cleaned = clean_texts(string_array(texts), self.model.cleaning.cleaners)
         return [str(text) for text in cleaned.to_pylist()]
 
     @contextmanager

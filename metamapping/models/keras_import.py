@@ -26,8 +26,11 @@ OPTIONAL_MODULES = ("sklearn", "matplotlib.pyplot")
 
 
 @contextmanager
-def lean_keras() -> Iterator[None]:
+def lean_keras(what: str = "training") -> Iterator[None]:
     """Hide ``OPTIONAL_MODULES`` from the imports of a block, except those that are imported already.
+
+    Args:
+        what: What needs Keras, as the subject of a sentence.
 
     Raises:
         MissingExtraError: A package of the extra ``train`` is not installed.
@@ -36,7 +39,7 @@ def lean_keras() -> Iterator[None]:
     # An entry of None makes Python raise ImportError for that name.
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
-        with needs_train_extra("training"):
+        with needs_train_extra(what):
             yield
     finally:
         for name in hidden:
@@ -44,13 +47,19 @@ def lean_keras() -> Iterator[None]:
 
 
 @contextmanager
-def quiet_keras() -> Iterator[None]:
+def quiet_keras(what: str) -> Iterator[None]:
     """As ``lean_keras``; discards what C++ writes to standard error if errors alone are to be shown.
 
     If an exception is raised in the block, the messages are shown.
+
+    Args:
+        what: What needs Keras, as the subject of a sentence.
+
+    Raises:
+        MissingExtraError: A package of the extra ``train`` is not installed.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3" or "tensorflow" in sys.modules:
-        with lean_keras():
+        with lean_keras(what):
             yield
         return
     sys.stderr.flush()
@@ -58,7 +67,7 @@ def quiet_keras() -> Iterator[None]:
     with tempfile.TemporaryFile() as output:
         os.dup2(output.fileno(), 2)
         try:
-            with lean_keras():
+            with lean_keras(what):
                 yield
         except BaseException:
             output.seek(0)

@@ -14,7 +14,7 @@ import numpy as np
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokens import load_tokenizer
-from metamapping.errors import StoreError, needs_train_extra
+from metamapping.errors import StoreError
 from metamapping.models.forks import check_not_forked
 from metamapping.models.keras_import import quiet_keras
 from metamapping.publishing.layout import (
@@ -88,7 +88,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
                 "backend='tensorflow'"
             )
     reason = "" if backend == "tensorflow" else ", which has no graph for the runtime,"
-    with needs_train_extra(f"loading {place_of(folder)}{reason}"), quiet_keras():
+    with quiet_keras(f"loading {place_of(folder)}{reason}"):
         from metamapping.publishing.published_model import read_published
 
     return read_published(folder)

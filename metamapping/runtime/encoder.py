@@ -67,6 +67,7 @@ class RuntimeEncoder:
             raise StoreError(
                 f"{self._folder}: the graph cannot be run ({one_line(error)}): publish again"
             ) from error
+        weights.release()  # the engine has packed copies of the weights that it computes with
 
     def encode(
         self,

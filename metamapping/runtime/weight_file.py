@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import mmap
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class WeightFile:
             with safe_open(path, framework="numpy"):
                 pass
             self.entries = _read_entries(path)
+            with path.open("rb") as file:
+                self._bytes = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except Exception as error:  # safetensors raises its own SafetensorError, and OSError
             raise StoreError(f"{path} cannot be read ({error}): it is damaged or incomplete") from error
 
@@ -74,9 +77,13 @@ class WeightFile:
         entry = self.entries.get(name)
         if entry is None or entry.dtype != _FLOAT32 or entry.length != 4 * math.prod(entry.shape):
             raise StoreError(f"{self.path}: there is no float32 array {name!r:.80}")
-        if not entry.length:  # memory cannot be mapped where there is none
-            return np.zeros(entry.shape, np.float32)
-        return np.memmap(self.path, np.dtype("<f4"), "r", entry.offset, entry.shape)
+        values = np.frombuffer(self._bytes, "<f4", math.prod(entry.shape), entry.offset)
+        return values.reshape(entry.shape)
+
+    def release(self) -> None:
+        """Give the memory of the pages that were read back to the system; reading an array maps it again."""
+        if hasattr(mmap, "MADV_DONTNEED"):  # not on Windows
+            self._bytes.madvise(mmap.MADV_DONTNEED)
 
 
 def _read_entries(path: Path) -> dict[str, WeightEntry]:
