@@ -58,7 +58,7 @@ format: $(VENV)/.dev  ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-AUDITED ?= run dev gpu cluster torch
+AUDITED ?= run dev gpu cluster serve torch
 audit: $(VENV)/.dev  ## check the pinned versions for known vulnerabilities (queries PyPI)
 	$(BIN)/python -m deployments.audit $(AUDITED)
 
@@ -79,6 +79,9 @@ requirements:  ## pin all versions with hashes and without index addresses (need
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	    --custom-compile-command "make requirements" pyproject.toml --extra train --extra app --extra serve --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra serve \
+	    -c requirements/run.txt -o requirements/serve.txt
 
 clean:  ## remove the environment and the results of all runs
 	rm -rf $(VENV) .metamapping

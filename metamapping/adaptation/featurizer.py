@@ -63,6 +63,11 @@ class Featurizer:
         return self.model.encoder.word_dim
 
     @property
+    def tokenizer_json(self) -> str:
+        """The tokenizer, set to truncate, as the text of a ``tokenizer.json``."""
+        return str(self._tokenizer.to_str())
+
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning."""
         return self.model.fingerprint

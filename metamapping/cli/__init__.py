@@ -19,6 +19,7 @@ import typer
 from metamapping.cli.adapt import adapt
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
+from metamapping.cli.export import export
 from metamapping.cli.follow import follow
 from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
@@ -33,7 +34,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
+for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow, export):
     app.command()(command)
 
 
