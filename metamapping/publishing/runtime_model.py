@@ -104,7 +104,7 @@ def _read_runtime(folder: Path, settings: PublishedSettings, fingerprint: str) -
         tokenizer,
         dim=graph.dim,
         num_positions=graph.num_positions,
-        vocabulary_size=graph.vocabulary_size,
+        vocabulary_size=None if graph.token_table is None else len(weights.array(graph.token_table)),
     )
     for name in graph.weights:
         if not np.isfinite(weights.array(name)).all():

@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable
 
 import numpy as np
+import onnx
 import onnxruntime
 from scipy.sparse import csr_array
 
@@ -54,20 +55,23 @@ class RuntimeEncoder:
         self._folder = weights.path.parent
         self.dim = graph.dim
         self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
-        # The engine refers to the arrays' memory, which has to live as long as it does.
-        self._arrays = {name: weights.array(name) for name in graph.weights}
+        # The engine copies the weights that it computes with. The largest is the table of tokens, of which a
+        # text needs a few rows: it stays in the file, and is given to each call.
+        self._table = {name: weights.array(name) for name in graph.weights if name == graph.token_table}
+        # The engine may refer to the memory of these, which has to live as long as it does.
+        self._arrays = {name: weights.array(name) for name in graph.weights if name != graph.token_table}
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()]
         options = _options()
         options.add_external_initializers(list(self._arrays), values)
         try:
             self._session = onnxruntime.InferenceSession(
-                graph.data, options, providers=["CPUExecutionProvider"]
+                _with_inputs(graph.data, tuple(self._table)), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(
                 f"{self._folder}: the graph cannot be run ({one_line(error)}): publish again"
             ) from error
-        weights.release()  # the engine has packed copies of the weights that it computes with
+        weights.release()  # what checking and copying them has read
 
     def encode(
         self,
@@ -122,7 +126,7 @@ class RuntimeEncoder:
     ) -> list[np.ndarray]:
         """Results of the graph, each of which has to have this shape. Raises ``StoreError``."""
         try:
-            results: list[np.ndarray] = self._session.run(names, inputs)
+            results: list[np.ndarray] = self._session.run(names, inputs | self._table)
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(
                 f"{self._folder}: the graph failed ({one_line(error)}): publish again"
@@ -134,6 +138,17 @@ class RuntimeEncoder:
                     f"{shape}: publish again"
                 )
         return results
+
+
+def _with_inputs(data: bytes, names: tuple[str, ...]) -> bytes:
+    """A graph whose weights of these names are inputs instead."""
+    model = onnx.load_model_from_string(data)
+    moved = [each for each in model.graph.initializer if each.name in names]
+    for tensor in moved:
+        model.graph.initializer.remove(tensor)
+        value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        model.graph.input.append(value)
+    return bytes(model.SerializeToString())
 
 
 def _options() -> onnxruntime.SessionOptions:

@@ -53,15 +53,15 @@ class Graph:
         data: The file's bytes.
         weights: The names of the weights that the engine has to be given.
         dim: Width of the encoder's states.
-        vocabulary_size: Number of tokens that the encoder knows; ``None`` if that cannot be seen.
-        num_positions: Length of the longest text that the encoder can read; likewise.
+        num_positions: Length of the longest text that the encoder can read; ``None`` if that cannot be seen.
+        token_table: The name of the weight with a row for each token; likewise.
     """
 
     data: bytes
     weights: tuple[str, ...]
     dim: int
-    vocabulary_size: int | None
     num_positions: int | None
+    token_table: str | None
 
 
 class _UnsafeGraphError(ValueError):
@@ -239,8 +239,8 @@ def _check_sizes(model: onnx.ModelProto, max_length_tokens: int) -> int:
     return dim
 
 
-def _limits(model: onnx.ModelProto) -> tuple[int | None, int | None]:
-    """The numbers of tokens and positions that the encoder knows: the rows of its tables.
+def _limits(model: onnx.ModelProto) -> tuple[int | None, str | None]:
+    """The number of positions that the encoder knows, and its table of tokens.
 
     The engine checks every index as well, but in the middle of an encoding.
     """
@@ -252,18 +252,18 @@ def _limits(model: onnx.ModelProto) -> tuple[int | None, int | None]:
         if not each.dims and each.data_location != TensorProto.EXTERNAL
     }
     made_by = {node.output[0]: node for node in graph.node}
-    vocabulary_size = num_positions = None
+    num_positions = token_table = None
     for node in graph.node:
         if node.op_type != "Gather" or node.input[0] not in num_rows:
             continue
         if node.input[1] == "token_ids":
-            vocabulary_size = num_rows[node.input[0]]
+            token_table = node.input[0]
         cast = made_by.get(node.input[1])
         row = made_by.get(cast.input[0]) if cast is not None and cast.op_type == "Cast" else None
         if row is not None and row.op_type == "Sub" and row.input[1] in constants:
             # The first token has the number 1.
             num_positions = num_rows[node.input[0]] - 1 + int(constants[row.input[1]])
-    return vocabulary_size, num_positions
+    return num_positions, token_table
 
 
 def _shape(value: onnx.ValueInfoProto, limit: int | None) -> tuple[int, ...]:
