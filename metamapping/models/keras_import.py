@@ -48,9 +48,10 @@ def lean_keras(what: str = "training") -> Iterator[None]:
 
 @contextmanager
 def quiet_keras(what: str) -> Iterator[None]:
-    """As ``lean_keras``; discards what C++ writes to standard error if errors alone are to be shown.
+    """Discard what TensorFlow's C++ code writes to standard error, if errors alone are to be shown.
 
-    If an exception is raised in the block, the messages are shown.
+    If an exception is raised in the block, the messages are shown. Packages are hidden as by ``lean_keras``
+    in the same case only: other threads of a program may import them at this moment.
 
     Args:
         what: What needs Keras, as the subject of a sentence.
@@ -59,7 +60,7 @@ def quiet_keras(what: str) -> Iterator[None]:
         MissingExtraError: A package of the extra ``train`` is not installed.
     """
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL") != "3" or "tensorflow" in sys.modules:
-        with lean_keras(what):
+        with needs_train_extra(what):
             yield
         return
     sys.stderr.flush()
