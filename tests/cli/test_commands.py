@@ -155,6 +155,39 @@ def test_evaluate_counts_correct_predictions(folder, task, capsys):
     assert "accuracy  0.800" in capsys.readouterr().out
 
 
+def test_evaluate_without_a_file_leaves_each_example_out(task, capsys):
+    assert run_cli("evaluate", task, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    result = Mapping.load(task).cross_validate()
+    assert printed["rows"] == 4
+    assert printed["scores"]["accuracy"]["mean"] == result.scores.scores["accuracy"].mean
+    assert run_cli("evaluate", task) == 0
+    assert "4 examples, each left out" in capsys.readouterr().out
+
+
+def test_errors_are_written_with_the_examples_they_rest_on(folder, task, capsys):
+    (folder / "wrong.csv").write_text(
+        "id,text,label\n1,where is my parcel,refund\n2,the delivery is late,delivery\n"
+    )
+    assert run_cli("evaluate", task, folder / "wrong.csv", "--errors", folder / "errors.jsonl") == 0
+    (error,) = map(json.loads, (folder / "errors.jsonl").read_text().splitlines())
+    assert (error["id"], error["label"], error["prediction"]) == ("1", "refund", "delivery")
+    assert 0 < error["probability"] <= 1
+    assert error["similar"][0]["text"] == "where is my parcel"
+    assert "refund  delivery" in " ".join(capsys.readouterr().out.split("\n")[-3:])
+    assert run_cli("evaluate", task, folder / "wrong.csv", "--errors", folder / "errors.csv") == 0
+    assert [row["id"] for row in rows_of(folder / "errors.csv")] == ["1"]
+
+
+def test_errors_of_the_left_out_examples_are_written(folder, ner_task, capsys):
+    assert run_cli("evaluate", ner_task, "--errors", folder / "left-out.jsonl", "--json") == 0
+    errors = list(map(json.loads, (folder / "left-out.jsonl").read_text().splitlines()))
+    expected = Mapping.load(ner_task).cross_validate().errors
+    assert [error["example"] for error in errors] == [error.index for error in expected]
+    assert run_cli("evaluate", ner_task, "--errors", folder / "errors.conll") == 2
+    assert "give --errors a .jsonl or .csv file" in capsys.readouterr().err
+
+
 def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
     assert run_cli("evaluate", ner_task, folder / "sentences.conll", "--json") == 0
     measured = json.loads(capsys.readouterr().out)
