@@ -1,6 +1,7 @@
 """Task questions: what a task can say about its own data, in closed form.
 
     print(mapping.cross_validate())                         # how good is it, without test rows?
+    mapping.suspicious_labels()[0].suggested                # which labels are wrong?
     mapping.errors(texts, labels)[0].explanation            # where does it fail, and why?
     mapping.explain("it has not arrived")[0].text           # what does this prediction rest on?
 
@@ -19,6 +20,7 @@ from metamapping.adaptation.errors import text_errors, with_explanations, word_e
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_texts, read_word_lists
+from metamapping.adaptation.label_noise import SuspiciousLabels, suspicious_labels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.state import TaskState
 from metamapping.config.sources import Columns
@@ -125,6 +127,31 @@ class TaskQuestions:
             errors = text_errors(state, state.probabilities(features), rows, is_empty)
             items = [error.index for error in errors]
         return with_explanations(state, errors, features, items, num_examples=num_examples)
+
+    def suspicious_labels(
+        self,
+        *,
+        num: int | None = None,
+        min_probability: float = 0.5,
+        groups: Sequence[Any] | None = None,
+    ) -> SuspiciousLabels:
+        """Find the examples whose label is probably wrong, judged by all other examples.
+
+        This takes milliseconds: each example is scored by the mapping of the others in closed form.
+
+        Args:
+            num: How many to return, whatever their probability. Default: all from ``min_probability``.
+            min_probability: The lowest probability of being wrong that is returned, from 0 to 1.
+            groups: The group of each example; the examples of a group do not judge one another.
+
+        Returns:
+            The examples with the probability that the label is wrong, the label that the others suggest, and
+            the nearest of them; the most probable first. They are printed as a table.
+
+        Raises:
+            ValueError: It is a ``ner`` task, a number is out of range, or as ``cross_validate``.
+        """
+        return suspicious_labels(self._state, num=num, min_probability=min_probability, groups=groups)
 
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""

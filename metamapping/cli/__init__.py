@@ -17,6 +17,7 @@ from collections.abc import Sequence
 import typer
 
 from metamapping.cli.adapt import adapt
+from metamapping.cli.check_labels import check_labels
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.follow import follow
@@ -35,6 +36,7 @@ app = typer.Typer(
 )
 for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
+app.command("check-labels")(check_labels)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -13,7 +13,7 @@ from metamapping.cli.rows import PREDICTION, Row
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
-    from metamapping.adaptation.results import Error, Explanation
+    from metamapping.adaptation.results import Error, Neighbour
 
 _DIGITS = 4
 
@@ -45,8 +45,12 @@ def example_rows(errors: Sequence[Error]) -> list[Row]:
     return [{"example": error.index, **_own_columns(error), **_columns(error)} for error in errors]
 
 
-def similar_rows(explanation: Explanation) -> list[dict[str, Any]]:
-    """The examples of an explanation as plain values."""
+def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
+    """The examples of an explanation as plain values.
+
+    Args:
+        explanation: Similar examples.
+    """
     rows = []
     for each in explanation:
         row: dict[str, Any] = {"text": each.text}

@@ -121,6 +121,19 @@ class Fields:
         )
         return converted
 
+    def values(self, rows: Sequence[Row], column: str, *, option: str) -> list[Any]:
+        """The values of any other column.
+
+        Args:
+            rows: The rows, numbered from 1 in error messages.
+            column: Its name; a dot leads into nested fields.
+            option: The option that names it, for error messages.
+
+        Raises:
+            ValueError: A row has no value.
+        """
+        return _column(rows, column, option, 1)
+
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
 
