@@ -2,6 +2,7 @@
 
     print(mapping.cross_validate())                         # how good is it, without test rows?
     mapping.suspicious_labels()[0].suggested                # which labels are wrong?
+    mapping.suggest(pool, num=20)[0].text                   # what to label next?
     mapping.errors(texts, labels)[0].explanation            # where does it fail, and why?
     mapping.explain("it has not arrived")[0].text           # what does this prediction rest on?
 
@@ -23,6 +24,7 @@ from metamapping.adaptation.inputs import read_examples, read_texts, read_word_l
 from metamapping.adaptation.label_noise import SuspiciousLabels, suspicious_labels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.suggestion import Suggestion, suggest_items
 from metamapping.config.sources import Columns
 
 
@@ -152,6 +154,49 @@ class TaskQuestions:
             ValueError: It is a ``ner`` task, a number is out of range, or as ``cross_validate``.
         """
         return suspicious_labels(self._state, num=num, min_probability=min_probability, groups=groups)
+
+    def suggest(self, texts: Any, num: int = 20, *, text_pairs: Any = None) -> list[Suggestion]:
+        """Choose the texts that are worth labelling next.
+
+        Without examples they are typical of the pool and unlike one another; with examples they are also
+        those whose label is undecided.
+
+        Args:
+            texts: A column of texts without labels.
+            num: How many texts to choose.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            The texts in the order in which to label them, with the label that the task predicts; fewer than
+            ``num`` if there are not as many. Empty texts are never chosen.
+
+        Raises:
+            ValueError: It is a ``ner`` task, ``num`` is less than 1, or the texts do not fit the task.
+        """
+        state = self._state
+        if state.is_ner:
+            raise ValueError("suggest chooses among texts with one label, but ner has one for each word")
+        if num < 1:
+            raise ValueError(f"num is {num}: expected at least 1")
+        firsts, seconds = read_texts(texts, text_pairs)
+        if not firsts:
+            return []
+        parts = list(self._text_features(state, firsts, seconds))
+        features = np.concatenate([each for each, _ in parts])
+        is_empty = np.concatenate([each for _, each in parts])
+        chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty)
+        probabilities = state.probabilities(features[chosen])
+        return [
+            Suggestion(
+                index=int(i),
+                text=firsts[i],
+                label=state.labels[row.argmax()],
+                probability=float(row.max()),
+                gain=float(gain / gains[0]),
+                text_pair=None if seconds is None else seconds[i],
+            )
+            for i, gain, row in zip(chosen, gains, probabilities, strict=True)
+        ]
 
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""

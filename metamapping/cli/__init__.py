@@ -25,6 +25,7 @@ from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
 from metamapping.cli.push import push
 from metamapping.cli.serve import serve
+from metamapping.cli.suggest import suggest
 from metamapping.errors import StoreError
 
 app = typer.Typer(
@@ -37,6 +38,7 @@ app = typer.Typer(
 for command in (adapt, predict, evaluate, inspect, compare, push, serve, follow):
     app.command()(command)
 app.command("check-labels")(check_labels)
+app.command()(suggest)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

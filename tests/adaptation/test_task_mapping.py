@@ -233,6 +233,23 @@ def test_errors_of_ner_are_sentences_with_a_wrong_entity(mapper):
     assert error.probability == pytest.approx(mapping.predict_proba(WORDS[:1])[0][error.word].max())
 
 
+def test_suggestions_are_texts_of_the_pool_with_their_predictions(mapper, mapping):
+    pool = [*NEW, "", "the lamp is broken", TEXTS[0]]
+    for task in (mapping, mapper.zero_shot(["delivery", "refund"])):
+        suggestions = task.suggest(pool, num=3)
+        assert len({each.index for each in suggestions}) == 3
+        assert "" not in [each.text for each in suggestions]
+        for each in suggestions:
+            assert each.text == pool[each.index]
+            assert each.label == task.predict([each.text])[0]
+            assert each.probability == pytest.approx(task.predict_proba([each.text]).max(), abs=1e-5)
+        assert suggestions[0].gain == 1.0
+    assert len(mapping.suggest(pool)) == 5
+    assert mapping.suggest([]) == []
+    with pytest.raises(ValueError, match="num is 0"):
+        mapping.suggest(pool, num=0)
+
+
 def test_cross_validation_predicts_each_example_as_the_task_without_it_does(mapper, mapping):
     mapping.add(MORE, MORE_LABELS)
     texts, labels = TEXTS + MORE, LABELS + MORE_LABELS

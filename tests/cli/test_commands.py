@@ -206,6 +206,23 @@ def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
     assert {each["label"] for each in first["similar"]} == {"delivery"}
 
 
+def test_rows_to_label_are_written_for_people_and_for_tools(folder, task):
+    (folder / "pool.csv").write_text("id,text\n7,is the parcel late\n8,\n9,refund my lamp\n")
+    assert run_cli("suggest", task, folder / "pool.csv", "--num", 2, "--out", folder / "label.csv") == 0
+    rows = rows_of(folder / "label.csv")
+    assert {(row["row"], row["id"]) for row in rows} == {("1", "7"), ("3", "9")}
+    assert {row["prediction"] for row in rows} <= {"delivery", "refund"}
+    out = ("--out", folder / "label.json")
+    assert run_cli("suggest", task, folder / "pool.csv", "--for", "label-studio", *out) == 0
+    first = json.loads((folder / "label.json").read_text())[0]
+    assert first["data"]["text"] == rows[0]["text"]
+    assert first["predictions"][0]["result"][0]["value"]["choices"] == [rows[0]["prediction"]]
+    assert run_cli("suggest", task, folder / "pool.csv", "--for", "argilla", *out) == 0
+    record = json.loads((folder / "label.json").read_text())[0]
+    assert record["fields"] == {"text": rows[0]["text"]}
+    assert record["suggestions"]["label"]["value"] == rows[0]["prediction"]
+
+
 def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
     assert run_cli("evaluate", ner_task, folder / "sentences.conll", "--json") == 0
     measured = json.loads(capsys.readouterr().out)
