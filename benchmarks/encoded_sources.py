@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.real_run import packaged_encoder
-from metamapping.adaptation.calibration import calibrate
+from metamapping.adaptation.calibration import Calibration, calibrate
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
@@ -92,7 +92,7 @@ def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None 
 
     Args:
         source: The source; all its labels are the task's.
-        rows: Positions of the examples.
+        rows: Positions of the examples; none for a zero-shot task.
         targets: Their label slots, ``(len(rows),)``; default: those of the source.
     """
     mapping = untrained_featurizer().model.mapping
@@ -113,7 +113,9 @@ def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None 
         name_features=source.names,
         support=support,
         solution=solution,
-        calibration=calibrate(solution, support, learned_scale=learned_scale),
+        calibration=calibrate(solution, support, learned_scale=learned_scale)
+        if len(rows)
+        else Calibration(learned_scale),
     )
 
 
