@@ -4,8 +4,7 @@ Every example is scored by the mapping of the others (``left_out``). With the pr
 label and a share ε of labels that were replaced by any other one of C, the label ỹ that was given has the
 probability ``(1 − ε) p(ỹ) + ε / (C − 1) (1 − p(ỹ))``. The inverse temperature τ of the scores and ε are those
 of the highest likelihood; Bayes' rule then gives the probability that a label is wrong, and what it should
-be. Rows are ranked at half of τ, where labels that resemble one another are less of a contradiction, and ε is
-set so that the mean probability of a wrong label stays the same.
+be. Rows are ranked at half of τ, where labels that resemble one another are less of a contradiction.
 
     suspicious = suspicious_labels(state, num=20)
     suspicious[0].text, suspicious[0].label, suspicious[0].suggested, suspicious[0].probability
@@ -21,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq, minimize
+from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit, log_softmax
 
 from metamapping.adaptation.explanation import explain
@@ -118,11 +117,6 @@ class NoiseModel(NamedTuple):
         posterior: np.ndarray = np.exp(log_softmax(log_joint, axis=-1))
         return posterior
 
-    def wrong(self, scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
-        """The probability that each label is wrong, ``(num_examples,)``; arguments as for ``posterior``."""
-        probabilities: np.ndarray = 1.0 - self.posterior(scores, targets)[np.arange(len(targets)), targets]
-        return probabilities
-
 
 def fit_noise(scores: np.ndarray, targets: np.ndarray, *, scale: float) -> NoiseModel:
     """The noise model of the highest posterior probability.
@@ -148,21 +142,23 @@ def fit_noise(scores: np.ndarray, targets: np.ndarray, *, scale: float) -> Noise
     return NoiseModel(float(np.exp(best[0])), float(expit(best[1])))
 
 
-def ranking_model(model: NoiseModel, scores: np.ndarray, targets: np.ndarray) -> NoiseModel:
-    """The model at ``RANKING_FACTOR`` times its τ, with as many wrong labels in all.
+def rank(model: NoiseModel, scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The examples by how much the others contradict their labels.
 
     Args:
         model: The noise model of the highest likelihood.
         scores: Left-out scores ``(num_examples, num_labels)``.
         targets: The given label slots ``(num_examples,)``.
+
+    Returns:
+        Positions ``(num_examples,)``, the most contradicted first; and the probability that the label of each
+        of them is wrong: that of the model, averaged where it is not in this order (isotonic regression).
     """
-    share, scale = model.wrong(scores, targets).mean(), RANKING_FACTOR * model.scale
-
-    def excess(log_odds: float) -> float:
-        return float(NoiseModel(scale, float(expit(log_odds))).wrong(scores, targets).mean() - share)
-
-    # Every label is right at one end and wrong at the other, whatever the scores.
-    return NoiseModel(scale, float(expit(brentq(excess, -30.0, 30.0, xtol=1e-4))))
+    items = np.arange(len(targets))
+    support = log_softmax(RANKING_FACTOR * model.scale * scores, axis=-1)[items, targets]
+    ranked = np.argsort(support, kind="stable")
+    wrong = 1.0 - model.posterior(scores, targets)[items, targets]
+    return ranked, np.clip(isotonic_regression(wrong[ranked], increasing=False).x, 0.0, 1.0)
 
 
 def suspicious_labels(
@@ -193,12 +189,10 @@ def suspicious_labels(
     if not 0 <= min_probability <= 1:
         raise ValueError(f"min_probability is {min_probability}: expected a probability, from 0 to 1")
     scores, targets = left_out_scores(state, groups=groups), state.support.targets
-    fitted = fit_noise(scores, targets, scale=state.calibration.scale)
-    wrong = ranking_model(fitted, scores, targets).wrong(scores, targets)
+    ranked, wrong = rank(fit_noise(scores, targets, scale=state.calibration.scale), scores, targets)
     others = scores.copy()
     others[np.arange(len(targets)), targets] = -np.inf
-    ranked = np.argsort(-wrong, kind="stable")
-    chosen = ranked[wrong[ranked] >= min_probability] if num is None else ranked[:num]
+    chosen = ranked[: int((wrong >= min_probability).sum()) if num is None else num]
     suggested = others.argmax(axis=-1)
     neighbours = _neighbours(state, chosen, suggested[chosen])
     labels = [
@@ -207,11 +201,11 @@ def suspicious_labels(
             text=state.support.texts[i],
             label=state.labels[targets[i]],
             suggested=state.labels[suggested[i]],
-            probability=float(wrong[i]),
+            probability=float(probability),
             neighbours=near,
             text_pair=None if state.support.text_pairs is None else state.support.text_pairs[i],
         )
-        for i, near in zip(chosen, neighbours, strict=True)
+        for i, near, probability in zip(chosen, neighbours, wrong[: len(chosen)], strict=True)
     ]
     return SuspiciousLabels(labels, num_examples=len(targets), noise=float(wrong.mean()))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,6 +73,7 @@ def check_labels(
     from metamapping.cli.quiet import quiet_import
     from metamapping.cli.records import format_of, open_records
     from metamapping.cli.writing import write_records
+    from metamapping.config.labels import label_column_doubt
 
     if out is not None and format_of(out, format) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
@@ -90,6 +93,11 @@ def check_labels(
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
     if len(kept) < len(found):
         print_note(f"note: {len(found) - len(kept)} rows have no text and are not checked")
+
+    doubt = label_column_doubt(len({labels[i] for i in kept}), len(kept))
+    if doubt is not None:
+        print_note(f"note: {doubt} If not, name it with --label")
+        warnings.filterwarnings("ignore", message=re.escape(doubt))
 
     with quiet_import():
         from metamapping import MetaMapper
