@@ -61,8 +61,10 @@ def main() -> None:
 
 def draw(source: EncodedSource, shots: int, seed: int) -> Drawn:
     """Draw a task and compare the estimate with the rows that are left."""
-    order = np.random.default_rng([seed, shots]).permutation(len(source.targets))
-    count = shots * len(source.labels)
+    rng, count = np.random.default_rng([seed, shots]), shots * len(source.labels)
+    order = rng.permutation(len(source.targets))
+    while len(np.unique(source.targets[order[:count]])) < 2:  # no task
+        order = rng.permutation(len(source.targets))
     # A label that no example has cannot be estimated: its rows are left out.
     known = with_labels_of(source, order[:count])
     kept = np.flatnonzero(np.isin(source.targets, source.targets[order[:count]]))
