@@ -218,7 +218,8 @@ def _by_group(counts: csr_array, groups: Sequence[Hashable]) -> csr_array:
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     group_of = [numbers[group] for group in groups]
     entries = (np.ones(len(group_of), np.int64), (group_of, np.arange(len(group_of))))
-    return csr_array(entries, shape=(len(numbers), len(group_of))) @ counts
+    summed: csr_array = csr_array(entries, shape=(len(numbers), len(group_of))) @ counts
+    return summed
 
 
 def _counts(rows: Sequence[Sequence[str]], labels: list[str]) -> csr_array:
