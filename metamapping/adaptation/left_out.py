@@ -24,13 +24,16 @@ from metamapping.adaptation.word_weights import word_roots
 _ITEMS_PER_CHUNK = 8_192
 
 
-def left_out_scores(state: TaskState, *, groups: Sequence[Any] | None = None) -> np.ndarray:
+def left_out_scores(
+    state: TaskState, *, groups: Sequence[Any] | None = None, min_ridge: float = 0.0
+) -> np.ndarray:
     """Score every item of the support by the mapping of the other examples.
 
     Args:
         state: A task with examples.
         groups: The group of each example, such as a customer or a thread; the examples of a group are left
             out together. Default: every example is a group of its own.
+        min_ridge: Lower limit of λ, for a mapping that follows single examples less than the task's does.
 
     Returns:
         Scores ``(num_items, num_labels)``; items are texts, or for ``ner`` words.
@@ -39,7 +42,7 @@ def left_out_scores(state: TaskState, *, groups: Sequence[Any] | None = None) ->
         ValueError: The task has no examples or only one group, there is not one group for each example, or
             the task's solver is not a ridge regression.
     """
-    regression = LeftOutRegression(state, groups=groups)
+    regression = LeftOutRegression(state, groups=groups, min_ridge=min_ridge)
     return regression.scores(centred(state.support.targets, len(state.labels)))
 
 
@@ -55,27 +58,31 @@ class LeftOutRegression:
     Args:
         state: A task with examples.
         groups: As for ``left_out_scores``.
+        min_ridge: As for ``left_out_scores``.
 
     Raises:
         ValueError: As for ``left_out_scores``.
     """
 
-    def __init__(self, state: TaskState, *, groups: Sequence[Any] | None = None) -> None:
+    def __init__(
+        self, state: TaskState, *, groups: Sequence[Any] | None = None, min_ridge: float = 0.0
+    ) -> None:
         support, solution = state.support, state.solution
         if not support.num_examples:
             raise ValueError("the task has no examples to leave out: add some")
         if solution.ridge is None:
             raise ValueError("examples can only be left out with the solvers `ridge` and `plain-ridge`")
         self._blocks = _blocks(support, groups)
+        ridge = max(solution.ridge, min_ridge)
         features = solution.weighted_features(support.features)
         self._prior = support.features @ solution.prior[:-1] + solution.prior[-1]
         if state.is_ner:
             self._roots = word_roots(support.targets)[:, None]
-            self._smoother = _Smoother(self._roots * features, solution.ridge)
+            self._smoother = _Smoother(self._roots * features, ridge)
         else:
             self._roots = np.ones((len(features), 1), np.float32)
             constant = np.ones((len(features), 1), np.float32)
-            self._smoother = _Smoother(np.concatenate([features, constant], axis=1), solution.ridge)
+            self._smoother = _Smoother(np.concatenate([features, constant], axis=1), ridge)
 
     def scores(self, targets: np.ndarray) -> np.ndarray:
         """The scores of each item by the mapping of the items of other groups.

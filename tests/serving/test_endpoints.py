@@ -110,8 +110,11 @@ def test_texts_to_label_are_those_that_the_library_suggests(client, published):
     expected = MetaMapper.from_pretrained(published).adapt(*map(list, columns)).suggest(pool, num=2)
     assert [each["index"] for each in found] == [each.index for each in expected]
     assert [each["prediction"] for each in found] == [each.label for each in expected]
-    client.put("/tasks/places", json=ENTITIES)
-    refused = client.post("/tasks/places/suggest", json={"texts": pool})
+
+
+def test_sentences_of_ner_are_not_suggested(client):
+    assert client.put("/tasks/places", json=ENTITIES).status_code == 201
+    refused = client.post("/tasks/places/suggest", json={"texts": NEW})
     assert refused.status_code == 422
     assert "ner has one for each word" in refused.json()["detail"]
 
