@@ -112,7 +112,8 @@ def test_texts_to_label_are_those_that_the_library_suggests(client, published):
     assert [each["prediction"] for each in found] == [each.label for each in expected]
 
 
-def test_sentences_of_ner_are_not_suggested(client):
+def test_sentences_of_ner_are_not_suggested(serve):
+    client = serve(limits=Limits())
     assert client.put("/tasks/places", json=ENTITIES).status_code == 201
     refused = client.post("/tasks/places/suggest", json={"texts": NEW})
     assert refused.status_code == 422
