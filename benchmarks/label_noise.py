@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1, help="tasks for each source and share of noise")
     options = parser.parse_args()
     sources = read_sources(Path(options.cache), SOURCES)
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, Sequence[str]] = {}
     for rate in RATES:
         for name, source in sources.items():
             figures = np.mean([measure(source, rate, seed) for seed in range(options.draws)], axis=0)

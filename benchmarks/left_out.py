@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,8 +101,8 @@ _COLUMNS = (
 )
 
 
-def _by_shots(drawn: dict[tuple[str, int], list[Drawn]]) -> dict[str, list[str]]:
-    rows = {}
+def _by_shots(drawn: dict[tuple[str, int], list[Drawn]]) -> dict[str, Sequence[str]]:
+    rows: dict[str, Sequence[str]] = {}
     for shots in SHOTS:
         cells = [np.asarray(draws) for (_, count), draws in drawn.items() if count == shots]
         accuracy, low, high, macro_f1, truth, true_f1, _ = np.concatenate(cells).T
@@ -127,13 +128,11 @@ def _half_interval(values: list[float]) -> float:
     return float(1.96 * np.std(values, ddof=1) / len(values) ** 0.5)
 
 
-def _by_source(drawn: dict[tuple[str, int], list[Drawn]]) -> dict[str, list[str]]:
-    rows: dict[str, list[str]] = {}
-    for name in dict.fromkeys(name for name, _ in drawn):
-        rows[name] = []
-        for shots in SHOTS:
-            rows[name].append(_means(drawn[name, shots]) if (name, shots) in drawn else "–")
-    return rows
+def _by_source(drawn: dict[tuple[str, int], list[Drawn]]) -> dict[str, Sequence[str]]:
+    return {
+        name: [_means(drawn[name, shots]) if (name, shots) in drawn else "–" for shots in SHOTS]
+        for name in dict.fromkeys(name for name, _ in drawn)
+    }
 
 
 if __name__ == "__main__":

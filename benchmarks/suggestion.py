@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def main() -> None:
     parser.add_argument("--cache", default=".metamapping/benchmark-features", help="folder for features")
     parser.add_argument("--draws", type=int, default=3, help="pools for each source")
     options = parser.parse_args()
-    rows: dict[str, list[str]] = {}
+    rows: dict[str, Sequence[str]] = {}
     for name, source in read_sources(Path(options.cache), SOURCES).items():
         for method in METHODS:
             started = time.monotonic()

@@ -59,12 +59,13 @@ class CrossValidation:
         For ``ner`` it counts entities; the row and the column "O" are those that were made up and missed.
         """
         names = [str(label_text(label)) for label in self.labels]
-        table = pd.DataFrame(0, index=names, columns=names)
-        for each in self.scores.labels:
-            if each.label in names:
-                table.loc[each.label, each.label] = round(each.recall * each.count)
-        for each in self.scores.confusions:
-            table.loc[each.gold or OUTSIDE, each.predicted or OUTSIDE] = each.count
+        slot_of = {name: slot for slot, name in enumerate(names)}
+        counts = np.zeros((len(names), len(names)), int)
+        for label in self.scores.labels:
+            counts[slot_of[label.label], slot_of[label.label]] = round(label.recall * label.count)
+        for pair in self.scores.confusions:
+            counts[slot_of[pair.gold or OUTSIDE], slot_of[pair.predicted or OUTSIDE]] = pair.count
+        table = pd.DataFrame(counts, index=names, columns=names)
         return table.rename_axis(index="label", columns="predicted")
 
     def __repr__(self) -> str:
