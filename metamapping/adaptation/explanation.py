@@ -1,6 +1,6 @@
 """Explanation: which examples a prediction rests on, and how much each of them contributes.
 
-explanation = explain(state, features, num_examples=3)      # features of one text, (1, text_dim)
+explanation = explain(state, features, num_examples=3)[0]   # features of one text, (1, text_dim)
 explanation[0].text, explanation[0].weight
 """
 
@@ -10,43 +10,90 @@ import numpy as np
 
 from metamapping.adaptation.results import Explanation, Neighbour
 from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.word_weights import word_roots
+
+# Items explained at once, which bounds the memory.
+_ITEMS_PER_CHUNK = 512
 
 
-def explain(state: TaskState, features: np.ndarray, *, num_examples: int) -> Explanation:
-    """Explain the prediction for one text by the examples that are most similar to it.
+def explain(
+    state: TaskState, features: np.ndarray, *, num_examples: int, slots: np.ndarray | None = None
+) -> list[Explanation]:
+    """Explain the predictions for texts by the examples that are most similar to them.
+
+    For ``ner`` words are explained by words: a neighbour is a word of an example.
 
     Args:
-        state: A task of texts.
-        features: Float32 ``(1, text_dim)``, the features of the text.
-        num_examples: How many examples to return.
+        state: A task with examples.
+        features: Float32 ``(num_items, width)``, the features of the texts, or for ``ner`` of words.
+        num_examples: How many examples to return for each.
+        slots: Label slots ``(num_items,)`` to explain; default: the label of the highest score.
 
     Returns:
-        The most similar examples first.
+        One explanation for each item, each with the most similar examples first.
 
     Raises:
         ValueError: The task's solver is not a ridge regression.
     """
-    x = features[0]
+    slots = state.solution.scores(features).argmax(axis=-1) if slots is None else slots
+    dual_weights = {label: _dual_weights(state, label) for label in np.unique(slots).tolist()}
+    explanations = []
+    for first in range(0, len(features), _ITEMS_PER_CHUNK):
+        chunk = slice(first, first + _ITEMS_PER_CHUNK)
+        explanations += _explain_chunk(state, features[chunk], slots[chunk], dual_weights, num_examples)
+    return explanations
+
+
+def _explain_chunk(
+    state: TaskState,
+    features: np.ndarray,
+    slots: np.ndarray,
+    dual_weights: dict[int, np.ndarray],
+    num_examples: int,
+) -> list[Explanation]:
     support, solution = state.support, state.solution
-    label = int(solution.scores(x).argmax())
-    similarity = support.first_view(support.features) @ support.first_view(features)[0]
-    kernel = solution.weighted_features(support.features) @ solution.weighted_features(features)[0]
-    weights = (kernel + 1.0) * solution.dual_weights(support, label)
-    most_similar = np.argsort(-similarity, kind="stable")[:num_examples]
-    neighbours = [
-        Neighbour(
-            text=support.texts[i],
-            label=state.labels[support.targets[i]],
-            similarity=float(similarity[i]),
-            weight=float(weights[i]),
-            index=int(i),
-            text_pair=None if support.text_pairs is None else support.text_pairs[i],
+    similarity = support.first_view(features) @ support.first_view(support.features).T
+    weighted = solution.weighted_features(support.features)
+    kernel = solution.weighted_features(features) @ weighted.T
+    constant = 0.0 if state.is_ner else 1.0  # The regression of words has no constant.
+    scores = solution.scores(features)
+    prior = features @ solution.scoring_prior[:-1] + solution.scoring_prior[-1]
+    explanations = []
+    for item, label in enumerate(slots.tolist()):
+        weights = (kernel[item] + constant) * dual_weights[label]
+        nearest = np.argsort(-similarity[item], kind="stable")[:num_examples]
+        neighbours = [
+            _neighbour(state, int(i), float(similarity[item, i]), float(weights[i])) for i in nearest
+        ]
+        explanations.append(
+            Explanation(
+                neighbours,
+                label=state.labels[label],
+                score=float(scores[item, label]),
+                prior=float(prior[item, label]),
+            )
         )
-        for i in most_similar
-    ]
-    return Explanation(
-        neighbours,
-        label=state.labels[label],
-        score=float(solution.scores(x)[label]),
-        prior=float(x @ solution.scoring_prior[:-1, label] + solution.scoring_prior[-1, label]),
+    return explanations
+
+
+def _dual_weights(state: TaskState, label: int) -> np.ndarray:
+    weights = state.solution.dual_weights(state.support, label)
+    return weights * word_roots(state.support.targets) ** 2 if state.is_ner else weights
+
+
+def _neighbour(state: TaskState, item: int, similarity: float, weight: float) -> Neighbour:
+    support = state.support
+    example = int(np.searchsorted(support.offsets, item, side="right")) - 1
+    text, word = support.texts[example], None
+    if state.is_ner:
+        word = item - int(support.offsets[example])
+        text = None if text is None else text[word]
+    return Neighbour(
+        text=text,
+        label=state.labels[support.targets[item]],
+        similarity=similarity,
+        weight=weight,
+        index=example,
+        text_pair=None if support.text_pairs is None else support.text_pairs[example],
+        word=word,
     )

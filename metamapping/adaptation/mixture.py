@@ -111,6 +111,31 @@ def mix(solution: Solution, support: Support, *, inverse_temperature: float) -> 
     return replace(solution, logistic=part, left_out=left_out)
 
 
+def left_out_of(solution: Solution, support: Support) -> np.ndarray | None:
+    """What a mixture predicts for every example, by mappings without it.
+
+    Args:
+        solution: A mixture; that of a saved task is fitted once more.
+        support: The examples that it was computed from.
+
+    Returns:
+        Scores ``(N, C)`` in the order of the examples; ``None`` if the solution is no mixture, no label has
+        two examples, or there are too many examples to leave all of them out.
+    """
+    if solution.logistic is None:
+        return None
+    left_out = solution.left_out
+    if left_out is None:
+        ridge = replace(solution, logistic=None)
+        tau = solution.logistic.inverse_temperature
+        left_out = mix(ridge, support, inverse_temperature=tau).left_out
+    if left_out is None or len(left_out.rows) < len(support.targets):
+        return None
+    scores = np.empty_like(left_out.scores)
+    scores[left_out.rows] = left_out.scores
+    return scores
+
+
 def _precision(num_scores: int) -> tuple[type[np.floating], float]:
     """Data type and tolerance of a fit, by its number of items times labels."""
     if num_scores <= _MAX_DOUBLE_SCORES:

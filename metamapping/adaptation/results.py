@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,12 +22,13 @@ class Neighbour:
     """A support example that resembles the explained text.
 
     Attributes:
-        text: The example's text; ``None`` if the task was saved without texts.
+        text: The example's text, or for ``ner`` the word; ``None`` if the task was saved without texts.
         label: The example's label.
         similarity: Cosine similarity of the two texts' features.
         weight: What the example contributes to the score of the predicted label; may be negative.
         index: Position of the example in the task, counted from 0.
         text_pair: The example's second text; ``None`` for single texts.
+        word: For ``ner`` the position of the word in the example, counted from 0.
     """
 
     text: str | None
@@ -36,6 +37,7 @@ class Neighbour:
     weight: float
     index: int
     text_pair: str | None = None
+    word: int | None = None
 
 
 class Explanation(list[Neighbour]):
@@ -55,6 +57,33 @@ class Explanation(list[Neighbour]):
         self.label = label
         self.score = score
         self.prior = prior
+
+
+@dataclass(frozen=True)
+class Error:
+    """A labelled text that the mapping predicts wrongly.
+
+    Attributes:
+        index: Position of the text among those given, counted from 0.
+        text: The text, or for ``ner`` its words.
+        label: The label that was given, or for ``ner`` the BIO tags.
+        predicted: The label that is predicted, or for ``ner`` the BIO tags; ``None`` for an empty text.
+        probability: The probability of the predicted label; for ``ner`` that of the wrong word about which
+            the mapping is surest.
+        explanation: The examples on which the prediction rests; for ``ner`` those of that word. ``None`` if
+            none were asked for, for an empty text, and if the solver is not a ridge regression.
+        text_pair: The second text; ``None`` for single texts.
+        word: For ``ner`` the position of that word.
+    """
+
+    index: int
+    text: Any
+    label: Any
+    predicted: Any
+    probability: float
+    explanation: Explanation | None = None
+    text_pair: str | None = None
+    word: int | None = None
 
 
 class Answers(NamedTuple):

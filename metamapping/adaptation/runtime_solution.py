@@ -22,7 +22,8 @@ from metamapping.adaptation.fitting_subset import fitting_subset
 from metamapping.adaptation.runtime_fit import fit_text_hyperparameters
 from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
-from metamapping.models.solvers.solver_constants import NUM_STEPS, WORD_BALANCE
+from metamapping.adaptation.word_weights import word_roots
+from metamapping.models.solvers.solver_constants import NUM_STEPS
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
 from metamapping.runtime.mapping import LearnedHyperparameters, LearnedMapping
 
@@ -54,28 +55,21 @@ def solve(
         weights[:-1] *= roots[:, None]
         return Solution(weights, wide, None, views)
     alpha, ridge = learned.alpha, learned.ridge
-    word_roots = None
+    balance = None
     if is_ner:
-        ridge, word_roots = learned.word_ridge, _word_roots(support.targets)
+        ridge, balance = learned.word_ridge, word_roots(support.targets)
         if mapping.solver == "ridge":
-            alpha, ridge = _fit_words(support, word_roots, wide, replace(learned, ridge=ridge))
+            alpha, ridge = _fit_words(support, balance, wide, replace(learned, ridge=ridge))
     elif mapping.solver == "ridge":
         subset, labels = fitting_subset(support, prior.shape[1])
         fitted = fit_text_hyperparameters(subset.features, subset.targets, prior[:, labels], learned)
         alpha, ridge, views = fitted[0], fitted[1], _plain(fitted[2])
     weighted_prior = np.float32(alpha) * wide
-    return Solution(_regress(support, weighted_prior, ridge, views, word_roots), weighted_prior, ridge, views)
+    return Solution(_regress(support, weighted_prior, ridge, views, balance), weighted_prior, ridge, views)
 
 
 def _plain(views: np.ndarray) -> tuple[float, ...]:
     return tuple(float(weight) for weight in views)
-
-
-def _word_roots(targets: np.ndarray) -> np.ndarray:
-    """Square roots of the words' weights, float32 ``(N,)``: see ``models.solvers.support_set``."""
-    weights = np.bincount(targets)[targets].astype(np.float32) ** -WORD_BALANCE
-    roots: np.ndarray = np.sqrt(weights * (len(weights) / weights.sum()))
-    return roots
 
 
 def _fit_words(
@@ -99,22 +93,22 @@ def _regress(
     prior: np.ndarray,
     ridge: float,
     views: tuple[float, ...],
-    word_roots: np.ndarray | None,
+    balance: np.ndarray | None,
 ) -> np.ndarray:
-    """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``; ``word_roots`` is m, for texts 1.
+    """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``; ``balance`` is m, for texts 1.
 
     ``prior``: α P, ``(width + 1, C)``. In the primal form the labels are summed instead of written as a
     one-hot matrix, since items × labels may be very many. The constant feature of words is not learned, but
     it still contributes to the prior's scores.
     """
     targets, (width, num_labels) = support.targets, prior.shape
-    mask = np.ones(len(targets), np.float32) if word_roots is None else word_roots
+    mask = np.ones(len(targets), np.float32) if balance is None else balance
     roots = np.append(view_roots(views, width - 1), np.float32(1.0))
     basis = np.empty((len(targets), width), np.float32)
-    basis[:, :-1], basis[:, -1] = support.features, 1.0 if word_roots is None else 0.0
+    basis[:, :-1], basis[:, -1] = support.features, 1.0 if balance is None else 0.0
     basis *= mask[:, None]
     basis *= roots
-    constant = np.zeros_like(mask) if word_roots is None else mask
+    constant = np.zeros_like(mask) if balance is None else mask
     if len(basis) < width:
         centred = _one_hot(targets, num_labels) - np.float32(1 / num_labels)
         residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])

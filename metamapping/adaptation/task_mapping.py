@@ -14,19 +14,19 @@ from __future__ import annotations
 
 import threading
 from collections import abc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.export import export_task
-from metamapping.adaptation.featurizer import Featurizer, chunks
-from metamapping.adaptation.inputs import read_examples, read_label_names, read_texts, read_word_lists
-from metamapping.adaptation.results import Answers, Explanation
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.inputs import read_examples, read_label_names, read_word_lists
+from metamapping.adaptation.results import Answers
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
+from metamapping.adaptation.task_questions import TaskQuestions
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.pretrained_model import read_encoder
@@ -40,7 +40,7 @@ class LoadedEncoder(Protocol):
         """The encoder with its tokenizer and cleaning."""
 
 
-class Mapping:
+class Mapping(TaskQuestions):
     """One task with its labels and examples.
 
     Args:
@@ -49,8 +49,7 @@ class Mapping:
     """
 
     def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
-        self._featurizer = featurizer
-        self._state = state
+        super().__init__(featurizer, state)
         self._write_lock = threading.Lock()
 
     @property
@@ -240,30 +239,6 @@ class Mapping:
                     raise ValueError(f"there is no example {position}: the task has {self.num_examples}")
             self._state = without_examples(self._featurizer, self._state, positions)
 
-    def explain(self, text: str, *, text_pair: str | None = None, num_examples: int = 3) -> Explanation:
-        """Explain a prediction by the examples that are most similar to the text.
-
-        Args:
-            text: The text.
-            text_pair: The second text of a pair.
-            num_examples: How many examples to return.
-
-        Returns:
-            The most similar examples first, each with its contribution to the predicted label's score.
-
-        Raises:
-            ValueError: The text is empty or does not fit the task, it is a ``ner`` task, or the encoder was
-                trained with a solver that is not a ridge regression.
-        """
-        state = self._state
-        if state.is_ner:
-            raise ValueError("explain is about the label of a text, but ner has one label for each word")
-        pairs = None if text_pair is None else [text_pair]
-        ((features, is_empty),) = self._text_features(state, [text], pairs)
-        if is_empty.any():
-            raise ValueError("the text is empty, so that no label is predicted: give a text to explain")
-        return explain(state, features, num_examples=num_examples)
-
     def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
         """Save the task atomically; an older saved task in the same folder is replaced.
 
@@ -317,22 +292,6 @@ class Mapping:
 
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
-
-    def _text_features(
-        self, state: TaskState, texts: Any, text_pairs: Any
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The features of all texts, and whether each text is empty.
-
-        They come in chunks, because the scores of all texts may not fit in memory.
-        """
-        firsts, seconds = read_texts(texts, text_pairs)
-        if firsts:
-            state.support.check_pairs(seconds is not None)
-        features = self._featurizer.texts(firsts, seconds)
-        is_empty = self._featurizer.is_empty(firsts)
-        if seconds is not None:
-            is_empty |= self._featurizer.is_empty(seconds)
-        return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
 
     def _word_scores(self, state: TaskState, texts: Any) -> list[np.ndarray]:
         """Scores ``(num_words, num_labels)`` of each text."""

@@ -21,6 +21,7 @@ from metamapping import __version__
 from metamapping.cli.adapt import adapt
 from metamapping.cli.baseline import baseline
 from metamapping.cli.check import check
+from metamapping.cli.check_labels import check_labels
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.explain import explain
@@ -34,6 +35,7 @@ from metamapping.cli.report import report
 from metamapping.cli.runs import runs
 from metamapping.cli.serve import serve
 from metamapping.cli.settings import settings
+from metamapping.cli.suggest import suggest
 from metamapping.cli.train import train
 from metamapping.errors import MissingExtraError, StoreError
 
@@ -50,11 +52,12 @@ app = typer.Typer(
 _COMMANDS = {
     "Train an encoder": (init, check, baseline, train, settings),
     "Use it": (adapt, predict, evaluate, explain, serve, export, push),
+    "Look at labels": (check_labels, suggest),
     "Look at runs": (runs, report, compare, inspect, follow),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:
-        app.command(rich_help_panel=panel)(command)
+        app.command(command.__name__.replace("_", "-"), rich_help_panel=panel)(command)
 
 
 def _print_version(is_wanted: bool) -> None:

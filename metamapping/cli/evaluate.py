@@ -1,4 +1,4 @@
-"""`metamapping evaluate`: measure a saved task on labelled rows."""
+"""`metamapping evaluate`: measure a saved task on labelled rows, or on its own examples."""
 
 from __future__ import annotations
 
@@ -20,15 +20,25 @@ from metamapping.cli.options import (
     TextColumn,
 )
 
-if TYPE_CHECKING:  # it imports NumPy and SciPy
-    from metamapping.cli.scores import Scores
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping import Mapping
+    from metamapping.adaptation.results import Error
+    from metamapping.adaptation.scores import Scores
+    from metamapping.cli.fields import Fields
+    from metamapping.cli.rows import Row
+
+_MAX_CONFUSIONS = 15  # in the table
 
 
 def evaluate(
     task: Task,
     test: Annotated[
-        str, typer.Argument(help="Rows with texts and their true labels: a file, or - for standard input.")
-    ],
+        str | None,
+        typer.Argument(
+            help="Rows with texts and their true labels: a file, or - for standard input. Default: the "
+            "task's own examples, each predicted from the others."
+        ),
+    ] = None,
     text: TextColumn = None,
     label: LabelColumn = None,
     text_pair: PairColumn = None,
@@ -38,26 +48,59 @@ def evaluate(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    errors: Annotated[
+        str | None,
+        typer.Option(
+            "--errors",
+            metavar="FILE",
+            help="Write the rows that are predicted wrongly, the surest first, with the examples that each "
+            "prediction rests on.",
+        ),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a saved task on labelled rows that it was not adapted to.
+    """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
     The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
-    intervals over the rows.
+    intervals over the rows. Without a file each of the task's examples is predicted from the others.
 
-    `metamapping evaluate my-tasks/orders test.csv`
+    `metamapping evaluate my-tasks/orders`
+
+    `metamapping evaluate my-tasks/orders test.csv --errors errors.csv`
 
     `metamapping evaluate my-tasks/places test.conll --json`
     """
-    from metamapping.cli.labelling import load_task, predict_texts
+    from metamapping.cli.error_rows import error_rows, example_rows
+    from metamapping.cli.labelling import load_task
     from metamapping.cli.reading import Reading
-    from metamapping.cli.tables import print_json, print_table
+    from metamapping.cli.records import format_of
+    from metamapping.cli.writing import write_records
+
+    if errors is not None and format_of(errors) == "conll":
+        raise ValueError("CoNLL contains only words and tags: give --errors a .jsonl or .csv file")
+    if test is None:
+        mapping = load_task(task, model)
+        result = mapping.cross_validate()
+        scores, wrong = result.scores, example_rows(result.errors)
+    else:
+        reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+        records, rows = reading.rows(test, format)
+        mapping = load_task(task, model)
+        fields = reading.fields(mapping.task_type, records)
+        scores, found = _score_rows_of_file(mapping, fields, rows, num_examples=3 if errors else 0)
+        wrong = error_rows(rows, found)
+    _print_scores(scores, as_json=as_json, is_left_out=test is None)
+    if errors is not None:
+        write_records(wrong, errors, format_of(errors))
+
+
+def _score_rows_of_file(
+    mapping: Mapping, fields: Fields, rows: list[Row], *, num_examples: int
+) -> tuple[Scores, list[Error]]:
+    """The scores of rows, and the errors among them."""
+    from metamapping.adaptation.scores import entity_scores, text_scores
     from metamapping.config.labels import label_text
 
-    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
-    records, rows = reading.rows(test, format)
-    mapping = load_task(task, model)
-    fields = reading.fields(mapping.task_type, records)
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
@@ -65,19 +108,26 @@ def evaluate(
     if not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
     _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
-    predicted = predict_texts(mapping, fields, texts, text_pairs)
-    if not fields.is_ner:
-        predicted = [label_text(label) for label in predicted]
+    errors = mapping.errors(texts, gold, text_pairs=text_pairs, num_examples=num_examples) if texts else []
+    predicted = list(gold)
+    for error in errors:
+        predicted[error.index] = error.predicted if fields.is_ner else label_text(error.predicted)
+    return (entity_scores if fields.is_ner else text_scores)(gold, predicted), errors
 
-    from metamapping.cli.scores import entity_scores, text_scores
 
-    scores = (entity_scores if fields.is_ner else text_scores)(gold, predicted)
+def _print_scores(scores: Scores, *, as_json: bool, is_left_out: bool) -> None:
+    from metamapping.cli.tables import print_json, print_table
+
     if as_json:
         print_json(_as_json(scores))
         return
-    print_table((f"{scores.num_rows} rows", "score", "95 % interval"), _score_rows(scores))
+    rows = f"{scores.num_rows} examples, each left out" if is_left_out else f"{scores.num_rows} rows"
+    print_table((rows, "score", "95 % interval"), _score_rows(scores))
     print()
     print_table(("label", "precision", "recall", "F1", "count"), _label_rows(scores))
+    if scores.confusions:
+        print()
+        print_table(("label", "predicted", "count"), _confusion_rows(scores))
 
 
 def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
@@ -102,6 +152,13 @@ def _score_rows(scores: Scores) -> list[tuple[str, ...]]:
     ]
 
 
+def _confusion_rows(scores: Scores) -> list[tuple[str, ...]]:
+    rows = [(each.gold or "–", each.predicted or "–", str(each.count)) for each in scores.confusions]
+    num_more = len(rows) - _MAX_CONFUSIONS
+    more = [("…", f"and {num_more} more pairs", "")] if num_more > 0 else []
+    return [*rows[:_MAX_CONFUSIONS], *more]
+
+
 def _label_rows(scores: Scores) -> list[tuple[str, ...]]:
     return [
         (each.label, f"{each.precision:.3f}", f"{each.recall:.3f}", f"{each.f1:.3f}", str(each.count))
@@ -114,4 +171,5 @@ def _as_json(scores: Scores) -> dict[str, Any]:
         "rows": scores.num_rows,
         "scores": {name: score.model_dump() for name, score in scores.scores.items()},
         "labels": [vars(each) for each in scores.labels],
+        "confusions": [vars(each) for each in scores.confusions],
     }

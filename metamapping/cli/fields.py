@@ -20,7 +20,15 @@ from metamapping.cli.options import PREFIX, input_source
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
-from metamapping.corpus.columns import Header, Setting, find_name, has_name, nested_value, place_of
+from metamapping.corpus.columns import (
+    Header,
+    Setting,
+    find_name,
+    has_name,
+    listed_names,
+    nested_value,
+    place_of,
+)
 from metamapping.corpus.conll import too_few_columns
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
@@ -128,6 +136,26 @@ class Fields:
             rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
         )
         return converted
+
+    def values(self, rows: Sequence[Row], column: str, *, option: str) -> list[Any]:
+        """The values of any other column.
+
+        Args:
+            rows: The rows, numbered from 1 in error messages.
+            column: Its name; a dot leads into nested fields.
+            option: The option that names it, for error messages.
+
+        Raises:
+            ValueError: A row has no value.
+        """
+        values = [nested_value(row, column) for row in rows]
+        for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
+            if value is None:
+                raise ValueError(
+                    f"row {number} has no {column!r}, but {listed_names(list(row))}: correct {option}, or "
+                    "give every row a value"
+                )
+        return values
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.

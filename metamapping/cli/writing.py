@@ -77,6 +77,17 @@ def write_records(
                 _write_delimited(rows, text, columns, header, delimiter or ",", is_quoted=format == "csv")
 
 
+def write_text(text: str, place: str) -> None:
+    """Write a text as UTF-8.
+
+    Args:
+        text: The text.
+        place: A path, or `-` for standard output.
+    """
+    with _sink(place, may_fail=False) as sink, _text(sink) as stream:
+        stream.write(text)
+
+
 @contextmanager
 def _csv_errors(format: Format) -> Iterator[None]:
     """Within the block, ``csv.Error`` becomes a ``ValueError`` that says how to proceed."""

@@ -24,7 +24,10 @@ from metamapping.serving.messages import (
     Health,
     MoreExamples,
     NewTask,
+    Pool,
     Predictions,
+    Suggested,
+    Suggestions,
     Task,
     Tasks,
     TextsToLabel,
@@ -155,6 +158,26 @@ def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) 
     mapping = loaded.tasks.get(name)
     with _rejecting_invalid_input():
         return _predictions(mapping, request, service.limits, loaded)
+
+
+@router.post("/tasks/{name}/suggest", responses=error_responses(400, 404, 409, 413, 422, 503))
+def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggestions:
+    """Choose the texts that are worth labelling next."""
+    mapping = loaded.tasks.get(name)
+    with _rejecting_invalid_input():
+        service.limits.check_texts(pool.texts, pool.text_pairs)
+        found = mapping.suggest(pool.texts, pool.num, text_pairs=pool.text_pairs)
+    return Suggestions(
+        suggestions=[
+            Suggested(
+                index=each.index,
+                prediction=each.label,
+                probability=round(each.probability, _DIGITS),
+                gain=round(each.gain, _DIGITS),
+            )
+            for each in found
+        ]
+    )
 
 
 @router.post("/zero-shot", responses=error_responses(400, 413, 422, 503))

@@ -81,6 +81,16 @@ class TextsToLabel(_Texts):
     )
 
 
+class Pool(_Message):
+    """Texts of which some are worth labelling."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["it has not arrived"], "num": 1}]})
+
+    texts: list[str]
+    text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
+    num: StrictInt = Field(20, ge=1, description="How many texts to choose.")
+
+
 class ZeroShot(_Texts):
     """Texts to label, and the labels, without any examples."""
 
@@ -134,6 +144,24 @@ class Predictions(BaseModel):
         "requested, and for `ner`.",
         examples=[[0.8]],
     )
+
+
+class Suggested(BaseModel):
+    """A text that is worth labelling."""
+
+    index: int = Field(description="Position of the text in the request, counted from 0.")
+    prediction: Label
+    probability: float = Field(description="The probability of the prediction.", examples=[0.6])
+    gain: float = Field(
+        description="What a label would tell about the texts, as a share of the first suggestion's.",
+        examples=[1.0],
+    )
+
+
+class Suggestions(BaseModel):
+    """The texts to label, in the order in which to label them."""
+
+    suggestions: list[Suggested]
 
 
 class Health(BaseModel):

@@ -155,6 +155,74 @@ def test_evaluate_counts_correct_predictions(folder, task, capsys):
     assert "accuracy  0.800" in capsys.readouterr().out
 
 
+def test_evaluate_without_a_file_leaves_each_example_out(task, capsys):
+    assert run_cli("evaluate", task, "--json") == 0
+    printed = json.loads(capsys.readouterr().out)
+    result = Mapping.load(task).cross_validate()
+    assert printed["rows"] == 4
+    assert printed["scores"]["accuracy"]["mean"] == result.scores.scores["accuracy"].mean
+    assert run_cli("evaluate", task) == 0
+    assert "4 examples, each left out" in capsys.readouterr().out
+
+
+def test_errors_are_written_with_the_examples_they_rest_on(folder, task, capsys):
+    (folder / "wrong.csv").write_text(
+        "id,text,label\n1,where is my parcel,refund\n2,the delivery is late,delivery\n"
+    )
+    assert run_cli("evaluate", task, folder / "wrong.csv", "--errors", folder / "errors.jsonl") == 0
+    (error,) = map(json.loads, (folder / "errors.jsonl").read_text().splitlines())
+    assert (error["id"], error["label"], error["prediction"]) == ("1", "refund", "delivery")
+    assert 0 < error["probability"] <= 1
+    assert error["similar"][0]["text"] == "where is my parcel"
+    assert "refund  delivery" in " ".join(capsys.readouterr().out.split("\n")[-3:])
+    assert run_cli("evaluate", task, folder / "wrong.csv", "--errors", folder / "errors.csv") == 0
+    assert [row["id"] for row in rows_of(folder / "errors.csv")] == ["1"]
+
+
+def test_errors_of_the_left_out_examples_are_written(folder, ner_task, capsys):
+    assert run_cli("evaluate", ner_task, "--errors", folder / "left-out.jsonl", "--json") == 0
+    errors = list(map(json.loads, (folder / "left-out.jsonl").read_text().splitlines()))
+    expected = Mapping.load(ner_task).cross_validate().errors
+    assert [error["example"] for error in errors] == [error.index for error in expected]
+    assert run_cli("evaluate", ner_task, "--errors", folder / "errors.conll") == 2
+    assert "give --errors a .jsonl or .csv file" in capsys.readouterr().err
+
+
+def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
+    lines = ["id,text,label,thread"]
+    lines += [f"{i},where is my parcel {i},delivery,{i}" for i in range(6)]
+    lines += [f"{i},please refund my money {i},refund,{i}" for i in range(6, 12)]
+    lines += ["12,,refund,12", "13,where is my parcel 13,refund,13"]
+    (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
+    assert run_cli("check-labels", published, folder / "noisy.csv", "--num", 1) == 0
+    printed = capsys.readouterr()
+    assert "1 suspicious labels in 13 rows" in printed.out
+    assert "1 rows have no text" in printed.err
+    options = ("--num", 2, "--group", "thread", "--out", folder / "suspicious.jsonl")
+    assert run_cli("check-labels", published, folder / "noisy.csv", *options) == 0
+    first, _ = map(json.loads, (folder / "suspicious.jsonl").read_text().splitlines())
+    assert (first["row"], first["id"], first["label"], first["suggested"]) == (14, "13", "refund", "delivery")
+    assert 0 < first["wrong"] <= 1
+    assert {each["label"] for each in first["similar"]} == {"delivery"}
+
+
+def test_rows_to_label_are_written_for_people_and_for_tools(folder, task):
+    (folder / "pool.csv").write_text("id,text\n7,is the parcel late\n8,\n9,refund my lamp\n")
+    assert run_cli("suggest", task, folder / "pool.csv", "--num", 2, "--out", folder / "label.csv") == 0
+    rows = rows_of(folder / "label.csv")
+    assert {(row["row"], row["id"]) for row in rows} == {("1", "7"), ("3", "9")}
+    assert {row["prediction"] for row in rows} <= {"delivery", "refund"}
+    out = ("--out", folder / "label.json")
+    assert run_cli("suggest", task, folder / "pool.csv", "--for", "label-studio", *out) == 0
+    first = json.loads((folder / "label.json").read_text())[0]
+    assert first["data"]["text"] == rows[0]["text"]
+    assert first["predictions"][0]["result"][0]["value"]["choices"] == [rows[0]["prediction"]]
+    assert run_cli("suggest", task, folder / "pool.csv", "--for", "argilla", *out) == 0
+    record = json.loads((folder / "label.json").read_text())[0]
+    assert record["fields"] == {"text": rows[0]["text"]}
+    assert record["suggestions"]["label"]["value"] == rows[0]["prediction"]
+
+
 def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
     assert run_cli("evaluate", ner_task, folder / "sentences.conll", "--json") == 0
     measured = json.loads(capsys.readouterr().out)

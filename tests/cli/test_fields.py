@@ -2,8 +2,8 @@
 
 import pytest
 
+from metamapping.adaptation.scores import entity_scores
 from metamapping.cli.fields import Fields
-from metamapping.cli.scores import entity_scores
 
 
 def labels(*values):

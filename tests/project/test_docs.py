@@ -70,7 +70,7 @@ def test_every_command_is_in_the_reference():
     from metamapping.cli import app
 
     page = (ROOT / "docs/reference/shell.md").read_text(encoding="utf-8")
-    commands = [command.callback.__name__ for command in app.registered_commands]
+    commands = [command.name or command.callback.__name__ for command in app.registered_commands]
     assert [name for name in commands if f"`metamapping {name} " not in page] == []
 
 

@@ -102,6 +102,24 @@ def test_ner_returns_a_tag_and_a_row_of_probabilities_per_word(serve):
     assert answer["confidences"] is None
 
 
+def test_texts_to_label_are_those_that_the_library_suggests(client, published):
+    client.put("/tasks/orders", json=ORDERS)
+    pool = [*NEW, "the lamp is broken", ""]
+    found = client.post("/tasks/orders/suggest", json={"texts": pool, "num": 2}).json()["suggestions"]
+    columns = zip(*((each["text"], each["label"]) for each in ORDERS["examples"]), strict=True)
+    expected = MetaMapper.from_pretrained(published).adapt(*map(list, columns)).suggest(pool, num=2)
+    assert [each["index"] for each in found] == [each.index for each in expected]
+    assert [each["prediction"] for each in found] == [each.label for each in expected]
+
+
+def test_sentences_of_ner_are_not_suggested(serve):
+    client = serve(limits=Limits())
+    assert client.put("/tasks/places", json=ENTITIES).status_code == 201
+    refused = client.post("/tasks/places/suggest", json={"texts": NEW})
+    assert refused.status_code == 422
+    assert "ner has one for each word" in refused.json()["detail"]
+
+
 def test_with_a_threshold_of_one_no_label_is_predicted(client):
     client.put("/tasks/orders", json=ORDERS)
     answer = client.post("/tasks/orders/predict", json={"texts": NEW, "threshold": 1}).json()

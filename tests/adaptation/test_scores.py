@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
 from metamapping.adaptation.entity_scores import entity_f1, entity_spans
-from metamapping.cli.scores import entity_scores, text_scores
+from metamapping.adaptation.scores import entity_scores, text_scores
 from metamapping.rounds.intervals import bootstrap_mean
 
 RNG = np.random.default_rng(0)

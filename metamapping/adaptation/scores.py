@@ -4,18 +4,20 @@
     entity_scores([["B-PER", "O"]], [["B-PER", "O"]]).scores["entity F1"]
 
 Every score is a function of three counts per label (correct, gold, predicted) that are summed over the rows.
-Therefore all resamples of the rows are one matrix product, for any number of labels.
+Therefore all resamples of the rows are one matrix product, for any number of labels. Rows that belong
+together are resampled together, if their groups are given.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from metamapping.adaptation.entity_scores import entity_spans
+from metamapping.adaptation.entity_scores import Span, entity_spans
 from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
 
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
@@ -44,6 +46,21 @@ class LabelScore:
 
 
 @dataclass(frozen=True)
+class Confusion:
+    """How often one label was predicted instead of another.
+
+    Attributes:
+        gold: The true label; ``None`` where there is no entity (``ner``).
+        predicted: The predicted label; ``None`` for no label, or for no entity (``ner``).
+        count: Number of rows, or of entities.
+    """
+
+    gold: str | None
+    predicted: str | None
+    count: int
+
+
+@dataclass(frozen=True)
 class Scores:
     """The scores of a task.
 
@@ -51,19 +68,24 @@ class Scores:
         num_rows: Number of rows.
         scores: Scores of all rows, by name.
         labels: Scores of each label.
+        confusions: What was predicted instead of what, the most frequent first.
     """
 
     num_rows: int
     scores: dict[str, Estimate]
     labels: list[LabelScore]
+    confusions: list[Confusion]
 
 
-def text_scores(gold: Sequence[str], predicted: Sequence[str | None]) -> Scores:
+def text_scores(
+    gold: Sequence[str], predicted: Sequence[str | None], *, groups: Sequence[Hashable] | None = None
+) -> Scores:
     """Accuracy and macro-F1.
 
     Args:
         gold: The true label of each row.
         predicted: The predicted label of each row. ``None`` is wrong, but no label's false positive.
+        groups: The group of each row, such as a customer; the intervals are then over groups.
 
     Raises:
         ValueError: There are no rows.
@@ -74,15 +96,25 @@ def text_scores(gold: Sequence[str], predicted: Sequence[str | None]) -> Scores:
         gold=[[g] for g, _ in pairs],
         predicted=[[] if p is None else [p] for _, p in pairs],
         statistics={"accuracy": _accuracy, "macro-F1": _macro_f1},
+        confusions=[(g, p) for g, p in pairs if g != p],
+        groups=groups,
     )
 
 
-def entity_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Scores:
+def entity_scores(
+    gold: Sequence[Sequence[str]],
+    predicted: Sequence[Sequence[str]],
+    *,
+    groups: Sequence[Hashable] | None = None,
+) -> Scores:
     """Micro-F1 of whole entities: both ends and the type must be correct, as in conlleval.
+
+    An entity is confused with another type if both ends are right; with other ends it is missed.
 
     Args:
         gold: The true BIO tags of each row.
         predicted: The predicted BIO tags of each row.
+        groups: The group of each row, such as a document; the intervals are then over groups.
 
     Raises:
         ValueError: There are no rows.
@@ -93,27 +125,51 @@ def entity_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
     correct, gold_types, predicted_types = (
         [[kind for *_, kind in spans] for spans in rows] for rows in (both, true, found)
     )
-    return _scores(correct, gold_types, predicted_types, statistics={"entity F1": _micro_f1})
+    return _scores(
+        correct,
+        gold_types,
+        predicted_types,
+        statistics={"entity F1": _micro_f1},
+        confusions=[pair for t, f in zip(true, found, strict=True) for pair in _confused_entities(t, f)],
+        groups=groups,
+    )
+
+
+def _confused_entities(gold: set[Span], predicted: set[Span]) -> Iterator[tuple[str | None, str | None]]:
+    """The types of one row's entities that were found with another type, missed, or made up."""
+    true, found = ({span[:3]: span[3] for span in spans} for spans in (gold, predicted))
+    for place in sorted({*true, *found}):
+        if true.get(place) != found.get(place):
+            yield true.get(place), found.get(place)
 
 
 def _scores(
     correct: list[list[str]],
     gold: list[list[str]],
     predicted: list[list[str]],
+    *,
     statistics: dict[str, _Statistic],
+    confusions: list[tuple[str | None, str | None]],
+    groups: Sequence[Hashable] | None,
 ) -> Scores:
     if not gold:
         raise ValueError("no rows to evaluate: give at least one row with its label")
     labels = sorted({label for rows in (gold, predicted) for row in rows for label in row})
     counts = [_counts(rows, labels) for rows in (correct, gold, predicted)]
     sums = [count.sum(axis=0)[None] for count in counts]
-    resampled = _resampled_sums(counts)
+    resampled = _resampled_sums(counts if groups is None else [_by_group(count, groups) for count in counts])
     return Scores(
         num_rows=len(gold),
         scores={name: _estimate(score, sums, resampled) for name, score in statistics.items()},
         labels=[
             LabelScore(label, _ratio(r, p), _ratio(r, g), _ratio(2 * r, g + p), int(g))
             for label, r, g, p in zip(labels, *(total[0] for total in sums), strict=True)
+        ],
+        confusions=[
+            Confusion(*pair, count=count)
+            for pair, count in sorted(
+                Counter(confusions).items(), key=lambda item: (-item[1], *map(str, item[0]))
+            )
         ],
     )
 
@@ -155,6 +211,15 @@ def _resampled_sums(counts: list[csr_array]) -> list[np.ndarray]:
         for count, part in zip(counts, parts, strict=True):
             part.append((count.T @ times.T).T)
     return [np.concatenate(part) for part in parts]
+
+
+def _by_group(counts: csr_array, groups: Sequence[Hashable]) -> csr_array:
+    """Counts summed over the rows of each group: ``(num_groups, num_labels)``."""
+    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
+    group_of = [numbers[group] for group in groups]
+    entries = (np.ones(len(group_of), np.int64), (group_of, np.arange(len(group_of))))
+    summed: csr_array = csr_array(entries, shape=(len(numbers), len(group_of))) @ counts
+    return summed
 
 
 def _counts(rows: Sequence[Sequence[str]], labels: list[str]) -> csr_array:

@@ -1,0 +1,122 @@
+"""What to label next: learning curves of suggested, random and margin-sampled texts with the same features.
+
+    METAMAPPING_DATA=path/to/data python -m benchmarks.suggestion [--cache FOLDER] [--draws 3]
+
+In: sources of `encoded_sources`, with the untrained encoder. The task begins with the names of its labels
+alone. Up to each number of examples the texts are chosen at once from a pool, labelled as in the source, and
+added. Every method is followed by the same ridge regression with the encoder's hyperparameters, not fitted to
+the task. Out: accuracy on rows outside of the pool, as Markdown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.ablations import markdown
+from benchmarks.encoded_sources import EncodedSource, read_sources, task_of
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.suggestion import suggest_items
+from metamapping.models.solvers.hyperparameters import INITIAL_ALPHA
+
+SOURCES = ("banking77", "20newsgroups", "emotion")
+SHOTS = (1, 2, 4, 8, 20)  # examples for each label on average
+METHODS = ("random", "margin", "suggested")
+_POOL, _TEST_ROWS = 2_000, 1_000
+
+
+def main() -> None:
+    """Print the table of "What to label next" in benchmarks/README.md."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cache", default=".metamapping/benchmark-features", help="folder for features")
+    parser.add_argument("--draws", type=int, default=3, help="pools for each source")
+    options = parser.parse_args()
+    rows: dict[str, Sequence[str]] = {}
+    for name, source in read_sources(Path(options.cache), SOURCES).items():
+        for method in METHODS:
+            started = time.monotonic()
+            curves = np.asarray([curve(source, method, seed) for seed in range(options.draws)])
+            cells = [_cell(curves[:, step]) for step in range(curves.shape[1])]
+            rows[f"{name}, {method}"] = cells
+            print(f"{name} {method} {cells} {time.monotonic() - started:.0f} s", flush=True)
+    print(f"\n{options.draws} draws\n")
+    print(markdown(rows, ["names alone", *map(str, SHOTS)], heading="source, method"))
+
+
+def curve(source: EncodedSource, method: str, seed: int) -> list[float]:
+    """The accuracy with no example, and after each number of ``SHOTS`` that the pool allows."""
+    rng = np.random.default_rng(seed)
+    order = rng.permutation(len(source.targets))
+    test, pool = order[:_TEST_ROWS], order[_TEST_ROWS : _TEST_ROWS + _POOL]
+    chosen = np.zeros(0, int)
+    state = _state(source, chosen)
+    accuracies = [_accuracy(source, state, test)]
+    for shots in SHOTS:
+        num = shots * len(source.labels) - len(chosen)
+        if shots * len(source.labels) > len(pool) / 2:
+            accuracies.append(float("nan"))
+            continue
+        free = rng.permutation(np.setdiff1d(pool, chosen))
+        chosen = np.concatenate([chosen, free[_choose(state, source.features[free], method, num)]])
+        state = _state(source, chosen)
+        accuracies.append(_accuracy(source, state, test))
+    return accuracies
+
+
+def _choose(state: TaskState, features: np.ndarray, method: str, num: int) -> np.ndarray:
+    if method == "random":
+        return np.arange(num)
+    if method == "margin":
+        top = np.sort(state.probabilities(features), axis=-1)
+        return np.argsort(top[:, -1] - top[:, -2], kind="stable")[:num]
+    return suggest_items(state, features, num)[0]
+
+
+_zero_shot: dict[int, TaskState] = {}
+
+
+def _state(source: EncodedSource, rows: np.ndarray) -> TaskState:
+    """The task of these rows by ridge regression with the hyperparameters that the encoder has learned."""
+    if id(source) not in _zero_shot:
+        _zero_shot[id(source)] = task_of(source, np.zeros(0, int))
+    state = _zero_shot[id(source)]
+    if not len(rows):
+        return state
+    solution, num_labels = state.solution, len(source.labels)
+    assert solution.ridge is not None
+    prior = INITIAL_ALPHA * solution.prior
+    scale = np.sqrt(np.repeat([1.0, *solution.views], source.names.shape[1]))
+    H = np.concatenate([source.features[rows] * scale, np.ones((len(rows), 1))], axis=1)
+    prior_scores = source.features[rows] @ prior[:-1] + prior[-1]
+    right = np.eye(num_labels)[source.targets[rows]] - 1.0 / num_labels - prior_scores
+    change = H.T @ np.linalg.solve(H @ H.T + solution.ridge * np.eye(len(rows)), right)
+    weights = prior + np.append(scale, 1.0)[:, None] * change
+    support = replace(
+        state.support,
+        texts=(None,) * len(rows),
+        features=source.features[rows],
+        targets=source.targets[rows].astype(np.int32),
+        offsets=np.arange(len(rows) + 1),
+    )
+    solution = replace(solution, weights=weights.astype(np.float32), prior=prior)
+    return replace(state, support=support, solution=solution)
+
+
+def _accuracy(source: EncodedSource, state: TaskState, rows: np.ndarray) -> float:
+    predicted = state.solution.scores(source.features[rows]).argmax(axis=-1)
+    return float((predicted == source.targets[rows]).mean())
+
+
+def _cell(accuracies: np.ndarray) -> str:
+    if np.isnan(accuracies).any():
+        return "–"
+    return f"{100 * accuracies.mean():.1f} ± {100 * accuracies.std(ddof=1):.1f}"
+
+
+if __name__ == "__main__":
+    main()

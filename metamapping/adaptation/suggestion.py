@@ -1,0 +1,117 @@
+"""Suggestion: which texts to label next, so that as few labels as possible are needed.
+
+Ridge regression is the mean of a Gaussian process, whose variance does not depend on labels: what labelling a
+text x would tell about every text of the pool is known beforehand, ``Σⱼ k(x, xⱼ)² / (k(x, x) + λ)`` with the
+kernel k given all examples so far (Yu et al., ICML 2006, "Active learning via transductive experimental
+design"). The text of the highest gain is typical and unlike the examples; once it is chosen the kernel is
+updated, so that the next one is different again. As soon as there are examples, the gain counts as much as
+the two most probable labels of the text are undecided.
+
+    suggestions = suggest(state, features, num=20)
+    suggestions[0].index, suggestions[0].label, suggestions[0].gain
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import cho_factor, cho_solve
+
+from metamapping.adaptation.state import TaskState
+from metamapping.corpus.labels import Label
+
+# Of larger pools a random selection is considered: the kernel of 4,000 texts is 64 MB.
+MAX_POOL = 4_000
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A text that is worth labelling.
+
+    Attributes:
+        index: Position of the text in the pool, counted from 0.
+        text: The text.
+        label: The label that the task predicts for it.
+        probability: The probability of that label.
+        gain: What a label would tell about the pool, as a share of what the first suggestion tells.
+        text_pair: The second text; ``None`` for single texts.
+    """
+
+    index: int
+    text: str
+    label: Label
+    probability: float
+    gain: float
+    text_pair: str | None = None
+
+
+def suggest_items(
+    state: TaskState, features: np.ndarray, num: int, *, is_allowed: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose the texts to label.
+
+    Args:
+        state: A task of texts, with or without examples.
+        features: Float32 ``(num_texts, text_dim)``.
+        num: How many texts to choose.
+        is_allowed: Booleans ``(num_texts,)``; default: all.
+
+    Returns:
+        Positions ``(num,)``, or fewer if there are not as many, in the order in which they were chosen; and
+        the gain of each.
+    """
+    allowed = np.arange(len(features)) if is_allowed is None else np.flatnonzero(is_allowed)
+    if len(allowed) > MAX_POOL:
+        allowed = np.sort(np.random.default_rng(0).permutation(allowed)[:MAX_POOL])
+    x = features[allowed]
+    undecided = np.ones(len(x), np.float32)
+    if state.support.num_examples:
+        two = np.sort(state.probabilities(x), axis=-1)[:, -2:]
+        undecided = 1.0 - (two[:, 1] - two[:, 0])
+    ridge = 1.0 if state.solution.ridge is None else state.solution.ridge
+    chosen, gains = _most_informative(_kernel(state, x, ridge), undecided, ridge, min(num, len(x)))
+    return allowed[chosen], gains
+
+
+def _kernel(state: TaskState, features: np.ndarray, ridge: float) -> np.ndarray:
+    """The kernel of texts given the task's examples: float32 ``(num_texts, num_texts)``."""
+    x = _with_constant(state.solution.weighted_features(features))
+    kernel = x @ x.T
+    if state.support.num_examples:
+        H = _with_constant(state.solution.weighted_features(state.support.features))
+        cross = H @ x.T
+        shifted = (H @ H.T).astype(np.float64) + ridge * np.eye(len(H))
+        kernel -= cross.T @ cho_solve(cho_factor(shifted), cross)
+    return np.asarray(kernel, np.float32)
+
+
+def _with_constant(features: np.ndarray) -> np.ndarray:
+    return np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
+
+
+def _most_informative(
+    kernel: np.ndarray, undecided: np.ndarray, ridge: float, num: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Choose ``num`` texts one after another, each given those chosen before.
+
+    The kernel after some choices is ``K − F Fᵀ`` with one column of F for each, so that a choice costs one
+    product of K with a vector.
+    """
+    factors = np.zeros((len(kernel), num))
+    variance = np.diag(kernel).astype(np.float64)
+    squares = np.einsum("ij,ij->i", kernel, kernel, dtype=np.float64)
+    is_free = np.ones(len(kernel), bool)
+    chosen, gains = np.zeros(num, int), np.zeros(num)
+    for step in range(num):
+        gain = undecided * np.maximum(squares, 0.0) / (variance + ridge)
+        best = int(np.where(is_free, gain, -np.inf).argmax())
+        chosen[step], gains[step] = best, gain[best]
+        is_free[best] = False
+        earlier = factors[:, :step]
+        column = (kernel[:, best] - earlier @ earlier[best]) / np.sqrt(variance[best] + ridge)
+        product = kernel @ column.astype(kernel.dtype) - earlier @ (earlier.T @ column)
+        squares += column**2 * (column @ column) - 2.0 * column * product
+        variance -= column**2
+        factors[:, step] = column
+    return chosen, gains

@@ -1,0 +1,228 @@
+"""Task questions: what a task can say about its own data, in closed form.
+
+    print(mapping.cross_validate())                         # how good is it, without test rows?
+    mapping.suspicious_labels()[0].suggested                # which labels are wrong?
+    mapping.suggest(pool, num=20)[0].text                   # what to label next?
+    mapping.errors(texts, labels)[0].explanation            # where does it fail, and why?
+    mapping.explain("it has not arrived")[0].text           # what does this prediction rest on?
+
+``Mapping`` inherits these methods. Each of them reads the task's state once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from metamapping.adaptation.cross_validation import CrossValidation, cross_validate
+from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
+from metamapping.adaptation.explanation import explain
+from metamapping.adaptation.featurizer import Featurizer, chunks
+from metamapping.adaptation.inputs import read_examples, read_texts, read_word_lists
+from metamapping.adaptation.label_noise import SuspiciousLabels, suspicious_labels
+from metamapping.adaptation.results import Error, Explanation
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.suggestion import Suggestion, suggest_items
+from metamapping.config.sources import Columns
+
+
+class TaskQuestions:
+    """The questions that a task answers about its own data.
+
+    Args:
+        featurizer: Encodes new texts.
+        state: The task's labels, examples and solution.
+    """
+
+    def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
+        self._featurizer = featurizer
+        self._state = state
+
+    def cross_validate(self, *, groups: Sequence[Any] | None = None) -> CrossValidation:
+        """Estimate how good the task is: each example is predicted by the mapping of all others.
+
+        This takes milliseconds, because no mapping is computed twice. The estimate is for texts like the
+        examples: if examples come in groups that resemble one another (of one customer, thread or document)
+        and new texts do not, give the groups.
+
+        Args:
+            groups: The group of each example; the examples of a group are left out together, and the
+                intervals are over groups.
+
+        Returns:
+            The predictions, and accuracy and macro-F1 (for ``ner`` the micro-F1 of whole entities) with 95 %
+            intervals. It is printed as a table.
+
+        Raises:
+            ValueError: The task has no examples or only one group, there is not one group for each example,
+                or the encoder was trained with a solver that is not a ridge regression.
+        """
+        return cross_validate(self._state, groups=groups)
+
+    def explain(
+        self, text: Any, *, text_pair: str | None = None, word: int | None = None, num_examples: int = 3
+    ) -> Explanation:
+        """Explain a prediction by the examples that are most similar to the text.
+
+        Args:
+            text: The text; for ``ner`` a list of words.
+            text_pair: The second text of a pair.
+            word: For ``ner`` the position of the word to explain, counted from 0: the neighbours are words of
+                the examples.
+            num_examples: How many examples to return.
+
+        Returns:
+            The most similar examples first, each with its contribution to the predicted label's score.
+
+        Raises:
+            ValueError: The text is empty or does not fit the task, there is no such word, or the encoder was
+                trained with a solver that is not a ridge regression.
+        """
+        state = self._state
+        if state.is_ner:
+            return explain(state, self._word_features(text, word), num_examples=num_examples)[0]
+        if word is not None:
+            raise ValueError("word is for ner tasks: here a text has one label")
+        pairs = None if text_pair is None else [text_pair]
+        ((features, is_empty),) = self._text_features(state, [text], pairs)
+        if is_empty.any():
+            raise ValueError("the text is empty, so that no label is predicted: give a text to explain")
+        return explain(state, features, num_examples=num_examples)[0]
+
+    def errors(
+        self,
+        texts: Any,
+        labels: Any = None,
+        *,
+        text_pairs: Any = None,
+        columns: Columns | None = None,
+        num_examples: int = 3,
+    ) -> list[Error]:
+        """Find the labelled texts that are predicted wrongly, and explain each error.
+
+        Args:
+            texts: A column of texts (for ``ner`` of lists of words), or a table.
+            labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
+            text_pairs: A column of second texts; part of the table if one is given.
+            columns: The names of a table's columns.
+            num_examples: How many similar examples explain each error.
+
+        Returns:
+            The errors; those with the highest probability of the wrong label come first. A label that the
+            task does not know is always an error.
+
+        Raises:
+            ValueError: The rows cannot be read or do not fit the task.
+        """
+        state = self._state
+        rows = read_examples(texts, labels, text_pairs=text_pairs, task_type=state.task_type, columns=columns)
+        if state.is_ner:
+            features, offsets = self._featurizer.words(rows.texts)
+            errors = word_errors(state, np.split(state.solution.scores(features), offsets[1:-1]), rows)
+            items = [int(offsets[error.index]) + (error.word or 0) for error in errors]
+        else:
+            parts = list(self._text_features(state, rows.texts, rows.text_pairs))
+            features = np.concatenate([each for each, _ in parts])
+            is_empty = np.concatenate([each for _, each in parts])
+            errors = text_errors(state, state.probabilities(features), rows, is_empty)
+            items = [error.index for error in errors]
+        return with_explanations(state, errors, features, items, num_examples=num_examples)
+
+    def suspicious_labels(
+        self,
+        *,
+        num: int | None = None,
+        min_probability: float = 0.5,
+        groups: Sequence[Any] | None = None,
+    ) -> SuspiciousLabels:
+        """Find the examples whose label is probably wrong, judged by all other examples.
+
+        This takes milliseconds: each example is scored by the mapping of the others in closed form.
+
+        Args:
+            num: How many to return, whatever their probability. Default: all from ``min_probability``.
+            min_probability: The lowest probability of being wrong that is returned, from 0 to 1.
+            groups: The group of each example; the examples of a group do not judge one another.
+
+        Returns:
+            The examples with the probability that the label is wrong, the label that the others suggest, and
+            the nearest of them; the most probable first. They are printed as a table.
+
+        Raises:
+            ValueError: It is a ``ner`` task, a number is out of range, or as ``cross_validate``.
+        """
+        return suspicious_labels(self._state, num=num, min_probability=min_probability, groups=groups)
+
+    def suggest(self, texts: Any, num: int = 20, *, text_pairs: Any = None) -> list[Suggestion]:
+        """Choose the texts that are worth labelling next.
+
+        Without examples they are typical of the pool and unlike one another; with examples they are also
+        those whose label is undecided.
+
+        Args:
+            texts: A column of texts without labels.
+            num: How many texts to choose.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            The texts in the order in which to label them, with the label that the task predicts; fewer than
+            ``num`` if there are not as many. Empty texts are never chosen.
+
+        Raises:
+            ValueError: It is a ``ner`` task, ``num`` is less than 1, or the texts do not fit the task.
+        """
+        state = self._state
+        if state.is_ner:
+            raise ValueError("suggest chooses among texts with one label, but ner has one for each word")
+        if num < 1:
+            raise ValueError(f"num is {num}: expected at least 1")
+        firsts, seconds = read_texts(texts, text_pairs)
+        if not firsts:
+            return []
+        parts = list(self._text_features(state, firsts, seconds))
+        features = np.concatenate([each for each, _ in parts])
+        is_empty = np.concatenate([each for _, each in parts])
+        chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty)
+        probabilities = state.probabilities(features[chosen])
+        return [
+            Suggestion(
+                index=int(i),
+                text=firsts[i],
+                label=state.labels[row.argmax()],
+                probability=float(row.max()),
+                gain=float(gain / gains[0]),
+                text_pair=None if seconds is None else seconds[i],
+            )
+            for i, gain, row in zip(chosen, gains, probabilities, strict=True)
+        ]
+
+    def _word_features(self, words: Any, word: int | None) -> np.ndarray:
+        """The features of one word of a text, ``(1, word_dim)``."""
+        (read,) = read_word_lists([words])
+        if not read:
+            raise ValueError("the text has no words: give a text to explain")
+        if word is None or not 0 <= word < len(read):
+            found = "no word is chosen" if word is None else f"there is no word {word}"
+            raise ValueError(
+                f"{found}: for ner one word is explained, such as word=0; the text has the words 0 to "
+                f"{len(read) - 1}"
+            )
+        return self._featurizer.words([read])[0][[word]]
+
+    def _text_features(
+        self, state: TaskState, texts: Any, text_pairs: Any
+    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The features of all texts, and whether each text is empty.
+
+        They come in chunks, because the scores of all texts may not fit in memory.
+        """
+        firsts, seconds = read_texts(texts, text_pairs)
+        if firsts:
+            state.support.check_pairs(seconds is not None)
+        features = self._featurizer.texts(firsts, seconds)
+        is_empty = self._featurizer.is_empty(firsts)
+        if seconds is not None:
+            is_empty |= self._featurizer.is_empty(seconds)
+        return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))

@@ -1,0 +1,144 @@
+"""`metamapping check-labels`: find the rows of a file whose label the other rows contradict."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from metamapping.cli.options import (
+    DelimiterOption,
+    EncodingOption,
+    FormatOption,
+    LabelColumn,
+    Model,
+    NoHeaderOption,
+    PairColumn,
+    SheetOption,
+    TextColumn,
+)
+
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.label_noise import SuspiciousLabel, SuspiciousLabels
+    from metamapping.cli.rows import Row
+
+_MAX_SHOWN = 20  # rows in the table, if neither --num nor --out is given
+_DIGITS = 4
+
+
+def check_labels(
+    model: Model,
+    rows: Annotated[str, typer.Argument(help="Labelled rows: a file, or - for standard input.")],
+    out: Annotated[
+        str | None,
+        typer.Option("--out", help="Write the suspicious rows to a file, or - for standard output."),
+    ] = None,
+    num: Annotated[
+        int | None, typer.Option("--num", min=1, help="How many rows, whatever their probability.")
+    ] = None,
+    min_probability: Annotated[
+        float, typer.Option("--min-probability", min=0, max=1, help="Lowest probability of a wrong label.")
+    ] = 0.5,
+    group: Annotated[
+        str | None,
+        typer.Option(
+            "--group",
+            metavar="COLUMN",
+            help="Column of rows that belong together, such as a thread; they do not judge one another.",
+        ),
+    ] = None,
+    text: TextColumn = None,
+    label: LabelColumn = None,
+    text_pair: PairColumn = None,
+    format: FormatOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    sheet: SheetOption = None,
+    encoding: EncodingOption = "utf-8",
+) -> None:
+    """Find rows whose label is probably wrong, judged by all other rows of the file.
+
+    Every row is predicted by the mapping of the others, in closed form. With --out the rows are written with
+    the columns `row`, its number in the file, `wrong`, the probability that the label is wrong, `suggested`,
+    the label that the others suggest, and `similar`, the most similar rows.
+
+    `metamapping check-labels published examples.csv`
+
+    `metamapping check-labels published examples.csv --num 100 --out suspicious.csv`
+    """
+    from metamapping.cli.progress import print_note
+    from metamapping.cli.reading import Reading
+    from metamapping.cli.records import format_of
+    from metamapping.cli.writing import write_records
+    from metamapping.config.labels import label_column_doubt
+
+    if out is not None and format_of(out, format) == "conll":
+        raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    records, found = reading.rows(rows, format)
+    fields = reading.fields("text-classification", records)
+    texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
+    groups = None if group is None else fields.values(found, group, option="--group")
+    kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
+    if len(kept) < len(found):
+        print_note(f"note: {len(found) - len(kept)} rows have no text and are not checked")
+
+    doubt = label_column_doubt(len({labels[i] for i in kept}), len(kept))
+    if doubt is not None:
+        print_note(f"note: {doubt} If not, name it with --label")
+        warnings.filterwarnings("ignore", message=re.escape(doubt))
+
+    from metamapping import MetaMapper
+
+    mapping = MetaMapper.from_pretrained(model).adapt(
+        [texts[i] for i in kept],
+        [labels[i] for i in kept],
+        text_pairs=text_pairs and [text_pairs[i] for i in kept],
+    )
+    suspicious = mapping.suspicious_labels(
+        num=num, min_probability=min_probability, groups=groups and [groups[i] for i in kept]
+    )
+    if out is not None:
+        write_records(_rows(suspicious, found, kept), out, format_of(out, format))
+    if out != "-":
+        _print(suspicious, kept, max_shown=_MAX_SHOWN if num is None else num)
+
+
+def _rows(suspicious: SuspiciousLabels, rows: Sequence[Row], kept: Sequence[int]) -> list[Row]:
+    """The suspicious rows with all their columns."""
+    from metamapping.cli.error_rows import similar_rows
+
+    return [
+        {
+            "row": kept[each.index] + 1,
+            **rows[kept[each.index]],
+            "wrong": round(each.probability, _DIGITS),
+            "suggested": each.suggested,
+            "similar": similar_rows(each.neighbours),
+        }
+        for each in suspicious
+    ]
+
+
+def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int) -> None:
+    from metamapping.cli.tables import print_table
+
+    def cells(each: SuspiciousLabel) -> tuple[str, ...]:
+        near = each.neighbours[0] if each.neighbours else None
+        like = "" if near is None else f"{near.text} ({near.label})"
+        row = str(kept[each.index] + 1)
+        return f"{each.probability:.2f}", row, str(each.label), str(each.suggested), str(each.text), like
+
+    print(
+        f"{len(suspicious)} suspicious labels in {suspicious.num_examples} rows; about "
+        f"{100 * suspicious.noise:.1f} % of all labels are wrong"
+    )
+    if suspicious:
+        print()
+        columns = ("wrong", "row", "label", "suggested", "text", "most similar")
+        print_table(columns, [cells(each) for each in suspicious[:max_shown]])
+    if len(suspicious) > max_shown:
+        print(f"… and {len(suspicious) - max_shown} more: give --out FILE for all")

@@ -1,0 +1,144 @@
+"""`metamapping suggest`: choose the rows that are worth labelling next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from metamapping.cli.options import (
+    DelimiterOption,
+    EncodingOption,
+    FormatOption,
+    ModelOption,
+    NoHeaderOption,
+    PairColumn,
+    SheetOption,
+    Task,
+    TextColumn,
+)
+
+if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.suggestion import Suggestion
+    from metamapping.cli.rows import Row
+
+_DIGITS = 4
+
+
+class Tool(StrEnum):
+    """Labelling tools whose import format can be written."""
+
+    LABEL_STUDIO = "label-studio"
+    ARGILLA = "argilla"
+
+
+def suggest(
+    task: Task,
+    pool: Annotated[str, typer.Argument(help="Rows without labels: a file, or - for standard input.")],
+    num: Annotated[int, typer.Option("--num", min=1, help="How many rows to choose.")] = 20,
+    out: Annotated[str, typer.Option("--out", help="Output: a file, or - for standard output.")] = "-",
+    tool: Annotated[
+        Tool | None, typer.Option("--for", help="Write the JSON that this labelling tool imports.")
+    ] = None,
+    text: TextColumn = None,
+    text_pair: PairColumn = None,
+    model: ModelOption = None,
+    format: FormatOption = None,
+    delimiter: DelimiterOption = None,
+    no_header: NoHeaderOption = False,
+    sheet: SheetOption = None,
+    encoding: EncodingOption = "utf-8",
+) -> None:
+    """Choose the rows of a pool that are worth labelling next.
+
+    Rows keep all their columns, and get `row`, their number in the pool, `prediction`, `probability` and
+    `gain`. Without examples the rows are typical of the pool and unlike one another; with examples they are
+    also those whose label is undecided.
+
+    `metamapping suggest my-tasks/orders pool.jsonl --num 20 --out to-label.jsonl`
+
+    `metamapping suggest my-tasks/orders pool.csv --for label-studio --out to-label.json`
+    """
+    from metamapping.cli.labelling import load_task
+    from metamapping.cli.reading import Reading
+    from metamapping.cli.records import format_of
+    from metamapping.cli.writing import write_records, write_text
+
+    if tool is None and format_of(out, format) == "conll":
+        raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
+    reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
+    records, rows = reading.rows(pool, format)
+    mapping = load_task(task, model)
+    fields = reading.fields(mapping.task_type, records)
+    suggestions = mapping.suggest(fields.texts(rows), num, text_pairs=fields.text_pairs(rows))
+    if tool is None:
+        write_records(_rows(rows, suggestions), out, format_of(out, format))
+        return
+    write = _label_studio if tool is Tool.LABEL_STUDIO else _argilla
+    write_text(json.dumps(write(suggestions), ensure_ascii=False, indent=1) + "\n", out)
+
+
+def _rows(rows: Sequence[Row], suggestions: Sequence[Suggestion]) -> list[Row]:
+    return [
+        {
+            "row": each.index + 1,
+            **rows[each.index],
+            "prediction": each.label,
+            "probability": round(each.probability, _DIGITS),
+            "gain": round(each.gain, _DIGITS),
+        }
+        for each in suggestions
+    ]
+
+
+def _label_studio(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
+    """Tasks with predictions, for a labelling interface with `<Choices name="label" toName="text">`."""
+    return [
+        {
+            "data": {**_texts(each), "row": each.index + 1},
+            "predictions": [
+                {
+                    "model_version": "metamapping",
+                    "score": round(each.probability, _DIGITS),
+                    "result": [
+                        {
+                            "from_name": "label",
+                            "to_name": "text",
+                            "type": "choices",
+                            "value": {"choices": [str(each.label)]},
+                        }
+                    ],
+                }
+            ],
+        }
+        for each in suggestions
+    ]
+
+
+def _argilla(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
+    """Records for ``dataset.records.from_json``, with the field `text` and the question `label`."""
+    return [
+        {
+            "id": str(each.index + 1),
+            "fields": _texts(each),
+            "metadata": {},
+            "suggestions": {
+                "label": {
+                    "value": str(each.label),
+                    "score": round(each.probability, _DIGITS),
+                    "agent": "metamapping",
+                }
+            },
+            "responses": {},
+            "vectors": {},
+        }
+        for each in suggestions
+    ]
+
+
+def _texts(suggestion: Suggestion) -> dict[str, str]:
+    pair = {} if suggestion.text_pair is None else {"text_pair": suggestion.text_pair}
+    return {"text": suggestion.text, **pair}

@@ -1,0 +1,66 @@
+"""Suggestions: the gain is that of its definition; chosen texts are typical, different and undecided."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metamapping.adaptation.suggestion import suggest_items
+from metamapping.adaptation.support import empty_support
+from tests.adaptation.test_left_out import DIM, RIDGE, VIEWS, text_state
+
+
+def weighted(features):
+    roots = np.repeat(np.sqrt([1.0, *VIEWS]), DIM)
+    return np.concatenate([features * roots, np.ones((len(features), 1))], axis=1)
+
+
+def kernel_given(H, x):
+    """The posterior covariance of x given examples H, by its definition."""
+    kernel = x @ x.T
+    if len(H):
+        cross = H @ x.T
+        kernel = kernel - cross.T @ np.linalg.inv(H @ H.T + RIDGE * np.eye(len(H))) @ cross
+    return kernel
+
+
+@pytest.mark.parametrize("num_examples", [0, 9])
+def test_every_choice_has_the_highest_gain_given_the_earlier_ones(num_examples):
+    state, *_ = text_state(9)
+    if not num_examples:
+        state = replace(state, support=empty_support(DIM, 2))
+    pool = np.random.default_rng(5).normal(size=(40, 2 * DIM)).astype(np.float32)
+    undecided = np.ones(40)
+    if num_examples:
+        top = np.sort(state.probabilities(pool), axis=-1)
+        undecided = 1 - (top[:, -1] - top[:, -2])
+    chosen, gains = suggest_items(state, pool, 6)
+    H, x = weighted(state.support.features), weighted(pool)
+    for step, (index, gain) in enumerate(zip(chosen, gains, strict=True)):
+        kernel = kernel_given(np.concatenate([H, x[chosen[:step]]]), x)
+        expected = undecided * (kernel**2).sum(axis=1) / (np.diag(kernel) + RIDGE)
+        expected[chosen[:step]] = -np.inf
+        assert index == expected.argmax()
+        assert gain == pytest.approx(expected.max(), rel=1e-3)
+
+
+def test_without_examples_each_cluster_is_covered_before_any_is_repeated():
+    state, *_ = text_state(9)
+    state = replace(state, support=empty_support(DIM, 2))
+    rng = np.random.default_rng(0)
+    cluster = np.repeat(np.arange(4), 25)
+    pool = (4.0 * np.eye(2 * DIM)[cluster] + 0.1 * rng.normal(size=(100, 2 * DIM))).astype(np.float32)
+    chosen, _ = suggest_items(state, pool, 4)
+    assert sorted(cluster[chosen]) == [0, 1, 2, 3]
+
+
+def test_what_is_not_allowed_is_never_chosen_and_nothing_twice(monkeypatch):
+    state, *_ = text_state(9)
+    pool = np.random.default_rng(5).normal(size=(30, 2 * DIM)).astype(np.float32)
+    is_allowed = np.arange(30) % 3 > 0
+    chosen, _ = suggest_items(state, pool, 100, is_allowed=is_allowed)
+    assert sorted(chosen) == np.flatnonzero(is_allowed).tolist()
+    monkeypatch.setattr("metamapping.adaptation.suggestion.MAX_POOL", 5)
+    few, _ = suggest_items(state, pool, 100, is_allowed=is_allowed)
+    assert len(set(few)) == 5
+    assert is_allowed[few].all()
