@@ -42,3 +42,13 @@ def publish_toy(making: Path, folder: Path) -> None:
     )
     stage = Stage("published", "toy", 1, {}, [])
     write_published(folder, model, Provenance(stage, [], "# toy\n"))
+
+
+def mapper_with_solver(published: Path, solver: str):
+    """A mapper with another solver than the published encoder's."""
+    from dataclasses import replace
+
+    from metamapping import MetaMapper
+
+    model = MetaMapper.from_pretrained(published).featurizer.model
+    return MetaMapper(replace(model, mapping=replace(model.mapping, solver=solver)), progress=False)

@@ -12,6 +12,7 @@ from metamapping.errors import StoreError
 from metamapping.rounds.records import Cell, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.tables import rounds_markdown, source_shots_markdown
+from metamapping.rounds.wording import BEFORE
 from metamapping.runs.folder import RunFolder
 from metamapping.storage.remote import place_of
 
@@ -42,8 +43,8 @@ def outcome_of(run: RunFolder) -> Outcome:
     parts = [verdict.sentence]
     if verdict.best_round > 0 and report is not None:
         gain = paired_difference(report, report.untrained())
-        parts.append(f"Test sources: {round_accuracy(report)}, {gain.signed} over the untrained encoder.")
-    what = f"round {verdict.best_round}" if verdict.best_round else "the untrained encoder"
+        parts.append(f"Test sources: {round_accuracy(report)}, {gain.signed} over {BEFORE}.")
+    what = f"round {verdict.best_round}" if verdict.best_round else BEFORE
     parts.append(f"Published, {what}: {place_of(run.published)}")
     return Outcome(verdict.best_round > 0, " ".join(parts))
 

@@ -22,9 +22,7 @@ QUERIES = ["where is the order", "my money", "bob works in rome", "the lamp that
 
 @pytest.fixture(scope="module")
 def mapper(published):
-    mapper = MetaMapper.from_pretrained(published)
-    mapper.featurizer.model.mapping.solver = "ridge"  # the toy encoder is published with `plain-ridge`
-    return mapper
+    return mapper_with_solver(published, "ridge")  # the toy encoder is published with `plain-ridge`
 
 
 @pytest.fixture

@@ -69,6 +69,6 @@ def test_it_is_tried_before_all_other_moves():
 def test_the_verdict_names_what_the_best_round_costs(topics, costs):
     verdict = judge(rounds((0.8, topics)), ConvergenceSpec())
     assert verdict.best_round == 1
-    expected = "It costs, against the untrained encoder: 'topics' -0.050"
+    expected = "It costs, against the encoder before meta-training: 'topics' -0.050"
     assert (expected in verdict.sentence) is costs
     assert "'hotel'" not in verdict.sentence.partition("It costs")[2]

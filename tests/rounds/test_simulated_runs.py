@@ -82,7 +82,7 @@ def test_a_learner_that_keeps_improving_stays_unchanged_until_its_rounds_are_use
     judged = run(SimulatedLearner(gradient_noise=0.1), 0.005, max_rounds=3)
     assert states(judged) == ["IMPROVING", "IMPROVING", "EXHAUSTED"]
     assert not any(judged.adjustments for judged in judged.history)
-    assert "All 3 rounds are used" in judged.history[-1].verdict.sentence
+    assert "It was the last of 3 rounds" in judged.history[-1].verdict.sentence
 
 
 def test_when_all_sources_mislead_the_encoder_before_meta_training_is_published():

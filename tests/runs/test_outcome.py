@@ -63,8 +63,8 @@ def test_a_run_that_has_improved_says_by_how_much_and_where_it_is(tmp_path: Path
 def test_a_run_that_publishes_the_untrained_encoder_has_not_improved(tmp_path: Path) -> None:
     outcome = outcome_of(finished_run(tmp_path, 0.5))
     assert not outcome.has_improved
-    assert "No round has clearly beaten the untrained encoder" in outcome.sentence
-    assert "Published, the untrained encoder: " in outcome.sentence
+    assert "no clear gain" in outcome.sentence
+    assert "Published, the encoder before meta-training: " in outcome.sentence
 
 
 @pytest.mark.parametrize(("accuracy", "verdict"), [(0.8, "**Published.**"), (0.5, "**No improvement.**")])

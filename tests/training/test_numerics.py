@@ -31,9 +31,7 @@ TAGS = [["B-PER", "O", "O", "B-LOC"]]
 
 @pytest.fixture(scope="module", params=get_args(SolverName))
 def mapper(request, published):
-    mapper = MetaMapper.from_pretrained(published)
-    mapper.featurizer.model.mapping.solver = request.param
-    return mapper
+    return mapper_with_solver(published, request.param)
 
 
 def assert_probabilities(probabilities, num_rows, num_labels):
