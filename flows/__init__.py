@@ -1,9 +1,10 @@
 """Flows: what happens in a run, one file per flow.
 
-Importing this package sets defaults for environment variables that are not set yet. They turn off
-telemetry, show what the library logs (such as that it waits for another process), hide TensorFlow's
-messages about missing GPUs, and hide the log of the embedded server, which at its end prints pages about its
-own cancelled database calls. In a command (``python -m flows.…``) they also hide what Prefect logs below
+Importing this package sets defaults for environment variables that are not set yet. Prefect reads some of
+them when it is imported, so nothing that is imported here may import it. They turn off telemetry, show what
+the library logs (such as that it waits for another process), hide TensorFlow's messages about missing GPUs,
+and hide the log of the embedded server, which at its end prints pages about its own cancelled database
+calls. In a command (``python -m flows.…``) they also hide what Prefect logs below
 warnings, unless ``--verbose`` asks for it; and since importing Prefect takes seconds, the command says at
 once that it has started.
 """

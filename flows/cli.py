@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 
 from prefect import get_client
-from rich.console import Console
 
 from metamapping.cli.signals import block_interrupts, exit_on_signals
 from metamapping.config.loading import read_config
@@ -27,8 +26,6 @@ from metamapping.runs.label_spaces import check_run
 from metamapping.runs.screen import Screen, current_screen
 from metamapping.runs.summary import print_summary
 from tasks.engine import check_engine
-
-FILE_WIDTH = 120
 
 
 def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None = None) -> int:
@@ -61,7 +58,7 @@ def main(run_flow: Callable[[RunConfig], str], arguments: Sequence[str] | None =
     except OSError as error:
         print(f"error: {error}: fix that and start the same command again", file=sys.stderr)
         return 2
-    _print_result(published, started=started)
+    print_summary(RunFolder.of_published(published), started=started)
     return 0
 
 
@@ -96,13 +93,3 @@ def _embedded_server() -> Iterator[None]:
         with block_interrupts(), current_screen().work("starting Prefect"):
             get_client(sync_client=True)
         yield
-
-
-def _print_result(published: str, *, started: float) -> None:
-    """Print the summary of the run; to a file or a pipe without regard to the width of a terminal."""
-    run, console = RunFolder.of_published(published), Console()
-    if not console.is_terminal:
-        console.width = max(console.width, FILE_WIDTH)
-    print_summary(run, console)
-    if run.published_at < started:
-        console.print("The run was finished already; no work was repeated.")

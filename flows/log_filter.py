@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 
-from flows.subflows import StageError
+from flows.errors import StageError
 from metamapping.errors import ConfigError, StoreError
 
 LOGGERS = ("prefect.flow_runs", "prefect.task_runs", "prefect.engine")

@@ -15,6 +15,7 @@ from metamapping.corpus.examples import Rules
 from metamapping.corpus.report import Prepared
 from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
+from metamapping.rounds.wording import count
 from metamapping.runs.screen import current_screen
 from metamapping.storage.artifacts import Reference
 from tasks.check_sources import check_sources
@@ -37,7 +38,7 @@ def prepare_corpus(config: RunConfig) -> dict[str, Any]:
     Args:
         config: A whole run. Used are its sources, the processing of their texts, and the engine.
     """
-    with current_screen().work(f"preparing {len(config.sources)} sources"):
+    with current_screen().work(f"preparing {count(len(config.sources), 'source')}"):
         return run_on_engine(config.engine, lambda: prepare(config))
 
 

@@ -26,6 +26,7 @@ from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry
 from pydantic import BaseModel
 
+from flows.errors import StageError
 from metamapping.errors import ConfigError
 from tasks.suspension import hold
 
@@ -36,10 +37,6 @@ HOLD_EVERY_SECONDS = 2.0
 CRASH_RETRIES = "METAMAPPING_CRASH_RETRIES"
 # A worker may report the same crash a second time, seconds after the run was rescheduled.
 CRASH_SETTLES_AFTER = timedelta(seconds=20)
-
-
-class StageError(RuntimeError):
-    """A stage has failed; the message names it and says what to do."""
 
 
 def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:

@@ -10,9 +10,10 @@ from prefect.cache_policies import NO_CACHE
 
 from metamapping.rounds.tables import source_shots_markdown
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.progress import count_sources, load_tensorflow
 from metamapping.runs.stages import checkpoints_to_measure, evaluate_stage
 from tasks.artifacts import artifact_key
-from tasks.progress import count_sources, load_tensorflow, show_progress
+from tasks.progress import show_progress
 from tasks.retries import may_go_away
 
 

@@ -8,10 +8,8 @@ say("round 1: trained")
 from __future__ import annotations
 
 import functools
-import importlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -21,7 +19,6 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from metamapping.models.keras_import import quiet_keras
 from metamapping.runs.screen import Work, current_screen
 from tasks.suspension import hold_if_paused
 
@@ -86,37 +83,6 @@ def say(sentence: str) -> None:
     """
     get_run_logger().info("%s", sentence)
     current_screen().say(sentence)
-
-
-def count_sources(work: Work, sources: Sequence[str]) -> Callable[[str, int], None]:
-    """Advance a work by the sources whose texts are being encoded, pass after pass.
-
-    Args:
-        work: Its total is the number of sources times the number of passes over them.
-        sources: The names of the sources, in order.
-
-    Returns:
-        A callback for the name of a source and the number of its texts that were just encoded.
-    """
-    finished, last = 0, 0
-
-    def on_texts(source: str, _: int) -> None:
-        nonlocal finished, last
-        index = sources.index(source)
-        if index < last:
-            finished += len(sources)
-        last = index
-        work.advance(finished + index, source)
-
-    return on_texts
-
-
-def load_tensorflow() -> None:
-    """Import what training and evaluation need; the screen shows it, and hides the libraries' messages."""
-    if "tensorflow" in sys.modules or not current_screen().is_shown:
-        return
-    with current_screen().work("loading TensorFlow"), quiet_keras("training"):
-        importlib.import_module("metamapping.training.loop")
 
 
 def _background_artifact(description: str) -> tuple[Callable[[float], None], Callable[[], None]]:

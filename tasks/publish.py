@@ -7,11 +7,12 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.progress import count_sources, load_tensorflow
 from metamapping.runs.publish_best import publish_stage
 from metamapping.runs.stages import checkpoints_to_measure
 from metamapping.storage.remote import place_of
 from tasks.artifacts import artifact_key, shown_card
-from tasks.progress import count_sources, load_tensorflow, show_progress
+from tasks.progress import show_progress
 
 
 @task(task_run_name="publish {run_id}", cache_policy=NO_CACHE, tags=["publish"])

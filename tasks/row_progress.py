@@ -12,7 +12,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from metamapping.runs.screen import current_screen
+from metamapping.runs.progress import show_rows as on_screen
 
 SECONDS_BETWEEN = 5.0
 
@@ -34,7 +34,7 @@ def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int]
 
     def on_progress(rows: int) -> None:
         nonlocal reported, artifact
-        work.advance(rows)
+        advance(rows)
         now = time.monotonic()
         if now - reported < SECONDS_BETWEEN:
             return
@@ -51,7 +51,7 @@ def show_rows(what: str, *, total: int | None = None) -> Iterator[Callable[[int]
         else:
             update_progress_artifact(artifact, progress=progress)
 
-    with current_screen().work(f"{what}: rows" if total else what, total) as work:
+    with on_screen(what, total=total) as advance:
         yield on_progress
     if artifact is not None:
         update_progress_artifact(artifact, progress=100.0)

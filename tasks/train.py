@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 from prefect import task
@@ -14,11 +13,12 @@ from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plan import describe_plan, describe_training_time
+from metamapping.runs.progress import count_diagnosis, load_tensorflow
 from metamapping.runs.round_training import train_stage
-from metamapping.runs.screen import Work, current_screen
+from metamapping.runs.screen import current_screen
 from metamapping.runs.stages import initialise_stage, open_run
 from tasks.artifacts import artifact_key
-from tasks.progress import load_tensorflow, say, show_progress
+from tasks.progress import say, show_progress
 from tasks.retries import may_go_away
 
 
@@ -74,7 +74,7 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
             run,
             round_number,
             on_step=on_step,
-            on_diagnosis=_counted(work, f"round {round_number}: agreement of the sources' gradients"),
+            on_diagnosis=count_diagnosis(work, round_number),
         )
     create_table_artifact(
         key=artifact_key("source-losses", run_id),
@@ -82,17 +82,6 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
         description=f"Mean query loss of each source in round {round_number} of {run_id}",
     )
     return report.model_dump(mode="json")
-
-
-def _counted(work: Work, what: str) -> Callable[[int, int], None]:
-    """A callback for the number of steps done and of all steps, as the next part of a work."""
-
-    def on_count(done: int, total: int) -> None:
-        if done == 0:
-            work.begin(what, total)
-        work.advance(done)
-
-    return on_count
 
 
 def _shown(loss: float) -> float | str:

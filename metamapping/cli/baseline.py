@@ -11,6 +11,7 @@ from metamapping.cli.options import JsonOption
 from metamapping.cli.train import ConfigArgument, HomeOption, check_train_extra, read_settings
 
 if TYPE_CHECKING:  # it imports NumPy
+    from metamapping.config.sources import Role
     from metamapping.runs.baseline import BaselineCell
 
 
@@ -35,34 +36,29 @@ def baseline(
     `metamapping baseline metamapping.yaml`
     """
     check_train_extra()
-    from metamapping.cli.progress import count_progress, print_note
-    from metamapping.cli.run_progress import RunProgress
     from metamapping.cli.tables import print_json
-    from metamapping.corpus.preparation import prepare_corpus
-    from metamapping.models.keras_import import quiet_keras
+    from metamapping.runs.baseline import best_round, measure_baseline, run_of
     from metamapping.runs.label_spaces import check_label_spaces, check_run
+    from metamapping.runs.pipeline import prepare_on_screen
+    from metamapping.runs.progress import count_sources, load_tensorflow
+    from metamapping.runs.screen import Screen
 
     settings = read_settings(config, home)
     check_run(settings)
-    prepared = prepare_corpus(settings, show=RunProgress().rows)
-    check_label_spaces(settings, prepared.corpus)
-    print_note("loading TensorFlow")
-    with quiet_keras("measuring an encoder"):
-        from metamapping.adaptation import evaluation  # noqa: F401  (imported here without messages)
-        from metamapping.runs.baseline import best_round, measure_baseline, run_of
-        from metamapping.training import learner  # noqa: F401
-    with count_progress("texts") as advance:
-        cells = measure_baseline(
-            settings,
-            prepared.corpus,
-            role="test" if test else "validation",
-            on_progress=lambda source, count: advance(count),
-        )
+    role: Role = "test" if test else "validation"
+    sources = [source.name for source in settings.sources_with(role)]
+    with Screen() as screen:
+        corpus = prepare_on_screen(settings).corpus
+        check_label_spaces(settings, corpus)
+        load_tensorflow()
+        # Once with the closed form, and once with logistic regression.
+        with screen.work(f"measuring the encoder: {role} sources", 2 * len(sources)) as work:
+            cells = measure_baseline(settings, corpus, role=role, on_progress=count_sources(work, sources))
     if as_json:
         print_json([vars(cell) for cell in cells])
         return
     _print_cells(cells)
-    _print_means(cells, best=best_round(run_of(settings, prepared.corpus)))
+    _print_means(cells, best=best_round(run_of(settings, corpus)))
 
 
 def _print_cells(cells: Sequence[BaselineCell]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,9 +11,8 @@ from metamapping.config.sources import ROLES
 
 if TYPE_CHECKING:  # they import pandas
     from metamapping.config.schema import RunConfig
+    from metamapping.corpus.prepared import Corpus
     from metamapping.runs.estimate import TimeEstimate
-
-_MAX_REASONS = 5
 
 
 def check(
@@ -32,37 +30,38 @@ def check(
     `metamapping check metamapping.yaml`
     """
     check_train_extra()
-    from metamapping.cli.progress import print_note
-    from metamapping.cli.run_progress import RunProgress
-    from metamapping.corpus.preparation import prepare_corpus
-    from metamapping.models.keras_import import quiet_keras
     from metamapping.runs.label_spaces import check_label_spaces, check_run
+    from metamapping.runs.pipeline import prepare_on_screen
+    from metamapping.runs.progress import load_tensorflow
+    from metamapping.runs.screen import Screen
 
     settings = read_settings(config, home)
     check_run(settings)
-    prepared = prepare_corpus(settings, show=RunProgress().rows)
-    _print_corpus(settings, prepared.report.fetch())
-    check_label_spaces(settings, prepared.corpus)
+    with Screen():
+        corpus = prepare_on_screen(settings).corpus
+    _print_corpus(settings, corpus)
+    check_label_spaces(settings, corpus)
     _print_plan(settings)
     if not time:
         return
-    print_note("measuring a few batches …")
-    with quiet_keras("measuring the time of a run"):
+    with Screen() as screen:
+        load_tensorflow()
         from metamapping.runs.estimate import estimate_time
-        from metamapping.training import learner, loop  # noqa: F401  (imported here without messages)
-    _print_time(estimate_time(settings, prepared.corpus))
+
+        with screen.work("measuring a few batches"):
+            estimate = estimate_time(settings, corpus)
+    _print_time(estimate)
 
 
-def _print_corpus(config: RunConfig, folder: Path) -> None:
+def _print_corpus(config: RunConfig, corpus: Corpus) -> None:
     """Rows and labels of each source, what is left out, and remarks."""
-    import pandas as pd
-
     from metamapping.cli.tables import print_lines
-    from metamapping.runs.remarks import remarks_on
+    from metamapping.runs.corpus_notes import count_of_labels, read_corpus_notes, read_table
+    from metamapping.runs.suspicions import notes_on_roles, suspicions
 
-    sources, rejects, labels = (
-        pd.read_csv(folder / f"{name}.csv") for name in ("sources", "rejects", "labels")
-    )
+    assert corpus.report is not None, "the corpus has just been prepared"
+    folder = corpus.report.fetch()
+    sources, counts = read_table(folder, "sources"), count_of_labels(read_table(folder, "labels"))
     rows = [
         (
             str(row["source"]),
@@ -77,45 +76,35 @@ def _print_corpus(config: RunConfig, folder: Path) -> None:
     ]
     print_lines(("source", "role", "task type", "rows", "used", "labels", "rows of each"), rows)
     print()
-    counts = rejects.groupby("reason")["rows"].sum().sort_values(ascending=False)
-    reasons = ", ".join(f"{number:,} {reason}" for reason, number in counts.head(_MAX_REASONS).items())
-    more = " …" if len(counts) > _MAX_REASONS else ""
-    if len(counts):
-        print(f"Left out: {counts.sum():,} rows ({reasons}{more})")
-    print(f"Report: {folder / 'report.md'}")
-    for remark in remarks_on(config, sources, labels):
-        print(f"Look at: {remark}.")
+    notes = read_corpus_notes(corpus)
+    print(f"Left out: {notes.left_out}")
+    print(f"Report: {notes.report}")
+    for remark in [*suspicions(config, counts), *notes_on_roles(config, counts), *notes.remarks]:
+        print(f"Look at: {remark}")
 
 
 def _print_plan(config: RunConfig) -> None:
     """What the run would do."""
+    from metamapping.rounds.wording import count
+
     evaluation = config.evaluation
     shots = "/".join(map(str, evaluation.shots))
     encoder = config.encoder.preset or "a small encoder with random weights"
     rounds, steps = config.convergence.max_rounds, config.training.meta_steps
-    held_out = {role: _count(len(config.sources_with(role)), f"{role} source") for role in ROLES}
+    held_out = {role: count(len(config.sources_with(role)), f"{role} source") for role in ROLES}
     print(
-        f"Plan: from {encoder}, up to {_count(rounds, 'round')} of {_count(steps, 'meta-step')} on "
+        f"Plan: from {encoder}, up to {count(rounds, 'round')} of {count(steps, 'meta-step')} on "
         f"{held_out['train']}; after each round {evaluation.num_episodes} episodes with {shots} shots on "
         f"each of {held_out['validation']}; at the end once on {held_out['test']}"
     )
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
 def _print_time(estimate: TimeEstimate) -> None:
-    whole, rounds = _about(estimate.run_seconds), _count(estimate.max_rounds, "round")
+    from metamapping.rounds.wording import count
+    from metamapping.runs.screen import duration
+
+    whole, rounds = duration(estimate.run_seconds), count(estimate.max_rounds, "round")
     print(
-        f"Time on this machine: {estimate.step_seconds:.2g} s a meta-step, "
-        f"{_about(estimate.round_seconds)} a round, and {whole} for {rounds}; a run may end earlier"
+        f"Time on this machine: {estimate.step_seconds:.2g} s a meta-step, about "
+        f"{duration(estimate.round_seconds)} a round, and about {whole} for {rounds}; a run may end earlier"
     )
-
-
-def _about(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} seconds"
-    if seconds < 2 * 3600:
-        return f"about {round(seconds / 60)} minutes"
-    return f"about {seconds / 3600:.1f} hours"

@@ -27,7 +27,7 @@ def report(
     `metamapping report demo`
     """
     from metamapping.cli.run_names import find_run
-    from metamapping.cli.run_result import print_result, print_rounds
+    from metamapping.runs.summary import print_rounds, print_summary
 
     found = find_run(run, home=home)
     if not found.read_history():
@@ -37,23 +37,12 @@ def report(
         print_rounds(found)
         print("Not published yet: the command that started the run resumes it.")
         return
-    print_result(found)
-    _print_tests(found)
+    print_summary(found)
     if open_it:
         page = _page(found)
         print(f"Opening {page}", file=sys.stderr)
         if typer.launch(str(page)) != 0:
             raise ValueError(f"no program opens {page} here: look at it with one that you have")
-
-
-def _print_tests(run: RunFolder) -> None:
-    from metamapping.cli.folders import describe_folder
-    from metamapping.cli.tables import print_table
-    from metamapping.storage.remote import open_folder
-
-    print()
-    scores = describe_folder(open_folder(run.published))["test_scores"]
-    print_table(("test source", "accuracy"), list(scores.items()))
 
 
 def _page(run: RunFolder) -> Path:

@@ -34,24 +34,24 @@ def train(config: ConfigArgument, home: HomeOption = None) -> None:
     """
     check_train_extra()
     from metamapping.cli.progress import print_note
-    from metamapping.cli.run_progress import RunProgress
-    from metamapping.cli.run_result import print_result
     from metamapping.cli.signals import exit_on_signals
     from metamapping.runs.label_spaces import check_run
     from metamapping.runs.pipeline import run_pipeline
+    from metamapping.runs.screen import Screen
+    from metamapping.runs.summary import print_summary
 
     started = time.time()
     settings = read_settings(config, home)
     try:
         with exit_on_signals():
-            check_run(settings)
-            run = run_pipeline(settings, RunProgress())
+            for sentence in check_run(settings):
+                print_note(f"warning: {sentence}")
+            with Screen():
+                run = run_pipeline(settings)
     except KeyboardInterrupt:
         print_note("interrupted: finished work is kept, and the same command resumes from there")
         raise typer.Exit(128 + signal.SIGINT) from None
-    print_result(run)
-    if run.published_at < started:
-        print("The run was finished already; no work was repeated.")
+    print_summary(run, started=started)
 
 
 def read_settings(config: Path, home: str | None) -> RunConfig:

@@ -81,7 +81,8 @@ def prepare_corpus(config: RunConfig, *, show: ShowRows = show_nothing) -> Prepa
     stages = zip(sources, examples, finished, strict=True)
     prepared = [Prepared(source, cleaned, *tokens) for source, cleaned, tokens in stages]
     report = report_corpus(store, prepared, leaks)
-    corpus = Corpus(tokens=[screened for _, screened in finished], tokenizer=tokenizer)
+    tokens = [screened for _, screened in finished]
+    corpus = Corpus(tokens=tokens, tokenizer=tokenizer, report=report)
     return PreparedCorpus(corpus, prepared, leaks, report)
 
 

@@ -1,6 +1,6 @@
 """Corpus notes: what a person should know about the data of a run, from the report of its corpus.
 
-notes = read_corpus_notes(run)
+notes = read_corpus_notes(run.corpus)
 notes.left_out                  # "73 of 7,110 rows (41 duplicate, 32 too short)"
 """
 
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
+from metamapping.corpus.prepared import Corpus
 from metamapping.errors import StoreError
-from metamapping.runs.folder import RunFolder
 
 # A source that lost a larger part of its rows, or of whose texts a larger part was cut off, is named.
 _MANY = 0.2
@@ -26,7 +27,8 @@ class CorpusNotes:
     Attributes:
         left_out: How many rows were left out, and why.
         report: Where the report is.
-        remarks: What looks suspicious, a sentence each.
+        remarks: What looks suspicious about rows and texts, a sentence each. Labels and roles are
+            looked at by ``suspicions``.
     """
 
     left_out: str = ""
@@ -34,26 +36,50 @@ class CorpusNotes:
     remarks: list[str] = field(default_factory=list)
 
 
-def read_corpus_notes(run: RunFolder) -> CorpusNotes:
-    """Read the report of a run's corpus.
+def read_corpus_notes(corpus: Corpus) -> CorpusNotes:
+    """Read the report of a corpus.
 
     Args:
-        run: The run.
+        corpus: The prepared corpus.
 
     Returns:
-        The notes; without content if an earlier version wrote the run, or the report was removed.
+        The notes; without content if an earlier version prepared it, or the report was removed.
     """
-    report = run.corpus.report
+    report = corpus.report
     if report is None:
         return CorpusNotes()
     try:
         folder = report.fetch()
     except (OSError, StoreError):
         return CorpusNotes()
-    sources, rejects = (pd.read_csv(folder / name) for name in ("sources.csv", "rejects.csv"))
+    sources, rejects = (read_table(folder, name) for name in ("sources", "rejects"))
     return CorpusNotes(
         describe_left_out(sources, rejects), f"{report.path}/report.md", [*remarks_on(sources, rejects)]
     )
+
+
+def read_table(folder: Path, name: str) -> pd.DataFrame:
+    """Read a table of a report.
+
+    Args:
+        folder: The folder of the report.
+        name: ``sources``, ``rejects`` or ``labels``.
+    """
+    # Names such as "1" and "null" stay as they are.
+    names = {"source": str, "label": str}
+    return pd.read_csv(folder / f"{name}.csv", dtype=names, keep_default_na=False, na_values=[""])
+
+
+def count_of_labels(labels: pd.DataFrame) -> dict[str, dict[str, int]]:
+    """Return the number of rows of each label, for each source.
+
+    Args:
+        labels: ``labels.csv`` of the report.
+    """
+    return {
+        str(name): dict(zip(rows["label"], rows["rows"].tolist(), strict=True))
+        for name, rows in labels.groupby("source", sort=False)
+    }
 
 
 def describe_left_out(sources: pd.DataFrame, rejects: pd.DataFrame) -> str:
@@ -83,7 +109,7 @@ def remarks_on(sources: pd.DataFrame, rejects: pd.DataFrame) -> Iterator[str]:
         own = rejects[rejects["source"] == row["source"]]
         lost = int(own["rows"].sum())
         if lost > _MANY * row["rows in"]:
-            yield f"{row['source']}: {lost:,} of {row['rows in']:,} rows were left out ({_reasons(own)})."
+            yield f"{row['source']}: {lost:,} of {row['rows in']:,} rows were left out ({_reasons(own)})"
     shares = zip(sources["source"], sources["truncated"], strict=True)
     cut = {source: share for source, share in shares if share > _MANY}
     if cut:
@@ -91,7 +117,7 @@ def remarks_on(sources: pd.DataFrame, rejects: pd.DataFrame) -> Iterator[str]:
         share = f"{most:.0%}" if len(cut) == 1 else f"{least:.0%} to {most:.0%}"
         yield (
             f"{', '.join(cut)}: {share} of the texts are longer than `encoder.max_length_tokens`, and their "
-            "ends are not read."
+            "ends are not read"
         )
 
 

@@ -2,98 +2,40 @@
 
 Input: a configuration. Output: the run, with its published folder. The flow ``meta-pretraining`` calls the
 same stages as Prefect flows. Both find the same run by its id and skip what is finished, so that a run which
-was begun one way can be continued the other way.
+was begun one way can be continued the other way. Both show the same on a ``Screen``, if one is open.
 
-    run = run_pipeline(config)
+    with Screen():
+        run = run_pipeline(config)
     run.published
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
-
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.preparation import PreparedCorpus, prepare_corpus
-from metamapping.corpus.stages import show_nothing
 from metamapping.rounds.records import Round
+from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
+from metamapping.runs.progress import count_diagnosis, count_sources, load_tensorflow, show_rows
 from metamapping.runs.publish_best import publish_stage
 from metamapping.runs.round_training import train_stage
+from metamapping.runs.screen import current_screen
 from metamapping.runs.select_sources import select_stage
-from metamapping.runs.stages import adjust_stage, evaluate_stage, initialise_stage, open_run
-
-Advance = Callable[[int, str], None]
-
-
-class Watcher(Protocol):
-    """Is told what a run does."""
-
-    def rows(self, what: str, *, total: int | None = None) -> AbstractContextManager[Callable[[int], None]]:
-        """Open a block; what it yields is called with the number of rows done so far.
-
-        Args:
-            what: What the rows are processed for.
-            total: The number of rows, if it is known.
-        """
-
-    def steps(self, what: str, *, total: int) -> AbstractContextManager[Advance]:
-        """Open a block; what it yields is called with the number of finished steps and a short remark.
-
-        Args:
-            what: What is being counted.
-            total: Number of steps of the whole work.
-        """
-
-    def prepared(self, prepared: PreparedCorpus) -> None:
-        """Called when the corpus is prepared.
-
-        Args:
-            prepared: The corpus with its stages.
-        """
-
-    def opened(self, run: RunFolder) -> None:
-        """Called when the run's folder is open, before anything is trained.
-
-        Args:
-            run: The run.
-        """
-
-    def judged(self, round: Round) -> None:
-        """Called after each round.
-
-        Args:
-            round: The judged round.
-        """
+from metamapping.runs.stages import (
+    adjust_stage,
+    checkpoints_to_measure,
+    evaluate_stage,
+    initialise_stage,
+    open_run,
+)
 
 
-class NoWatcher:
-    """A watcher that shows nothing."""
-
-    rows = staticmethod(show_nothing)
-
-    @contextmanager
-    def steps(self, what: str, *, total: int) -> Iterator[Advance]:
-        """Open a block whose progress is not shown."""
-        yield lambda done, note: None
-
-    def prepared(self, prepared: PreparedCorpus) -> None:
-        """Do nothing."""
-
-    def opened(self, run: RunFolder) -> None:
-        """Do nothing."""
-
-    def judged(self, round: Round) -> None:
-        """Do nothing."""
-
-
-def run_pipeline(config: RunConfig, watcher: Watcher | None = None) -> RunFolder:
+def run_pipeline(config: RunConfig) -> RunFolder:
     """Prepare the corpus, select sources, train rounds until the verdict is final, publish the best one.
 
     Args:
         config: The configuration, which ``label_spaces.check_run`` has accepted.
-        watcher: Is told what happens.
 
     Returns:
         The finished run.
@@ -102,45 +44,81 @@ def run_pipeline(config: RunConfig, watcher: Watcher | None = None) -> RunFolder
         ConfigError: The configuration cannot be run.
         StoreError: Something in the store or the run's folder is damaged.
     """
-    watcher = NoWatcher() if watcher is None else watcher
-    prepared = prepare_corpus(config, show=watcher.rows)
-    watcher.prepared(prepared)
-    run = open_run(config, prepared.corpus)
-    watcher.opened(run)
+    screen = current_screen()
+    run = open_run(config, prepare_on_screen(config).corpus)
+    for line in describe_plan(run):
+        screen.say(line)
+    screen.begin_laps()
     if config.selection.mode != "all":
-        total = len(config.sources_with("train"))
-        with watcher.steps("similarity of sources", total=total) as advance:
-            select_stage(run, on_source=lambda done, source: advance(min(done, total), source))
+        _select(run)
     for number in range(1, config.convergence.max_rounds + 1):
-        judged = _run_round(run, number, watcher)
-        watcher.judged(judged)
+        history = run.read_history()
+        judged = history[number - 1] if len(history) >= number else _run_round(run, number)
+        screen.say(describe_judged_round(judged, config, screen))
         if judged.verdict.is_final:
             break
-    _publish(run, watcher)
+    _publish(run)
     return run
 
 
-def _run_round(run: RunFolder, number: int, watcher: Watcher) -> Round:
-    """Train, evaluate and judge a round; what is finished is read from the run's folder."""
-    history = run.read_history()
-    if len(history) >= number:
-        return history[number - 1]
-    total = run.config.training.meta_steps
-    with watcher.steps(f"round {number}: meta-steps", total=total) as advance:
-        initialise_stage(run)
-        train_stage(run, number, on_step=lambda done, loss: advance(done, f"loss {loss:.3f}"))
+def prepare_on_screen(config: RunConfig) -> PreparedCorpus:
+    """Prepare the corpus of a configuration, and show it on the screen.
+
+    Args:
+        config: The configuration.
+
+    Raises:
+        ConfigError: The corpus cannot be prepared.
+        StoreError: A stage is damaged, or the store cannot be written.
+    """
+    with current_screen().work(f"preparing {count(len(config.sources), 'source')}"):
+        return prepare_corpus(config, show=show_rows)
+
+
+def _select(run: RunFolder) -> None:
+    screen, total = current_screen(), len(run.config.sources_with("train"))
+    with screen.work("similarity of sources", total) as work:
+        selection = select_stage(run, on_source=lambda done, source: work.advance(min(done, total), source))
+    screen.say(f"selected {len(selection.chosen)} of {total} train sources")
+
+
+def _run_round(run: RunFolder, number: int) -> Round:
+    """Train, evaluate and judge a round."""
+    _train(run, number)
     sources = [source.name for source in run.config.sources_with("validation")]
-    with watcher.steps(f"round {number}: validation sources", total=len(sources)) as advance:
-        evaluate_stage(run, number, on_progress=lambda source, _: advance(sources.index(source), source))
-        advance(len(sources), "")
+    total = len(checkpoints_to_measure(run, number, "validation")) * len(sources)
+    if total:
+        load_tensorflow()
+    with current_screen().work(f"round {number}: validation sources", total) as work:
+        evaluate_stage(run, number, on_progress=count_sources(work, sources))
+        work.advance(total)
     return adjust_stage(run, number)
 
 
-def _publish(run: RunFolder, watcher: Watcher) -> None:
-    if run.has_published:
-        publish_stage(run)  # verifies the folder
-        return
+def _train(run: RunFolder, number: int) -> None:
+    screen = current_screen()
+    if run.read_training(number) is None:
+        load_tensorflow()
+    with screen.work("building the encoder"):
+        initialise_stage(run)
+    with screen.work(f"round {number}: meta-steps", run.config.training.meta_steps) as work:
+
+        def on_step(done: int, loss: float) -> None:
+            work.advance(done, f"loss {loss:.3f}")
+            if (line := describe_training_time(work, number, run.config)) is not None:
+                screen.say(line)
+
+        work.advance(0, "compiling the first step")
+        train_stage(run, number, on_step=on_step, on_diagnosis=count_diagnosis(work, number))
+
+
+def _publish(run: RunFolder) -> None:
+    """Publish the best round; a folder that was published before is verified."""
     sources = [source.name for source in run.config.sources_with("test")]
-    with watcher.steps("test sources", total=len(sources)) as advance:
-        publish_stage(run, on_progress=lambda source, _: advance(sources.index(source), source))
-        advance(len(sources), "")
+    best = run.read_history()[-1].verdict.best_round
+    total = len(checkpoints_to_measure(run, best, "test")) * len(sources)
+    if not run.has_published:
+        load_tensorflow()
+    with current_screen().work("publishing: test sources", total) as work:
+        publish_stage(run, on_progress=count_sources(work, sources))
+        work.advance(total)

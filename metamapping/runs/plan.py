@@ -28,7 +28,7 @@ def describe_plan(run: RunFolder) -> list[str]:
     Returns:
         Lines for the screen.
     """
-    notes = read_corpus_notes(run)
+    notes = read_corpus_notes(run.corpus)
     prepared = f"prepared {count(len(run.corpus.tokens), 'source')}"
     if notes.left_out:
         prepared += f", left out {notes.left_out}"

@@ -3,7 +3,7 @@
 What each round gained on the validation sources, and the published encoder on the test sources; what was
 left out of the data; what looks suspicious; where everything is, and which command comes next.
 
-    print_summary(RunFolder.of_published(published), Console())
+    print_summary(RunFolder.of_published(published))
 """
 
 from __future__ import annotations
@@ -24,27 +24,25 @@ from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.wording import count, describe_next, gain_of, state_words
 from metamapping.runs.corpus_notes import CorpusNotes, read_corpus_notes
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.suspicions import ENOUGH_SOURCES, HELD_OUT
 from metamapping.storage import remote
 
-# With fewer, an interval over sources is a guess.
-ENOUGH_SOURCES = 5
+# The width of what is written to a file or a pipe: without regard to that of a terminal.
+FILE_WIDTH = 120
 
 
-def print_summary(run: RunFolder, console: Console) -> None:
+def print_summary(run: RunFolder, console: Console | None = None, *, started: float | None = None) -> None:
     """Print the summary of a run that has published.
 
     Args:
         run: The run.
-        console: Where to print.
+        console: Where to print; standard output by default.
+        started: When the command was started, in seconds since the epoch; a run that was finished before is
+            said to be.
     """
-    history, notes = run.read_history(), read_corpus_notes(run)
-    before = round_accuracy(history[0].report.untrained())
-    num_sources = count(len(history[0].report.sources), "validation source")
-    _print(console, f"Rounds of {run.run_id}: mean accuracy on {num_sources}, 95 % intervals")
-    _print(console, f"Before meta-training: {before}")
-    console.print(_rounds_table(history))
-    for sentence in _verdict_sentences(history):
-        _print(console, sentence)
+    console = _standard_output() if console is None else console
+    history, notes = run.read_history(), read_corpus_notes(run.corpus)
+    print_rounds(run, console)
     console.print()
     tests = test_report(run, history)
     if tests.cells:
@@ -59,6 +57,26 @@ def print_summary(run: RunFolder, console: Console) -> None:
     for name, place in _places(run, notes):
         _print(console, f"{name}: {place}")
     _print(console, f"Next: {next_command(run)}")
+    if started is not None and run.published_at < started:
+        _print(console, "The run was finished already; no work was repeated.")
+
+
+def print_rounds(run: RunFolder, console: Console | None = None) -> None:
+    """Print the judged rounds of a run, which need not be finished, and the last verdict.
+
+    Args:
+        run: A run with a judged round.
+        console: Where to print; standard output by default.
+    """
+    console = _standard_output() if console is None else console
+    history = run.read_history()
+    before = round_accuracy(history[0].report.untrained())
+    num_sources = count(len(history[0].report.sources), "validation source")
+    _print(console, f"Rounds of {run.run_id}: mean accuracy on {num_sources}, 95 % intervals")
+    _print(console, f"Before meta-training: {before}")
+    console.print(_rounds_table(history))
+    for sentence in _verdict_sentences(history):
+        _print(console, sentence)
 
 
 def test_report(run: RunFolder, history: Sequence[Round]) -> RoundReport:
@@ -116,17 +134,17 @@ def remarks(config: RunConfig, tests: RoundReport) -> Iterator[str]:
     Yields:
         A sentence for each remark.
     """
-    for role in ("validation", "test"):
+    for role in HELD_OUT:
         number = len(config.sources_with(role))
         if number < ENOUGH_SOURCES:
             yield (
                 f"only {count(number, f'{role} source')}: with fewer than {ENOUGH_SOURCES}, the intervals "
-                "say little about further sources."
+                "say little about further sources"
             )
     for source in tests.sources:
         gain = paired_difference(tests, tests.untrained(), source=source)
         if gain.is_loss:
-            yield f"{source}: worse than before meta-training, {gain.signed}."
+            yield f"{source}: worse than before meta-training, {gain.signed}"
 
 
 def next_command(run: RunFolder) -> str:
@@ -224,6 +242,13 @@ def _table(*columns: str) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def _standard_output() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, FILE_WIDTH)
+    return console
 
 
 def _print(console: Console, text: str) -> None:

@@ -1,6 +1,7 @@
 """Suspicions: what a valid configuration and its labels have that is probably meant otherwise.
 
 Input: a configuration, and how many rows each label has. Output: sentences for people, which stop nothing.
+What is suspicious about rows and texts, once they are prepared, is in ``corpus_notes``.
 
     for sentence in suspicions(config, {"bank": {"fee": 20, "Fee": 1}}):
         print("warning:", sentence)
@@ -9,15 +10,17 @@ Input: a configuration, and how many rows each label has. Output: sentences for 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from metamapping.config.labels import label_column_doubt, look_alike
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import Source
+from metamapping.config.sources import Role, Source
 from metamapping.errors import listed
 
 # Bootstrap intervals draw sources first: of fewer they vary little and are too narrow.
-MIN_VALIDATION_SOURCES = 5
+ENOUGH_SOURCES = 5
+
+HELD_OUT: tuple[Role, ...] = ("validation", "test")
 
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
 
@@ -31,6 +34,34 @@ def suspicions(config: RunConfig, counts: Mapping[str, Mapping[str, int]]) -> li
     """
     found = [sentence for source in config.sources for sentence in _of_source(source, counts)]
     return [*found, *_of_validation(config)]
+
+
+def notes_on_roles(config: RunConfig, labels: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Say of which held-out sources the result shows less, or promises less, than one may think.
+
+    They are often meant so, as with sources of sentiment, which all have the same labels.
+
+    Args:
+        config: The configuration of a run.
+        labels: The labels of each source.
+
+    Yields:
+        A sentence for each such source.
+    """
+    train = config.sources_with("train")
+    trained_types = {source.task_type for source in train}
+    for source in {s.name: s for role in HELD_OUT for s in config.sources_with(role)}.values():
+        if source.task_type not in trained_types:
+            yield f"source {source.name!r}: no train source is of the type {source.task_type}"
+        own = set(labels.get(source.name, []))
+        same = [
+            each.name for each in train if each.name != source.name and set(labels.get(each.name, [])) == own
+        ]
+        if own and same:
+            yield (
+                f"source {source.name!r}: it has exactly the labels of the train source {same[0]!r}, so it "
+                "shows how well known labels are predicted, not new ones"
+            )
 
 
 def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
@@ -51,9 +82,9 @@ def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Itera
 
 def _of_validation(config: RunConfig) -> Iterator[str]:
     number = len(config.sources_with("validation"))
-    if number < MIN_VALIDATION_SOURCES:
+    if number < ENOUGH_SOURCES:
         yield (
             f"there {'is one validation source' if number == 1 else f'are {number} validation sources'}: "
-            f"intervals over fewer than {MIN_VALIDATION_SOURCES} are too narrow, and rounds may be judged by "
+            f"intervals over fewer than {ENOUGH_SOURCES} are too narrow, and rounds may be judged by "
             "chance; add sources, or split sources by `label_roles`"
         )

@@ -29,7 +29,7 @@ def test_without_the_packages_for_training_the_extra_is_named(command, monkeypat
 
 
 def test_ctrl_c_ends_a_run_with_130_and_says_how_to_resume(tmp_path, monkeypatch, capsys):
-    def interrupted(config, watcher):
+    def interrupted(config):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(pipeline, "run_pipeline", interrupted)
@@ -41,7 +41,7 @@ def test_a_check_shows_rows_labels_remarks_and_the_plan(tmp_path, capsys):
     assert run_cli("check", TINY, "--home", tmp_path / "home", "--no-time") == 0
     printed = capsys.readouterr().out
     assert re.search(r"^bank +train +text-classification +342 +\d+ +8 +\d+ to \d+$", printed, re.MULTILINE)
-    assert "near_duplicate" in printed
-    assert "Look at: 1 validation source: with fewer than 5" in printed
+    assert "near duplicate" in printed
+    assert "Look at: there is one validation source: intervals over fewer than 5" in printed
     assert "up to 1 round of 24 meta-steps on 1 train source" in printed
     assert [each.name for each in (tmp_path / "home").iterdir()] == ["data"]

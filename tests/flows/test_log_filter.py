@@ -7,8 +7,8 @@ import pytest
 from prefect.logging.loggers import get_logger
 
 import flows  # noqa: F401  (installs the filters)
+from flows.errors import StageError
 from flows.log_filter import LOGGERS
-from flows.subflows import StageError
 from metamapping.errors import ConfigError, StoreError
 
 

@@ -110,7 +110,7 @@ def test_a_run_of_an_earlier_version_has_no_report_of_its_corpus(tmp_path):
     run = finished_run(tmp_path, [0.6], {"new": 0.7})
     run.open(run.config, run.corpus.model_copy(update={"report": None}))
     again = RunFolder(tmp_path, run.run_id)
-    assert read_corpus_notes(again) == CorpusNotes()
+    assert read_corpus_notes(again.corpus) == CorpusNotes()
     assert "Left out" not in printed(again)
 
 
@@ -120,7 +120,7 @@ def test_nothing_left_out_is_said_as_well():
 
 def test_sources_that_lost_much_are_named():
     lost, truncated = remarks_on(SOURCES, REJECTS)
-    assert lost == "bank: 30 of 100 rows were left out (26 duplicate, 4 empty text)."
+    assert lost == "bank: 30 of 100 rows were left out (26 duplicate, 4 empty text)"
     assert truncated.startswith("bank: 30% of the texts are longer than `encoder.max_length_tokens`")
 
 
