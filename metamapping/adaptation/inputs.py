@@ -10,6 +10,7 @@ rejected with the number of its row, and nothing is guessed: a missing text is n
 
 from __future__ import annotations
 
+import warnings
 from collections import abc
 from typing import Any, get_args
 
@@ -17,11 +18,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
 from metamapping.adaptation.support import Examples
 from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import class_names, label_name, without_surrogates
+from metamapping.corpus.span_formats import SPAN_COLUMNS
+from metamapping.corpus.spans import widened_note
 from metamapping.corpus.tags import read_bio
 
 
@@ -36,14 +40,18 @@ def read_examples(
     """Read the examples of a task from columns, or from a table.
 
     Args:
-        texts: A column of texts (for ``ner`` of lists of words), or a table.
-        labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
+        texts: A column of texts (for ``ner`` of strings or of lists of words), or a table.
+        labels: A column of labels (for ``ner`` of lists of spans or of tags); part of the table if one is
+            given.
         text_pairs: A column of second texts; part of the table if one is given.
         task_type: The task type.
         columns: The names of a table's columns.
 
     Raises:
         ValueError: The examples cannot be learned from.
+
+    Warns:
+        UserWarning: Spans begin or end inside a word.
     """
     check_task_type(task_type)
     if _is_table(texts):
@@ -64,8 +72,7 @@ def read_examples(
     if task_type == "ner":
         if text_pairs is not None:
             raise ValueError("ner does not support text_pairs: leave them out")
-        words = read_word_lists(texts)
-        return Examples(words, _read_tags(words, labels), None)
+        return _read_entities(texts, labels)
     texts, text_pairs = read_texts(texts, text_pairs)
     return Examples(texts, read_labels(labels), text_pairs)
 
@@ -111,6 +118,25 @@ def read_word_lists(texts: Any) -> list[list[str]]:
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
     return [[_encodable(word) for word in words] for words in rows]
+
+
+def read_ner_texts(texts: Any) -> tuple[list[list[str]], list[str] | None, list[Bounds]]:
+    """Read a column of ``ner`` texts: all strings, or all lists of words.
+
+    Args:
+        texts: A column of strings, or of lists of words.
+
+    Returns:
+        The words of each text; and, for strings, the strings, and the starts and ends of the words in them.
+
+    Raises:
+        ValueError: A value is neither, or some are strings and others lists.
+    """
+    values = _values(texts, "texts")
+    if not are_strings(values):
+        return read_word_lists(values), None, []
+    words, bounds = split_texts(values)
+    return [[_encodable(word) for word in row] for row in words], values, bounds
 
 
 def read_labels(labels: Any) -> list[Label]:
@@ -213,6 +239,18 @@ def _strings(column: Any, what: str) -> list[str]:
     return [_encodable(value) for value in values]
 
 
+def _read_entities(texts: list[Any], labels: list[Any]) -> Examples:
+    aligned = align_examples(texts, labels)
+    if aligned is None:
+        words = read_word_lists(texts)
+        return Examples(words, _read_tags(words, labels), None)
+    if note := widened_note(aligned, what="text"):
+        warnings.warn(note, stacklevel=4)
+    words, tags = [each.words for each in aligned], [each.tags for each in aligned]
+    encodable = [[[_encodable(each) for each in row] for row in rows] for rows in (words, tags)]
+    return Examples(encodable[0], encodable[1], None)
+
+
 def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
     for i, (words, tags) in enumerate(zip(texts, labels, strict=True)):
         if not isinstance(tags, list | tuple | np.ndarray) or len(words) != len(tags):
@@ -269,9 +307,9 @@ def _column_names(value: Any) -> list[Any] | None:
 def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
     """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
     names = _column_names(table) or []
-    default_label = "tags" if task_type == "ner" else "label"
-    text = "text" if columns.text is None else columns.text
-    label = default_label if columns.label is None else columns.label
+    text, label = _default_columns(names, task_type)
+    text = text if columns.text is None else columns.text
+    label = label if columns.label is None else columns.label
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
         pair = "text_pair"
@@ -282,3 +320,11 @@ def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[A
                 "one, as in columns=Columns(text=..., label=...)"
             )
     return table[text], table[label], None if pair is None else table[pair]
+
+
+def _default_columns(names: list[Any], task_type: TaskType) -> tuple[str | int, str | int]:
+    if task_type != "ner":
+        return "text", "label"
+    text = next((name for name in ("text", "words", "tokenized_text") if name in names), "text")
+    label = next((name for name in ("tags", *SPAN_COLUMNS, "ner") if name in names), "tags")
+    return text, label

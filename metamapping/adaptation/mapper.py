@@ -66,9 +66,11 @@ class MetaMapper:
         Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
 
         Args:
-            texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
-                ``Dataset`` or Arrow table, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES, BILOU or IO).
+            texts: A column of texts; for ``ner`` a column of strings, or of lists of words. Or a whole
+                ``DataFrame``, ``Dataset`` or Arrow table, which then also contains the labels.
+            labels: A column of labels; for ``ner`` a column of lists of spans for strings
+                (``(start, end, label)``, or as annotation tools write them), and of lists of tags (BIO,
+                BIOES, BILOU or IO) for words.
                 Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
                 this type. Numbers are compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
@@ -82,7 +84,8 @@ class MetaMapper:
             ValueError: The examples cannot be learned from; the message names the row and the fix.
 
         Warns:
-            UserWarning: Nearly every example has a label of its own, as if the column were not the label's.
+            UserWarning: Nearly every example has a label of its own, as if the column were not the label's;
+                or spans of ``ner`` begin or end inside a word.
         """
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
         names = read_label_names(label_names)

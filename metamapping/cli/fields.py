@@ -4,9 +4,9 @@
     fields.texts(rows), fields.labels(rows)             # words and tags of all rows
 
 By default the text is in the column `text`, the label in `label`, and a second text in `text_pair` if the
-rows have it. For `ner` the words are in `words` and the tags in `tags`. In rows of files without a header
-the text is in the first column and the label in the last. A missing or unusable value raises ``ValueError``
-with the row's number and columns.
+rows have it. For `ner` the words are in `words` and the tags in `tags`, or the text in `text` and the spans
+in `spans`, `entities` or `label`. In rows of files without a header the text is in the first column and the
+label in the last. A missing or unusable value raises ``ValueError`` with the row's number and columns.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from metamapping.cli.entity_rows import check_one_kind, columns_of, is_string
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.config.labels import SEVERAL_LABELS, NotOneLabelError, label_text, one_label
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.formats import find_name, listed_names, nested_value
 from metamapping.corpus.labels import Label
+from metamapping.corpus.span_formats import answer_problem, has_spans, read_entities
+from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.word_lists import word_list
 from metamapping.errors import listed
@@ -57,15 +60,17 @@ class Fields:
             first: Number of the first row, for error messages.
 
         Returns:
-            Strings, or for ``ner`` lists of words. A string of words is split at spaces.
+            Strings; for ``ner`` all strings, or all lists of words. A string of words is split at spaces.
 
         Raises:
             ValueError: A row has no text.
         """
-        column = self._column_of(rows, self.text_column, WORDS if self.is_ner else "text", number="0")
-        values = _column(rows, column, "--text", first)
         if self.is_ner:
-            return [_words(value, number, column) for number, value in enumerate(values, first)]
+            texts = [self._entity_text(row, number) for number, row in enumerate(rows, first)]
+            check_one_kind(texts, first)
+            return texts
+        column = self._column_of(rows, self.text_column, "text", number="0")
+        values = _column(rows, column, "--text", first)
         return [_string(value, number, column) for number, value in enumerate(values, first)]
 
     def text_pairs(self, rows: Sequence[Row], *, first: int = 1) -> list[str] | None:
@@ -98,28 +103,36 @@ class Fields:
             rows: The rows, numbered from 1 in error messages.
 
         Returns:
-            Strings, or for ``ner`` lists of BIO tags, one for each word, converted from the scheme of the
-            rows.
+            Strings; for ``ner`` lists of spans for strings, and of BIO tags for words, one for each word,
+            converted from the scheme of the rows.
 
         Raises:
             ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
-        column = self._column_of(rows, self.label_column, TAGS if self.is_ner else "label", number="-1")
-        values = _column(rows, column, "--label", 1)
         if not self.is_ner:
+            column = self._column_of(rows, self.label_column, "label", number="-1")
+            values = _column(rows, column, "--label", 1)
             return [_label(value, number, column) for number, value in enumerate(values, 1)]
-        tags = [_words(value, number, column) for number, value in enumerate(values, 1)]
-        for number, (words, row_tags) in enumerate(zip(self.texts(rows), tags, strict=True), 1):
-            if len(words) != len(row_tags):
-                raise ValueError(
-                    f"row {number} has {len(words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
-                    "give one tag for each word, or drop the row"
-                )
-        converted = read_bio(tags, what="row", first=1)
+        texts = self.texts(rows)
+        labels = [
+            self._entity_label(row, text, number)
+            for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
+        ]
+        if texts and isinstance(texts[0], str):
+            return labels
+        converted = read_bio(labels, what="row", first=1)
         self.check_tag_columns(
             rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
         )
         return converted
+
+    def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
+        """Whether each row is one of Prodigy that was rejected or ignored, so that its spans are not true.
+
+        Args:
+            rows: The rows.
+        """
+        return [self.is_ner and answer_problem(row) is not None for row in rows]
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
@@ -129,7 +142,7 @@ class Fields:
             text_pairs: The second texts, from ``text_pairs``.
         """
         if self.is_ner:
-            return [not words for words in texts]
+            return [not text or (isinstance(text, str) and not text.strip()) for text in texts]
         pairs = text_pairs if text_pairs is not None else texts
         empty = zip(are_empty(texts), are_empty(pairs), strict=True)
         return [first or second for first, second in empty]
@@ -159,10 +172,46 @@ class Fields:
                     f"prediction. Choose the column of the true tags, such as --label {name} or --label -1"
                 )
 
+    def columns_of(self, row: Row) -> tuple[str, str]:
+        """The names of the columns of the text and of the tags or spans of a row of ``ner``.
+
+        Args:
+            row: The row.
+        """
+        return columns_of(row, self.text_column, self.label_column)
+
+    def _entity_text(self, row: Row, number: int) -> str | list[str]:
+        column, label_column = self.columns_of(row)
+        value = _value(row, column, "--text", number)
+        label = _value_or_none(row, label_column)
+        if is_string(row, value, column=column, label=label, found=self._found(label_column)):
+            return str(value)
+        return _words(value, number, column)
+
+    def _entity_label(self, row: Row, text: str | list[str], number: int) -> list[Any]:
+        """The spans of a string, or the tags of words."""
+        _, column = self.columns_of(row)
+        value = _value(row, column, "--label", number)
+        if isinstance(text, str) or has_spans(text, value, self._found(column)):
+            try:
+                aligned = read_entities(text, value, column)
+            except SpanError as error:
+                raise ValueError(f"row {number}: {error}") from error
+            return aligned.spans if isinstance(text, str) else aligned.tags
+        tags = _words(value, number, column)
+        if len(text) != len(tags):
+            raise ValueError(
+                f"row {number} has {len(text)} words but {len(tags)} tags ({listed(tags)}): "
+                "give one tag for each word, or drop the row"
+            )
+        return tags
+
+    def _found(self, column: str) -> str | None:
+        """The column of labels if it was found, and not given."""
+        return column if self.label_column is None else None
+
     def _column_of(self, rows: Sequence[Row], given: str | None, default: str, *, number: str) -> str:
         """The name of a column in rows; ``number`` is the default for files without a header."""
-        if rows and isinstance(rows[0], SentenceRow) and self.is_ner:
-            return default  # The reader has chosen the columns.
         if given is None and rows and isinstance(rows[0], NumberedRow):
             return number
         return given or default
@@ -179,25 +228,31 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
 
 
 def _column(rows: Iterable[Row], name: str, option: str, first: int) -> list[Any]:
-    values = []
-    for number, row in enumerate(rows, first):
-        value = nested_value(row, name)
-        if value is None and isinstance(row, TableRow) and name.removeprefix("-").isdecimal():
-            place = int(name)
-            value = list(row.values())[place] if -len(row) <= place < len(row) else None
-        if value is None and name in row:
-            raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
-        if value is None:
-            fix = ", or fix the row"
-            if isinstance(row, TableRow):
-                fix = ", or set --delimiter if something else separates the fields" if len(row) == 1 else ""
-                fix += "" if isinstance(row, NumberedRow) else ", or give --no-header and its number"
-            raise ValueError(
-                f"row {number} has no {name!r}, but {listed_names(row) or 'nothing'}: name its column with "
-                f"{option}{fix}"
-            )
-        values.append(value)
-    return values
+    return [_value(row, name, option, number) for number, row in enumerate(rows, first)]
+
+
+def _value(row: Row, name: str, option: str, number: int) -> Any:
+    value = _value_or_none(row, name)
+    if value is None and name in row:
+        raise ValueError(f"row {number} has nothing in {name!r}: fix or drop the row")
+    if value is None:
+        fix = ", or fix the row"
+        if isinstance(row, TableRow):
+            fix = ", or set --delimiter if something else separates the fields" if len(row) == 1 else ""
+            fix += "" if isinstance(row, NumberedRow) else ", or give --no-header and its number"
+        raise ValueError(
+            f"row {number} has no {name!r}, but {listed_names(row) or 'nothing'}: name its column with "
+            f"{option}{fix}"
+        )
+    return value
+
+
+def _value_or_none(row: Row, name: str) -> Any:
+    value = nested_value(row, name)
+    if value is None and isinstance(row, TableRow) and name.removeprefix("-").isdecimal():
+        place = int(name)
+        value = list(row.values())[place] if -len(row) <= place < len(row) else None
+    return value
 
 
 def _string(value: Any, number: int, column: str) -> str:
@@ -210,7 +265,9 @@ def _words(value: Any, number: int, column: str) -> list[str]:
     if isinstance(value, str):
         return word_list(value)
     if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError(f"row {number} has {value!r:.60} in {column!r}: for ner give a list of strings")
+        raise ValueError(
+            f"row {number} has {value!r:.60} in {column!r}: for ner give a text or a list of words"
+        )
     return value
 
 

@@ -25,6 +25,14 @@ from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.span_formats import (
+    NOT_ACCEPTED,
+    answer_problem,
+    entity_columns,
+    has_spans,
+    read_entities,
+)
+from metamapping.corpus.spans import SpanError
 from metamapping.corpus.text_files import (
     bad_byte,
     open_text,
@@ -102,7 +110,10 @@ def _read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv
     width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
     if table.header:
-        places = [_place(name, table, width, source, path) for name in column_names(source)]
+        names = column_names(source, table.header)
+        places = [_place(name, table, width, source, path) for name in names]
+    else:
+        names = column_names(source)
     for line, fields in table.rows:
         if isinstance(fields, csv.Error):
             yield Row(line, text=f"{fields}", fault=MALFORMED)
@@ -112,15 +123,48 @@ def _read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv
             yield Row(line, text=table.delimiter.join(fields), fault=MALFORMED)
             continue
         if places is None:
-            places = [_place(name, table, width, source, path) for name in column_names(source)]
-        yield Row(line, *(None if place is None else fields[place] for place in places))
+            places = [_place(name, table, width, source, path) for name in names]
+        text, text_pair, label = (None if place is None else fields[place] for place in places)
+        yield tagged_row(Row(line, text, text_pair, label), source, names[2])
 
 
-def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:
+def tagged_row(row: Row, source: Source, label: str | int | None) -> Row:
+    """Return a row with words and tags if it is a ``ner`` text with spans, and unchanged otherwise.
+
+    Args:
+        row: The row as it was read.
+        source: The source.
+        label: The column of its label.
+    """
+    if source.task_type != "ner" or row.fault is not None:
+        return row
+    if not has_spans(row.text, row.label, label if source.columns.label is None else None):
+        return row
+    try:
+        aligned = read_entities(row.text, row.label, label)
+    except SpanError as error:
+        return _faulty(row, error.reason, str(error))
+    return row._replace(
+        text=aligned.words,
+        label=aligned.tags,
+        num_trimmed=aligned.num_trimmed,
+        num_widened=len(aligned.widened),
+    )
+
+
+def _faulty(row: Row, fault: str, problem: str) -> Row:
+    text = row.text if isinstance(row.text, str) else " ".join(map(str, row.text))
+    return Row(row.line, text, fault=fault, problem=problem)
+
+
+def column_names(
+    source: Source, existing: Collection[str] = ()
+) -> tuple[str | int, str | int | None, str | int]:
     """Return the columns of text, second text and label, with defaults for those not configured.
 
     Args:
         source: The source.
+        existing: The names of all columns, from which the defaults of ``ner`` follow.
 
     Returns:
         Names, or numbers in files without a header. The second text has no default and may be ``None``.
@@ -129,10 +173,16 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
     named = source.header and source.format != "conll"
     text = source.columns.text
     label = source.columns.label
+    if named and is_ner:
+        default = entity_columns(
+            existing, None if text is None else str(text), None if label is None else str(label)
+        )
+    else:
+        default = ("text", "label")
     if text is None:
-        text = ("words" if is_ner else "text") if named else 0
+        text = default[0] if named else 0
     if label is None:
-        label = ("tags" if is_ner else "label") if named else -1
+        label = default[1] if named else -1
     return text, source.columns.text_pair, label
 
 
@@ -203,19 +253,25 @@ def _place(name: str | int | None, table: Table, width: int, source: Source, pat
 
 
 def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
-    text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
-    assert text is not None
-    assert label is not None
     for row in read_objects(file, source, path):
         if row.value is None:
             yield Row(row.line, text=row.raw, fault=MALFORMED)
             continue
-        yield Row(
+        text, text_pair, label = map(_as_name, column_names(source, row.value))
+        read = Row(
             row.line,
-            nested_value(row.value, text),
+            nested_value(row.value, str(text)),
             None if text_pair is None else nested_value(row.value, text_pair),
-            nested_value(row.value, label),
+            nested_value(row.value, str(label)),
         )
+        tagged = tagged_row(read, source, label)
+        if tagged is not read and (problem := answer_problem(row.value)):
+            tagged = _faulty(read, NOT_ACCEPTED, problem)
+        yield tagged
+
+
+def _as_name(name: str | int | None) -> str | None:
+    return None if name is None else str(name)
 
 
 def nested_value(record: Any, name: str) -> Any:
@@ -255,7 +311,8 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         ConfigError: A column is missing.
     """
     columns = []
-    for name in column_names(source):
+    names = column_names(source, batch.schema.names)
+    for name in names:
         if name is None:
             columns.append([None] * batch.num_rows)
         elif (found := find_name(str(name), batch.schema.names)) is not None:
@@ -266,12 +323,12 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         else:
             raise no_such_column(name, batch.schema.names, source, place)
     for text, text_pair, label in zip(*columns, strict=True):
-        yield Row(None, text, text_pair, label)
+        yield tagged_row(Row(None, text, text_pair, label), source, names[2])
 
 
 def _top_level(schema: pa.Schema, source: Source) -> list[str] | None:
     wanted = []
-    for name in column_names(source):
+    for name in column_names(source, schema.names):
         if name is not None:
             wanted.append(find_name(str(name), schema.names) or str(name).split(".")[0])
     return wanted if set(wanted) <= set(schema.names) else None

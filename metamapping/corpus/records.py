@@ -11,6 +11,7 @@ files and how they are read, but not its role, its readable label names or its l
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
-_VERSION = 2
+_VERSION = 3
 
 # Called with the number of rows done so far.
 OnProgress = Callable[[int], None]
@@ -69,18 +70,19 @@ def write_records(
         on_progress: Called with the number of rows written so far, after each batch.
 
     Returns:
-        The count ``rows_out``.
+        The counts ``rows_out``, and ``spans_trimmed`` and ``spans_widened`` unless they are 0.
 
     Raises:
         ConfigError: The source has no rows or cannot be read.
     """
+    counts: Counter[str] = Counter()
     with ShardWriter(folder, RECORDS) as shards:
-        for batch in read_records(source):
+        for batch in read_records(source, counts):
             shards.write(batch)
             on_progress(shards.num_rows)
     if not shards.num_rows:
         raise ConfigError(f"source {source.name!r} has no rows: check its files")
-    return {"rows_out": shards.num_rows}
+    return {"rows_out": shards.num_rows, **{name: number for name, number in counts.items() if number}}
 
 
 def check_sources(home: str, sources: Sequence[Source]) -> None:
@@ -121,6 +123,11 @@ def check_source(source: Source) -> None:
     if not rows:
         raise ConfigError(f"source {source.name!r} has no rows: check its files")
     good = [row for row in rows if row.fault is None]
+    if not good and rows[0].problem is not None:
+        raise ConfigError(
+            f"source {source.name!r}: none of its first {len(rows)} rows can be used; in the first, "
+            f"{rows[0].problem}"
+        )
     if not good:
         raise ConfigError(
             f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
@@ -142,9 +149,12 @@ def check_source(source: Source) -> None:
         (label, [row.label for row in good]),
     ):
         if name is not None and all(value is None for value in values):
+            hint = ""
+            if source.task_type == "ner":
+                hint = "; `ner` reads `words` and `tags`, or `text` and `spans`, `entities` or `label`"
             raise ConfigError(
                 f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
-                f"{len(good)} rows: correct `columns`"
+                f"{len(good)} rows: correct `columns`{hint}"
             )
 
 
@@ -161,11 +171,12 @@ def _check_tags(source: Source, rows: list[list[str]]) -> None:
         )
 
 
-def read_records(source: Source) -> Iterator[pa.RecordBatch]:
+def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``.
 
     Args:
         source: A source of files, or of a data set of the hub.
+        counts: Where ``spans_trimmed`` and ``spans_widened`` are counted.
 
     Raises:
         ConfigError: The rest of a file cannot be read.
@@ -176,6 +187,9 @@ def read_records(source: Source) -> Iterator[pa.RecordBatch]:
         batch = list(itertools.islice(rows, ROWS_PER_BATCH))
         if not batch:
             return
+        if counts is not None:
+            counts["spans_trimmed"] += sum(row.num_trimmed for _, row in batch)
+            counts["spans_widened"] += sum(row.num_widened for _, row in batch)
         yield _batch(batch, start, is_ner=is_ner)
 
 
@@ -301,7 +315,7 @@ def _read_hub(source: Source) -> Iterator[Row]:
             f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
             f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
         ) from error
-    names = class_names(data.features.get(str(column_names(source)[2])))
+    names = class_names(data.features.get(str(column_names(source, data.column_names)[2])))
     for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):

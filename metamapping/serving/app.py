@@ -16,15 +16,19 @@ import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 
 from metamapping import __version__
+from metamapping.adaptation.span_inputs import span_note
+from metamapping.config.sources import TaskType
 from metamapping.serving.access import require_access
 from metamapping.serving.errors import InvalidRequestError, add_error_handlers, error_responses
 from metamapping.serving.limits import BodyLimit, Limits
 from metamapping.serving.messages import (
+    Entity,
     Example,
     Health,
     MoreExamples,
     NewTask,
     Predictions,
+    Span,
     Task,
     Tasks,
     TextsToLabel,
@@ -35,6 +39,7 @@ from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
 
 if TYPE_CHECKING:  # it imports TensorFlow
+    from metamapping import Entity as FoundEntity
     from metamapping import Mapping
 
 _DIGITS = 6  # of a probability: float32 is not more precise
@@ -117,6 +122,7 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
     """Adapt to the examples of a task and store it; a task of the same name is replaced."""
     with _rejecting_invalid_input():
         service.limits.check_examples(len(new.examples), _all_texts(new.examples))
+        notes = _notes(new.examples, new.task_type)
         mapping = loaded.mapper.adapt(
             *_columns(new.examples),
             text_pairs=_pairs(new.examples),
@@ -125,7 +131,7 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
         )
         is_new = loaded.tasks.put(name, mapping)
     response.status_code = 201 if is_new else 200
-    return _task(name, mapping)
+    return _task(name, mapping, notes)
 
 
 @router.post("/tasks/{name}/examples", responses=error_responses(400, 404, 409, 413, 422, 503, 507))
@@ -140,7 +146,8 @@ def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready
 
     with _rejecting_invalid_input():
         mapping = loaded.tasks.change(name, add)
-    return _task(name, mapping)
+        notes = _notes(more.examples, mapping.task_type)
+    return _task(name, mapping, notes)
 
 
 @router.delete("/tasks/{name}", status_code=204, responses=error_responses(404, 422, 503, 507))
@@ -177,8 +184,11 @@ def _predictions(
         raise ValueError("ner does not support text_pairs: leave them out")
     texts, pairs = request.texts, request.text_pairs
     with loaded.featurizer.caching():
+        predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
+        if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
+            predicted = [[_entity(entity) for entity in entities] for entities in predicted]
         predictions = Predictions(
-            predictions=mapping.predict(texts, text_pairs=pairs, threshold=request.threshold),
+            predictions=predicted,
             labels=list(mapping.labels),
         )
         if request.probabilities:
@@ -198,17 +208,35 @@ def _rejecting_invalid_input() -> Iterator[None]:
         raise InvalidRequestError(str(error)) from error
 
 
-def _task(name: str, mapping: Mapping) -> Task:
+def _entity(entity: FoundEntity) -> Entity:
+    return Entity(**{**entity._asdict(), "probability": round(entity.probability, _DIGITS)})
+
+
+def _notes(examples: Sequence[Example], task_type: TaskType) -> list[str]:
+    """What was changed in the examples."""
+    note = span_note(*_columns(examples)) if task_type == "ner" else None
+    return [note] if note else []
+
+
+def _task(name: str, mapping: Mapping, notes: Sequence[str] = ()) -> Task:
     return Task(
         name=name,
         task_type=mapping.task_type,
         labels=list(mapping.labels),
         num_examples=mapping.num_examples,
+        notes=list(notes),
     )
 
 
 def _columns(examples: Sequence[Example]) -> tuple[list[Any], list[Any]]:
-    return [example.text for example in examples], [example.label for example in examples]
+    return [example.text for example in examples], [_label(example) for example in examples]
+
+
+def _label(example: Example) -> Any:
+    """The label; spans as tuples."""
+    if not isinstance(example.label, list):
+        return example.label
+    return [(each.start, each.end, each.label) if isinstance(each, Span) else each for each in example.label]
 
 
 def _pairs(examples: Sequence[Example]) -> list[str] | None:
@@ -222,7 +250,10 @@ def _pairs(examples: Sequence[Example]) -> list[str] | None:
 def _all_texts(examples: Sequence[Example]) -> Iterator[str | list[str]]:
     for example in examples:
         yield example.text
-        yield example.label if isinstance(example.label, list) else str(example.label)
+        if isinstance(example.label, list):
+            yield [each.label if isinstance(each, Span) else each for each in example.label]
+        else:
+            yield str(example.label)
         yield example.text_pair or ""
 
 
