@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from metamapping.corpus.span_formats import has_spans, read_entities
-from metamapping.corpus.spans import AlignedText, SpanError, widened_note
+from metamapping.corpus.spans import AlignedText, SpanError
 from metamapping.corpus.word_bounds import word_bounds
 
 Bounds = list[tuple[int, int]]
@@ -73,17 +73,3 @@ def align_examples(texts: list[Any], labels: list[Any]) -> list[AlignedText] | N
                 hint = "; for tags, give the text as a list of words"
             raise ValueError(f"label {i}: {error}{hint}") from error
     return aligned
-
-
-def span_note(texts: list[Any], labels: list[Any]) -> str | None:
-    """Return a sentence about examples of ``ner`` whose spans begin or end inside a word, or ``None``.
-
-    Args:
-        texts: Strings, or lists of words.
-        labels: Lists of spans, or of tags.
-
-    Raises:
-        ValueError: As for ``align_examples``.
-    """
-    aligned = align_examples(texts, labels)
-    return None if aligned is None else widened_note(aligned, what="text")

@@ -180,6 +180,8 @@ def _values(result: Any) -> list[Any]:
 
 
 def _span(item: Any) -> Span:
+    if hasattr(item, "_asdict"):  # a named tuple, such as a prediction
+        item = item._asdict()
     if isinstance(item, list | tuple) and len(item) == 3:
         return Span(_number(item[0], item), _number(item[1], item), _type(item[2], item))
     if not isinstance(item, dict):

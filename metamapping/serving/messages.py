@@ -110,9 +110,15 @@ class Task(BaseModel):
     task_type: TaskType
     labels: list[Label] = Field(examples=[["delivery", "refund"]])
     num_examples: int = Field(examples=[2])
+
+
+class ChangedTask(Task):
+    """A task that was given examples."""
+
     notes: list[str] = Field(
         default_factory=list,
         description="What was changed in the examples of this request, such as spans that cut a word.",
+        examples=[[]],
     )
 
 
