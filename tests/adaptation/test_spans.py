@@ -72,6 +72,11 @@ def test_entities_are_the_tags_of_the_words(mapping):
         np.testing.assert_allclose(strings, words, atol=1e-5)
 
 
+def test_predictions_can_be_learned(mapping):
+    predicted = mapping.predict(TEXTS)
+    assert read_examples(TEXTS, predicted, task_type="ner").labels == TAGS
+
+
 def test_entities_below_the_threshold_are_left_out(mapping):
     everything = mapping.predict(TEXTS)
     least, *_ = sorted(entity.probability for row in everything for entity in row)

@@ -16,9 +16,7 @@ from tests.corpus.toys import write_jsonl
 
 TEXTS = ["anna lives in paris.", "bob works in new york", "no names here"]
 TRIPLES = [[[0, 4, "PER"], [14, 19, "LOC"]], [[0, 3, "PER"], [13, 21, "LOC"]], []]
-ROWS = [
-    {"id": i, "text": text, "label": each} for i, (text, each) in enumerate(zip(TEXTS, TRIPLES, strict=True))
-]
+ROWS = [{"id": i, "text": text, "label": TRIPLES[i]} for i, text in enumerate(TEXTS)]
 
 
 @pytest.fixture(scope="module")
