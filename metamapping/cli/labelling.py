@@ -18,7 +18,7 @@ import numpy as np
 from metamapping.cli.fields import Fields, without
 from metamapping.cli.quiet import quiet_import
 from metamapping.cli.records import ROWS_PER_PART
-from metamapping.cli.rows import PREDICTION, Row
+from metamapping.cli.rows import PREDICTION, Row, SpanList
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -108,11 +108,16 @@ class Labelling:
         if not any(empty):
             yield from self._answers(texts, pairs)
             return
-        texts = list(without(texts, empty))
+        all_texts, texts = texts, list(without(texts, empty))
         answers = self._answers(texts, pairs and list(without(pairs, empty))) if texts else iter(())
-        nothing: list[str] | None = [] if self.fields.is_ner else None
-        for is_empty in empty:
-            yield (nothing,) * len(self.columns) if is_empty else next(answers)
+        for text, is_empty in zip(all_texts, empty, strict=True):
+            yield (self._nothing(text),) * len(self.columns) if is_empty else next(answers)
+
+    def _nothing(self, text: Any) -> list[Any] | None:
+        """What an empty text gets."""
+        if not self.fields.is_ner:
+            return None
+        return SpanList() if isinstance(text, str) else []
 
     def _answers(self, texts: list[Any], pairs: list[str] | None) -> Iterator[tuple[Any, ...]]:
         if self._probabilities and not self.fields.is_ner:
@@ -123,10 +128,11 @@ class Labelling:
             return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if self.fields.is_ner and isinstance(texts[0], str):
-            spans = [[_span(entity) for entity in entities] for entities in predicted]
+            spans = [SpanList(_span(entity) for entity in entities) for entities in predicted]
             if not self._probabilities:
                 return zip(spans, strict=True)
-            return zip(spans, ([span["probability"] for span in row] for row in spans), strict=True)
+            probabilities = (SpanList(span["probability"] for span in row) for row in spans)
+            return zip(spans, probabilities, strict=True)
         if not self._probabilities:
             return zip(predicted, strict=True)
         words = self._mapping.predict_proba(texts)

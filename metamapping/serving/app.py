@@ -237,10 +237,10 @@ def _columns(examples: Sequence[Example], task_type: TaskType) -> tuple[list[Any
 
 
 def _label(example: Example) -> Any:
-    """The label; spans as tuples."""
+    """The label; spans as objects."""
     if not isinstance(example.label, list):
         return example.label
-    return [(each.start, each.end, each.label) if isinstance(each, Span) else each for each in example.label]
+    return [each.model_dump() if isinstance(each, Span) else each for each in example.label]
 
 
 def _pairs(examples: Sequence[Example]) -> list[str] | None:

@@ -60,16 +60,16 @@ def test_predicted_spans_can_be_learned_again(folder, task, published):
 def test_tables_get_spans(folder, task, suffix):
     out = folder / f"table-out.{suffix}"
     if suffix == "csv":
-        (folder / "table.csv").write_text("id,body\n7,bob works in new york\n8,no names here\n")
+        (folder / "table.csv").write_text("id,body\n7,bob works in new york\n8,no names here\n9,\n")
         assert run_cli("predict", task, folder / "table.csv", "--text", "body", "--out", out) == 0
         with out.open(newline="") as file:
             rows = [row | {"prediction": json.loads(row["prediction"])} for row in csv.DictReader(file)]
     else:
-        table = pa.table({"id": [7, 8], "text": [TEXTS[1], TEXTS[2]]})
+        table = pa.table({"id": [7, 8, 9], "text": [TEXTS[1], TEXTS[2], ""]})
         pq.write_table(table, folder / "table.parquet")
         assert run_cli("predict", task, folder / "table.parquet", "--out", out) == 0
         rows = pq.read_table(out).to_pylist()
-    assert [places(row["prediction"]) for row in rows] == TRIPLES[1:]
+    assert [places(row["prediction"]) for row in rows] == [*TRIPLES[1:], []]
 
 
 def test_a_file_in_which_nothing_is_found_is_parquet_too(folder, task):

@@ -76,7 +76,7 @@ def test_zero_shot_finds_entities_in_texts(client):
     [
         ({"text": "eve", "label": [{"start": 0, "end": 9, "label": "PER"}]}, "outside of the text"),
         ({"text": "eve", "label": ["B-PER"]}, "give the text as a list of words"),
-        ({"text": ["eve"], "label": [{"start": 0, "end": 1, "label": "A"}]}, "give one tag for each word"),
+        ({"text": ["eve"], "label": ["B-PER"]}, "give all texts as strings, or all as lists of words"),
         ({"text": "eve x", "label": [{"start": 3, "end": 4, "label": "PER"}]}, "nothing but white space"),
     ],
 )
@@ -84,3 +84,10 @@ def test_spans_that_do_not_fit_are_refused_with_their_text(client, example, mess
     answer = client.put("/tasks/places", json={"task_type": "ner", "examples": [EXAMPLES[0], example]})
     assert answer.status_code == 422
     assert message in answer.json()["detail"]
+
+
+def test_spans_of_characters_are_not_taken_for_spans_of_words(client):
+    example = {"text": ["eve"], "label": [{"start": 0, "end": 1, "label": "A"}]}
+    answer = client.put("/tasks/places", json={"task_type": "ner", "examples": [example]})
+    assert answer.status_code == 422
+    assert "for a list of words, expected the numbers of its first and last word" in answer.json()["detail"]
