@@ -18,6 +18,7 @@ FAST = {
     "parquet": 150,
     "config": 40,
     "records": 150,
+    "spans": 150,
     "run": 40,
 }
 SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 15}
