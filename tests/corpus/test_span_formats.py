@@ -6,10 +6,12 @@ import pandas as pd
 import pytest
 
 from metamapping.config.sources import Columns
+from metamapping.corpus.examples import write_examples
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.records import check_source, write_records
 from metamapping.errors import ConfigError
-from tests.corpus.toys import prepare, records_of, toy_source, write_jsonl
+from metamapping.storage.artifacts import Stage, write_manifest
+from tests.corpus.toys import RULES, prepare, records_of, toy_source, write_jsonl
 
 TEXT = "Eve moved to New York."
 WORDS, TAGS = ["Eve", "moved", "to", "New", "York", "."], ["B-PER", "O", "O", "B-LOC", "I-LOC", "O"]
@@ -183,13 +185,18 @@ def test_a_file_without_annotations_is_refused_with_what_is_read(tmp_path):
 def test_trimmed_and_widened_spans_are_counted(tmp_path):
     rows = [
         {"text": TEXT, "label": [[0, 4, "PER"], [13, 19, "LOC"]]},
-        {"text": TEXT, "label": [[1, 3, "PER"]]},
+        {"text": "Ann left.", "label": [[1, 3, "PER"]]},
     ]
     source = toy_source(write_jsonl(tmp_path / "a.jsonl", rows), task_type="ner")
     (tmp_path / "records").mkdir()
     counts = write_records(source, tmp_path / "records")
     assert counts == {"rows_out": 2, "spans_trimmed": 1, "spans_widened": 2}
-    assert [record["tags"] for record in records_of(source)] == [TAGS, ["B-PER", *"OOOOO"]]
+    assert [record["tags"] for record in records_of(source)] == [TAGS, ["B-PER", "O", "O"]]
+    write_manifest(tmp_path / "records", Stage("records", "toy", 1, {}, []), counts)
+    (tmp_path / "examples").mkdir()
+    written = write_examples(source, RULES, tmp_path / "records", tmp_path / "examples")
+    assert written["spans_trimmed"] == 1
+    assert written["spans_widened"] == 2
 
 
 def test_a_text_classification_source_reads_its_labels_as_before(tmp_path):
