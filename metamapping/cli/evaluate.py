@@ -43,13 +43,16 @@ def evaluate(
     """Measure a saved task on labelled rows that it was not adapted to.
 
     The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
-    intervals over the rows.
+    intervals over the rows. Of rows with spans, the spans are compared: start, end and type.
 
     `metamapping evaluate my-tasks/orders test.csv`
 
     `metamapping evaluate my-tasks/places test.conll --json`
     """
+    from metamapping.cli.entity_rows import cut_words_note
+    from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_task, predict_texts
+    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.tables import print_json, print_table
     from metamapping.config.labels import label_text
@@ -61,6 +64,13 @@ def evaluate(
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
+    rejected = fields.are_rejected(rows)
+    if any(rejected):
+        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
+        texts, gold = list(without(texts, rejected)), list(without(gold, rejected))
+    is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
+    if is_spans and (note := cut_words_note(texts, gold)):
+        print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
     # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
     if not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
@@ -69,9 +79,13 @@ def evaluate(
     if not fields.is_ner:
         predicted = [label_text(label) for label in predicted]
 
-    from metamapping.cli.scores import entity_scores, text_scores
+    from metamapping.cli.scores import entity_scores, span_scores, text_scores
 
-    scores = (entity_scores if fields.is_ner else text_scores)(gold, predicted)
+    if is_spans:
+        spans = [[(span.start, span.end, span.label) for span in row] for row in gold]
+        scores = span_scores(spans, [[(e.start, e.end, e.label) for e in row] for row in predicted])
+    else:
+        scores = (entity_scores if fields.is_ner else text_scores)(gold, predicted)
     if as_json:
         print_json(_as_json(scores))
         return
@@ -84,7 +98,7 @@ def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
     """Report labels that the task cannot predict. Raises ``ValueError`` if it knows none of the labels."""
     from metamapping.cli.progress import print_note
 
-    true = {tag[2:] for tags in gold for tag in tags if tag != "O"} if is_ner else set(gold)
+    true = {_type(each) for row in gold for each in row if each != "O"} if is_ner else set(gold)
     unknown = sorted(true - set(labels))
     if true and len(unknown) == len(true):
         raise ValueError(
@@ -93,6 +107,10 @@ def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
         )
     if unknown:
         print_note(f"note: the task does not know {', '.join(unknown)}: their rows count as wrong")
+
+
+def _type(tag_or_span: Any) -> str:
+    return tag_or_span[2:] if isinstance(tag_or_span, str) else str(tag_or_span.label)
 
 
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -87,11 +88,30 @@ def entity_scores(gold: Sequence[Sequence[str]], predicted: Sequence[Sequence[st
     Raises:
         ValueError: There are no rows.
     """
-    true = [entity_spans(0, tags) for tags in gold]
-    found = [entity_spans(0, tags) for tags in predicted]
-    both = [t & f for t, f in zip(true, found, strict=True)]
+    true, found = ([entity_spans(0, tags) for tags in rows] for rows in (gold, predicted))
+    return _entity_scores(true, found)
+
+
+def span_scores(
+    gold: Sequence[Sequence[tuple[int, int, str]]], predicted: Sequence[Sequence[tuple[int, int, str]]]
+) -> Scores:
+    """Micro-F1 of whole entities that are spans of characters: both ends and the type must be correct.
+
+    Args:
+        gold: Start, end and type of the true entities of each row.
+        predicted: Those of the predicted entities.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    return _entity_scores([set(row) for row in gold], [set(row) for row in predicted])
+
+
+def _entity_scores(gold: Sequence[set[Any]], predicted: Sequence[set[Any]]) -> Scores:
+    """The scores of entities, each a tuple of which the last item is the type."""
+    both = [t & f for t, f in zip(gold, predicted, strict=True)]
     correct, gold_types, predicted_types = (
-        [[kind for *_, kind in spans] for spans in rows] for rows in (both, true, found)
+        [[kind for *_, kind in spans] for spans in rows] for rows in (both, gold, predicted)
     )
     return _scores(correct, gold_types, predicted_types, statistics={"entity F1": _micro_f1})
 
