@@ -58,7 +58,7 @@ format: $(VENV)/.dev  ## fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-AUDITED ?= run dev gpu cluster torch
+AUDITED ?= run dev gpu cluster serve torch
 audit: $(VENV)/.dev  ## check the pinned versions for known vulnerabilities (queries PyPI)
 	$(BIN)/python -m deployments.audit $(AUDITED)
 
@@ -67,18 +67,21 @@ faults: $(VENV)/.dev  ## kill the pipeline, damage its files, fill its disk: rep
 
 requirements:  ## pin all versions with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve -o requirements/run.txt
+	    --custom-compile-command "make requirements" pyproject.toml --extra train --extra app --extra serve -o requirements/run.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra dev --extra docs --extra languages \
+	    --custom-compile-command "make requirements" pyproject.toml --extra train --extra app --extra serve --extra dev --extra docs --extra languages \
 	    --extra dask --extra ray --extra s3 --extra docker --extra kubernetes \
 	    -c requirements/run.txt -o requirements/dev.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve \
+	    --custom-compile-command "make requirements" pyproject.toml --extra train --extra app --extra serve \
 	    --extra dask --extra s3 --extra docker --extra kubernetes \
 	    -c requirements/run.txt -o requirements/cluster.txt
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --custom-compile-command "make requirements" pyproject.toml --extra app --extra serve --extra gpu \
+	    --custom-compile-command "make requirements" pyproject.toml --extra train --extra app --extra serve --extra gpu \
 	    -c requirements/run.txt -o requirements/gpu.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	    --custom-compile-command "make requirements" pyproject.toml --extra serve \
+	    -c requirements/run.txt -o requirements/serve.txt
 
 clean:  ## remove the environment and the results of all runs
 	rm -rf $(VENV) .metamapping

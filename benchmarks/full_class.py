@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import NearestCentroid
 
 from benchmarks.ablations import markdown
 from benchmarks.encoders import keep_features, untrained_mapper
@@ -32,6 +31,7 @@ from benchmarks.fingerprints import data_fingerprint
 from benchmarks.paired import percent
 from benchmarks.real_run import packaged_encoder
 from benchmarks.scope import best_threshold, f1_out_of_scope, joint_accuracy, scope_scores
+from benchmarks.simpler import prototypes
 from metamapping import MetaMapper
 
 DATASETS, SHOTS = ("banking77", "clinc150"), (5, 10)
@@ -122,12 +122,16 @@ def methods_of(mapper: MetaMapper) -> dict[str, Adapt]:
         fitted = clone(model).fit(first_view(mapper, texts), labels)
         return lambda queries: list(fitted.predict(first_view(mapper, queries)))
 
+    def average(texts: list[str], labels: list[str]) -> Predict:
+        features = first_view(mapper, texts)
+        return lambda queries: list(prototypes(features, labels, first_view(mapper, queries)))
+
     return {
         "metamapping": adapt,
         "… without label names": partial(adapt, use_names=False),
         "logistic regression, C = 1": partial(fit, model=LogisticRegression(max_iter=1_000)),
         "logistic regression, C = 10": partial(fit, model=LogisticRegression(C=10.0, max_iter=1_000)),
-        "prototypes": partial(fit, model=NearestCentroid()),
+        "prototypes": average,
     }
 
 

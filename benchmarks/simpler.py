@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.model_selection import GridSearchCV
-from sklearn.neighbors import NearestCentroid
 
 Labels = Sequence[str]
 Predict = Callable[[np.ndarray, Labels, np.ndarray], np.ndarray]
@@ -51,7 +50,12 @@ class ValidatedRegression:
 
 def prototypes(features: np.ndarray, labels: Labels, queries: np.ndarray) -> np.ndarray:
     """The label whose mean is nearest."""
-    return _predict(NearestCentroid(), features, labels, queries)
+    names, slots = np.unique(np.asarray(labels), return_inverse=True)
+    means = np.stack([features[slots == slot].mean(axis=0) for slot in range(len(names))])
+    # The squared distance without the query's own length, which is the same for all labels.
+    near = queries @ means.T - (means**2).sum(axis=1) / 2
+    predicted: np.ndarray = names[near.argmax(axis=1)]
+    return predicted
 
 
 def ridge_classifier(features: np.ndarray, labels: Labels, queries: np.ndarray) -> np.ndarray:

@@ -8,8 +8,14 @@ however long or odd the value is.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+# What the extra `train` of pyproject.toml installs and the library imports.
+TRAIN_PACKAGES = frozenset(
+    ("datasets", "keras", "keras_hub", "matplotlib", "rensa", "tensorboard", "tensorflow", "transformers")
+)
 
 _MAX_MESSAGE_CHARACTERS = 300
 _MAX_LISTED_NAMES = 20
@@ -22,6 +28,32 @@ class ConfigError(ValueError):
 
 class StoreError(RuntimeError):
     """Something in the store differs from what was written there; the message names the file."""
+
+
+class MissingExtraError(ImportError):
+    """Something needs packages that an optional extra of metamapping installs; the message names it."""
+
+
+@contextmanager
+def needs_train_extra(what: str) -> Iterator[None]:
+    """Within the block, packages of the extra ``train`` are imported; a missing one is reported.
+
+    Args:
+        what: What needs them, as the subject of a sentence.
+
+    Raises:
+        MissingExtraError: A package is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in TRAIN_PACKAGES:
+            raise
+        raise MissingExtraError(
+            f"{what} needs {package}, which is not installed: pip install 'metamapping[train]'",
+            name=error.name,
+        ) from error
 
 
 def one_line(error: Any) -> str:

@@ -21,7 +21,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_run_logger
 
-from metamapping.cli.quiet import quiet_import
+from metamapping.models.keras_import import quiet_keras
 from metamapping.runs.screen import Work, current_screen
 from tasks.suspension import hold_if_paused
 
@@ -115,7 +115,7 @@ def load_tensorflow() -> None:
     """Import what training and evaluation need; the screen shows it, and hides the libraries' messages."""
     if "tensorflow" in sys.modules or not current_screen().is_shown:
         return
-    with current_screen().work("loading TensorFlow"), quiet_import():
+    with current_screen().work("loading TensorFlow"), quiet_keras("training"):
         importlib.import_module("metamapping.training.loop")
 
 

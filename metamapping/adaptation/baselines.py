@@ -15,7 +15,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metamapping.adaptation.evaluation import Scores, Span, draw_episodes, entity_f1, entity_spans
+from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
+from metamapping.adaptation.evaluation import Scores, draw_episodes
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE

@@ -20,21 +20,18 @@ import tensorflow as tf
 from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
+from metamapping.adaptation.fitting_subset import fitting_subset
 from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
-from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
-from metamapping.models.solvers.fitted_ridge import MAX_ITEMS, fit_hyperparameters
+from metamapping.models.solvers.fitted_ridge import fit_hyperparameters
 from metamapping.models.solvers.hyperparameters import Hyperparameters
 from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.support_set import balance_words
 from metamapping.models.solvers.views import pad_to_views
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
-
-# Limits on the items that α, λ and the views' weights are fitted to. A grid of 120 points times 128,000
-# scores in float32 is 60 MB.
-_MAX_FITTING_SCORES, _MAX_FITTING_LABELS = 128_000, 500
+from metamapping.models.view_layout import NUM_VIEWS
 
 
 def solve(
@@ -66,7 +63,7 @@ def solve(
         if mapping.solver == "ridge":
             hyperparameters = _fit_words(support, items, wide, hyperparameters)
     elif mapping.solver == "ridge":
-        subset, labels = _fitting_subset(support, num_labels)
+        subset, labels = fitting_subset(support, num_labels)
         fitted = _fit(
             subset.features, subset.targets, tf.gather(prior, labels, axis=1), vars(hyperparameters)
         )
@@ -196,21 +193,3 @@ def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:
         label_mask=tf.ones(num_labels),
         is_independent=not is_ner,
     )
-
-
-def _fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndarray]:
-    """The items that α, λ and the views' weights are fitted to, and the labels they are chosen from.
-
-    Items are chosen evenly over labels. If there are very many labels, an even selection of those that
-    have examples is used, and the targets are slots within that selection.
-    """
-    labels = np.arange(num_labels)
-    if num_labels > _MAX_FITTING_LABELS:
-        present = np.unique(support.targets)
-        labels = present[np.linspace(0, len(present) - 1, _MAX_FITTING_LABELS).astype(int)]
-    candidates = np.flatnonzero(np.isin(support.targets, labels))
-    by_label = candidates[np.argsort(support.targets[candidates], kind="stable")]
-    count = min(len(by_label), MAX_ITEMS, _MAX_FITTING_SCORES // len(labels))
-    rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
-    slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
-    return replace(support, features=support.features[rows], targets=slots), labels

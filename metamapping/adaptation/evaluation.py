@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from metamapping.adaptation.closed_form import solve, solve_episodes
+from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
@@ -35,7 +36,6 @@ from metamapping.models.viterbi import decode_words
 _MAX_GRAM_ENTRIES = 2_000_000
 
 Scores = dict[tuple[str, int], list[float]]
-Span = tuple[int, int, int, str]  # sentence, first word, word after the last, type
 
 
 def evaluate(
@@ -94,40 +94,6 @@ def draw_episodes(space: LabelSpace, spec: EvaluationSpec, *, seed: int) -> dict
         )
         for shots in spec.shots
     }
-
-
-def entity_spans(sentence: int, tags: Sequence[str]) -> set[Span]:
-    """The entities of a sentence's BIO tags.
-
-    As in conlleval, an I- tag that does not continue an entity of its type begins a new one.
-
-    Args:
-        sentence: The sentence's number, which becomes part of each span.
-        tags: One BIO tag for each word.
-    """
-    spans: set[Span] = set()
-    start, kind = 0, OUTSIDE
-    for i, tag in enumerate([*tags, OUTSIDE]):
-        continues = tag.startswith("I-") and tag[2:] == kind
-        if not continues:
-            if kind != OUTSIDE:
-                spans.add((sentence, start, i, kind))
-            start, kind = i, OUTSIDE if tag == OUTSIDE else tag[2:]
-    return spans
-
-
-def entity_f1(gold: set[Span], predicted: set[Span]) -> float:
-    """Micro-F1, ``2·|gold ∩ predicted| / (|gold| + |predicted|)``; 1 if both sets are empty.
-
-    Args:
-        gold: The true entities of all sentences, from ``entity_spans``.
-        predicted: The predicted entities of the same sentences.
-
-    Returns:
-        From 0 to 1.
-    """
-    total = len(gold) + len(predicted)
-    return 2 * len(gold & predicted) / total if total else 1.0
 
 
 def _limit_examples(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Generator) -> LabelSpace:

@@ -1,6 +1,6 @@
 """Featurizer: turns texts into features, with the cleaning and tokenization used in training.
 
-    featurizer = Featurizer(read_published(folder))
+    featurizer = Featurizer(load_model(folder))
     x = featurizer.texts(["where is my parcel?"])            # float32 (1, text_dim)
     x, offsets = featurizer.words([["Ada", "wrote"]])        # float32 (2, word_dim) and [0, 2]
 
@@ -11,25 +11,20 @@ process that was forked after an encoder was loaded gets a ``RuntimeError``.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words
+from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words, string_array
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
 from metamapping.models.forks import check_not_forked
-from metamapping.models.variables import model_variables
-from metamapping.publishing.published_model import PublishedModel
-from metamapping.storage.manifest import fingerprint
+from metamapping.publishing.loaded_model import LoadedModel
 
 TEXTS_PER_CHUNK = 8_192
 _MAX_TEXTS_WITHOUT_PROGRESS = 2_000
@@ -46,7 +41,7 @@ class Featurizer:
             texts, and only if standard error is a terminal.
     """
 
-    def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
+    def __init__(self, model: LoadedModel, *, progress: bool | None = None) -> None:
         check_not_forked()
         self.model = model
         self._progress = progress
@@ -67,13 +62,15 @@ class Featurizer:
         """Width of a word's features: two views side by side."""
         return self.model.encoder.word_dim
 
-    @cached_property
+    @property
+    def tokenizer_json(self) -> str:
+        """The tokenizer, set to truncate, as the text of a ``tokenizer.json``."""
+        return str(self._tokenizer.to_str())
+
+    @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning."""
-        variables = model_variables(self.model.encoder, self.model.mapping)
-        arrays = [_array_fingerprint(variables[name].numpy()) for name in sorted(variables)]
-        cleaning = self.model.cleaning.model_dump(mode="json")
-        return fingerprint([arrays, self._tokenizer.to_str(), self.model.max_length_tokens, cleaning])
+        return self.model.fingerprint
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
         """Encode texts, or pairs of texts.
@@ -159,7 +156,7 @@ class Featurizer:
                 first + w for (first, _), kept in zip(pieces, encoded.words, strict=True) for w in kept
             ]
             states = self.model.encoder.encode(*_ragged(encoded), starts)
-            features[positions] = self.model.mapping.add_word_shapes(states, shapes[positions]).numpy()
+            features[positions] = np.asarray(self.model.mapping.add_word_shapes(states, shapes[positions]))
             # What was truncated comes next; at least one word is dropped, so that the loop ends.
             pieces = [
                 (first + cut, row[cut:])
@@ -168,7 +165,7 @@ class Featurizer:
             ]
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
-        cleaned = clean_texts(pa.array(texts, pa.string()), self.model.cleaning.cleaners)
+        cleaned = clean_texts(string_array(texts), self.model.cleaning.cleaners)
         return [str(text) for text in cleaned.to_pylist()]
 
     @contextmanager
@@ -201,7 +198,3 @@ def _ragged(encoded: Encoded) -> tuple[Ragged, Ragged]:
     if encoded.segment_ids is None:
         return token_ids, Ragged(np.zeros(len(token_ids.values), np.int32), token_ids.offsets)
     return token_ids, Ragged.from_lists(encoded.segment_ids, np.int32)
-
-
-def _array_fingerprint(array: Any) -> str:
-    return hashlib.blake2b(np.ascontiguousarray(array).tobytes(), digest_size=8).hexdigest()

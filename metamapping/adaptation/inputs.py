@@ -10,6 +10,8 @@ rejected with the number of its row, and nothing is guessed: a missing text is n
 
 from __future__ import annotations
 
+import math
+import sys
 import warnings
 from collections import abc
 from os import PathLike
@@ -17,7 +19,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
@@ -234,7 +235,11 @@ def check_task_type(task_type: str) -> None:
 
 def is_missing(value: Any) -> bool:
     """Whether a value is ``None``, NaN, or a missing value of pandas."""
-    return value is None or (pd.api.types.is_scalar(value) and bool(pd.isna(value)))
+    if value is None or isinstance(value, float):
+        return value is None or math.isnan(value)
+    # Importing pandas takes as long as loading an encoder; without it none of its values can be here.
+    pandas: Any = sys.modules.get("pandas")
+    return pandas is not None and bool(pandas.api.types.is_scalar(value) and pandas.isna(value))
 
 
 def _strings(column: Any, what: str) -> list[str]:

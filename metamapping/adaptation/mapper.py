@@ -22,29 +22,32 @@ from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
+from metamapping.publishing.loaded_model import LoadedModel
 from metamapping.publishing.pretrained_model import (
     UntrainedMappingWarning,
     is_pretrained,
     read_encoder,
     untrained_sentence,
 )
-from metamapping.publishing.published_model import PublishedModel
+from metamapping.publishing.runtime_model import Backend
 
 
 class MetaMapper:
     """A published encoder, its meta-learned mapping, and its tokenizer.
 
     Args:
-        model: The published encoder, as ``read_published`` returns it.
+        model: The published encoder, as ``load_model`` returns it.
         progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
             texts, and only if standard error is a terminal.
     """
 
-    def __init__(self, model: PublishedModel, *, progress: bool | None = None) -> None:
+    def __init__(self, model: LoadedModel, *, progress: bool | None = None) -> None:
         self.featurizer = Featurizer(model, progress=progress)
 
     @classmethod
-    def from_pretrained(cls, folder: str | Path, *, progress: bool | None = None) -> MetaMapper:
+    def from_pretrained(
+        cls, folder: str | Path, *, progress: bool | None = None, backend: Backend = "auto"
+    ) -> MetaMapper:
         """Load a published encoder, or a pretrained one that was not meta-trained.
 
         Args:
@@ -52,15 +55,19 @@ class MetaMapper:
                 encoder: a Hugging Face or KerasHub folder, or a name on the hub
                 (``sentence-transformers/all-MiniLM-L6-v2``).
             progress: As for ``MetaMapper``.
+            backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
+                ``tensorflow`` for Keras, which uses a GPU if there is one; ``auto`` for the runtime where
+                the folder has a graph.
 
         Raises:
             FileNotFoundError: There is no such encoder.
-            StoreError: The folder is damaged.
+            StoreError: The folder is damaged, or has no graph although the runtime was asked for.
+            MissingExtraError: TensorFlow is needed and is not installed.
 
         Warns:
             UntrainedMappingWarning: The encoder is a pretrained one, so that its mapping is not trained.
         """
-        model = read_encoder(folder)
+        model = read_encoder(folder, backend=backend)
         if is_pretrained(folder):
             warnings.warn(untrained_sentence(folder), UntrainedMappingWarning, stacklevel=2)
         return cls(model, progress=progress)

@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metamapping.adaptation import runtime_solution
 from metamapping.adaptation.calibration import Calibration, calibrate, nearness
-from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.solution import Solution
@@ -27,8 +27,10 @@ from metamapping.config.sources import TaskType, readable_label
 from metamapping.corpus.labels import Label, label_kind
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import listed
-from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.models.viterbi import decode_words
+from metamapping.publishing.loaded_model import TaskMapping
+from metamapping.runtime.mapping import LearnedMapping
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
     """The state with the solution and the calibration that follow from its labels and support."""
     mapping, support = featurizer.model.mapping, state.support
     is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
-    solution = solve(mapping, state.name_features, is_outside, support)
+    solution = _solution(mapping, state.name_features, is_outside, support)
     learned_scale = float(mapping.inverse_temperature)
     if mapping.solver == "ridge" and not state.is_ner and support.num_examples:
         solution = mix(solution, support, inverse_temperature=learned_scale)
@@ -295,6 +297,19 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
     else:
         calibration = calibrate(solution, support, learned_scale=learned_scale)
     return replace(state, solution=solution, calibration=calibration)
+
+
+def _solution(
+    mapping: TaskMapping, name_features: np.ndarray, is_outside: np.ndarray, support: Support
+) -> Solution:
+    """The solution by the implementation that fits how the encoder was loaded."""
+    if isinstance(mapping, LearnedMapping):
+        return runtime_solution.solve(mapping, name_features, is_outside, support)
+    from metamapping.adaptation import closed_form  # these import TensorFlow
+    from metamapping.models.mapping import MetaMapping
+
+    assert isinstance(mapping, MetaMapping)
+    return closed_form.solve(mapping, name_features, is_outside, support)
 
 
 def _check_labels(labels: Sequence[Label]) -> None:

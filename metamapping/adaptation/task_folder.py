@@ -28,7 +28,7 @@ from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, listed, one_line
-from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES

@@ -22,6 +22,7 @@ import numpy as np
 
 from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.explanation import explain
+from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts, read_texts
 from metamapping.adaptation.results import Answers, Explanation
@@ -290,6 +291,23 @@ class Mapping:
             ValueError: The folder contains something else.
         """
         return write_task(Path(folder), self._featurizer, self._state, keep_texts=keep_texts)
+
+    def export(self, path: str | Path) -> Path:
+        """Write the task as one ONNX file, for programs that have no metamapping.
+
+        The file computes the probabilities of ``predict_proba`` from the token ids of clean texts. Its
+        metadata has the labels as JSON. Tasks of named entities cannot be exported.
+
+        Args:
+            path: The file to write, ``….onnx``; the tokenizer becomes ``tokenizer.json`` in the same folder.
+
+        Returns:
+            The absolute path of the file.
+
+        Raises:
+            ValueError: The task or its encoder cannot be exported, or a file is already there.
+        """
+        return export_task(self._featurizer, self._state, Path(path))
 
     @classmethod
     def load(cls, folder: str | Path, mapper: LoadedEncoder | None = None) -> Mapping:

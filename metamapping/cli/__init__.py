@@ -5,7 +5,7 @@
 
 Data goes to standard output, everything else to standard error. The exit code is 0 for success, 2 for
 invalid input (one sentence on standard error, no traceback), and 1 for an unexpected error. Commands import
-what they need when they run, because importing TensorFlow takes many seconds and `--help` should not.
+what they need when they run: imports take a second, with TensorFlow many, and `--help` should not.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from metamapping.cli.check import check
 from metamapping.cli.compare import compare
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.explain import explain
+from metamapping.cli.export import export
 from metamapping.cli.follow import follow
 from metamapping.cli.init import init
 from metamapping.cli.inspect import inspect
@@ -34,7 +35,7 @@ from metamapping.cli.runs import runs
 from metamapping.cli.serve import serve
 from metamapping.cli.settings import settings
 from metamapping.cli.train import train
-from metamapping.errors import StoreError
+from metamapping.errors import MissingExtraError, StoreError
 
 app = typer.Typer(
     name="metamapping",
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     "Train an encoder": (init, check, baseline, train, settings),
-    "Use it": (adapt, predict, evaluate, explain, serve, push),
+    "Use it": (adapt, predict, evaluate, explain, serve, export, push),
     "Look at runs": (runs, report, compare, inspect, follow),
 }
 for panel, commands in _COMMANDS.items():
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
         app(arguments)
-    except (ValueError, OSError, StoreError) as error:
+    except (ValueError, OSError, StoreError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return 0

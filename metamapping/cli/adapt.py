@@ -58,7 +58,6 @@ def adapt(
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
     from metamapping.cli.progress import print_note
-    from metamapping.cli.quiet import quiet_import
     from metamapping.cli.reading import Reading
     from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
@@ -89,13 +88,12 @@ def adapt(
     for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
         print_note(f"note: {sentence}")
 
-    with quiet_import():
-        from metamapping import MetaMapper
-        from metamapping.publishing.pretrained_model import (
-            UntrainedMappingWarning,
-            is_pretrained,
-            untrained_sentence,
-        )
+    from metamapping import MetaMapper
+    from metamapping.publishing.pretrained_model import (
+        UntrainedMappingWarning,
+        is_pretrained,
+        untrained_sentence,
+    )
 
     if is_pretrained(model):
         print_note(f"note: {untrained_sentence(model)}")

@@ -36,10 +36,10 @@ def baseline(
     """
     check_train_extra()
     from metamapping.cli.progress import count_progress, print_note
-    from metamapping.cli.quiet import quiet_import
     from metamapping.cli.run_progress import RunProgress
     from metamapping.cli.tables import print_json
     from metamapping.corpus.preparation import prepare_corpus
+    from metamapping.models.keras_import import quiet_keras
     from metamapping.runs.label_spaces import check_label_spaces, check_run
 
     settings = read_settings(config, home)
@@ -47,7 +47,7 @@ def baseline(
     prepared = prepare_corpus(settings, show=RunProgress().rows)
     check_label_spaces(settings, prepared.corpus)
     print_note("loading TensorFlow")
-    with quiet_import():
+    with quiet_keras("measuring an encoder"):
         from metamapping.adaptation import evaluation  # noqa: F401  (imported here without messages)
         from metamapping.runs.baseline import best_round, measure_baseline, run_of
         from metamapping.training import learner  # noqa: F401

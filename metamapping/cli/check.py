@@ -33,9 +33,9 @@ def check(
     """
     check_train_extra()
     from metamapping.cli.progress import print_note
-    from metamapping.cli.quiet import quiet_import
     from metamapping.cli.run_progress import RunProgress
     from metamapping.corpus.preparation import prepare_corpus
+    from metamapping.models.keras_import import quiet_keras
     from metamapping.runs.label_spaces import check_label_spaces, check_run
 
     settings = read_settings(config, home)
@@ -47,7 +47,7 @@ def check(
     if not time:
         return
     print_note("measuring a few batches …")
-    with quiet_import():
+    with quiet_keras("measuring the time of a run"):
         from metamapping.runs.estimate import estimate_time
         from metamapping.training import learner, loop  # noqa: F401  (imported here without messages)
     _print_time(estimate_time(settings, prepared.corpus))

@@ -16,12 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.cli.fields import Fields, without
-from metamapping.cli.quiet import quiet_import
 from metamapping.cli.records import ROWS_PER_PART
 from metamapping.cli.rows import PREDICTION, Row, SpanList
 from metamapping.config.labels import label_text
 
-if TYPE_CHECKING:  # it imports TensorFlow
+if TYPE_CHECKING:  # it takes a second to import
     from metamapping import Entity, Mapping
 
 PROBABILITY = "probability"  # of the predicted label; for ner, of each span or of the label of each word
@@ -37,9 +36,8 @@ def load_task(folder: Path, model: str | None = None) -> Mapping:
         folder: Folder of the task.
         model: Folder, address or name of the encoder; default: the one that the task names.
     """
-    # TensorFlow is imported here and not with the module, so that errors in the arguments appear at once.
-    with quiet_import():
-        from metamapping import Mapping, MetaMapper
+    # Imported here and not with the module, so that errors in the arguments appear at once.
+    from metamapping import Mapping, MetaMapper
 
     return Mapping.load(folder, None if model is None else MetaMapper.from_pretrained(model))
 

@@ -16,8 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from metamapping.cli.progress import print_note
-from metamapping.cli.quiet import quiet_import
 from metamapping.corpus.preparation import PreparedCorpus
+from metamapping.models.keras_import import quiet_keras
 from metamapping.rounds.records import Round
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.pipeline import Advance
@@ -79,7 +79,7 @@ class RunProgress:
         )
         if not run.has_published:
             print_note("loading TensorFlow")
-            with quiet_import():
+            with quiet_keras("training"):
                 from metamapping.training import learner, loop  # noqa: F401
 
     def judged(self, round: Round) -> None:

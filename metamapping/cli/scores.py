@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from metamapping.adaptation.evaluation import entity_spans
+from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
 
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,8 +33,6 @@ def train(config: ConfigArgument, home: HomeOption = None) -> None:
     `metamapping train metamapping.yaml`
     """
     check_train_extra()
-    import time
-
     from metamapping.cli.progress import print_note
     from metamapping.cli.run_progress import RunProgress
     from metamapping.cli.run_result import print_result

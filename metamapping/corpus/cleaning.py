@@ -39,11 +39,26 @@ def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
     """
     for name in cleaners:
         cleaner = CLEANERS[name]
-        hit = pc.match_substring_regex(texts, cleaner.pattern).fill_null(False)
+        hit = pc.and_kleene(pc.match_substring_regex(texts, cleaner.pattern), texts.is_valid())
         if hit.true_count:
             changed = [cleaner.clean(text) for text in texts.filter(hit).to_pylist()]
-            texts = pc.replace_with_mask(texts, hit, pa.array(changed, pa.string()))
+            texts = pc.replace_with_mask(texts, hit, string_array(changed))
     return texts
+
+
+def string_array(texts: Sequence[str]) -> pa.Array:
+    """Texts as an Arrow array, without importing pandas, which ``pa.array`` does to recognize its columns.
+
+    Args:
+        texts: The texts, together less than 2 GB.
+
+    Raises:
+        UnicodeEncodeError: A text has half of a surrogate pair.
+    """
+    encoded = [text.encode() for text in texts]
+    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+    buffers = pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))
+    return pa.StringArray.from_buffers(len(encoded), *buffers)
 
 
 def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = None) -> list[bool]:
@@ -54,9 +69,9 @@ def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = Non
         cleaners: The names of the cleaners in their order; by default those of ``CleaningSpec``.
     """
     try:
-        column = pa.array(texts, pa.string())
+        column = string_array(texts)
     except UnicodeEncodeError:  # half of a surrogate pair, which is something
-        column = pa.array([text.encode("utf-8", "replace").decode() for text in texts], pa.string())
+        column = string_array([text.encode("utf-8", "replace").decode() for text in texts])
     cleaned = clean_texts(column, CleaningSpec().cleaners if cleaners is None else cleaners)
     return [not text.strip() for text in cleaned.to_pylist()]
 

@@ -26,7 +26,7 @@ from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
-from metamapping.errors import ConfigError, listed
+from metamapping.errors import ConfigError, listed, needs_train_extra
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.hub_access import check_hub
 from metamapping.storage.manifest import fingerprint_file
@@ -363,7 +363,8 @@ def encodable(text: str) -> str:
 
 
 def _read_hub(source: Source) -> Iterator[Row]:
-    import datasets
+    with needs_train_extra("reading a data set of the hub"):
+        import datasets
 
     assert source.hub is not None
     hub = source.hub

@@ -23,6 +23,7 @@ from metamapping.config.sources import Source
 from metamapping.corpus.examples import SPAN_COUNTS
 from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
+from metamapping.errors import needs_train_extra
 from metamapping.storage.artifacts import Reference, Stage
 
 _VERSION = 2
@@ -186,7 +187,8 @@ def draw(report: CorpusReport) -> Any:
     Args:
         report: The report of a corpus.
     """
-    from matplotlib.figure import Figure
+    with needs_train_extra("drawing a report"):
+        from matplotlib.figure import Figure
 
     largest = report.sources.sort_values("rows out", ascending=False, kind="stable").head(_MAX_SHOWN)
     figure = Figure(figsize=(11, 1.5 + 0.4 * len(largest)), layout="constrained")

@@ -18,6 +18,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from metamapping.errors import needs_train_extra
+
 SHINGLE_BYTES = 5
 _SEED = 1
 _PAIRS_AT_ONCE = 20_000
@@ -41,7 +43,8 @@ def sign(
         The signatures, uint32 ``(num_texts, num_permutations)``, and whether each text has one, bool
         ``(num_texts,)``.
     """
-    from rensa import RMinHash
+    with needs_train_extra("finding near-duplicates"):
+        from rensa import RMinHash
 
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
@@ -61,7 +64,8 @@ def sign(
 
 def algorithm() -> list[int]:
     """Return what determines a signature besides the text, for the fingerprints of stages that use it."""
-    from rensa import RMinHash
+    with needs_train_extra("finding near-duplicates"):
+        from rensa import RMinHash
 
     return [int(RMinHash.ALGORITHM_VERSION), _SEED, SHINGLE_BYTES]
 

@@ -21,7 +21,7 @@ from metamapping.config.encoder import EncoderSpec
 from metamapping.config.sources import Source
 from metamapping.corpus.leakage import read_leaks
 from metamapping.corpus.shards import iterate_shards
-from metamapping.errors import ConfigError
+from metamapping.errors import ConfigError, needs_train_extra
 from metamapping.storage.artifacts import Stage
 from metamapping.storage.manifest import fingerprint, fingerprint_file
 
@@ -116,7 +116,8 @@ def _is_trained_on(source: Source) -> bool:
 
 
 def _pretrained(preset: str) -> Any:
-    from transformers import AutoTokenizer
+    with needs_train_extra("preparing a corpus"):
+        from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(preset.removeprefix("hf://"), trust_remote_code=False)
@@ -134,7 +135,9 @@ def _learned(encoder: EncoderSpec, texts: Iterable[str]) -> Any:
     between pieces by these numbers. So it gets them in a fixed order, among the special tokens.
     """
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertTokenizerFast
+
+    with needs_train_extra("preparing a corpus"):
+        from transformers import BertTokenizerFast
 
     assert encoder.scratch is not None
     alphabet = _alphabet(texts)

@@ -65,7 +65,10 @@ def text_of(value: Any) -> str:
         return value
     if is_nothing(value):
         raise missing_text(value)
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise no_text(value)
+    # A large integer is finite, but no floating-point number, as ``isfinite`` demands.
+    if not isinstance(value, int) and not math.isfinite(value):
         raise no_text(value)
     return str(value)
 

@@ -26,23 +26,19 @@ from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.length_groups import by_length
 from metamapping.models.transformer_blocks import block_outputs, token_states
+from metamapping.models.view_layout import (
+    LOWER_WORD_WEIGHT,
+    NUM_BEGINNING_STATES,
+    NUM_VIEWS,
+    NUM_WORD_VIEWS,
+    PADDING_WORTH_A_PASS,
+    lower_layer,
+)
 
 _log = logging.getLogger(__name__)
 
 # A batch as tensors, under the keys of ``episodes.batches``.
 Tensors = dict[str, tf.Tensor]
-
-NUM_VIEWS, NUM_WORD_VIEWS = 3, 2
-# The lower layer is two thirds up the transformer: layer 4 of 6 (docs/experiments/views.md).
-_LOWER_LAYER_SHARE = 2 / 3
-# The number of states that are the beginning of a text.
-_NUM_BEGINNING_STATES = 2
-# The weight in the kernel of a word's lower view; that of its first view is 1 (docs/experiments/words.md).
-_LOWER_WORD_WEIGHT = 3.0
-# On a CPU a batch is split where that saves at least this many tokens of padding: on two cores another
-# pass through the backbone costs as much as 20 to 30 tokens. A GPU computes padding in parallel, and every
-# pass has to launch all kernels, so there only the size of a batch is limited.
-_PADDING_WORTH_A_PASS = 32
 
 
 class Encoder:
@@ -85,7 +81,7 @@ class Encoder:
         pools, features = batch["pool"], []
         for rows, last, lower in self._states(batch):
             pool = pools[rows, : tf.shape(last)[1]]
-            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= _NUM_BEGINNING_STATES, pool.dtype)
+            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= NUM_BEGINNING_STATES, pool.dtype)
             views = [_mean(last, pool), _mean(lower, pool), _mean(lower, beginning)]
             features.append(tf.concat(views, axis=-1))
         return tf.ensure_shape(tf.concat(features, axis=0), (pools.shape[0], self.text_dim))
@@ -109,7 +105,7 @@ class Encoder:
             sums += tf.math.unsorted_segment_sum(both, word_of, tf.shape(counts)[0])
         means = tf.split(sums / tf.maximum(counts, 1.0)[:, None], NUM_WORD_VIEWS, axis=-1)
         last, lower = (tf.math.l2_normalize(mean, axis=-1) for mean in means)
-        views = tf.concat([last, tf.sqrt(_LOWER_WORD_WEIGHT) * lower], axis=-1)
+        views = tf.concat([last, tf.sqrt(LOWER_WORD_WEIGHT) * lower], axis=-1)
         return tf.ensure_shape(views, (counts.shape[0], self.word_dim))
 
     def names(self, batch: Tensors) -> tf.Tensor:
@@ -160,7 +156,7 @@ class Encoder:
             features = np.zeros((len(token_ids), self.text_dim), np.float32)
         else:
             features = np.zeros((int(word_starts.offsets[-1]), self.word_dim), np.float32)
-        padding = None if tf.config.list_physical_devices("GPU") else _PADDING_WORTH_A_PASS
+        padding = None if tf.config.list_physical_devices("GPU") else PADDING_WORTH_A_PASS
         for rows in by_length(token_ids.lengths, max_size=batch_size, max_padding=padding):
             longest = int(token_ids.lengths[rows[-1]])
             batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
@@ -215,7 +211,7 @@ def _lower_states(backbone: keras.Model) -> Any:
             type(backbone).__name__,
         )
         return token_states(backbone)
-    return outputs[max(0, round(_LOWER_LAYER_SHARE * len(outputs)) - 1)]
+    return outputs[lower_layer(len(outputs))]
 
 
 def _mean(states: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,7 @@
 """Forks: an encoder does not work in a process that was forked after one was loaded.
 
-TensorFlow's threads do not exist in the fork, so that it would wait for them forever. This module makes that
+The threads of its engine (onnxruntime or TensorFlow) do not exist in the fork, so that it would wait for them
+forever. This module makes that
 an error. The parent process is not affected.
 
     check_not_forked()      # before an encoder is loaded or used
@@ -10,11 +11,11 @@ from __future__ import annotations
 
 import os
 
-_process: int | None = None  # the process in which TensorFlow was first used; a fork inherits it
+_process: int | None = None  # the process in which an encoder was first used; a fork inherits it
 
 
 def check_not_forked() -> None:
-    """Check that this process may use TensorFlow; the first call marks the process.
+    """Check that this process may use an encoder; the first call marks the process.
 
     Raises:
         RuntimeError: The process was forked from one that had already loaded an encoder.
@@ -25,7 +26,7 @@ def check_not_forked() -> None:
     if _process != os.getpid():
         raise RuntimeError(
             f"this process ({os.getpid()}) was forked from process {_process} after an encoder had been "
-            "loaded there, and TensorFlow does not work in such a fork: start the process with the method "
-            "'spawn' (multiprocessing.get_context('spawn')), or load encoders only in the forked processes, "
-            "not before the fork"
+            "loaded there, and the threads of its engine do not exist in the fork: start the process with "
+            "the method 'spawn' (multiprocessing.get_context('spawn')), or load encoders only in the forked "
+            "processes, not before the fork"
         )

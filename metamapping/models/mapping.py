@@ -20,9 +20,9 @@ import tensorflow as tf
 
 from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
-from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.solvers import SOLVERS, Hyperparameters, SupportSet
 from metamapping.models.solvers.hyperparameters import initial_vector, vector_length
+from metamapping.models.view_layout import NUM_VIEWS
 
 
 class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no types

@@ -20,7 +20,9 @@ from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import MANIFEST, check_files
 from metamapping.storage.remote import place_of, pull_folder
 
-FORMAT_VERSION = 4
+# Version 5 added the graph of the runtime and the fingerprint; folders of version 4 are read with TensorFlow.
+FORMAT_VERSION = 5
+READABLE_VERSIONS = (4, FORMAT_VERSION)
 MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
 REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)
@@ -37,6 +39,8 @@ class PublishedSettings(BaseModel):
         max_length_tokens: Number of tokens to which texts are truncated.
         cleaning: How texts are cleaned.
         solver: The solver that computes mappings.
+        fingerprint: 16 hexadecimal digits over everything that determines a feature: weights, tokenizer,
+            cleaning. ``None`` in folders of version 4, for which it is computed.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,6 +51,7 @@ class PublishedSettings(BaseModel):
     max_length_tokens: int = Field(ge=8, le=8192)
     cleaning: CleaningSpec
     solver: SolverName
+    fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
 
 
 def check_published(folder: Path) -> None:
@@ -106,8 +111,8 @@ def _check_version(folder: Path) -> None:
         version = read_json(path)["format_version"]
     except (OSError, ValueError, KeyError, TypeError):
         return  # ``check_files`` reports what is wrong with the file.
-    if version != FORMAT_VERSION:
+    if version not in READABLE_VERSIONS:
         raise StoreError(
-            f"{folder} has format version {version!r:.80}; this release of metamapping reads version "
-            f"{FORMAT_VERSION}: publish again, or install the release that wrote it"
+            f"{folder} has format version {version!r:.80}; this release of metamapping reads versions "
+            f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}: publish again, or install the release that wrote it"
         )

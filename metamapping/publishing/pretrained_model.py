@@ -17,12 +17,11 @@ from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.corpus.tokens import load_tokenizer
 from metamapping.errors import StoreError, one_line
-from metamapping.models.backbones import build_backbone
-from metamapping.models.encoder import Encoder
 from metamapping.models.forks import check_not_forked
-from metamapping.models.mapping import MetaMapping
+from metamapping.models.keras_import import quiet_keras
 from metamapping.publishing.layout import SETTINGS
-from metamapping.publishing.published_model import PublishedModel, read_published
+from metamapping.publishing.loaded_model import LoadedModel
+from metamapping.publishing.runtime_model import Backend, load_model
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import MANIFEST
 
@@ -37,20 +36,27 @@ class UntrainedMappingWarning(UserWarning):
     """An encoder is used that was not meta-trained."""
 
 
-def read_encoder(place: str | Path) -> PublishedModel:
+def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel:
     """Load a published encoder, or a pretrained one with an untrained mapping.
 
     Args:
         place: A published folder or its address; a Hugging Face or KerasHub folder; or a model on the Hugging
             Face hub (`hf://ORGANISATION/NAME`, or without `hf://` if there is no such folder).
+        backend: As for ``load_model``; a pretrained encoder runs on TensorFlow.
 
     Raises:
         FileNotFoundError: There is no such encoder.
-        StoreError: The folder is damaged.
+        StoreError: The folder is damaged, or has no graph although the runtime was asked for.
+        MissingExtraError: TensorFlow is needed and is not installed.
         ConfigError: The pretrained encoder is of a kind that cannot be read.
     """
     if not is_pretrained(place):
-        return read_published(place)
+        return load_model(place, backend=backend)
+    if backend == "runtime":
+        raise StoreError(
+            f"{place} is a pretrained encoder, which has no graph for the runtime: publish one with "
+            "`metamapping train`, or load it with backend='tensorflow'"
+        )
     folder = _download(str(place)) if is_on_hub(place) else Path(place)
     return _read_pretrained(folder)
 
@@ -108,8 +114,14 @@ def _download(place: str) -> Path:
         ) from error
 
 
-def _read_pretrained(folder: Path) -> PublishedModel:
+def _read_pretrained(folder: Path) -> LoadedModel:
     check_not_forked()
+    with quiet_keras(f"loading the pretrained encoder {folder}"):
+        from metamapping.models.backbones import build_backbone
+        from metamapping.models.encoder import Encoder
+        from metamapping.models.mapping import MetaMapping
+        from metamapping.publishing.published_model import PublishedModel
+
     if not (folder / "tokenizer.json").is_file():
         raise FileNotFoundError(
             f"{folder} has no tokenizer.json: write it there with transformers' "

@@ -1,7 +1,8 @@
 """Published model: writes and reads the folder that contains everything a user of the encoder needs.
 
 The folder is written atomically. It contains ``config.json`` and ``model.safetensors`` (the encoder, as
-Hugging Face and KerasHub read it), ``mapping.safetensors`` (the meta-learned mapping),
+Hugging Face and KerasHub read it), ``model.onnx`` (its forward pass for the runtime,
+which reads the same weights), ``mapping.safetensors`` (the meta-learned mapping),
 ``metamapping.json`` (how texts are turned into the encoder's input), the files of the tokenizer and of
 sentence-transformers, ``report.json`` (the scores on the test sources), ``learning-curve.png``,
 ``README.md`` (the model card) and, written last, ``manifest.json`` with a checksum of every file and the
@@ -15,13 +16,14 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.tokens import encode_texts, load_tokenizer
+from metamapping.corpus.tokens import load_tokenizer
 from metamapping.errors import StoreError
 from metamapping.interop import hugging_face, keras_hub_only
 from metamapping.interop.families import family_of
@@ -43,7 +45,11 @@ from metamapping.publishing.layout import (
     list_files,
     read_settings,
 )
+from metamapping.publishing.loaded_model import check_sizes, features_fingerprint
 from metamapping.rounds.records import Cell
+from metamapping.runtime.graph_file import write_graph
+from metamapping.runtime.graphs import GRAPH_FAMILIES, build_graph
+from metamapping.runtime.weight_file import WeightFile
 from metamapping.storage.artifacts import Stage, has_manifest, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.manifest import MANIFEST, write_json
@@ -68,6 +74,14 @@ class PublishedModel:
     tokenizer_folder: Path
     max_length_tokens: int
     cleaning: CleaningSpec
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning."""
+        variables = model_variables(self.encoder, self.mapping)
+        weights = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+        tokenizer = load_tokenizer(self.tokenizer_folder, max_length_tokens=self.max_length_tokens)
+        return features_fingerprint(weights, tokenizer, self.max_length_tokens, self.cleaning)
 
 
 @dataclass(frozen=True)
@@ -104,6 +118,10 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
         else:
             hugging_face.write_backbone(model.encoder.backbone, draft)
             complete_tokenizer(draft, max_length_tokens=model.max_length_tokens)
+            if family.model_type in GRAPH_FAMILIES:
+                weights = WeightFile(draft / hugging_face.MODEL)
+                config = family.to_config(model.encoder.backbone)
+                write_graph(draft, build_graph(family.model_type, config, weights))
             write_modules(draft, feature_dim=model.encoder.dim, max_length_tokens=model.max_length_tokens)
         write_variables(_mapping_variables(model.encoder, model.mapping), draft / MAPPING)
         settings = PublishedSettings(
@@ -113,6 +131,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
             max_length_tokens=model.max_length_tokens,
             cleaning=model.cleaning,
             solver=model.mapping.solver,
+            fingerprint=model.fingerprint,
         )
         write_json(draft / SETTINGS, settings.model_dump(mode="json"))
         cells = [cell.model_dump(mode="json") for cell in provenance.cells]
@@ -161,24 +180,14 @@ def _check_consistent(
     folder: Path, settings: PublishedSettings, encoder: Encoder, mapping: MetaMapping
 ) -> None:
     """Check that settings, tokenizer and encoder fit each other, and that all weights are finite."""
-    tokenizer = load_tokenizer(folder, max_length_tokens=settings.max_length_tokens)
-    num_positions = getattr(encoder.backbone, "max_sequence_length", None)
-    vocabulary_size = getattr(encoder.backbone, "vocabulary_size", None)
-    special_ids = encode_texts(tokenizer, [""]).token_ids[0]
-    highest_id = max([*tokenizer.get_vocab(with_added_tokens=False).values(), *special_ids], default=0)
-    if settings.feature_dim != encoder.dim:
-        raise StoreError(
-            f"{folder / SETTINGS} says {settings.feature_dim} features, but the encoder has {encoder.dim}"
-        )
-    if num_positions is not None and settings.max_length_tokens > num_positions:
-        raise StoreError(
-            f"{folder / SETTINGS} says {settings.max_length_tokens} tokens, but the encoder has positions "
-            f"for {num_positions}"
-        )
-    if vocabulary_size is not None and highest_id >= vocabulary_size:
-        raise StoreError(
-            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}"
-        )
+    check_sizes(
+        folder,
+        settings,
+        load_tokenizer(folder, max_length_tokens=settings.max_length_tokens),
+        dim=encoder.dim,
+        num_positions=getattr(encoder.backbone, "max_sequence_length", None),
+        vocabulary_size=getattr(encoder.backbone, "vocabulary_size", None),
+    )
     for name, variable in model_variables(encoder, mapping).items():
         if not np.isfinite(variable.numpy()).all():
             raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")

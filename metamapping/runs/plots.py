@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from metamapping.config.sources import TaskType
+from metamapping.errors import needs_train_extra
 from metamapping.rounds.intervals import Estimate
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
@@ -124,8 +125,9 @@ def comparison_png(comparison: Comparison) -> bytes:
 
 
 def _new_figure(width: float, height: float) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    with needs_train_extra("drawing a plot"):
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,6 +1,6 @@
 """Dynamic batching: texts of concurrent requests are encoded together.
 
-    featurizer = BatchingFeaturizer(read_published(folder), on_batch=print)
+    featurizer = BatchingFeaturizer(load_model(folder), on_batch=print)
     featurizer.texts(["where is my parcel"])      # from any thread; waits for its part of a batch
 
 One thread encodes everything that has arrived while the previous batch was running. A single request does
@@ -23,7 +23,7 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer, Words
 from metamapping.models.forks import check_not_forked
-from metamapping.publishing.published_model import PublishedModel
+from metamapping.publishing.loaded_model import LoadedModel
 
 MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
 
@@ -53,7 +53,7 @@ class BatchingFeaturizer(Featurizer):
         on_batch: Called with the number of texts of each batch.
     """
 
-    def __init__(self, model: PublishedModel, *, on_batch: Callable[[int], None]) -> None:
+    def __init__(self, model: LoadedModel, *, on_batch: Callable[[int], None]) -> None:
         super().__init__(model, progress=False)
         self._on_batch = on_batch
         self._waiting: queue.SimpleQueue[_Part] = queue.SimpleQueue()

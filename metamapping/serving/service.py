@@ -67,14 +67,16 @@ class Service:
             StoreError: It is damaged.
         """
         from metamapping.adaptation.mapper import MetaMapper
-        from metamapping.publishing.published_model import read_published
+        from metamapping.publishing.runtime_model import load_model
         from metamapping.serving.batching import BatchingFeaturizer
 
-        model = read_published(self._model)
+        model = load_model(self._model)
         mapper = MetaMapper(model, progress=False)
         featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
         mapper.featurizer = featurizer
-        featurizer.texts(["The first batch is slow, because TensorFlow traces the encoder."])
+        featurizer.texts(
+            ["The first batch is slow: TensorFlow traces the encoder, onnxruntime packs weights."]
+        )
         tasks = TaskRegistry(self._tasks, mapper, max_tasks=self.limits.tasks)
         tasks.load()
         self.metrics.set_task_counter(lambda: len(tasks))

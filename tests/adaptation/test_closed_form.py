@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.adaptation import closed_form
+from metamapping.adaptation import fitting_subset
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.models.encoder import NUM_VIEWS
@@ -127,7 +127,7 @@ def test_dual_weights_need_a_ridge_regression():
 
 
 def test_of_many_labels_an_even_selection_is_fitted_to_with_all_their_examples(monkeypatch):
-    monkeypatch.setattr(closed_form, "_MAX_FITTING_LABELS", 4)
-    subset, labels = closed_form._fitting_subset(task(9, 3)[2], 9)
+    monkeypatch.setattr(fitting_subset, "_MAX_FITTING_LABELS", 4)
+    subset, labels = fitting_subset.fitting_subset(task(9, 3)[2], 9)
     assert len(labels) == 4
     np.testing.assert_array_equal(np.bincount(subset.targets), [3, 3, 3, 3])

@@ -281,7 +281,7 @@ def test_help_is_complete_without_importing_heavy_libraries():
         "assert not heavy, heavy"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "metamapping predict tasks/orders" in ended.stdout
+    assert "metamapping predict my-tasks/orders" in ended.stdout
 
 
 def test_the_module_is_the_same_command(task):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score, precision_recall_fscore_support
 
-from metamapping.adaptation.evaluation import entity_f1, entity_spans
+from metamapping.adaptation.entity_scores import entity_f1, entity_spans
 from metamapping.cli.scores import entity_scores, text_scores
 from metamapping.rounds.intervals import bootstrap_mean
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.cleaning import CLEANERS, clean_texts, clean_words
+from metamapping.corpus.cleaning import CLEANERS, clean_texts, clean_words, string_array
 
 DEFAULT = CleaningSpec().cleaners
 ALL = list(CLEANERS)
@@ -90,3 +90,11 @@ def test_cleaning_never_changes_the_number_of_words(rows):
 def test_each_word_is_cleaned_by_itself_and_none_is_emptied():
     words = pa.array([["caf&eacute;", "\u200b", "a&nbsp;b"], None, []], pa.list_(pa.string()))
     assert clean_words(words, DEFAULT).to_pylist() == [["café", "\u200b", "ab"], None, []]
+
+
+def test_texts_become_an_arrow_array_as_arrow_itself_makes_it():
+    texts = ["a", "", "Zürich 😀", "c"]
+    assert string_array(texts).equals(pa.array(texts, pa.string()))
+    assert string_array([]).equals(pa.array([], pa.string()))
+    with pytest.raises(UnicodeEncodeError):
+        string_array(["\ud800"])

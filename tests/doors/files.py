@@ -67,9 +67,9 @@ def write_sheet(path, rows, names, header):
     try:
         for row in [*([names] if header else []), *([row.get(name) for name in names] for row in rows)]:
             book.active.append(row)
-    except (ValueError, IllegalCharacterError) as error:  # lists, objects and control characters
+        book.save(path)
+    except (ValueError, OverflowError, IllegalCharacterError) as error:  # lists, control characters …
         raise CannotRepresentError from error
-    book.save(path)
 
 
 def labelled(*values, text="late again"):
@@ -101,6 +101,8 @@ ODDITIES = {
     "blank text": texts("a", "  ", "b"),
     "null text": texts("a", None, "b"),
     "number as text": texts("a", 42, 2.5),
+    "large number as text": texts("a", 10**400, "b"),
+    "infinite number as text": texts("a", float("inf"), "b"),
     "boolean as text": texts("a", True, "b"),
     "list as text": texts(["a"], ["b"]),
     "text like a missing value": texts("nan", "None", "NA", "null"),

@@ -352,13 +352,46 @@ class Published(Folder):
 
 
 class Encoder(Published):
-    """A published folder, opened and used to predict."""
+    """A published folder, opened by the runtime and used to predict."""
+
+    backend = "runtime"
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping import MetaMapper
 
-        mapping = MetaMapper.from_pretrained(self.mutated(rng)).zero_shot(["delivery", "refund"])
-        _check(mapping.predict_proba(["where is my parcel", "", "😀"]))
+        mapper = MetaMapper.from_pretrained(self.mutated(rng), backend=self.backend)
+        _check(mapper.zero_shot(["delivery", "refund"]).predict_proba(["where is my parcel", "", "😀"]))
+
+
+class Keras(Encoder):
+    """The same with TensorFlow."""
+
+    backend = "tensorflow"
+
+
+class Graph(Published):
+    """The graph of a published folder alone, read and run."""
+
+    memory_megabytes = 1_000
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.seeds = [((self.original / "model.onnx").read_bytes(), "onnx")]
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.corpus.ragged import Ragged
+        from metamapping.runtime.encoder import RuntimeEncoder
+        from metamapping.runtime.graph_file import read_graph
+        from metamapping.runtime.weight_file import WeightFile
+
+        copy = self.folder / "graph"
+        copy.mkdir(exist_ok=True)
+        shutil.copy(self.original / "model.safetensors", copy)
+        (copy / "model.onnx").write_bytes(data)
+        weights = WeightFile(copy / "model.safetensors")
+        encoder = RuntimeEncoder(read_graph(copy, weights, max_length_tokens=16), weights)
+        ids = Ragged.from_lists([[2, 7, 3], [2, 7, 8, 9, 3]], np.int32)
+        encoder.encode(ids, Ragged(np.zeros_like(ids.values), ids.offsets))
 
 
 class Task(Folder):
@@ -560,6 +593,8 @@ TARGETS: dict[str, type[Target]] = {
     "spans": Spans,
     "published": Published,
     "encoder": Encoder,
+    "keras": Keras,
+    "graph": Graph,
     "task": Task,
     "run": Run,
     "shell": Shell,

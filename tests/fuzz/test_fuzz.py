@@ -23,7 +23,7 @@ FAST = {
     "spans": 150,
     "run": 40,
 }
-SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 15}
+SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 60, "keras": 15, "graph": 300}
 
 
 @pytest.fixture(autouse=True)

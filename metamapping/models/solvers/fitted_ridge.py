@@ -24,18 +24,14 @@ import tensorflow as tf
 
 from metamapping.models.solvers.hyperparameters import ALPHA_GRID, Hyperparameters
 from metamapping.models.solvers.plain_ridge import plain_ridge, solve_regularized
+from metamapping.models.solvers.solver_constants import (
+    INVERSE_TEMPERATURE_FACTORS as INVERSE_TEMPERATURE_FACTORS,
+)
+from metamapping.models.solvers.solver_constants import MAX_EFFECTIVE_LABELS as MAX_EFFECTIVE_LABELS
+from metamapping.models.solvers.solver_constants import MAX_ITEMS as MAX_ITEMS
+from metamapping.models.solvers.solver_constants import TEXT_RIDGE_FACTORS as TEXT_RIDGE_FACTORS
 from metamapping.models.solvers.support_set import SupportSet, masked_logits
 from metamapping.models.solvers.views import num_views
-
-# The grid's values of λ, as multiples of the learned one (R of them). Those of α are ALPHA_GRID (A of them).
-TEXT_RIDGE_FACTORS = (1 / 9, 1 / 3, 1.0, 3.0, 9.0)
-# More items than this add nothing to the fit: this many are taken, evenly spaced.
-MAX_ITEMS = 512
-# Left-out items of different labels are not independent evidence: beyond this many labels the likelihood
-# is scaled down, so that all together count as this many. The figures: docs/experiments/strengths.md.
-MAX_EFFECTIVE_LABELS = 5.0
-# The likelihood is averaged over these multiples of τ: the more labels, the higher the τ that fits.
-INVERSE_TEMPERATURE_FACTORS = (1.0, 2.0, 4.0)
 
 
 def ridge(support: SupportSet, prior: tf.Tensor, hyperparameters: Hyperparameters) -> tf.Tensor:

@@ -11,10 +11,9 @@ from __future__ import annotations
 import tensorflow as tf
 
 from metamapping.models.solvers.hyperparameters import Hyperparameters
+from metamapping.models.solvers.solver_constants import NUM_STEPS
 from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.models.solvers.views import with_weighted_views
-
-NUM_STEPS = 5
 
 
 @with_weighted_views

@@ -1,8 +1,7 @@
 """Adaptation hyperparameters: what meta-training learned about how to adapt to a task.
 
 They are trained and stored as one vector, in checkpoints and published folders alike: one variable, so that
-the global norm of the gradient stays that of earlier releases. ``VectorIndex`` defines their positions; no
-other code indexes the vector.
+the global norm of the gradient stays that of earlier releases. ``vector_layout`` defines their positions.
 
     vector = initial_vector(num_views=3)         # float32 (8,), what a new mapping starts from
     Hyperparameters.from_vector(vector).ridge          # λ, a positive scalar
@@ -12,32 +11,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from enum import IntEnum
 
 import tensorflow as tf
 
-
-class VectorIndex(IntEnum):
-    """Where each hyperparameter is stored in the trained vector.
-
-    Positive ones are stored as logarithms. The log-odds of the views after the first begin at ``VIEWS``.
-    """
-
-    ALPHA = 0
-    LOG_RIDGE = 1
-    LOG_INVERSE_TEMPERATURE = 2
-    LOG_ALPHA_SPREAD = 3
-    LOG_RIDGE_SPREAD = 4
-    LOG_WORD_RIDGE = 5
-    VIEWS = 6
-
-
-# Adam moves every weight by about the same step, which is slow for a scalar. The vector is stored divided
-# by this factor, so that the hyperparameters move that many times faster.
-SPEEDUP = 20.0
-
-# The values of α that a fit to a task considers: from no prior at all to twice the prior.
-ALPHA_GRID = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0)
+from metamapping.models.solvers.vector_layout import ALPHA_GRID as ALPHA_GRID
+from metamapping.models.solvers.vector_layout import SPEEDUP as SPEEDUP
+from metamapping.models.solvers.vector_layout import VectorIndex as VectorIndex
+from metamapping.models.solvers.vector_layout import vector_length as vector_length
 
 # The values before any training. The figures: docs/experiments/strengths.md and docs/experiments/views.md.
 INITIAL_ALPHA = 0.5
@@ -94,15 +74,6 @@ class Hyperparameters:
             word_ridge=word_ridge,
             views=tf.sigmoid(vector[VectorIndex.VIEWS :]),
         )
-
-
-def vector_length(num_views: int) -> int:
-    """The number of values in the trained vector of an encoder.
-
-    Args:
-        num_views: Number of views of a text.
-    """
-    return VectorIndex.VIEWS + num_views - 1
 
 
 def initial_vector(num_views: int, dtype: str | None = None) -> tf.Tensor:

@@ -14,9 +14,7 @@ from dataclasses import dataclass, replace
 import tensorflow as tf
 
 from metamapping.models.solvers.hyperparameters import Hyperparameters
-
-# A word's weight is its label's count to the power of minus this. The figures: docs/experiments/words.md.
-WORD_BALANCE = 0.25
+from metamapping.models.solvers.solver_constants import WORD_BALANCE
 
 
 @dataclass(frozen=True)

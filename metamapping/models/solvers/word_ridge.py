@@ -20,7 +20,7 @@ import math
 
 import numpy as np
 
-from metamapping.models.solvers.hyperparameters import ALPHA_GRID
+from metamapping.models.solvers.vector_layout import ALPHA_GRID
 
 # The grid's values of λ, as multiples of the learned one. Those of α are ALPHA_GRID.
 WORD_RIDGE_FACTORS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0)

@@ -1,0 +1,60 @@
+"""Export: a task as one ONNX file and its tokenizer, for programs that have no metamapping.
+
+export_task(featurizer, state, Path("orders.onnx"))         # and tokenizer.json next to it
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.state import TaskState
+from metamapping.publishing.layout import MODEL, list_files
+from metamapping.runtime.graph_file import GRAPH
+from metamapping.runtime.task_graph import TaskHead, task_graph
+from metamapping.storage.remote import place_of
+
+TOKENIZER = "tokenizer.json"
+
+
+def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
+    """Write a task of texts as an ONNX file from token ids to probabilities, and its tokenizer.
+
+    Texts are not cleaned by the file: clean them first if they have HTML or broken characters.
+
+    Args:
+        featurizer: The encoder that the task was adapted with.
+        state: The task.
+        path: The file to write, ``….onnx``; the tokenizer becomes ``tokenizer.json`` in the same folder.
+
+    Returns:
+        The absolute path of the file.
+
+    Raises:
+        ValueError: The task is one of named entities, the encoder's folder has no graph, or a file is there.
+    """
+    path = path.absolute()
+    folder, tokenizer = featurizer.model.tokenizer_folder, path.parent / TOKENIZER
+    if state.is_ner:
+        raise ValueError("only tasks of texts can be exported: the task is one of named entities (ner)")
+    if path.suffix != ".onnx":
+        raise ValueError(f"{path} is not named like an ONNX file: give it the ending .onnx")
+    for file in (path, tokenizer):
+        if file.exists():
+            raise ValueError(f"{file} already exists: remove it, or export into another folder")
+    if GRAPH not in list_files(folder):
+        raise ValueError(
+            f"{place_of(folder)} has no graph ({GRAPH}): publish the encoder again with this release"
+        )
+    # Scores are affine in the features: those of no feature, and of each feature alone, say everything.
+    width = featurizer.text_dim
+    bias = state.solution.scores(np.zeros((1, width), np.float32))
+    kernel = state.solution.scores(np.eye(width, dtype=np.float32)) - bias
+    head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels)
+    model = task_graph(folder / MODEL, max_length_tokens=featurizer.model.max_length_tokens, head=head)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(model.SerializeToString())
+    tokenizer.write_text(featurizer.tokenizer_json, encoding="utf-8")
+    return path

@@ -1,0 +1,1 @@
+"""Runtime: an encoder's forward pass without TensorFlow, from a graph in a published folder."""

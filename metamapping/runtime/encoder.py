@@ -1,0 +1,196 @@
+"""Runtime encoder: features of texts and words as ``models.encoder`` computes them, without TensorFlow.
+
+The graph is run by onnxruntime on the CPU, in float32. Any number of threads may use one encoder.
+
+    weights = WeightFile(folder / "model.safetensors")
+    encoder = RuntimeEncoder(read_graph(folder, weights, max_length_tokens=128), weights)
+    x = encoder.encode(token_ids, segment_ids)          # float32 (num_texts, text_dim)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import onnxruntime
+from scipy.sparse import csr_array
+
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.batches import pad_tokens, word_arrays
+from metamapping.episodes.length_groups import by_length
+from metamapping.errors import StoreError, one_line
+from metamapping.models.view_layout import (
+    LENGTH_EPSILON,
+    LOWER_WORD_WEIGHT,
+    NUM_VIEWS,
+    NUM_WORD_VIEWS,
+    PADDING_WORTH_A_PASS,
+)
+from metamapping.runtime.graph_file import Graph
+from metamapping.runtime.graph_writer import INPUTS
+from metamapping.runtime.weight_file import WeightFile
+
+_ERRORS_ALONE = 3
+
+
+class RuntimeEncoder:
+    """An encoder that was read from a graph.
+
+    Args:
+        graph: The graph, checked.
+        weights: The file with its weights, which stays mapped into memory.
+
+    Attributes:
+        dim: Width of one view.
+        text_dim: Width of a text's features, ``NUM_VIEWS * dim``.
+        word_dim: Width of a word's features, ``NUM_WORD_VIEWS * dim``.
+
+    Raises:
+        StoreError: The engine cannot run the graph.
+    """
+
+    def __init__(self, graph: Graph, weights: WeightFile) -> None:
+        self._folder = weights.path.parent
+        self.dim = graph.dim
+        self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
+        # The engine copies the weights that it computes with. The largest is the table of tokens, of which a
+        # text needs a few rows: it stays in the file, and is given to each call.
+        self._table = {name: weights.array(name) for name in graph.weights if name == graph.token_table}
+        # The engine may refer to the memory of these, which has to live as long as it does.
+        self._arrays = {name: weights.array(name) for name in graph.weights if name != graph.token_table}
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()]
+        options = _options()
+        options.add_external_initializers(list(self._arrays), values)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                _with_inputs(graph.data, tuple(self._table)), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # the engine's own classes have no common base
+            raise StoreError(
+                f"{self._folder}: the graph cannot be run ({one_line(error)}): publish again"
+            ) from error
+        weights.release()  # what checking and copying them has read
+
+    def encode(
+        self,
+        token_ids: Ragged,
+        segment_ids: Ragged,
+        word_starts: Ragged | None = None,
+        *,
+        batch_size: int = 64,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Features of any number of texts, or of all their words in order.
+
+        Texts are encoded in order of length, so that little is spent on padding.
+
+        Args:
+            token_ids: Tokens of each text.
+            segment_ids: Segments of the same tokens.
+            word_starts: The first piece of each word of each text; ``None`` for features of whole texts.
+            batch_size: Maximum number of texts that go through the encoder at once.
+            on_progress: Called with the number of texts that were newly encoded.
+
+        Returns:
+            Float32 ``(num_texts, text_dim)``; with ``word_starts`` ``(num_words, word_dim)``, all words of
+            all texts.
+
+        Raises:
+            StoreError: The graph fails, as one of a damaged or hostile folder may.
+        """
+        if word_starts is None:
+            features = np.zeros((len(token_ids), self.text_dim), np.float32)
+        else:
+            features = np.zeros((int(word_starts.offsets[-1]), self.word_dim), np.float32)
+        for rows in by_length(token_ids.lengths, max_size=batch_size, max_padding=PADDING_WORTH_A_PASS):
+            longest = int(token_ids.lengths[rows[-1]])
+            batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
+            inputs = {name: batch[name] for name in INPUTS}
+            if word_starts is None:
+                (features[rows],) = self._run(["texts"], inputs, (len(rows), self.text_dim))
+            else:
+                shape = (*batch["token_ids"].shape, self.dim)
+                last, lower = self._run(["last", "lower"], inputs, shape)
+                starts, offsets = [word_starts[row] for row in rows], word_starts.offsets
+                spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
+                of_words = word_arrays(batch["padding_mask"], starts, sum(map(len, starts)))
+                features[np.concatenate(spans)] = _word_views(last, lower, **of_words)
+            if on_progress is not None:
+                on_progress(len(rows))
+        return features
+
+    def _run(
+        self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
+    ) -> list[np.ndarray]:
+        """Results of the graph, each of which has to have this shape. Raises ``StoreError``."""
+        try:
+            results: list[np.ndarray] = self._session.run(names, inputs | self._table)
+        except Exception as error:  # the engine's own classes have no common base
+            raise StoreError(
+                f"{self._folder}: the graph failed ({one_line(error)}): publish again"
+            ) from error
+        for name, result in zip(names, results, strict=True):
+            if result.shape != shape:
+                raise StoreError(
+                    f"{self._folder}: the graph returned {name} of the shape {result.shape}, expected "
+                    f"{shape}: publish again"
+                )
+        return results
+
+
+def _with_inputs(data: bytes, names: tuple[str, ...]) -> bytes:
+    """A graph whose weights of these names are inputs instead."""
+    model = onnx.load_model_from_string(data)
+    moved = [each for each in model.graph.initializer if each.name in names]
+    for tensor in moved:
+        model.graph.initializer.remove(tensor)
+        value = onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        model.graph.input.append(value)
+    return bytes(model.SerializeToString())
+
+
+def _options() -> onnxruntime.SessionOptions:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _ERRORS_ALONE
+    options.intra_op_num_threads = _num_threads()
+    # Threads that wait for work without sleeping take the processor from whatever else runs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _num_threads() -> int:
+    """The number of processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _word_views(
+    last: np.ndarray, lower: np.ndarray, word_of: np.ndarray, piece_counts: np.ndarray
+) -> np.ndarray:
+    """The views of words: means over their pieces, float32 ``(N, NUM_WORD_VIEWS * dim)``.
+
+    The first has unit length; the squared length of the second is its weight in the kernel. Words without
+    pieces are zeros.
+    """
+    is_piece = word_of >= 0
+    words, counts = word_of[is_piece], np.maximum(piece_counts, 1.0)[:, None]
+    ones, pieces = np.ones(len(words), np.float32), np.arange(len(words))
+    members = csr_array((ones, (words, pieces)), (len(piece_counts), len(words)))
+    views = [unit_length((members @ states[is_piece]) / counts) for states in (last, lower)]
+    return np.concatenate([views[0], np.float32(np.sqrt(LOWER_WORD_WEIGHT)) * views[1]], axis=-1)
+
+
+def unit_length(vectors: np.ndarray, epsilon: float = LENGTH_EPSILON) -> np.ndarray:
+    """Vectors along the last axis, divided by their lengths.
+
+    Args:
+        vectors: Float ``(..., dim)``.
+        epsilon: Squared lengths below this are raised to it.
+
+    Returns:
+        As ``vectors``; a vector of zeros stays one.
+    """
+    squares = np.maximum((vectors * vectors).sum(axis=-1, keepdims=True), np.float32(epsilon))
+    unit: np.ndarray = vectors / np.sqrt(squares)
+    return unit

@@ -1,0 +1,114 @@
+"""Task graph: an encoder with the mapping of one task as one ONNX graph, from token ids to probabilities.
+
+model = task_graph(folder, max_length_tokens=128, head=TaskHead(kernel, bias, scale, ("a", "b")))
+model.SerializeToString()            # inputs token_ids, segment_ids, padding_mask; output probabilities
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from metamapping.runtime.graph_file import read_graph
+from metamapping.runtime.weight_file import WeightFile
+
+# A file of protobuf cannot be larger than 2 GiB.
+_MAX_BYTES = 2**31 - 2**24
+
+
+@dataclass(frozen=True)
+class TaskHead:
+    """The mapping of a task on top of the views of texts.
+
+    Attributes:
+        kernel: Float32 ``(text_dim, num_labels)``.
+        bias: Float32 ``(num_labels,)``.
+        scale: The inverse temperature, by which scores are multiplied.
+        labels: The labels in the order of the columns, as values of JSON.
+    """
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    scale: float
+    labels: tuple[Any, ...]
+
+
+def task_graph(model_file: Path, *, max_length_tokens: int, head: TaskHead) -> onnx.ModelProto:
+    """The whole computation of a task as one graph, with all weights in it.
+
+    Args:
+        model_file: The ``model.safetensors`` of a published folder with a graph.
+        max_length_tokens: Number of tokens to which the encoder's texts are truncated.
+        head: The task's mapping.
+
+    Returns:
+        A graph of the inputs ``token_ids``, ``segment_ids`` and ``padding_mask``, int32 ``(texts, tokens)``,
+        and the output ``probabilities``, float32 ``(texts, labels)``. Its metadata has ``labels`` as JSON.
+
+    Raises:
+        StoreError: The folder has no valid graph.
+        ValueError: The weights do not fit into one file.
+    """
+    weights = WeightFile(model_file)
+    checked = read_graph(model_file.parent, weights, max_length_tokens=max_length_tokens)
+    if sum(weights.entries[name].length for name in checked.weights) > _MAX_BYTES:
+        raise ValueError(
+            f"{model_file} has more than 2 GB, which one ONNX file cannot hold: use the published folder"
+        )
+    model = onnx.load_model_from_string(checked.data)
+    graph = model.graph
+    for tensor in graph.initializer:
+        if tensor.data_location == TensorProto.EXTERNAL:
+            tensor.raw_data = weights.array(tensor.name).tobytes()
+            tensor.ClearField("external_data")
+            tensor.ClearField("data_location")
+    inputs = [each for each in graph.input if each.name != "pool"]
+    nodes = [each for each in graph.node if each.output[0] not in ("last", "lower")]
+    probabilities = helper.make_tensor_value_info(
+        "probabilities", TensorProto.FLOAT, ("texts", len(head.labels))
+    )
+    for field, values in (
+        ("input", inputs),
+        ("node", [*_pool(), *nodes, *_probabilities()]),
+        ("output", [probabilities]),
+    ):
+        kept = [type(value).FromString(value.SerializeToString()) for value in values]
+        graph.ClearField(field)
+        getattr(graph, field).extend(kept)
+    constants = {
+        "task_axis": np.array([1], np.int64),
+        "task_one": np.float32(1.0),
+        "task_kernel": np.float32(head.scale) * head.kernel.astype(np.float32),
+        "task_bias": np.float32(head.scale) * head.bias.astype(np.float32),
+    }
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
+    )
+    helper.set_model_props(model, {"labels": json.dumps(list(head.labels), ensure_ascii=False)})
+    return model
+
+
+def _pool() -> list[onnx.NodeProto]:
+    """What computes ``pool``: the second text of a pair, all tokens of a single text."""
+    return [
+        helper.make_node("Cast", ["segment_ids"], ["task_segments"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["padding_mask"], ["task_mask"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMax", ["task_segments", "task_axis"], ["task_is_pair"], keepdims=1),
+        helper.make_node("Sub", ["task_one", "task_is_pair"], ["task_is_single"]),
+        helper.make_node("Mul", ["task_mask", "task_is_single"], ["task_of_single"]),
+        helper.make_node("Add", ["task_segments", "task_of_single"], ["pool"]),
+    ]
+
+
+def _probabilities() -> list[onnx.NodeProto]:
+    return [
+        helper.make_node("MatMul", ["texts", "task_kernel"], ["task_products"]),
+        helper.make_node("Add", ["task_products", "task_bias"], ["task_logits"]),
+        helper.make_node("Softmax", ["task_logits"], ["probabilities"], axis=-1),
+    ]
