@@ -36,6 +36,7 @@ from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.span_formats import (
+    ANSWER,
     NOT_ACCEPTED,
     answer_problem,
     entity_columns,
@@ -156,6 +157,7 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
 def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
     width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
+    answer_place = table.header.index(ANSWER) if table.header and ANSWER in table.header else None
     if table.header:
         names = column_names(source, table.header)
         places = _places(names, Header(table.header, str(path), table.delimiter, is_table=True), source)
@@ -170,7 +172,8 @@ def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
         if places is None:
             places = _places(names, Header(width, str(path), table.delimiter, is_table=True), source)
         text, text_pair, label = (None if place is None else fields[place] for place in places)
-        yield tagged_row(Row(line, text, text_pair, label), source, names[2])
+        answer = None if answer_place is None else fields[answer_place]
+        yield tagged_row(Row(line, text, text_pair, label), source, names[2], answer=answer)
 
 
 def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
@@ -179,18 +182,21 @@ def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
     return (table.delimiter or "\t").join(map(str, fields))
 
 
-def tagged_row(row: Row, source: Source, label: str | int | None) -> Row:
+def tagged_row(row: Row, source: Source, label: str | int | None, *, answer: Any = None) -> Row:
     """Return a row with words and tags if it is a ``ner`` text with spans, and unchanged otherwise.
 
     Args:
         row: The row as it was read.
         source: The source.
         label: The column of its label.
+        answer: What Prodigy says about the row, such as `reject`.
     """
     if source.task_type != "ner" or row.fault is not None:
         return row
     if not has_spans(row.text, row.label, label if source.columns.label is None else None):
         return row
+    if problem := answer_problem({ANSWER: answer}):
+        return _faulty(row, NOT_ACCEPTED, problem)
     try:
         aligned = read_entities(row.text, row.label, label)
     except SpanError as error:
@@ -257,10 +263,7 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
             None if text_pair is None else nested_value(row.value, text_pair),
             nested_value(row.value, str(label)),
         )
-        tagged = tagged_row(read, source, label)
-        if tagged is not read and (problem := answer_problem(row.value)):
-            tagged = _faulty(read, NOT_ACCEPTED, problem)
-        yield tagged
+        yield tagged_row(read, source, label, answer=row.value.get(ANSWER))
 
 
 def _as_name(name: str | int | None) -> str | None:
@@ -320,8 +323,10 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         else:
             place_in_batch = place_of(name, setting, Header(existing, str(place)), source)
             columns.append(batch.column(place_in_batch).to_pylist())
-    for text, text_pair, label in zip(*columns, strict=True):
-        yield tagged_row(Row(None, text, text_pair, label), source, names[2])
+    has_answers = source.task_type == "ner" and existing.count(ANSWER) == 1
+    columns.append(batch.column(ANSWER).to_pylist() if has_answers else [None] * batch.num_rows)
+    for text, text_pair, label, answer in zip(*columns, strict=True):
+        yield tagged_row(Row(None, text, text_pair, label), source, names[2], answer=answer)
 
 
 def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | None:
@@ -333,5 +338,7 @@ def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | Non
             wanted.append(names[place_of(name, setting, header, source)])
         elif name is not None:
             wanted.append(name.split(".")[0])
+    if source.task_type == "ner" and ANSWER in names:
+        wanted.append(ANSWER)
     is_known = set(wanted) <= set(names) and all(names.count(name) == 1 for name in wanted)
     return wanted if is_known else None

@@ -26,7 +26,7 @@ from metamapping.corpus.tags import OUTSIDE, entity_type
 from metamapping.errors import needs_train_extra
 from metamapping.storage.artifacts import Reference, Stage
 
-_VERSION = 2
+_VERSION = 3
 _PERCENTILES = (50, 95, 100)
 _MAX_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
 _EXAMPLE_CHARACTERS = 80

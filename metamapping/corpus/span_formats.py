@@ -32,6 +32,7 @@ NOT_ACCEPTED = "not_accepted"
 SEVERAL_ANNOTATIONS = "several_annotations"
 MISSING = "missing_label"
 
+ANSWER = "answer"  # the column of Prodigy that says whether a row was accepted
 SPAN_COLUMNS = ("spans", "entities", "label", "labels")
 _STARTS, _ENDS = ("start", "start_offset"), ("end", "end_offset")
 _LABELS = ("label", "labels", "type")
@@ -115,7 +116,7 @@ def answer_problem(record: Any) -> str | None:
     Args:
         record: The row; its ``answer`` is `accept`, `reject` or `ignore`, if there is one.
     """
-    answer = record.get("answer") if isinstance(record, dict) else None
+    answer = record.get(ANSWER) if isinstance(record, dict) else None
     if answer in ("reject", "ignore"):
         return f"the `answer` is {answer!r}, so that the spans are not true: leave the row out"
     return None

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.inputs import read_examples
+from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns
 from tests.corpus.toys import write_jsonl
-from tests.doors.doors import check_doors, columns_in_python, command_line, http, together
+from tests.doors.doors import check_doors, columns_in_python, command_line, http, pipeline, python, together
 from tests.doors.files import FORMATS, ODDITIES, CannotRepresentError, write
 
 TEXTS = "text-classification"
@@ -382,6 +383,21 @@ def test_oddities_of_spans(tmp_path, rows, expected):
         assert re.search(expected, read)
     else:
         assert read == expected
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_rows_that_were_not_accepted_are_left_out_of_every_format(tmp_path, format):
+    rows = [
+        {"text": text, "spans": json.dumps(spans), "answer": answer}
+        for text, spans, answer in zip(SPAN_TEXTS, SPANS, ("accept", "reject"), strict=True)
+    ]
+    path = write(tmp_path, format, rows)
+    accepted, rejected = pipeline(path, Columns(), "ner")
+    assert (accepted, rejected[2]) == (READ_SPANS[0], "not_accepted")
+    with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2"):
+        assert python(path, Columns(), "ner") == READ_SPANS[:1]
+    records, read = Reading().rows(str(path))
+    assert Reading().fields("ner", records).are_rejected(read) == [False, True]
 
 
 def test_spans_of_a_path_that_are_changed_or_left_out_are_told(tmp_path):
