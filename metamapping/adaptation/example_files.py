@@ -8,6 +8,7 @@ an error with its number, because nothing is left out silently.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from metamapping.config.sources import Columns, Source, TaskType
 from metamapping.corpus.columns import SETTINGS, find_name
 from metamapping.corpus.formats import column_names, names_of_columns, read_file
 from metamapping.corpus.records import encodable, no_rows
-from metamapping.corpus.rows import Row
+from metamapping.corpus.rows import MALFORMED, MALFORMED_TAGS, Row
+from metamapping.corpus.span_formats import NOT_ACCEPTED
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
 from metamapping.errors import ConfigError, listed
@@ -32,8 +34,8 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
 
     Args:
         path: A CSV, TSV, JSONL, JSON, Parquet, CoNLL or .xlsx file.
-        columns: Its columns. Default: ``text``, ``label`` (for ``ner`` ``words`` and ``tags``), and
-            ``text_pair`` if the file has it.
+        columns: Its columns. Default: ``text``, ``label`` (for ``ner`` ``words`` and ``tags``, or ``text``
+            and ``spans``, ``entities``, ``label`` or ``labels``), and ``text_pair`` if the file has it.
         task_type: The task type.
 
     Returns:
@@ -41,6 +43,9 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
 
     Raises:
         ValueError: The file or one of its rows cannot be read.
+
+    Warns:
+        UserWarning: Spans begin or end inside a word, or rows were not accepted by who annotated them.
     """
     source = Source(name=_NAME, task_type=task_type, role="test", files=[str(path)], columns=columns)
     try:
@@ -52,13 +57,12 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
             raise no_rows(source)
     except ConfigError as error:
         raise ValueError(str(error).removeprefix(_PREFIX)) from error
+    if task_type == "ner":
+        return _entities(rows, source, path)
     for row in rows:
         if row.fault is not None:
             raise ValueError(f"{path}: {row.problem}")
     names = column_names(source)
-    if task_type == "ner":
-        words, tags = _values(rows, "text", names[0], words_of), _values(rows, "label", names[2], words_of)
-        return Examples(words, _bio(words, tags), None)
     texts = [encodable(text) for text in _values(rows, "text", names[0], text_of)]
     labels = labels_of(_values(rows, "label", names[2], label_of))
     labels = [encodable(label) if isinstance(label, str) else label for label in labels]
@@ -67,6 +71,26 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
         return Examples(texts, labels, None)
     pairs = _values(rows, "text_pair", source.columns.text_pair or "text_pair", text_of)
     return Examples(texts, labels, [encodable(text) for text in pairs])
+
+
+def _entities(rows: list[Row], source: Source, path: Path) -> Examples:
+    """The words and tags of rows of ``ner``, which may have been spans."""
+    for number, row in enumerate(rows, 1):
+        if row.fault in (MALFORMED, MALFORMED_TAGS):
+            raise ValueError(f"{path}: {row.problem}")
+        if row.fault not in (None, NOT_ACCEPTED):
+            raise ValueError(f"row {number}: {row.problem}")
+    if left_out := [number for number, row in enumerate(rows, 1) if row.fault is not None]:
+        warnings.warn(f"rows that were not accepted are left out: row {listed(left_out)}", stacklevel=5)
+    if widened := [number for number, row in enumerate(rows, 1) if row.num_widened]:
+        warnings.warn(
+            f"spans begin or end inside a word, and the whole word is learned: row {listed(widened)}",
+            stacklevel=5,
+        )
+    names = column_names(source, names_of_columns(path, source))
+    words, tags = _values(rows, "text", names[0], words_of), _values(rows, "label", names[2], words_of)
+    words = [[encodable(word) for word in row] for row in words]
+    return Examples(words, [[encodable(tag) for tag in row] for row in _bio(words, tags)], None)
 
 
 def _with_pairs(source: Source, path: Path) -> Source:
@@ -84,6 +108,8 @@ def _values(rows: list[Row], setting: str, column: str | int, read: Callable[[An
     place = SETTINGS.index(setting) + 1  # after the line
     values = []
     for number, row in enumerate(rows, 1):
+        if row.fault is not None:
+            continue
         try:
             values.append(read(row[place]))
         except UnusableError as error:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import sys
+import warnings
 from collections import abc
 from os import PathLike
 from pathlib import Path
@@ -21,12 +22,15 @@ import numpy as np
 import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
+from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
 from metamapping.adaptation.support import Examples
 from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import class_names, encodable, label_name
+from metamapping.corpus.span_formats import entity_columns
+from metamapping.corpus.spans import widened_note
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import missing_label, missing_text, no_label, no_text, several_labels
 
@@ -42,14 +46,19 @@ def read_examples(
     """Read the examples of a task from columns, or from a table.
 
     Args:
-        texts: A column of texts (for ``ner`` of lists of words), a table, or the ``Path`` of a file.
-        labels: A column of labels (for ``ner`` of lists of tags); part of the table or file if one is given.
+        texts: A column of texts (for ``ner`` of strings or of lists of words), a table, or the ``Path`` of a
+            file.
+        labels: A column of labels (for ``ner`` of lists of spans or of tags); part of the table or file if
+            one is given.
         text_pairs: A column of second texts; part of the table or file if one is given.
         task_type: The task type.
         columns: The names of a table's or file's columns.
 
     Raises:
         ValueError: The examples cannot be learned from.
+
+    Warns:
+        UserWarning: Spans begin or end inside a word.
     """
     check_task_type(task_type)
     if isinstance(texts, PathLike):
@@ -74,8 +83,7 @@ def read_examples(
     if task_type == "ner":
         if text_pairs is not None:
             raise ValueError("ner does not support text_pairs: leave them out")
-        words = read_word_lists(texts)
-        return Examples(words, _read_tags(words, labels), None)
+        return _read_entities(texts, labels)
     texts, text_pairs = read_texts(texts, text_pairs)
     return Examples(texts, read_labels(labels), text_pairs)
 
@@ -121,6 +129,25 @@ def read_word_lists(texts: Any) -> list[list[str]]:
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
     return [[encodable(word) for word in words] for words in rows]
+
+
+def read_ner_texts(texts: Any) -> tuple[list[list[str]], list[str] | None, list[Bounds]]:
+    """Read a column of ``ner`` texts: all strings, or all lists of words.
+
+    Args:
+        texts: A column of strings, or of lists of words.
+
+    Returns:
+        The words of each text; and, for strings, the strings, and the starts and ends of the words in them.
+
+    Raises:
+        ValueError: A value is neither, or some are strings and others lists.
+    """
+    values = _values(texts, "texts")
+    if not are_strings(values):
+        return read_word_lists(values), None, []
+    words, bounds = split_texts(values)
+    return [[encodable(word) for word in row] for row in words], values, bounds
 
 
 def read_labels(labels: Any) -> list[Label]:
@@ -225,6 +252,17 @@ def _strings(column: Any, what: str) -> list[str]:
     return [encodable(value) for value in values]
 
 
+def _read_entities(texts: list[Any], labels: list[Any]) -> Examples:
+    aligned = align_examples(texts, labels)
+    if aligned is None:
+        words = read_word_lists(texts)
+        return Examples(words, _read_tags(words, labels), None)
+    if note := widened_note(aligned, what="text"):
+        warnings.warn(note, stacklevel=4)
+    words = [[encodable(word) for word in each.words] for each in aligned]
+    return Examples(words, [[encodable(tag) for tag in each.tags] for each in aligned], None)
+
+
 def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
     for i, (words, tags) in enumerate(zip(texts, labels, strict=True)):
         if not isinstance(tags, list | tuple | np.ndarray) or len(words) != len(tags):
@@ -275,9 +313,7 @@ def _column_names(value: Any) -> list[Any] | None:
 def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
     """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
     names = _column_names(table) or []
-    default_label = "tags" if task_type == "ner" else "label"
-    text = "text" if columns.text is None else columns.text
-    label = default_label if columns.label is None else columns.label
+    text, label = _text_and_label(names, columns, task_type)
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
         pair = "text_pair"
@@ -289,6 +325,15 @@ def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[A
                 "one, as in columns=Columns(text=..., label=...)"
             )
     return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
+
+
+def _text_and_label(names: list[Any], columns: Columns, task_type: TaskType) -> tuple[str | int, str | int]:
+    text, label = columns.text, columns.label
+    defaults = ("text", "label")
+    if task_type == "ner":
+        given = [None if name is None else str(name) for name in (text, label)]
+        defaults = entity_columns([name for name in names if isinstance(name, str)], *given)
+    return defaults[0] if text is None else text, defaults[1] if label is None else label
 
 
 def _find(name: str | int, names: list[Any]) -> Any:

@@ -87,10 +87,12 @@ class MetaMapper:
         Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
 
         Args:
-            texts: A column of texts; for ``ner`` a column of lists of words. Or a whole ``DataFrame``,
-                ``Dataset`` or Arrow table, or the ``Path`` of a CSV, TSV, JSONL, Parquet, CoNLL or .xlsx
-                file, which then also contains the labels.
-            labels: A column of labels; for ``ner`` a column of lists of tags (BIO, BIOES, BILOU or IO).
+            texts: A column of texts; for ``ner`` a column of strings, or of lists of words. Or a whole
+                ``DataFrame``, ``Dataset`` or Arrow table, or the ``Path`` of a CSV, TSV, JSONL, Parquet,
+                CoNLL or .xlsx file, which then also contains the labels.
+            labels: A column of labels; for ``ner`` a column of lists of spans for strings
+                (``(start, end, label)``, or as annotation tools write them), and of lists of tags (BIO,
+                BIOES, BILOU or IO) for words.
                 Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
                 this type. Numbers are compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
@@ -98,13 +100,15 @@ class MetaMapper:
                 without an entry is read as it is written. A number may be written as a string.
             task_type: The task type.
             columns: The names of a table's or file's columns. Default: ``text``, ``label`` (for ``ner``
-                ``tags``), and ``text_pair`` if there is one.
+                ``words`` and ``tags``, or ``text`` and ``spans``, ``entities``, ``label`` or ``labels``), and
+                ``text_pair`` if there is one.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix.
 
         Warns:
-            UserWarning: Nearly every example has a label of its own, as if the column were not the label's.
+            UserWarning: Nearly every example has a label of its own, as if the column were not the label's;
+                or spans of ``ner`` begin or end inside a word.
         """
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
         names = read_label_names(label_names)

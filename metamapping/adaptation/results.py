@@ -1,7 +1,8 @@
 """Results: what a mapping returns besides plain labels.
 
 ``Mapping.explain`` returns an ``Explanation``, a list of ``Neighbour``; ``Mapping.answer`` returns
-``Answers``. All of them are plain values that hold no reference to the encoder.
+``Answers``; and ``Mapping.predict`` returns lists of ``Entity`` for the strings of a ``ner`` task. All of
+them are plain values that hold no reference to the encoder.
 
     explanation = mapping.explain("it has not arrived")
     explanation[0].text, explanation[0].weight
@@ -84,6 +85,24 @@ class Error:
     explanation: Explanation | None = None
     text_pair: str | None = None
     word: int | None = None
+
+
+class Entity(NamedTuple):
+    """An entity that was found in a text.
+
+    Attributes:
+        text: What is written there.
+        start: Its first character, from 0.
+        end: The character after its last.
+        label: Its type.
+        probability: How likely exactly these words are one entity of this type.
+    """
+
+    text: str
+    start: int
+    end: int
+    label: str
+    probability: float
 
 
 class Answers(NamedTuple):

@@ -13,11 +13,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.sparse import csr_array
 
-from metamapping.adaptation.entity_scores import Span, entity_spans
+from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
 
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
@@ -119,25 +120,46 @@ def entity_scores(
     Raises:
         ValueError: There are no rows.
     """
-    true = [entity_spans(0, tags) for tags in gold]
-    found = [entity_spans(0, tags) for tags in predicted]
-    both = [t & f for t, f in zip(true, found, strict=True)]
+    true, found = ([entity_spans(0, tags) for tags in rows] for rows in (gold, predicted))
+    return _entity_scores(true, found, groups=groups)
+
+
+def span_scores(
+    gold: Sequence[Sequence[tuple[int, int, str]]], predicted: Sequence[Sequence[tuple[int, int, str]]]
+) -> Scores:
+    """Micro-F1 of whole entities that are spans of characters: both ends and the type must be correct.
+
+    Args:
+        gold: Start, end and type of the true entities of each row.
+        predicted: Those of the predicted entities.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    return _entity_scores([set(row) for row in gold], [set(row) for row in predicted])
+
+
+def _entity_scores(
+    gold: Sequence[set[Any]], predicted: Sequence[set[Any]], *, groups: Sequence[Hashable] | None = None
+) -> Scores:
+    """The scores of entities, each a tuple of which the last item is the type."""
+    both = [t & f for t, f in zip(gold, predicted, strict=True)]
     correct, gold_types, predicted_types = (
-        [[kind for *_, kind in spans] for spans in rows] for rows in (both, true, found)
+        [[kind for *_, kind in spans] for spans in rows] for rows in (both, gold, predicted)
     )
     return _scores(
         correct,
         gold_types,
         predicted_types,
         statistics={"entity F1": _micro_f1},
-        confusions=[pair for t, f in zip(true, found, strict=True) for pair in _confused_entities(t, f)],
+        confusions=[pair for t, f in zip(gold, predicted, strict=True) for pair in _confused_entities(t, f)],
         groups=groups,
     )
 
 
-def _confused_entities(gold: set[Span], predicted: set[Span]) -> Iterator[tuple[str | None, str | None]]:
+def _confused_entities(gold: set[Any], predicted: set[Any]) -> Iterator[tuple[str | None, str | None]]:
     """The types of one row's entities that were found with another type, missed, or made up."""
-    true, found = ({span[:3]: span[3] for span in spans} for spans in (gold, predicted))
+    true, found = ({span[:-1]: span[-1] for span in spans} for spans in (gold, predicted))
     for place in sorted({*true, *found}):
         if true.get(place) != found.get(place):
             yield true.get(place), found.get(place)

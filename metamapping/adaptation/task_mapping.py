@@ -20,9 +20,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.inputs import read_examples, read_label_names, read_word_lists
+from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts
 from metamapping.adaptation.results import Answers
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
@@ -71,17 +72,19 @@ class Mapping(TaskQuestions):
         return self._state.support.num_examples
 
     def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
-        """Predict the label of each text; for ``ner`` the BIO tag of each word.
+        """Predict the label of each text; for ``ner`` its entities, or the BIO tag of each word.
 
         Args:
-            texts: A column of texts; for ``ner`` a column of lists of words.
+            texts: A column of texts; for ``ner`` a column of strings, or of lists of words.
             text_pairs: The second text of each pair.
             threshold: A probability from 0 to 1. A text whose ``confidence`` is lower gets ``None``; for
-                ``ner`` a word whose most probable label has a lower probability gets "O".
+                ``ner`` an entity of a string that has a lower probability is left out, and in a list of
+                words a word whose most probable label has a lower probability gets "O".
 
         Returns:
-            One label, or for ``ner`` one list of BIO tags, for each text. An empty text, or a pair with one,
-            gets ``None``: the task learned nothing about it.
+            One label for each text; for ``ner`` a list of ``Entity`` for each string, and a list of BIO tags
+            for each list of words. An empty text, or a pair with one, gets ``None`` (for ``ner`` an empty
+            list): the task learned nothing about it.
 
         Raises:
             ValueError: The texts do not fit the task, or the threshold is not a probability.
@@ -89,7 +92,13 @@ class Mapping(TaskQuestions):
         _check_threshold(threshold)
         state = self._state
         if state.is_ner:
-            return [state.bio_tags(scores, threshold) for scores in self._word_scores(state, texts)]
+            words, strings, bounds = read_ner_texts(texts)
+            rows = self._word_scores(state, words)
+            if strings is None:
+                return [state.bio_tags(scores, threshold) for scores in rows]
+            return [
+                find_entities(state, *each, threshold) for each in zip(strings, bounds, rows, strict=True)
+            ]
         predicted: list[Any] = []
         for features, is_empty in self._text_features(state, texts, text_pairs):
             is_known = ~is_empty
@@ -105,20 +114,22 @@ class Mapping(TaskQuestions):
         """Predict the probability of each label, given that the text belongs to one of them.
 
         Args:
-            texts: A column of texts; for ``ner`` a column of lists of words.
+            texts: A column of texts; for ``ner`` a column of strings, or of lists of words.
             text_pairs: The second text of each pair.
 
         Returns:
             Float32 ``(num_texts, num_labels)``; for ``ner`` a list of ``(num_words, num_labels)``, one for
-            each text. Columns are in the order of ``labels``, rows sum to 1. For an empty text they are the
-            shares of the labels among the examples, with one added to each count.
+            each text; the words of a string are those of ``corpus.word_bounds``. Columns are in the order of
+            ``labels``, rows sum to 1. For an empty text they are the shares of the labels among the examples,
+            with one added to each count.
 
         Raises:
             ValueError: The texts do not fit the task.
         """
         state = self._state
         if state.is_ner:
-            return [state.calibration.probabilities(scores) for scores in self._word_scores(state, texts)]
+            words, _, _ = read_ner_texts(texts)
+            return [state.calibration.probabilities(scores) for scores in self._word_scores(state, words)]
         parts = [
             _probabilities(state, features, is_empty)
             for features, is_empty in self._text_features(state, texts, text_pairs)
@@ -196,8 +207,9 @@ class Mapping(TaskQuestions):
         Only the new texts are encoded. Labels may be new, but not of another type.
 
         Args:
-            texts: A column of texts (for ``ner`` of lists of words), or a table.
-            labels: A column of labels (for ``ner`` of lists of tags); part of the table if one is given.
+            texts: A column of texts (for ``ner`` of strings or of lists of words), or a table.
+            labels: A column of labels (for ``ner`` of lists of spans or of tags); part of the table if one is
+                given.
             text_pairs: A column of second texts; part of the table if one is given.
             label_names: Readable words by label; they replace earlier ones.
             columns: The names of a table's columns.
@@ -293,9 +305,8 @@ class Mapping(TaskQuestions):
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
 
-    def _word_scores(self, state: TaskState, texts: Any) -> list[np.ndarray]:
+    def _word_scores(self, state: TaskState, words: list[list[str]]) -> list[np.ndarray]:
         """Scores ``(num_words, num_labels)`` of each text."""
-        words = read_word_lists(texts)
         features, offsets = self._featurizer.words(words)
         return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
 

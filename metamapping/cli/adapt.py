@@ -52,7 +52,10 @@ def adapt(
     --label-name 1=terrible --label-name 5=great`
 
     `metamapping adapt published sentences.conll --out my-tasks/places --task-type ner`
+
+    `metamapping adapt published annotated.jsonl --out my-tasks/places --task-type ner`
     """
+    from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
@@ -64,6 +67,13 @@ def adapt(
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    if fields.is_ner and (note := cut_words_note(texts, labels)):
+        print_note(f"note: {note}")
+        warnings.filterwarnings("ignore", message=".* inside a word, and the whole word is learned")
+    rejected = fields.are_rejected(rows)
+    if any(rejected):
+        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
+        texts, labels = list(without(texts, rejected)), list(without(labels, rejected))
     empty = fields.are_empty(texts, text_pairs)
     if any(empty):
         numbers = [number for number, is_empty in enumerate(empty, 1) if is_empty]

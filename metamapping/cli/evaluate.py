@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -62,7 +63,8 @@ def evaluate(
     """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
     The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
-    intervals over the rows. Without a file each of the task's examples is predicted from the others.
+    intervals over the rows. Of rows with spans, the spans are compared: start, end and type. Without a file
+    each of the task's examples is predicted from the others.
 
     `metamapping evaluate my-tasks/orders`
 
@@ -71,7 +73,9 @@ def evaluate(
     `metamapping evaluate my-tasks/places test.conll --json`
     """
     from metamapping.cli.error_rows import error_rows, example_rows
+    from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_task
+    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import write_records
@@ -87,6 +91,10 @@ def evaluate(
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model)
         fields = reading.fields(mapping.task_type, records)
+        rejected = fields.are_rejected(rows)
+        if any(rejected):
+            print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
+            rows = list(without(rows, rejected))
         scores, found = _score_rows_of_file(mapping, fields, rows, num_examples=3 if errors else 0)
         wrong = error_rows(rows, found)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
@@ -99,20 +107,48 @@ def _score_rows_of_file(
 ) -> tuple[Scores, list[Error]]:
     """The scores of rows, and the errors among them."""
     from metamapping.adaptation.scores import entity_scores, text_scores
+    from metamapping.cli.entity_rows import cut_words_note
+    from metamapping.cli.progress import print_note
     from metamapping.config.labels import label_text
 
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
+    rejected = fields.are_rejected(rows)
+    if any(rejected):
+        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
+        texts, gold = list(without(texts, rejected)), list(without(gold, rejected))
+    is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
+    if is_spans and (note := cut_words_note(texts, gold)):
+        print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
+    is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
+    if is_spans and (note := cut_words_note(texts, gold)):
+        print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
     # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
     if not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
     _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
+    if is_spans:
+        warnings.filterwarnings("ignore", category=UserWarning)  # about the words that spans cut, as the note
+        errors = mapping.errors(texts, gold, num_examples=num_examples) if num_examples else []
+        return _span_scores(mapping, fields, texts, gold), errors
     errors = mapping.errors(texts, gold, text_pairs=text_pairs, num_examples=num_examples) if texts else []
     predicted = list(gold)
     for error in errors:
         predicted[error.index] = error.predicted if fields.is_ner else label_text(error.predicted)
     return (entity_scores if fields.is_ner else text_scores)(gold, predicted), errors
+
+
+def _span_scores(mapping: Mapping, fields: Fields, texts: list[str], gold: list[Any]) -> Scores:
+    """The scores of the character spans that are found in texts."""
+    from metamapping.adaptation.scores import span_scores
+    from metamapping.cli.labelling import predict_texts
+
+    predicted = predict_texts(mapping, fields, texts, None)
+    return span_scores(
+        [[(span.start, span.end, span.label) for span in row] for row in gold],
+        [[(entity.start, entity.end, entity.label) for entity in row] for row in predicted],
+    )
 
 
 def _print_scores(scores: Scores, *, as_json: bool, is_left_out: bool) -> None:
@@ -134,7 +170,7 @@ def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
     """Report labels that the task cannot predict. Raises ``ValueError`` if it knows none of the labels."""
     from metamapping.cli.progress import print_note
 
-    true = {tag[2:] for tags in gold for tag in tags if tag != "O"} if is_ner else set(gold)
+    true = {_type(each) for row in gold for each in row if each != "O"} if is_ner else set(gold)
     unknown = sorted(true - set(labels))
     if true and len(unknown) == len(true):
         raise ValueError(
@@ -143,6 +179,10 @@ def _check_labels(gold: list[Any], labels: list[str], *, is_ner: bool) -> None:
         )
     if unknown:
         print_note(f"note: the task does not know {', '.join(unknown)}: their rows count as wrong")
+
+
+def _type(tag_or_span: Any) -> str:
+    return tag_or_span[2:] if isinstance(tag_or_span, str) else str(tag_or_span.label)
 
 
 def _score_rows(scores: Scores) -> list[tuple[str, ...]]:

@@ -4,9 +4,9 @@
     fields.texts(rows), fields.labels(rows)             # words and tags of all rows
 
 By default the text is in the column `text`, the label in `label`, and a second text in `text_pair` if the
-rows have it. For `ner` the words are in `words` and the tags in `tags`. In rows of files without a header
-the text is in the first column and the label in the last. A missing or unusable value raises ``ValueError``
-with the row's number and columns.
+rows have it. For `ner` the words are in `words` and the tags in `tags`, or the text in `text` and the spans
+in `spans`, `entities` or `label`. In rows of files without a header the text is in the first column and the
+label in the last. A missing or unusable value raises ``ValueError`` with the row's number and columns.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+from metamapping.cli.entity_rows import check_one_kind, columns_of, is_string
 from metamapping.cli.options import PREFIX, input_source
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.config.sources import TaskType
@@ -27,10 +28,13 @@ from metamapping.corpus.columns import (
     has_name,
     listed_names,
     nested_value,
+    no_such_column,
     place_of,
 )
 from metamapping.corpus.conll import too_few_columns
 from metamapping.corpus.labels import Label
+from metamapping.corpus.span_formats import answer_problem, has_spans, read_entities
+from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
 from metamapping.errors import ConfigError, listed
@@ -72,14 +76,18 @@ class Fields:
             first: Number of the first row, for error messages.
 
         Returns:
-            Strings, or for ``ner`` lists of words. A string of words is split at spaces.
+            Strings; for ``ner`` all strings, or all lists of words. A string of words is split at spaces.
 
         Raises:
             ValueError: A row has no text.
         """
-        column = self._column_of(rows, self.text_column, WORDS if self.is_ner else "text", number="0")
-        values = _column(rows, column, "text", first, self.header)
-        return _read(words_of if self.is_ner else text_of, values)
+        if self.is_ner:
+            self._check_columns_of(rows, "text")
+            texts = [self._entity_text(row, number) for number, row in enumerate(rows, first)]
+            check_one_kind(texts, first)
+            return texts
+        column = self._column_of(rows, self.text_column, "text", number="0")
+        return _read(text_of, self._column(rows, column, "text", first))
 
     def text_pairs(self, rows: Sequence[Row], *, first: int = 1) -> list[str] | None:
         """The second texts of rows.
@@ -101,7 +109,7 @@ class Fields:
             if find_name(PAIR, rows[0]) is None:
                 return None
             column = PAIR
-        return _read(text_of, _column(rows, column, "text_pair", first, self.header))
+        return _read(text_of, self._column(rows, column, "text_pair", first))
 
     def labels(self, rows: Sequence[Row]) -> list[Any]:
         """The labels of rows.
@@ -110,28 +118,28 @@ class Fields:
             rows: The rows, numbered from 1 in error messages.
 
         Returns:
-            Labels of the type that the rows have, or texts if they have several; or for ``ner`` lists of
-            BIO tags, one for each word, converted from the scheme of the rows.
+            Labels of the type that the rows have, or texts if they have several; for ``ner`` lists of spans
+            for strings, and of BIO tags for words, one for each word, converted from the scheme of the rows.
 
         Raises:
             ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
-        column = self._column_of(rows, self.label_column, TAGS if self.is_ner else "label", number="-1")
-        if self.is_ner and rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
+        if not self.is_ner:
+            column = self._column_of(rows, self.label_column, "label", number="-1")
+            return labels_of(_read(label_of, self._column(rows, column, "label")))
+        if rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
             place = "the input" if self.header is None else self.header.place
             problem = too_few_columns(rows[0].sentence, rows[0][WORDS][0], 2)
             raise ValueError(f"{place}: {problem}")
-        values = _column(rows, column, "label", 1, self.header)
-        if not self.is_ner:
-            return labels_of(_read(label_of, values))
-        tags = _read(words_of, values)
-        for number, (words, row_tags) in enumerate(zip(self.texts(rows), tags, strict=True), 1):
-            if len(words) != len(row_tags):
-                raise ValueError(
-                    f"row {number} has {len(words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
-                    "give one tag for each word, or drop the row"
-                )
-        converted = read_bio(tags, what="row", first=1)
+        texts = self.texts(rows)
+        self._check_columns_of(rows, "label")
+        labels = [
+            self._entity_label(row, text, number)
+            for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
+        ]
+        if texts and isinstance(texts[0], str):
+            return labels
+        converted = read_bio(labels, what="row", first=1)
         self.check_tag_columns(
             rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
         )
@@ -157,6 +165,14 @@ class Fields:
                 )
         return values
 
+    def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
+        """Whether each row is one of Prodigy that was rejected or ignored, so that its spans are not true.
+
+        Args:
+            rows: The rows.
+        """
+        return [self.is_ner and answer_problem(row) is not None for row in rows]
+
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
 
@@ -165,7 +181,7 @@ class Fields:
             text_pairs: The second texts, from ``text_pairs``.
         """
         if self.is_ner:
-            return [not words for words in texts]
+            return [not text or (isinstance(text, str) and not text.strip()) for text in texts]
         pairs = text_pairs if text_pairs is not None else texts
         empty = zip(are_empty(texts), are_empty(pairs), strict=True)
         return [first or second for first, second in empty]
@@ -195,10 +211,80 @@ class Fields:
                     f"prediction. Choose the column of the true tags, such as --label {name} or --label -1"
                 )
 
+    def columns_of(self, row: Row) -> tuple[str, str]:
+        """The names of the columns of the text and of the tags or spans of a row of ``ner``.
+
+        Args:
+            row: The row.
+        """
+        return columns_of(row, self.text_column, self.label_column)
+
+    def _check_columns_of(self, rows: Sequence[Row], setting: Literal["text", "label"]) -> None:
+        """Check that one of the first rows of ``ner``, which may differ in their columns, has its column."""
+        if not rows:
+            return
+        which = 0 if setting == "text" else 1
+        first = itertools.islice(rows, _PEEKED_ROWS)
+        if not any(_has(row, self.columns_of(row)[which]) for row in first):
+            raise self._no_column(rows[0], self.columns_of(rows[0])[which], setting)
+
+    def _entity_text(self, row: Row, number: int) -> str | list[str]:
+        column, label_column = self.columns_of(row)
+        value, label = _value(row, column), _value(row, label_column)
+        _check_has(row, column, "text", number)
+        if is_string(row, value, column=column, label=label, found=self._found(label_column)):
+            return str(value)
+        return _read_one(words_of, _place("text", number, column), value)
+
+    def _entity_label(self, row: Row, text: str | list[str], number: int) -> list[Any]:
+        """The spans of a string, or the tags of words."""
+        _, column = self.columns_of(row)
+        value = _value(row, column)
+        _check_has(row, column, "label", number)
+        if value is not None and (isinstance(text, str) or has_spans(text, value, self._found(column))):
+            try:
+                aligned = read_entities(text, value, column)
+            except SpanError as error:
+                raise ValueError(f"row {number}: {error}") from error
+            return aligned.spans if isinstance(text, str) else aligned.tags
+        tags = _read_one(words_of, _place("label", number, column), value)
+        if len(text) != len(tags):
+            raise ValueError(
+                f"row {number} has {len(text)} words but {len(tags)} tags ({listed(tags)}): "
+                "give one tag for each word, or drop the row"
+            )
+        return tags
+
+    def _found(self, column: str) -> str | None:
+        """The column of labels if it was found, and not given."""
+        return column if self.label_column is None else None
+
+    def _column(
+        self, rows: Sequence[Row], name: str, setting: Setting, first: int = 1
+    ) -> Iterator[tuple[str, Any]]:
+        """The place of each value, for error messages, and the value."""
+        if rows and not any(_has(row, name) for row in itertools.islice(rows, _PEEKED_ROWS)):
+            raise self._no_column(rows[0], name, setting)
+        for number, row in enumerate(rows, first):
+            yield _place(setting, number, name), _value(row, name)
+
+    def _no_column(self, row: Row, name: str, setting: Setting) -> ValueError:
+        """The error for a column that none of the first rows has."""
+        has_header = not isinstance(row, NumberedRow)
+        header = self.header or Header((), "the input")
+        if not header.columns:  # each row has names of its own, or numbers
+            header = replace(header, columns=list(row) if has_header else len(row))
+        number = int(name) if not has_header and name.removeprefix("-").isdecimal() else name
+        source = input_source(header=has_header, text=self.text_column, label=self.label_column)
+        source = source.model_copy(update={"task_type": self.task_type})
+        try:
+            place_of(number, setting, header, source)
+        except ConfigError as error:
+            return ValueError(str(error).removeprefix(PREFIX))
+        return ValueError(str(no_such_column(number, setting, header, source)).removeprefix(PREFIX))
+
     def _column_of(self, rows: Sequence[Row], given: str | None, default: str, *, number: str) -> str:
         """The name of a column in rows; ``number`` is the default for files without a header."""
-        if rows and isinstance(rows[0], SentenceRow) and self.is_ner:
-            return default  # The reader has chosen the columns.
         if given is None and rows and isinstance(rows[0], NumberedRow):
             return number
         return given or default
@@ -214,25 +300,24 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
 
 
-def _column(
-    rows: Sequence[Row], name: str, setting: Setting, first: int, header: Header | None
-) -> Iterator[tuple[str, Any]]:
-    """The place of each value, for error messages, and the value."""
-    if rows and not any(_has(row, name) for row in itertools.islice(rows, _PEEKED_ROWS)):
-        has_header = not isinstance(rows[0], NumberedRow)
-        header = header or Header((), "the input")
-        if not header.columns:  # each row has names of its own, or numbers
-            header = replace(header, columns=list(rows[0]) if has_header else len(rows[0]))
-        is_number = not has_header and name.removeprefix("-").isdecimal()
-        try:
-            place_of(int(name) if is_number else name, setting, header, input_source(header=has_header))
-        except ConfigError as error:
-            raise ValueError(str(error).removeprefix(PREFIX)) from error
-    for number, row in enumerate(rows, first):
-        value = nested_value(row, name)
-        if value is None and isinstance(row, TableRow) and (place := _number(name, row)) is not None:
-            value = list(row.values())[place]
-        yield f"the {setting} of row {number} (column {name!r})", value
+def _place(setting: Setting, number: int, column: str) -> str:
+    return f"the {setting} of row {number} (column {column!r})"
+
+
+def _value(row: Row, name: str) -> Any:
+    value = nested_value(row, name)
+    if value is None and isinstance(row, TableRow) and (place := _number(name, row)) is not None:
+        value = list(row.values())[place]
+    return value
+
+
+def _check_has(row: Row, name: str, setting: Setting, number: int) -> None:
+    """Check that a row of ``ner`` has its column, which may be another one in other rows."""
+    if not _has(row, name):
+        raise ValueError(
+            f"row {number} has no {name!r}, but {listed_names(row) or 'nothing'}: name its column with "
+            f"--{setting}, or fix the row"
+        )
 
 
 def _has(row: Row, name: str) -> bool:
@@ -247,10 +332,11 @@ def _number(name: str, row: Row) -> int | None:
 
 
 def _read(read: Callable[[Any], Value], values: Iterable[tuple[str, Any]]) -> list[Value]:
-    read_values = []
-    for place, value in values:
-        try:
-            read_values.append(read(value))
-        except UnusableError as error:
-            raise ValueError(f"{place} {error}") from error
-    return read_values
+    return [_read_one(read, place, value) for place, value in values]
+
+
+def _read_one(read: Callable[[Any], Value], place: str, value: Any) -> Value:
+    try:
+        return read(value)
+    except UnusableError as error:
+        raise ValueError(f"{place} {error}") from error

@@ -15,11 +15,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from metamapping.cli.columns import Column, is_pair, label_column, text_columns
+from metamapping.cli.entity_rows import columns_of
 from metamapping.cli.options import Format, input_source
 from metamapping.cli.records import open_records
-from metamapping.cli.rows import TAGS, WORDS, Row, SentenceRow, TableRow
+from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.config.sources import TaskType
-from metamapping.corpus.columns import listed_names
+from metamapping.corpus.columns import listed_names, nested_value
+from metamapping.corpus.span_formats import has_spans, read_entities
+from metamapping.corpus.spans import AlignedText, SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_types, find_scheme, is_tag
 from metamapping.corpus.word_lists import word_list
 
@@ -44,7 +47,7 @@ class Guess:
         task_type: Type of the task.
         text: Column of the text, or of words.
         text_pair: Column of the second text, if texts are pairs.
-        label: Column of the label, or of tags.
+        label: Column of the label, or of tags or spans.
         labels: For each label the number of different texts; for ``ner``, of sentences with the type.
         num_rows: Number of rows that were looked at.
         is_whole: Whether these are all rows.
@@ -99,6 +102,8 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         header = False
         rows, is_whole = _first_rows(path, given, header=False)
     columns = _columns(rows)
+    if texts_and_spans := _texts_and_spans(rows, given):
+        return _guess_spans(path, given, rows, *texts_and_spans, is_whole)
     if words_and_tags := _words_and_tags(columns, given):
         return _guess_words(path, given, rows, *words_and_tags, is_whole)
     label = label_column(columns, given.label)
@@ -171,6 +176,47 @@ def _is_without_header(rows: Sequence[Row]) -> bool:
         len(name.split()) > 5 or (name.strip() != "" and [row[name] for row in rows[:100]].count(name) > 0)
         for name in rows[0]
     )
+
+
+def _texts_and_spans(rows: Sequence[Row], given: Given) -> tuple[str, str] | None:
+    """The names of the columns of texts and of their spans, if there are such."""
+    if given.task_type not in (None, "ner") or isinstance(rows[0], NumberedRow):
+        return None
+    text, label = columns_of(rows[0], given.text, given.label)
+    values = [(nested_value(row, text), nested_value(row, label)) for row in rows[:100]]
+    if not all(isinstance(value, str) and has_spans(value, spans) for value, spans in values):
+        return None
+    return (text, label) if any(aligned and aligned.spans for aligned in map(_aligned, values)) else None
+
+
+def _guess_spans(
+    path: str, given: Given, rows: Sequence[Row], text: str, label: str, is_whole: bool
+) -> Guess:
+    """A guess for rows of texts with spans."""
+    texts = [_aligned((nested_value(row, text), nested_value(row, label))) for row in rows]
+    aligned = [each for each in texts if each is not None]
+    counts = Counter(kind for each in aligned for kind in {span.label for span in each.spans})
+    return Guess(
+        path=path,
+        format=given.format,
+        header=True,
+        task_type="ner",
+        text=text,
+        text_pair=None,
+        label=label,
+        labels=dict(sorted(counts.items())),
+        num_rows=len(rows),
+        is_whole=is_whole,
+        num_words=_percentile([len(each.words) for each in aligned]),
+    )
+
+
+def _aligned(text_and_spans: tuple[Any, Any]) -> AlignedText | None:
+    """The words of a text with their tags; ``None`` if the spans do not fit, so that it will be rejected."""
+    try:
+        return read_entities(*text_and_spans) if has_spans(*text_and_spans) else None
+    except SpanError:
+        return None
 
 
 def _words_and_tags(columns: Sequence[Column], given: Given) -> tuple[str, str] | None:

@@ -17,13 +17,13 @@ import numpy as np
 
 from metamapping.cli.fields import Fields, without
 from metamapping.cli.records import ROWS_PER_PART
-from metamapping.cli.rows import PREDICTION, Row
+from metamapping.cli.rows import PREDICTION, Row, SpanList
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it takes a second to import
-    from metamapping import Mapping
+    from metamapping import Entity, Mapping
 
-PROBABILITY = "probability"  # of the predicted label; for ner, of the label of each word
+PROBABILITY = "probability"  # of the predicted label; for ner, of each span or of the label of each word
 CONFIDENCE = "confidence"  # how likely the prediction is correct; compared with the threshold
 PROBABILITIES = "probabilities"  # of all labels
 _DIGITS = 6  # of a probability: float32 is not more precise
@@ -106,11 +106,16 @@ class Labelling:
         if not any(empty):
             yield from self._answers(texts, pairs)
             return
-        texts = list(without(texts, empty))
+        all_texts, texts = texts, list(without(texts, empty))
         answers = self._answers(texts, pairs and list(without(pairs, empty))) if texts else iter(())
-        no_words: list[str] | None = [] if self.fields.is_ner else None
-        for is_empty in empty:
-            yield (no_words,) * len(self.columns) if is_empty else next(answers)
+        for text, is_empty in zip(all_texts, empty, strict=True):
+            yield (self._nothing(text),) * len(self.columns) if is_empty else next(answers)
+
+    def _nothing(self, text: Any) -> list[Any] | None:
+        """What an empty text gets."""
+        if not self.fields.is_ner:
+            return None
+        return SpanList() if isinstance(text, str) else []
 
     def _answers(self, texts: list[Any], pairs: list[str] | None) -> Iterator[tuple[Any, ...]]:
         if self._probabilities and not self.fields.is_ner:
@@ -120,6 +125,12 @@ class Labelling:
             named = (dict(zip(labels, row, strict=True)) for row in rows)
             return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
+        if self.fields.is_ner and isinstance(texts[0], str):
+            spans = [SpanList(_span(entity) for entity in entities) for entities in predicted]
+            if not self._probabilities:
+                return zip(spans, strict=True)
+            probabilities = (SpanList(span["probability"] for span in row) for row in spans)
+            return zip(spans, probabilities, strict=True)
         if not self._probabilities:
             return zip(predicted, strict=True)
         words = self._mapping.predict_proba(texts)
@@ -129,7 +140,7 @@ class Labelling:
 def predict_texts(
     mapping: Mapping, fields: Fields, texts: list[Any], text_pairs: list[str] | None
 ) -> list[Any]:
-    """Predict labels; an empty text gets none, and an empty list of words no tags.
+    """Predict labels; an empty text gets none, and an empty text of ``ner`` no tags or entities.
 
     Args:
         mapping: The task.
@@ -142,6 +153,17 @@ def predict_texts(
     pairs = text_pairs and list(without(text_pairs, empty))
     answers = iter(mapping.predict(kept, text_pairs=pairs) if kept else ())
     return [([] if fields.is_ner else None) if is_empty else next(answers) for is_empty in empty]
+
+
+def _span(entity: Entity) -> dict[str, Any]:
+    """An entity as it is written, in the order and with the keys in which spans are read."""
+    return {
+        "start": entity.start,
+        "end": entity.end,
+        "label": entity.label,
+        "text": entity.text,
+        "probability": _rounded(entity.probability),
+    }
 
 
 def _rounded(probabilities: Any) -> Any:

@@ -128,8 +128,8 @@ TextColumn = Annotated[
     typer.Option(
         "--text",
         metavar="COLUMN",
-        help="Column of the text; default: `text`, for ner `words`. In CoNLL and CSV also its "
-        "number, from 0.",
+        help="Column of the text; default: `text`, for ner `words` if there is one. In CoNLL and CSV also "
+        "its number, from 0.",
     ),
 ]
 PairColumn = Annotated[
@@ -142,7 +142,9 @@ PairColumn = Annotated[
 ]
 LabelColumn = Annotated[
     str | None,
-    typer.Option("--label", metavar="COLUMN", help="Column of the label; default: `label`, for ner `tags`."),
+    typer.Option(
+        "--label", metavar="COLUMN", help="Column of the label; default: `label`, for ner `tags` or spans."
+    ),
 ]
 FormatOption = Annotated[
     Format | None,

@@ -15,8 +15,9 @@ import pyarrow as pa
 from metamapping.cli.fields import PAIR
 from metamapping.cli.labelling import Labelling
 from metamapping.cli.records import ROWS_PER_PART
-from metamapping.cli.rows import WORDS, Row
+from metamapping.cli.rows import Row
 from metamapping.cli.writing import table_of
+from metamapping.corpus.columns import find_name
 
 
 def with_predictions(
@@ -47,8 +48,12 @@ def with_predictions(
 def _rows(table: pa.Table, labelling: Labelling) -> Iterator[Row]:
     """The columns that labelling reads; all if the text is not among them, for its error message."""
     fields = labelling.fields
-    text = fields.text_column or (WORDS if fields.is_ner else "text")
+    text = fields.text_column or "text"
     read = [text, fields.pair_column or PAIR, *labelling.columns]
+    if fields.is_ner:
+        names = table.column_names
+        text, label = (find_name(name, names) or name for name in fields.columns_of(dict.fromkeys(names)))
+        read += [text, label]
     # A dotted name is a column of its own, or leads into a column of nested values.
     columns = {
         column for column in table.column_names for name in read if f"{name}.".startswith(f"{column}.")

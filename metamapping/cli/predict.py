@@ -49,8 +49,9 @@ def predict(
     """Predict the label of each row, and add it as the column `prediction`.
 
     Rows keep all their columns; from Parquet to Parquet they stay as they are, to the bit. For ner the
-    prediction is a list of BIO tags; in CoNLL files it is the last column, and comments are kept. An empty
-    text gets no label.
+    prediction is a list of spans for a text, with start, end, label, text and probability, and a list of BIO
+    tags for a list of words; in CoNLL files it is the last column, and comments are kept. An empty text gets
+    no label.
 
     `metamapping predict my-tasks/orders new.csv --out labelled.csv --proba`
 

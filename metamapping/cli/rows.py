@@ -15,6 +15,10 @@ WORDS, TAGS = "words", "tags"  # the columns of CoNLL
 PREDICTION = "prediction"  # the column that predictions are written to
 
 
+class SpanList(list[Any]):
+    """Spans, or one value for each: in CSV and TSV always JSON, so that there may be none of them."""
+
+
 class TableRow(Row):
     """The row of a delimited file. A column without a name is called by its number, from 0."""
 

@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from metamapping.cli.options import Format
 from metamapping.cli.records import STANDARD
-from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow
+from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow, SpanList
 from metamapping.corpus.columns import listed_names
 from metamapping.corpus.conll import is_word
 from metamapping.corpus.word_lists import list_text, word_list
@@ -206,7 +206,11 @@ def _field(value: Any) -> str:
     """Words and tags as they are read; numbers and nested values are JSON."""
     if value is None:
         return ""
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+    if (
+        isinstance(value, list)
+        and not isinstance(value, SpanList)
+        and all(isinstance(item, str) for item in value)
+    ):
         return list_text(value)
     if isinstance(value, bool | int | float | list | dict):
         return json.dumps(value, ensure_ascii=False, default=str)

@@ -58,16 +58,18 @@ class Columns(Part):
 
     text: str | int | None = Field(
         None,
-        description="Column of the text; for `ner`, of the list of words. A dotted name (`review.body`) "
-        "selects a nested field. Default: `text`, or the first column of files without a header.",
+        description="Column of the text; for `ner`, of the text or of the list of words. A dotted name "
+        "(`review.body`) selects a nested field. Default: `text` (`ner`: `words` if there is one), or the "
+        "first column of files without a header.",
     )
     text_pair: str | int | None = Field(
         None, description="Column of the second text of a pair. Default: the texts are not pairs."
     )
     label: str | int | None = Field(
         None,
-        description="Column of the label; for `ner`, of the list of tags. Default: `label` (`ner`: `tags`), "
-        "or the last column of files without a header.",
+        description="Column of the label; for `ner`, of the list of tags or spans. Default: `label` (`ner`: "
+        "`tags`, or `spans`, `entities`, `label` or `labels` beside a text), or the last column of files "
+        "without a header.",
     )
 
 

@@ -22,6 +22,8 @@ from metamapping.errors import ConfigError, listed
 Setting = Literal["text", "text_pair", "label"]
 SETTINGS: tuple[Setting, ...] = ("text", "text_pair", "label")
 
+# What an error message says about the columns of named entities.
+NER_COLUMNS = "`ner` reads `words` and `tags`, or `text` and `spans`, `entities` or `label`"
 _INDEX = re.compile("[0-9]{1,9}")
 
 
@@ -97,9 +99,12 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
         fixes.append("`delimiter` (--delimiter) if something else separates the fields")
         if source.task_type == "ner" or header.delimiter == "\t":
             fixes.append("`format: conll` (--format conll) if each line is a word")
+    hint = ""
+    if source.task_type == "ner" and source.columns.text is None and source.columns.label is None:
+        hint = f"; {NER_COLUMNS}"
     return ConfigError(
         f"source {source.name!r}: {header.place} has no column {name!r:.80}, but {known}: "
-        f"{', or '.join(fixes)}"
+        f"{', or '.join(fixes)}{hint}"
     )
 
 

@@ -26,7 +26,7 @@ from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, BoundedLines
 from metamapping.errors import ConfigError
 
 _DELIMITERS = (",", ";", "\t", "|")
-_DEFAULT_NAMES = ("text", "text_pair", "label", "words", "tags")
+_DEFAULT_NAMES = ("text", "text_pair", "label", "words", "tags", "spans", "entities")
 _HEAD_LINES, _HEAD_CHARACTERS = 200, 200_000
 # Other delimiters than the comma need so many of the first rows with as many fields as the first one.
 _MIN_CONSISTENT = 0.8

@@ -39,9 +39,12 @@ from metamapping.corpus.shards import (
 from metamapping.corpus.signatures import algorithm
 from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, entity_types, find_scheme, to_bio
 from metamapping.errors import ConfigError
-from metamapping.storage.artifacts import Stage
+from metamapping.storage.artifacts import Stage, read_reference
 
 _VERSION = 2
+
+# The counts of the records that the report of a corpus shows.
+SPAN_COUNTS = ("spans_trimmed", "spans_widened")
 
 _CLEANED = pa.schema(
     [
@@ -96,7 +99,8 @@ def write_examples(
         on_progress: Called with the number of rows cleaned so far, after each batch.
 
     Returns:
-        The counts ``rows_in``, ``rows_out``, ``rejects``, and ``rejects.<reason>`` for each reason.
+        The counts ``rows_in``, ``rows_out``, ``rejects``, and ``rejects.<reason>`` for each reason; and of
+        the records ``spans_trimmed`` and ``spans_widened``, if there are any.
 
     Raises:
         ConfigError: All rows are rejected, or a setting names a label that the source does not have.
@@ -117,7 +121,10 @@ def write_examples(
             "and `labels`, or the limits in `filters`"
         )
     counts = {"rows_in": num_rows, "rows_out": num_rows - rejects, "rejects": rejects}
-    return counts | {f"rejects.{reason}": number for reason, number in sorted(reasons.items())}
+    counts |= {f"rejects.{reason}": number for reason, number in sorted(reasons.items())}
+    read = read_reference(Path(records))
+    changed = {} if read is None else {name: read.counts.get(name, 0) for name in SPAN_COUNTS}
+    return counts | {name: number for name, number in changed.items() if number}
 
 
 def _write_cleaned(

@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -35,11 +35,23 @@ from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.rows import MALFORMED, Row
+from metamapping.corpus.span_formats import (
+    ANSWER,
+    NOT_ACCEPTED,
+    answer_problem,
+    entity_columns,
+    has_spans,
+    read_entities,
+)
+from metamapping.corpus.spans import SpanError
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
 from metamapping.errors import ConfigError, one_line
 
 _PEEKED_ROWS = 100
+
+# The columns of text, second text and label, by name or number.
+ColumnNames = tuple[str | int, str | int | None, str | int]
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -145,8 +157,12 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
 def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
     width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
+    answer_place = table.header.index(ANSWER) if table.header and ANSWER in table.header else None
     if table.header:
-        places = _places(Header(table.header, str(path), table.delimiter, is_table=True), source)
+        names = column_names(source, table.header)
+        places = _places(names, Header(table.header, str(path), table.delimiter, is_table=True), source)
+    else:
+        names = column_names(source)
     for line, fields in table.rows:
         if isinstance(fields, list):
             width = width or len(fields)
@@ -154,8 +170,10 @@ def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
             yield Row(line, text=_raw(fields, table), fault=MALFORMED, problem=problem)
             continue
         if places is None:
-            places = _places(Header(width, str(path), table.delimiter, is_table=True), source)
-        yield Row(line, *(None if place is None else fields[place] for place in places))
+            places = _places(names, Header(width, str(path), table.delimiter, is_table=True), source)
+        text, text_pair, label = (None if place is None else fields[place] for place in places)
+        answer = None if answer_place is None else fields[answer_place]
+        yield tagged_row(Row(line, text, text_pair, label), source, names[2], answer=answer)
 
 
 def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
@@ -164,11 +182,44 @@ def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
     return (table.delimiter or "\t").join(map(str, fields))
 
 
-def column_names(source: Source) -> tuple[str | int, str | int | None, str | int]:
+def tagged_row(row: Row, source: Source, label: str | int | None, *, answer: Any = None) -> Row:
+    """Return a row with words and tags if it is a ``ner`` text with spans, and unchanged otherwise.
+
+    Args:
+        row: The row as it was read.
+        source: The source.
+        label: The column of its label.
+        answer: What Prodigy says about the row, such as `reject`.
+    """
+    if source.task_type != "ner" or row.fault is not None:
+        return row
+    if not has_spans(row.text, row.label, label if source.columns.label is None else None):
+        return row
+    if problem := answer_problem({ANSWER: answer}):
+        return _faulty(row, NOT_ACCEPTED, problem)
+    try:
+        aligned = read_entities(row.text, row.label, label)
+    except SpanError as error:
+        return _faulty(row, error.reason, str(error))
+    return row._replace(
+        text=aligned.words,
+        label=aligned.tags,
+        num_trimmed=aligned.num_trimmed,
+        num_widened=len(aligned.widened),
+    )
+
+
+def _faulty(row: Row, fault: str, problem: str) -> Row:
+    text = row.text if isinstance(row.text, str) else " ".join(map(str, row.text))
+    return Row(row.line, text, fault=fault, problem=problem)
+
+
+def column_names(source: Source, existing: Collection[str] = ()) -> ColumnNames:
     """Return the columns of text, second text and label, with defaults for those not configured.
 
     Args:
         source: The source.
+        existing: The names of all columns, from which the defaults of ``ner`` follow.
 
     Returns:
         Names, or numbers in files without a header. The second text has no default and may be ``None``.
@@ -177,24 +228,27 @@ def column_names(source: Source) -> tuple[str | int, str | int | None, str | int
     named = source.header and source.format != "conll"
     text = source.columns.text
     label = source.columns.label
+    if named and is_ner:
+        default = entity_columns(
+            existing, None if text is None else str(text), None if label is None else str(label)
+        )
+    else:
+        default = ("text", "label")
     if text is None:
-        text = ("words" if is_ner else "text") if named else 0
+        text = default[0] if named else 0
     if label is None:
-        label = ("tags" if is_ner else "label") if named else -1
+        label = default[1] if named else -1
     return text, source.columns.text_pair, label
 
 
-def _places(header: Header, source: Source) -> list[int | None]:
+def _places(names: ColumnNames, header: Header, source: Source) -> list[int | None]:
     return [
         None if name is None else place_of(name, setting, header, source)
-        for setting, name in zip(SETTINGS, column_names(source), strict=True)
+        for setting, name in zip(SETTINGS, names, strict=True)
     ]
 
 
 def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
-    text, text_pair, label = (None if name is None else str(name) for name in column_names(source))
-    assert text is not None
-    assert label is not None
     rows = read_objects(file, source, path)
     first = list(itertools.islice(rows, _PEEKED_ROWS))
     check_names([row.value for row in first if row.value is not None], source, str(path))
@@ -202,12 +256,18 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
         if row.value is None:
             yield Row(row.line, text=row.raw, fault=MALFORMED, problem=row.problem)
             continue
-        yield Row(
+        text, text_pair, label = map(_as_name, column_names(source, row.value))
+        read = Row(
             row.line,
-            nested_value(row.value, text),
+            nested_value(row.value, str(text)),
             None if text_pair is None else nested_value(row.value, text_pair),
-            nested_value(row.value, label),
+            nested_value(row.value, str(label)),
         )
+        yield tagged_row(read, source, label, answer=row.value.get(ANSWER))
+
+
+def _as_name(name: str | int | None) -> str | None:
+    return None if name is None else str(name)
 
 
 def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> None:
@@ -221,9 +281,15 @@ def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> No
     Raises:
         ConfigError: No object has one of the names.
     """
-    for setting, name in zip(SETTINGS, column_names(source), strict=True):
-        if objects and name is not None and not any(has_name(each, str(name)) for each in objects):
-            raise no_such_column(name, setting, Header(list(objects[0]), place), source)
+    # The columns of spans depend on the object, such as those of different tools.
+    named = [(each, column_names(source, each)) for each in objects]
+    for number, setting in enumerate(SETTINGS):
+        if not named or named[0][1][number] is None:
+            continue
+        if not any(has_name(each, str(names[number])) for each, names in named):
+            raise no_such_column(
+                cast(str | int, named[0][1][number]), setting, Header(list(objects[0]), place), source
+            )
 
 
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
@@ -246,28 +312,33 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         ConfigError: A column is missing.
     """
     columns = []
-    names = batch.schema.names
-    for setting, name in zip(SETTINGS, column_names(source), strict=True):
+    existing = batch.schema.names
+    names = column_names(source, existing)
+    for setting, name in zip(SETTINGS, names, strict=True):
         if name is None:
             columns.append([None] * batch.num_rows)
-        elif isinstance(name, str) and find_name(name, names) is None and name.split(".")[0] in names:
+        elif isinstance(name, str) and find_name(name, existing) is None and name.split(".")[0] in existing:
             top, _, rest = name.partition(".")
             columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
         else:
-            place_in_batch = place_of(name, setting, Header(names, str(place)), source)
+            place_in_batch = place_of(name, setting, Header(existing, str(place)), source)
             columns.append(batch.column(place_in_batch).to_pylist())
-    for text, text_pair, label in zip(*columns, strict=True):
-        yield Row(None, text, text_pair, label)
+    has_answers = source.task_type == "ner" and existing.count(ANSWER) == 1
+    columns.append(batch.column(ANSWER).to_pylist() if has_answers else [None] * batch.num_rows)
+    for text, text_pair, label, answer in zip(*columns, strict=True):
+        yield tagged_row(Row(None, text, text_pair, label), source, names[2], answer=answer)
 
 
 def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | None:
     """The columns to read; ``None`` for all, where one is missing."""
     names, header = schema.names, Header(schema.names, str(path))
     wanted = []
-    for setting, name in zip(SETTINGS, column_names(source), strict=True):
+    for setting, name in zip(SETTINGS, column_names(source, names), strict=True):
         if isinstance(name, int) or (name is not None and find_name(name, names) is not None):
             wanted.append(names[place_of(name, setting, header, source)])
         elif name is not None:
             wanted.append(name.split(".")[0])
+    if source.task_type == "ner" and ANSWER in names:
+        wanted.append(ANSWER)
     is_known = set(wanted) <= set(names) and all(names.count(name) == 1 for name in wanted)
     return wanted if is_known else None

@@ -2,7 +2,7 @@
 
 Input: an open text file. Output: its objects, one after the other, so that a file may be larger than memory.
 A line or an item that is not an object is yielded with the reason. A file is an array if its first character
-is ``[``.
+is ``[``. A pair ``[text, {"entities": …}]``, as spaCy writes it, is an object with the text as ``text``.
 
     for row in read_objects(file, source, path):
         print(row.line, row.value)
@@ -67,7 +67,7 @@ def read_objects(file: TextIO, source: Source, path: Path) -> Iterator[JsonRow]:
     num_blank = 0
     while (first := file.readline(MAX_FIELD_CHARACTERS)).isspace():
         num_blank += 1
-    if first.lstrip().startswith("["):
+    if first.lstrip().startswith("[") and not _is_pair(first):
         yield from _read_array(file, first, num_blank + 1, source, path)
         return
     head = itertools.chain(itertools.repeat("\n", num_blank), [first])
@@ -116,9 +116,26 @@ def _row_of_line(number: int, line: str) -> JsonRow:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         return JsonRow(number, None, line, f"is not valid JSON ({error})")
+    value = _as_object(value)
     if not isinstance(value, dict):
         return JsonRow(number, None, line, f"is {line:.40}")
     return JsonRow(number, value)
+
+
+def _is_pair(line: str) -> bool:
+    """Whether a line is a whole pair of a text and its annotation, and not the start of an array."""
+    try:
+        return isinstance(_as_object(json.loads(line)), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _as_object(value: Any) -> Any:
+    """The object of a pair ``[text, object]``, with the text in it; anything else is unchanged."""
+    match value:
+        case [str() as text, dict() as annotation] if "text" not in annotation:
+            return {"text": text, **annotation}
+    return value
 
 
 def _read_array(file: TextIO, buffer: str, line: int, source: Source, path: Path) -> Iterator[JsonRow]:
@@ -133,6 +150,7 @@ def _read_array(file: TextIO, buffer: str, line: int, source: Source, path: Path
         value, end, buffer = _next_value(file, buffer, line, source, path)
         if end is None:
             continue  # there were only spaces so far
+        value = _as_object(value)
         if isinstance(value, dict):
             yield JsonRow(line, value)
         else:

@@ -11,6 +11,7 @@ files and how they are read, but not its role, its readable label names or its l
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pyarrow as pa
 
 from metamapping.config.labels import SEVERAL_LABELS, label_of_number, label_text
 from metamapping.config.sources import Source
+from metamapping.corpus.columns import NER_COLUMNS
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter
@@ -31,7 +33,7 @@ from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
-_VERSION = 3
+_VERSION = 4
 
 # Called with the number of rows done so far.
 OnProgress = Callable[[int], None]
@@ -84,18 +86,19 @@ def write_records(
         on_progress: Called with the number of rows written so far, after each batch.
 
     Returns:
-        The count ``rows_out``.
+        The counts ``rows_out``, and ``spans_trimmed`` and ``spans_widened`` unless they are 0.
 
     Raises:
         ConfigError: The source has no rows or cannot be read.
     """
+    counts: Counter[str] = Counter()
     with ShardWriter(folder, RECORDS) as shards:
-        for batch in read_records(source):
+        for batch in read_records(source, counts):
             shards.write(batch)
             on_progress(shards.num_rows)
     if not shards.num_rows:
         raise no_rows(source)
-    return {"rows_out": shards.num_rows}
+    return {"rows_out": shards.num_rows, **{name: number for name, number in counts.items() if number}}
 
 
 def no_rows(source: Source) -> ConfigError:
@@ -149,6 +152,11 @@ def check_source(source: Source) -> None:
     if not rows:
         raise no_rows(source)
     good = [row for row in rows if row.fault is None]
+    if not good and rows[0].problem is not None and rows[0].fault != MALFORMED:
+        raise ConfigError(
+            f"source {source.name!r}: none of its first {len(rows)} rows can be used; in the first, "
+            f"{rows[0].problem}"
+        )
     if not good:
         raise ConfigError(
             f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
@@ -171,9 +179,12 @@ def check_source(source: Source) -> None:
         (label, [row.label for row in good]),
     ):
         if name is not None and all(value is None for value in values):
+            hint = ""
+            if source.task_type == "ner":
+                hint = f"; {NER_COLUMNS}"
             raise ConfigError(
                 f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
-                f"{len(good)} rows: correct `columns`"
+                f"{len(good)} rows: correct `columns`{hint}"
             )
 
 
@@ -197,11 +208,12 @@ def _tags(value: Any) -> list[str]:
         return []
 
 
-def read_records(source: Source) -> Iterator[pa.RecordBatch]:
+def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``.
 
     Args:
         source: A source of files, or of a data set of the hub.
+        counts: Where ``spans_trimmed`` and ``spans_widened`` are counted.
 
     Raises:
         ConfigError: The rest of a file cannot be read.
@@ -212,6 +224,9 @@ def read_records(source: Source) -> Iterator[pa.RecordBatch]:
         batch = list(itertools.islice(rows, ROWS_PER_BATCH))
         if not batch:
             return
+        if counts is not None:
+            counts["spans_trimmed"] += sum(row.num_trimmed for _, row in batch)
+            counts["spans_widened"] += sum(row.num_widened for _, row in batch)
         yield _batch(batch, start, is_ner=is_ner)
 
 
@@ -360,7 +375,7 @@ def _read_hub(source: Source) -> Iterator[Row]:
             f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
             f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
         ) from error
-    names = class_names(data.features.get(str(column_names(source)[2])))
+    names = class_names(data.features.get(str(column_names(source, data.column_names)[2])))
     for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):

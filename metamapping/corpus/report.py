@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from metamapping.config.sources import Source
+from metamapping.corpus.examples import SPAN_COUNTS
 from metamapping.corpus.shards import iterate_shards
 from metamapping.corpus.tags import OUTSIDE, entity_type
 from metamapping.errors import needs_train_extra
 from metamapping.storage.artifacts import Reference, Stage
 
-_VERSION = 2
+_VERSION = 3
 _PERCENTILES = (50, 95, 100)
 _MAX_SHOWN = 12  # labels of a source in the Markdown, and sources in the picture
 _EXAMPLE_CHARACTERS = 80
@@ -44,13 +45,15 @@ class CorpusReport(NamedTuple):
     """The tables of a corpus.
 
     ``sources`` has one row for each source, ``rejects`` for each source and reason, ``labels`` for each
-    source and label, and ``leaks`` for each pair of sources with common texts.
+    source and label, ``leaks`` for each pair of sources with common texts, and ``spans`` for each ``ner``
+    source of which spans were changed to fit whole words.
     """
 
     sources: pd.DataFrame
     rejects: pd.DataFrame
     labels: pd.DataFrame
     leaks: pd.DataFrame
+    spans: pd.DataFrame
 
 
 def report_stage(prepared: Sequence[Prepared], leaks: str) -> Stage:
@@ -83,11 +86,17 @@ def describe_corpus(prepared: Sequence[Prepared], leaks: str | Path) -> CorpusRe
         ),
         pd.DataFrame([row for _, _, labels in found for row in labels], columns=["source", "label", "rows"]),
         pairs.value_counts(sort=False).rename("rows").reset_index(),
+        pd.DataFrame(
+            [row for each in prepared if (row := _spans(each))],
+            columns=["source", "spans trimmed", "spans widened"],
+        ),
     )
 
 
 def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
     """Write ``report.md``, a CSV file of each table, and ``picture.png``.
+
+    There is no ``spans.csv`` if there is nothing in it.
 
     Args:
         report: The tables.
@@ -97,6 +106,8 @@ def write_report(report: CorpusReport, folder: Path) -> dict[str, int]:
         The counts ``corpus_rows_in`` and ``corpus_rows_out``.
     """
     for name, table in report._asdict().items():
+        if name == "spans" and not len(table):
+            continue
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "report.md").write_text(to_markdown(report), encoding="utf-8")
     draw(report).savefig(folder / "picture.png", metadata={"Software": None})
@@ -124,6 +135,11 @@ def to_markdown(report: CorpusReport) -> str:
         report: The report of a corpus.
     """
     rows_in, rows_out = report.sources["rows in"].sum(), report.sources["rows out"].sum()
+    spans = [
+        "## Spans",
+        "White space at the ends of spans was trimmed; spans that cut a word were widened to the whole word.",
+        markdown_table(report.spans),
+    ]
     parts = [
         "# Corpus",
         f"{len(report.sources)} sources, {rows_in:,} rows in, {rows_out:,} out, "
@@ -134,6 +150,7 @@ def to_markdown(report: CorpusReport) -> str:
         markdown_table(report.sources[_columns(report, lengths=True)]),
         "## Left out",
         markdown_table(report.rejects) if len(report.rejects) else "Nothing.",
+        *(spans if len(report.spans) else []),
         "## Leaks",
         markdown_table(report.leaks) if len(report.leaks) else "No text is both trained on and held out.",
         "## Labels",
@@ -221,6 +238,18 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
         _rejects(source, list(folders.values())),
         [{"source": source.name, "label": label, "rows": number} for label, number in labels.most_common()],
     )
+
+
+def _spans(prepared: Prepared) -> dict[str, Any] | None:
+    """The source's row of ``spans``, or ``None`` if all of its spans fit whole words."""
+    counts = prepared.examples.counts
+    if not any(counts.get(name) for name in SPAN_COUNTS):
+        return None
+    return {
+        "source": prepared.source.name,
+        "spans trimmed": counts.get("spans_trimmed", 0),
+        "spans widened": counts.get("spans_widened", 0),
+    }
 
 
 def _fetch_once(prepared: Prepared) -> dict[str, Path]:

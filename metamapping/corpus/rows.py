@@ -16,7 +16,18 @@ class Row(NamedTuple):
     """One row of a source as it was read.
 
     For ``ner``, text and label are lists of words and tags, or strings with the words and tags. A row with
-    a ``fault`` could not be read; its text is then the raw row, and ``problem`` a sentence about it.
+    a ``fault`` could not be read; its text is then the raw row.
+
+    Attributes:
+        line: Line of the file, from 1.
+        text: The text.
+        text_pair: The second text.
+        label: The label.
+        fault: Why the row could not be read.
+        problem: A sentence about the fault, where there is more to say; of a malformed row it begins with the
+            line, of spans that do not fit it does not.
+        num_trimmed: Number of spans from which white space was trimmed.
+        num_widened: Number of spans that were widened to whole words.
     """
 
     line: int | None
@@ -25,3 +36,5 @@ class Row(NamedTuple):
     label: Any = None
     fault: str | None = None
     problem: str | None = None
+    num_trimmed: int = 0
+    num_widened: int = 0

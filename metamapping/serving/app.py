@@ -16,16 +16,22 @@ import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 
 from metamapping import __version__
+from metamapping.adaptation.span_inputs import align_examples
+from metamapping.config.sources import TaskType
+from metamapping.corpus.spans import widened_note
 from metamapping.serving.access import require_access
 from metamapping.serving.errors import InvalidRequestError, add_error_handlers, error_responses
 from metamapping.serving.limits import BodyLimit, Limits
 from metamapping.serving.messages import (
+    ChangedTask,
+    Entity,
     Example,
     Health,
     MoreExamples,
     NewTask,
     Pool,
     Predictions,
+    Span,
     Suggested,
     Suggestions,
     Task,
@@ -38,6 +44,7 @@ from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
 
 if TYPE_CHECKING:  # it imports TensorFlow
+    from metamapping import Entity as FoundEntity
     from metamapping import Mapping
 
 _DIGITS = 6  # of a probability: float32 is not more precise
@@ -112,38 +119,43 @@ async def read_task(name: Name, loaded: Ready) -> Task:
 @router.put(
     "/tasks/{name}",
     responses={
-        201: {"model": Task, "description": "The task is new."},
+        201: {"model": ChangedTask, "description": "The task is new."},
         **error_responses(400, 409, 413, 422, 503, 507),
     },
 )
-def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: Response) -> Task:
+def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: Response) -> ChangedTask:
     """Adapt to the examples of a task and store it; a task of the same name is replaced."""
     with _rejecting_invalid_input():
         service.limits.check_examples(len(new.examples), _all_texts(new.examples))
+        texts, labels, notes = _columns(new.examples, new.task_type)
         mapping = loaded.mapper.adapt(
-            *_columns(new.examples),
+            texts,
+            labels,
             text_pairs=_pairs(new.examples),
             label_names=new.label_names,
             task_type=new.task_type,
         )
         is_new = loaded.tasks.put(name, mapping)
     response.status_code = 201 if is_new else 200
-    return _task(name, mapping)
+    return ChangedTask(**_task(name, mapping).model_dump(), notes=notes)
 
 
 @router.post("/tasks/{name}/examples", responses=error_responses(400, 404, 409, 413, 422, 503, 507))
-def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready) -> Task:
+def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready) -> ChangedTask:
     """Add examples to a task. The result is the same as with all examples from the start."""
+    notes: list[str] = []
 
     def add(mapping: Mapping) -> None:
         num_examples = mapping.num_examples + len(more.examples)
         service.limits.check_examples(num_examples, _all_texts(more.examples))
         pairs = _pairs(more.examples)
-        mapping.add(*_columns(more.examples), text_pairs=pairs, label_names=more.label_names)
+        texts, labels, changes = _columns(more.examples, mapping.task_type)
+        mapping.add(texts, labels, text_pairs=pairs, label_names=more.label_names)
+        notes.extend(changes)
 
     with _rejecting_invalid_input():
         mapping = loaded.tasks.change(name, add)
-    return _task(name, mapping)
+    return ChangedTask(**_task(name, mapping).model_dump(), notes=notes)
 
 
 @router.delete("/tasks/{name}", status_code=204, responses=error_responses(404, 422, 503, 507))
@@ -200,8 +212,11 @@ def _predictions(
         raise ValueError("ner does not support text_pairs: leave them out")
     texts, pairs = request.texts, request.text_pairs
     with loaded.featurizer.caching():
+        predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
+        if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
+            predicted = [[_entity(entity) for entity in entities] for entities in predicted]
         predictions = Predictions(
-            predictions=mapping.predict(texts, text_pairs=pairs, threshold=request.threshold),
+            predictions=predicted,
             labels=list(mapping.labels),
         )
         if request.probabilities:
@@ -221,6 +236,10 @@ def _rejecting_invalid_input() -> Iterator[None]:
         raise InvalidRequestError(str(error)) from error
 
 
+def _entity(entity: FoundEntity) -> Entity:
+    return Entity(**{**entity._asdict(), "probability": round(entity.probability, _DIGITS)})
+
+
 def _task(name: str, mapping: Mapping) -> Task:
     return Task(
         name=name,
@@ -230,8 +249,21 @@ def _task(name: str, mapping: Mapping) -> Task:
     )
 
 
-def _columns(examples: Sequence[Example]) -> tuple[list[Any], list[Any]]:
-    return [example.text for example in examples], [example.label for example in examples]
+def _columns(examples: Sequence[Example], task_type: TaskType) -> tuple[list[Any], list[Any], list[str]]:
+    """Texts and labels, and notes about what was changed in them. Spans become tags of words."""
+    texts, labels = [example.text for example in examples], [_label(example) for example in examples]
+    aligned = align_examples(texts, labels) if task_type == "ner" else None
+    if aligned is None:
+        return texts, labels, []
+    note = widened_note(aligned, what="text")
+    return [each.words for each in aligned], [each.tags for each in aligned], [note] if note else []
+
+
+def _label(example: Example) -> Any:
+    """The label; spans as objects."""
+    if not isinstance(example.label, list):
+        return example.label
+    return [each.model_dump() if isinstance(each, Span) else each for each in example.label]
 
 
 def _pairs(examples: Sequence[Example]) -> list[str] | None:
@@ -245,7 +277,10 @@ def _pairs(examples: Sequence[Example]) -> list[str] | None:
 def _all_texts(examples: Sequence[Example]) -> Iterator[str | list[str]]:
     for example in examples:
         yield example.text
-        yield example.label if isinstance(example.label, list) else str(example.label)
+        if isinstance(example.label, list):
+            yield [each.label if isinstance(each, Span) else each for each in example.label]
+        else:
+            yield str(example.label)
         yield example.text_pair or ""
 
 

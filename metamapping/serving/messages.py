@@ -30,14 +30,22 @@ class _Message(WithoutBooleanNumbers, BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+class Span(_Message):
+    """An entity in a text. Offsets count the characters (code points) of the text."""
+
+    start: StrictInt = Field(description="Its first character, from 0.")
+    end: StrictInt = Field(description="The character after its last.")
+    label: Name = Field(description="Its type.")
+
+
 class Example(_Message):
-    """A text with its label; for `ner` a list of words with a list of BIO tags.
+    """A text with its label; for `ner` with a list of spans, or a list of words with a list of BIO tags.
 
     The labels of a task are strings, booleans or numbers, all of one type.
     """
 
     text: str | Words
-    label: Label | list[Name]
+    label: Label | list[Name] | list[Span]
     text_pair: str | None = Field(None, description="The second text of a pair.")
 
 
@@ -61,14 +69,16 @@ class MoreExamples(_Message):
 
 
 class _Texts(_Message):
-    texts: list[str | Words] = Field(description="For `ner` each text is a list of words.")
+    texts: list[str | Words] = Field(
+        description="For `ner` all texts may be lists of words instead of strings."
+    )
     text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
     threshold: float | None = Field(
         None,
         ge=0,
         le=1,
-        description="A text whose confidence is lower gets `null`; for `ner`, a word whose probability is "
-        "lower gets `O`.",
+        description="A text whose confidence is lower gets `null`; for `ner`, an entity of a text whose "
+        "probability is lower is left out, and a word whose probability is lower gets `O`.",
     )
     probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
 
@@ -112,6 +122,16 @@ class Task(BaseModel):
     num_examples: int = Field(examples=[2])
 
 
+class ChangedTask(Task):
+    """A task that was given examples."""
+
+    notes: list[str] = Field(
+        default_factory=list,
+        description="What was changed in the examples of this request, such as spans that cut a word.",
+        examples=[[]],
+    )
+
+
 class Tasks(BaseModel):
     """The tasks of the server."""
 
@@ -121,11 +141,24 @@ class Tasks(BaseModel):
     )
 
 
+class Entity(BaseModel):
+    """An entity that was found in a text."""
+
+    text: str = Field(description="What is written there.", examples=["London"])
+    start: int = Field(description="Its first character, from 0.", examples=[13])
+    end: int = Field(description="The character after its last.", examples=[19])
+    label: str = Field(description="Its type.", examples=["LOC"])
+    probability: float = Field(
+        description="How likely exactly these words are one entity of this type.", examples=[0.9]
+    )
+
+
 class Predictions(BaseModel):
     """One prediction per text, in order."""
 
-    predictions: list[Label | list[str] | None] = Field(
-        description="Labels in the type that they were given in; for `ner` lists of BIO tags.",
+    predictions: list[Label | list[str] | list[Entity] | None] = Field(
+        description="Labels in the type that they were given in; for `ner` the entities of each text, or the "
+        "BIO tags of each list of words.",
         examples=[["delivery"]],
     )
     labels: list[Label] = Field(
@@ -134,7 +167,8 @@ class Predictions(BaseModel):
     # A matrix: validating each number would take longer than computing it.
     probabilities: Any = Field(
         None,
-        description="One row per text; for `ner` one row per word of each text. `null` if not requested.",
+        description="One row per text; for `ner` one row per word of each text; a text is split at white "
+        "space and punctuation. `null` if not requested.",
         json_schema_extra={"type": ["array", "null"], "items": {"type": "array"}},
         examples=[[[0.9, 0.1]]],
     )

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.errors import StoreError
 from tests.adaptation.test_task_folder import rewrite
+from tests.toy_published import mapper_with_solver
 
 TEXTS = [
     "where is my parcel",

@@ -10,6 +10,7 @@ from metamapping.cli.roles import assign_roles
 from metamapping.config.loading import read_config
 from metamapping.runs.label_spaces import check_run
 from tests.cli.command import run_cli
+from tests.corpus.toys import write_jsonl
 from tests.project.test_readme import ROOT
 
 SAMPLES = ROOT / "samples"
@@ -71,6 +72,35 @@ def test_fields_of_nested_objects_and_columns_of_words_are_found(tmp_path):
     guess = guess_file(str(tmp_path / "b.jsonl"))
     assert (guess.task_type, guess.text, guess.label) == ("ner", "tokens", "ner_tags")
     assert guess.labels == {"LOC": 5}
+
+
+@pytest.mark.parametrize(
+    ("rows", "text", "label"),
+    [
+        (
+            [{"text": "in Rome", "label": [[3, 7, "LOC"]]}, {"text": "here", "label": []}],
+            "text",
+            "label",
+        ),
+        ([{"text": "in Rome", "spans": [{"start": 3, "end": 7, "label": "LOC"}]}], "text", "spans"),
+        ([["in Rome", {"entities": [[3, 7, "LOC"]]}], ["here", {"entities": []}]], "text", "entities"),
+        (
+            [
+                {
+                    "data": {"body": "in Rome"},
+                    "annotations": [{"result": [{"value": {"start": 3, "end": 7, "labels": ["LOC"]}}]}],
+                }
+            ],
+            "data.body",
+            "annotations",
+        ),
+    ],
+)
+def test_texts_with_spans_are_found(tmp_path, rows, text, label):
+    write_jsonl(tmp_path / "spans.jsonl", rows)
+    guess = guess_file(str(tmp_path / "spans.jsonl"))
+    assert (guess.task_type, guess.text, guess.label) == ("ner", text, label)
+    assert (guess.labels, guess.num_rows) == ({"LOC": 1}, len(rows))
 
 
 def test_a_file_without_labels_is_refused_with_its_columns(tmp_path):

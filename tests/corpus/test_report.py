@@ -11,6 +11,7 @@ from metamapping.corpus.report import (
     describe_corpus,
     markdown_table,
     read_source_table,
+    to_markdown,
     write_report,
 )
 from metamapping.corpus.screening import write_screened
@@ -32,6 +33,7 @@ def reported(tmp_path_factory):
     for name, role, rows in (("train", "train", train), ("held", "test", held)):
         sources.append(toy_source(write_jsonl(home / f"{name}.jsonl", rows), name=name, role=role))
         counts.append(prepare(sources[-1], home / name)[2])
+    counts[0] |= {"spans_trimmed": 3, "spans_widened": 2}  # as of a source with spans
     folders = [str(home / source.name / "examples") for source in sources]
     for folder in ("leaks", "tokenizer", "report"):
         (home / folder).mkdir()
@@ -103,3 +105,16 @@ def test_no_vocabulary_is_learned_from_leaks(reported):
 def test_a_text_cannot_break_out_of_its_cell():
     table = markdown_table(pd.DataFrame([{"a": "one | two\n<b>three", "b": 0.5, "c": 12345}]))
     assert table.splitlines()[2] == "| one \\| two &lt;b>three | 50.0% | 12,345 |"
+
+
+def test_spans_that_were_changed_are_counted_for_their_source(reported):
+    report, home = reported
+    assert report.spans.to_dict("records") == [{"source": "train", "spans trimmed": 3, "spans widened": 2}]
+    assert "| train | 3 | 2 |" in (home / "report/report.md").read_text()
+    assert pd.read_csv(home / "report/spans.csv").equals(report.spans)
+
+
+def test_without_changed_spans_nothing_is_said_about_them(reported):
+    report, _ = reported
+    assert "## Spans" in to_markdown(report)
+    assert "## Spans" not in to_markdown(report._replace(spans=report.spans[:0]))

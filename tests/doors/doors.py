@@ -67,6 +67,8 @@ def command_line(path, columns, task_type, *, header=True, **settings):
         records, rows = reading.rows(str(path))
         fields = reading.fields(task_type, records)
         texts, labels, pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+        if task_type == "ner" and isinstance(texts[0], str):
+            texts, labels, _ = read_examples(texts, labels, task_type=task_type)
     except (ValueError, FileNotFoundError) as error:
         return sentence(error)
     return together(texts, labels, pairs)
@@ -104,7 +106,7 @@ def http(rows, task_type):
     ]
     try:
         task = NewTask.model_validate({"examples": renamed, "task_type": task_type})
-        texts, labels = _columns(task.examples)
+        texts, labels, _ = _columns(task.examples, task_type)
         examples = read_examples(texts, labels, text_pairs=_pairs(task.examples), task_type=task_type)
     except ValidationError as error:
         return f"invalid request: {error.errors()[0]['msg']}"

@@ -1,14 +1,17 @@
 """The same file has the same examples, or the same error, through every door."""
 
 import contextlib
+import json
 import re
 
 import numpy as np
 import pytest
 
 from metamapping.adaptation.inputs import read_examples
+from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns
-from tests.doors.doors import check_doors, columns_in_python, command_line, http, together
+from tests.corpus.toys import write_jsonl
+from tests.doors.doors import check_doors, columns_in_python, command_line, http, pipeline, python, together
 from tests.doors.files import FORMATS, ODDITIES, CannotRepresentError, write
 
 TEXTS = "text-classification"
@@ -326,6 +329,90 @@ def test_oddities_of_files_with_tags(tmp_path, name, content, columns, expected)
         assert re.search(expected, read)
     else:
         assert read == expected
+
+
+SPANS = [[[0, 3, "PER"], [13, 19, "LOC"]], []]
+SPAN_TEXTS = ["Eve moved to London.", "nobody here"]
+READ_SPANS = [
+    (["Eve", "moved", "to", "London", "."], None, ["B-PER", "O", "O", "B-LOC", "O"]),
+    (["nobody", "here"], None, ["O", "O"]),
+]
+
+
+@pytest.mark.parametrize("format", [each for each in FORMATS if each != "txt"])
+@pytest.mark.parametrize("names", [("text", "spans"), ("Text ", "ENTITIES"), ("text", "label")])
+def test_spans_are_read_in_every_format(tmp_path, format, names):
+    as_objects = [[dict(zip(("start", "end", "label"), span, strict=True)) for span in row] for row in SPANS]
+    spans = as_objects if format in ("jsonl", "json", "parquet") else map(json.dumps, SPANS)
+    rows = [dict(zip(names, row, strict=True)) for row in zip(SPAN_TEXTS, spans, strict=True)]
+    assert check_doors(write(tmp_path, format, rows), task_type="ner") == READ_SPANS
+    columns = Columns(text=names[0], label=names[1])
+    assert check_doors(write(tmp_path, format, rows), columns, "ner") == READ_SPANS
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"text": "Eve", "spans": []}, {"text": "Eve", "spans": [[0, 9, "PER"]]}], "row 2: the span 0 to 9"),
+        ([{"text": "Eve", "spans": [[0, 9, "PER"]]}], "row 1: the span 0 to 9"),
+        ([{"text": "Eve", "spans": []}, {"text": "Eve", "spans": None}], "the label of row 2 .* is missing"),
+        ([{"text": "Eve"}, {"text": "Bob"}], "no column 'spans', .*`ner` reads `words` and `tags`, or"),
+        ([{"body": "Eve", "spans": []}], "no column 'words', but the columns body, spans"),
+        (
+            [
+                {"text": "Eve moved", "label": [[0, 3, "PER"]]},
+                {"text": "Eve moved", "spans": [{"start": 0, "end": 3, "label": "PER"}]},
+                {
+                    "data": {"body": "Eve moved"},
+                    "annotations": [{"result": [{"value": {"start": 0, "end": 3, "labels": ["PER"]}}]}],
+                },
+                ["Eve moved", {"entities": [[0, 3, "PER"]]}],
+            ],
+            [(["Eve", "moved"], None, ["B-PER", "O"])] * 4,
+        ),
+        (
+            [{"tokenized_text": ["Eve", "moved"], "ner": [[0, 0, "PER"]]}],
+            [(["Eve", "moved"], None, ["B-PER", "O"])],
+        ),
+    ],
+)
+def test_oddities_of_spans(tmp_path, rows, expected):
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    read = check_doors(path, task_type="ner")
+    if isinstance(expected, str):
+        assert re.search(expected, read)
+    else:
+        assert read == expected
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_rows_that_were_not_accepted_are_left_out_of_every_format(tmp_path, format):
+    rows = [
+        {"text": text, "spans": json.dumps(spans), "answer": answer}
+        for text, spans, answer in zip(SPAN_TEXTS, SPANS, ("accept", "reject"), strict=True)
+    ]
+    path = write(tmp_path, format, rows)
+    accepted, rejected = pipeline(path, Columns(), "ner")
+    assert (accepted, rejected[2]) == (READ_SPANS[0], "not_accepted")
+    with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2"):
+        assert python(path, Columns(), "ner") == READ_SPANS[:1]
+    records, read = Reading().rows(str(path))
+    assert Reading().fields("ner", records).are_rejected(read) == [False, True]
+
+
+def test_spans_of_a_path_that_are_changed_or_left_out_are_told(tmp_path):
+    rows = [
+        {"text": "Eve moved", "spans": [[0, 2, "PER"]]},
+        {"text": "Bob", "spans": [], "answer": "reject"},
+    ]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    with pytest.warns(UserWarning, match="row") as warned:
+        examples = read_examples(path, task_type="ner")
+    assert examples == ([["Eve", "moved"]], [["B-PER", "O"]], None)
+    assert [str(each.message) for each in warned] == [
+        "rows that were not accepted are left out: row 2",
+        "spans begin or end inside a word, and the whole word is learned: row 1",
+    ]
 
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"

@@ -218,6 +218,47 @@ class Records(Target):
             fields.labels(rows)
 
 
+class Spans(Target):
+    """Texts with spans, as annotation tools write them: as a source, and as rows of the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        region = {"start": 0, "end": 3, "text": "Eve", "labels": ["PER"]}
+        rows: list[Any] = [
+            {"text": "Eve moved to Rome.", "label": [[0, 3, "PER"], [13, 17, "LOC"]]},
+            {"text": "Eve met 😀", "entities": [{"start_offset": 0, "end_offset": 3, "label": "PER"}]},
+            {"text": "Eve moved", "spans": [{"start": 0, "end": 3, "label": "PER"}], "answer": "accept"},
+            ["Eve moved", {"entities": [[0, 3, "PER"]]}],
+            {"data": {"text": "Eve moved"}, "annotations": [{"result": [{"value": region}]}]},
+            {"tokenized_text": ["Eve", "moved"], "ner": [[0, 0, "PER"]]},
+        ]
+        self.seeds = [("".join(f"{json.dumps(row)}\n" for row in rows).encode(), "jsonl")]
+        self.seeds += [(json.dumps(row).encode(), "json") for row in rows]
+
+    def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.cli.fields import Fields
+        from metamapping.cli.records import open_records
+        from metamapping.corpus.label_counts import count_labels
+        from metamapping.corpus.records import check_source, read_records
+
+        path = self.folder / "a.jsonl"
+        path.write_bytes(data)
+        columns = Columns(text=_pick(["text", "data.text"], rng), label=_pick(["label", "spans"], rng))
+        columns = columns if rng.random() < 0.2 else Columns()
+        source = Source(name="toy", task_type="ner", role="train", files=[str(path)], columns=columns)
+        for _ in read_records(source):
+            pass
+        with contextlib.suppress(ValueError):
+            check_source(source)
+            count_labels(source)
+        with open_records(str(path)) as records:
+            rows = list(records.rows)
+        fields = Fields("ner")
+        fields.are_rejected(rows)
+        fields.texts(rows)
+        fields.labels(rows)
+
+
 class Folder(Target):
     """A folder that the product wrote, with one or two mutated files whose checksums may be updated."""
 
@@ -549,6 +590,7 @@ TARGETS: dict[str, type[Target]] = {
     "doors": Doors,
     "config": Config,
     "records": Records,
+    "spans": Spans,
     "published": Published,
     "encoder": Encoder,
     "keras": Keras,

@@ -20,6 +20,7 @@ FAST = {
     "doors": 150,
     "config": 40,
     "records": 150,
+    "spans": 150,
     "run": 40,
 }
 SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 60, "keras": 15, "graph": 300}

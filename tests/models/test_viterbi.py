@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from metamapping.models.viterbi import decode_words
+from metamapping.models.viterbi import decode_words, entity_probabilities
 
 
 def total_score(scores, path, entity_penalty):
@@ -38,3 +38,33 @@ def test_a_doubtful_word_is_outside_unless_it_is_inside_an_entity():
 @pytest.mark.parametrize("shape", [(0, 3), (1, 3)])
 def test_empty_and_single_words(shape):
     assert decode_words(np.zeros(shape)).tolist() == [0] * shape[0]
+
+
+@pytest.mark.parametrize("num_words", [1, 4])
+@pytest.mark.parametrize("scale", [0.5, 8.0])
+def test_the_probability_of_an_entity_is_that_of_all_sequences_with_it(num_words, scale):
+    scores = np.random.default_rng(num_words).normal(scale=0.4, size=(num_words, 3))
+    paths = list(itertools.product(range(3), repeat=num_words))
+    weights = np.exp([scale * total_score(scores, path, 0.15) for path in paths])
+    every = [
+        (first, end, slot)
+        for first in range(num_words)
+        for end in range(first + 1, num_words + 1)
+        for slot in (1, 2)
+    ]
+    for first, end, slot in every:
+        inside = (*[slot] * (end - first),)
+        has = [
+            path[first:end] == inside and slot not in (*path[max(first - 1, 0) : first], *path[end : end + 1])
+            for path in paths
+        ]
+        found = entity_probabilities(scores, [(first, end, slot)], scale=scale)
+        assert found == pytest.approx(weights[has].sum() / weights.sum())
+    assert entity_probabilities(scores, [], scale=scale).shape == (0,)
+
+
+def test_entities_of_long_and_certain_sentences_have_finite_probabilities():
+    scores = np.tile([1.0, 0.0], (1_500, 1))
+    scores[::3] = [0.0, 9.0]
+    found = entity_probabilities(scores, [(3, 4, 1), (4, 5, 1)], scale=50.0)
+    np.testing.assert_allclose(found, [1.0, 0.0], atol=1e-6)

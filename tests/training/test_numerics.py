@@ -5,8 +5,9 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.config.training import SolverName
+from tests.toy_published import mapper_with_solver
 
 TEXTS = ["where is my parcel", "i want my money back"]
 LABELS = ["delivery", "refund"]

@@ -1,0 +1,52 @@
+"""Entities: the predictions for a text that is given as a string, as spans of its characters.
+
+entities = find_entities(state, "Eve moved to London.", word_bounds(text), scores)
+entities[0].text, entities[0].start, entities[0].end, entities[0].label       # "Eve", 0, 3, "PER"
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+import numpy as np
+
+from metamapping.adaptation.results import Entity
+from metamapping.adaptation.state import TaskState
+from metamapping.models.viterbi import decode_words, entity_probabilities
+
+
+def find_entities(
+    state: TaskState,
+    text: str,
+    bounds: Sequence[tuple[int, int]],
+    scores: np.ndarray,
+    threshold: float | None = None,
+) -> list[Entity]:
+    """Find the entities of one text.
+
+    Adjacent words of the same type form one entity.
+
+    Args:
+        state: A task of type ``ner``.
+        text: The text.
+        bounds: Start and end of each word of the text.
+        scores: Float32 ``(num_words, num_labels)``.
+        threshold: Entities of a lower probability are left out.
+
+    Returns:
+        The entities in the order of the text.
+    """
+    slots = decode_words(scores)
+    runs = []
+    for slot, group in groupby(range(len(slots)), key=lambda word: int(slots[word])):
+        words = list(group)
+        if slot:
+            runs.append((words[0], words[-1] + 1, slot))
+    probabilities = entity_probabilities(scores, runs, scale=state.calibration.scale)
+    entities = []
+    for (first, after, slot), probability in zip(runs, probabilities.tolist(), strict=True):
+        start, end = bounds[first][0], bounds[after - 1][1]
+        if threshold is None or probability >= threshold:
+            entities.append(Entity(text[start:end], start, end, str(state.labels[slot]), probability))
+    return entities
