@@ -114,13 +114,6 @@ def _score_rows_of_file(
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
-    rejected = fields.are_rejected(rows)
-    if any(rejected):
-        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
-        texts, gold = list(without(texts, rejected)), list(without(gold, rejected))
-    is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
-    if is_spans and (note := cut_words_note(texts, gold)):
-        print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
     is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
     if is_spans and (note := cut_words_note(texts, gold)):
         print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
