@@ -190,18 +190,18 @@ def test_errors_of_the_left_out_examples_are_written(folder, ner_task, capsys):
 
 def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
     lines = ["id,text,label,thread"]
-    lines += [f"{i},where is my parcel {i},delivery,{i}" for i in range(6)]
-    lines += [f"{i},please refund my money {i},refund,{i}" for i in range(6, 12)]
-    lines += ["12,,refund,12", "13,where is my parcel 13,refund,13"]
+    lines += [f"{i},where is my parcel {i},delivery,{i}" for i in range(30)]
+    lines += [f"{i},please refund my money {i},refund,{i}" for i in range(30, 60)]
+    lines += ["60,,refund,60", "61,where is my parcel 61,refund,61"]
     (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
     assert run_cli("check-labels", published, folder / "noisy.csv", "--num", 1) == 0
     printed = capsys.readouterr()
-    assert "1 suspicious labels in 13 rows" in printed.out
+    assert "1 suspicious labels in 61 rows" in printed.out
     assert "1 rows have no text" in printed.err
     options = ("--num", 2, "--group", "thread", "--out", folder / "suspicious.jsonl")
     assert run_cli("check-labels", published, folder / "noisy.csv", *options) == 0
     first, _ = map(json.loads, (folder / "suspicious.jsonl").read_text().splitlines())
-    assert (first["row"], first["id"], first["label"], first["suggested"]) == (14, "13", "refund", "delivery")
+    assert (first["row"], first["id"], first["label"], first["suggested"]) == (62, "61", "refund", "delivery")
     assert 0 < first["wrong"] <= 1
     assert {each["label"] for each in first["similar"]} == {"delivery"}
 
