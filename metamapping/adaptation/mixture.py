@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import expit
 
+from metamapping.adaptation.blas_threads import one_blas_thread
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood, softmax
 from metamapping.adaptation.logistic import Basis, fit
 from metamapping.adaptation.solution import LeftOutScores, LogisticPart, Solution, view_roots
@@ -86,10 +87,18 @@ def mix(solution: Solution, support: Support, *, inverse_temperature: float) -> 
     Returns:
         The solution with its logistic part; unchanged if the task is too large for one.
     """
-    assert solution.ridge is not None
     num_items, (width, num_labels) = len(support.targets), solution.weights.shape
     if num_items * num_labels > MAX_SCORES or min(num_items, width) * num_labels > MAX_COEFFICIENTS:
         return solution
+    if num_items * num_labels > _MAX_PRECISE_SCORES:
+        return _mix(solution, support, inverse_temperature)
+    with one_blas_thread():
+        return _mix(solution, support, inverse_temperature)
+
+
+def _mix(solution: Solution, support: Support, inverse_temperature: float) -> Solution:
+    assert solution.ridge is not None
+    num_items, (width, num_labels) = len(support.targets), solution.weights.shape
     dtype, tolerance = _precision(num_items * num_labels)
     H = np.ones((num_items, width), dtype)
     H[:, :-1] = solution.weighted_features(support.features)

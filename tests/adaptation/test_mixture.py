@@ -1,11 +1,14 @@
 """The mixture of both regressions: shares that add up, honest left-out scores, no order, bounded size."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from metamapping.adaptation import mixture
+from metamapping.adaptation.blas_threads import one_blas_thread
 from metamapping.adaptation.calibration import calibrate
 from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.likelihood import log_likelihood
@@ -139,3 +142,17 @@ def test_of_many_examples_some_folds_are_left_out(monkeypatch):
     solution = mixed(support, names)
     assert len(solution.left_out.rows) == 20  # folds 0 and 1 of ten, each with two examples of a label
     assert solution.left_out.scores.shape == (20, 5)
+
+
+def test_blas_has_one_thread_until_the_last_of_several_blocks_ends():
+    def num_threads():
+        return {each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"}
+
+    with threadpool_limits(limits=2, user_api="blas"):
+        before = num_threads()
+        with ExitStack() as first, ExitStack() as second:
+            first.enter_context(one_blas_thread())
+            second.enter_context(one_blas_thread())
+            first.close()
+            assert num_threads() == {1}
+        assert num_threads() == before

@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metamapping.adaptation.scores import span_scores
 from metamapping.cli.fields import Fields
 from metamapping.cli.rows import NumberedRow, TableRow
-from metamapping.adaptation.scores import span_scores
 from metamapping.corpus.spans import Span
 from tests.cli.command import run_cli
 from tests.corpus.toys import write_jsonl
