@@ -24,10 +24,12 @@ def test_no_hub_data_set_that_is_trained_on_is_tested_on():
     assert not trained & tested
 
 
-def test_the_benchmarks_configuration_trains_on_all_task_types_and_tests_on_twenty_sources(monkeypatch):
+def test_the_benchmarks_configuration_trains_on_all_task_types_and_tests_on_twenty_sources(
+    monkeypatch, tmp_path
+):
     if "METAMAPPING_DATA" not in os.environ:
         pytest.skip("METAMAPPING_DATA is not set: the folder with the real sources")
-    monkeypatch.setenv("METAMAPPING_ENCODER", "encoder")
+    monkeypatch.setenv("METAMAPPING_ENCODER", str(tmp_path))
     config = read_config(ROOT / "benchmarks" / "general.yaml")
     assert {source.task_type for source in config.sources_with("train")} == TASK_TYPES
     tests = [source for source in config.sources_with("test") if source.task_type != "ner"]
