@@ -120,6 +120,7 @@ def moved_layers(run: RunFolder, before: int, after: int) -> set[str]:
     return {name.split("/")[1] for name, v in weights(run, after).items() if not np.array_equal(v, old[name])}
 
 
+@pytest.mark.slow
 def test_an_averaged_round_is_the_mean_of_the_checkpoints_and_trains_nothing(run):
     for round in (1, 2):
         report = train_stage(run, round)
@@ -214,6 +215,7 @@ def test_stages_write_tensorboard_curves(run):
     assert names == {"training", "mean", "low", "high", "untrained"}
 
 
+@pytest.mark.slow
 def test_the_training_curve_continues_after_a_round_that_starts_from_an_earlier_one(run):
     train_stage(run, 1)
     after_round(run, 1, (START, 1, 0))
