@@ -14,6 +14,7 @@ from metamapping.adaptation.state import TaskState
 from metamapping.publishing.layout import MODEL, list_files
 from metamapping.runtime.graph_file import GRAPH
 from metamapping.runtime.task_graph import TaskHead, task_graph
+from metamapping.storage.manifest import MANIFEST
 from metamapping.storage.remote import place_of
 
 TOKENIZER = "tokenizer.json"
@@ -44,9 +45,10 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     for file in (path, tokenizer):
         if file.exists():
             raise ValueError(f"{file} already exists: remove it, or export into another folder")
-    if GRAPH not in list_files(folder):
+    if not (folder / MANIFEST).is_file() or GRAPH not in list_files(folder):
         raise ValueError(
-            f"{place_of(folder)} has no graph ({GRAPH}): publish the encoder again with this release"
+            f"{place_of(folder)} has no graph ({GRAPH}): publish the encoder with this release, and "
+            "adapt the task to it"
         )
     # Scores are affine in the features: those of no feature, and of each feature alone, say everything.
     width = featurizer.text_dim

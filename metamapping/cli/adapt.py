@@ -57,6 +57,7 @@ def adapt(
     """
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
+    from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.config.labels import label_column_doubt, look_alike
@@ -88,17 +89,7 @@ def adapt(
     for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
         print_note(f"note: {sentence}")
 
-    from metamapping import MetaMapper
-    from metamapping.publishing.pretrained_model import (
-        UntrainedMappingWarning,
-        is_pretrained,
-        untrained_sentence,
-    )
-
-    if is_pretrained(model):
-        print_note(f"note: {untrained_sentence(model)}")
-        warnings.simplefilter("ignore", UntrainedMappingWarning)
-    mapper = MetaMapper.from_pretrained(model)
+    mapper = load_mapper(model)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
     folder = mapping.save(out)
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")

@@ -69,6 +69,7 @@ def check_labels(
 
     `metamapping check-labels published examples.csv --num 100 --out suspicious.csv`
     """
+    from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
@@ -91,9 +92,7 @@ def check_labels(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    from metamapping import MetaMapper
-
-    mapping = MetaMapper.from_pretrained(model).adapt(
+    mapping = load_mapper(model).adapt(
         [texts[i] for i in kept],
         [labels[i] for i in kept],
         text_pairs=text_pairs and [text_pairs[i] for i in kept],

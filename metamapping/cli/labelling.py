@@ -7,6 +7,7 @@ for row in labelling.rows(records.rows, on_progress=print):
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from copy import copy
 from itertools import islice
@@ -16,17 +17,37 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.cli.fields import Fields, without
+from metamapping.cli.progress import print_note
 from metamapping.cli.records import ROWS_PER_PART
 from metamapping.cli.rows import PREDICTION, Row, SpanList
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it takes a second to import
-    from metamapping import Entity, Mapping
+    from metamapping import Entity, Mapping, MetaMapper
 
 PROBABILITY = "probability"  # of the predicted label; for ner, of each span or of the label of each word
 CONFIDENCE = "confidence"  # how likely the prediction is correct; compared with the threshold
 PROBABILITIES = "probabilities"  # of all labels
 _DIGITS = 6  # of a probability: float32 is not more precise
+
+
+def load_mapper(model: str | Path) -> MetaMapper:
+    """Load an encoder; a note says if it was not meta-trained.
+
+    Args:
+        model: A published or pretrained encoder, as for ``MetaMapper.from_pretrained``.
+    """
+    from metamapping import MetaMapper
+    from metamapping.publishing.pretrained_model import (
+        UntrainedMappingWarning,
+        is_pretrained,
+        untrained_sentence,
+    )
+
+    if is_pretrained(model):
+        print_note(f"note: {untrained_sentence(model)}")
+        warnings.simplefilter("ignore", UntrainedMappingWarning)
+    return MetaMapper.from_pretrained(model)
 
 
 def load_task(folder: Path, model: str | None = None) -> Mapping:
@@ -37,9 +58,9 @@ def load_task(folder: Path, model: str | None = None) -> Mapping:
         model: Folder, address or name of the encoder; default: the one that the task names.
     """
     # Imported here and not with the module, so that errors in the arguments appear at once.
-    from metamapping import Mapping, MetaMapper
+    from metamapping import Mapping
 
-    return Mapping.load(folder, None if model is None else MetaMapper.from_pretrained(model))
+    return Mapping.load(folder, None if model is None else load_mapper(model))
 
 
 class Labelling:

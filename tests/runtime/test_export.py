@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -96,3 +97,12 @@ def test_an_exported_task_runs_as_the_page_says(mapper, tmp_path):
     values = {}
     exec(example_with("orders/model.onnx").replace("orders", str(tmp_path)), values)
     assert values["best"] == mapping.predict(["it has not arrived", "give me back what i paid"])
+
+
+def test_a_task_of_an_encoder_without_a_graph_cannot_be_exported(published, tmp_path):
+    folder = tmp_path / "published"
+    shutil.copytree(published, folder)
+    mapping = MetaMapper.from_pretrained(folder).adapt(["where is it", "my money"], ["delivery", "refund"])
+    (folder / "manifest.json").unlink()  # as in the folder of a pretrained encoder
+    with pytest.raises(ValueError, match="has no graph"):
+        mapping.export(tmp_path / "model.onnx")
