@@ -17,11 +17,10 @@ from dataclasses import fields, replace
 
 import numpy as np
 import tensorflow as tf
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
 
 from metamapping.adaptation.fitting_subset import fitting_subset
-from metamapping.adaptation.solution import Solution, view_roots
+from metamapping.adaptation.ridge_regression import regress
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Support
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
@@ -69,8 +68,9 @@ def solve(
         )
         hyperparameters = Hyperparameters(**fitted)
     alpha, ridge = float(tf.squeeze(hyperparameters.alpha)), float(tf.squeeze(hyperparameters.ridge))
+    balance = items.mask.numpy() if is_ner else None
     weighted_prior, views = alpha * wide.numpy(), _views(items, hyperparameters)
-    return Solution(_regress(items, weighted_prior, ridge, views), weighted_prior, ridge, views)
+    return Solution(regress(support, weighted_prior, ridge, views, balance), weighted_prior, ridge, views)
 
 
 def solve_episodes(mapping: MetaMapping, items: SupportSet, prior: tf.Tensor) -> list[Solution]:
@@ -150,39 +150,6 @@ def _views(items: SupportSet, hyperparameters: Hyperparameters) -> tuple[float, 
     if not items.is_independent:
         return ()
     return tuple(float(weight) for weight in np.ravel(hyperparameters.views.numpy()))
-
-
-def _regress(items: SupportSet, prior: np.ndarray, ridge: float, views: tuple[float, ...]) -> np.ndarray:
-    """``plain_ridge.regress`` for a single task, in NumPy.
-
-    ``prior``: α P, ``(width + 1, C)``, zero for all views but the first. In the primal form the labels are
-    summed instead of written as a one-hot matrix, since items × labels may be very many. The constant
-    feature of words is not learned, but it still contributes to the prior's scores.
-    """
-    targets, mask, width, num_labels = items.targets.numpy(), items.mask.numpy(), *prior.shape
-    roots = np.append(view_roots(views, width - 1), np.float32(1.0))
-    basis = mask[:, None] * items.basis.numpy()
-    basis *= roots
-    constant = np.zeros_like(mask) if items.is_independent else mask
-    if len(basis) < width:
-        one_hot = (targets[:, None] == np.arange(num_labels)).astype(np.float32)
-        centred = one_hot - np.float32(1 / num_labels)
-        residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
-        change = basis.T @ _solve_shifted(basis @ basis.T, residual, ridge)
-    else:
-        labels = csr_array((mask, (targets, np.arange(len(targets)))), (num_labels, len(targets)))
-        label_sums, gram = (labels @ basis).T, basis.T @ basis
-        prior_part = gram @ prior + np.outer(basis.T @ constant, prior[-1])
-        centred_sums = label_sums - label_sums.mean(axis=1, keepdims=True)
-        change = _solve_shifted(gram, centred_sums - prior_part, ridge)
-    regressed: np.ndarray = prior + roots[:, None] * change
-    return regressed
-
-
-def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
-    """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
-    solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
-    return solved
 
 
 def _support_set(support: Support, num_labels: int, is_ner: bool) -> SupportSet:

@@ -17,13 +17,13 @@ Notation: ``N`` items, ``C`` labels, ``F`` folds.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.special import expit
 
 from metamapping.adaptation.blas_threads import one_blas_thread
+from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood, softmax
 from metamapping.adaptation.logistic import Basis, fit
 from metamapping.adaptation.solution import LeftOutScores, LogisticPart, Solution, view_roots
@@ -189,27 +189,6 @@ def _weigh(
     share, ridge_share = _shares(logistic[is_evidence], ridge_logits[is_evidence], targets[is_evidence])
     scores = (share * logistic + ridge_share * ridge_logits) / task.inverse_temperature
     return share, ridge_share, LeftOutScores(rows, scores)
-
-
-def folds_of(features: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The fold in which each item is left out, with at most one item of each other label: int ``(N,)``.
-
-    The items of a label are numbered by their first feature, which carries little information and does not
-    depend on the order in which they were given.
-
-    Args:
-        features: ``(N, width)``.
-        targets: Label slots, integers ``(N,)``.
-    """
-    first = features[:, 0]
-    order = np.lexsort((first, targets))
-    starts = np.concatenate([[0], np.cumsum(np.bincount(targets))])
-    folds = np.empty(len(targets), np.int64)
-    # Items of one label with equal first features are copies of one text: they are left out together.
-    for start, end in itertools.pairwise(starts):
-        mine = order[start:end]
-        folds[mine] = np.searchsorted(first[mine], first[mine])
-    return folds
 
 
 def _logistic_left_out(

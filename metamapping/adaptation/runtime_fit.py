@@ -15,6 +15,7 @@ import itertools
 import numpy as np
 from scipy.special import log_softmax, logsumexp, softmax
 
+from metamapping.adaptation.folds import folds_of
 from metamapping.models.solvers.solver_constants import (
     INVERSE_TEMPERATURE_FACTORS,
     MAX_EFFECTIVE_LABELS,
@@ -48,7 +49,7 @@ def fit_text_hyperparameters(
     prior_scores = views[0] @ prior[:-1] + prior[-1]
     # Targets and prior scores are solved for together: the dual is linear in α.
     right = np.concatenate([_centred(targets, prior.shape[1]), prior_scores], axis=1)
-    is_same_fold = np.equal.outer(*[_folds(features[:, 0], targets)] * 2)
+    is_same_fold = np.equal.outer(*[folds_of(features, targets)] * 2)
     grams = [view @ view.T for view in views]
     subsets = np.asarray(list(itertools.product((0.0, 1.0), repeat=len(learned.views))))
     log_posterior = np.empty((len(subsets), len(TEXT_RIDGE_FACTORS), len(ALPHA_GRID)))
@@ -69,13 +70,6 @@ def fit_text_hyperparameters(
 def _centred(targets: np.ndarray, num_labels: int) -> np.ndarray:
     centred: np.ndarray = np.eye(num_labels)[targets] - 1.0 / num_labels
     return centred
-
-
-def _folds(first: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The fold in which each item is left out: its number among the items of its label, by first feature."""
-    is_before = (first[None, :] < first[:, None]) & (targets[None, :] == targets[:, None])
-    folds: np.ndarray = is_before.sum(axis=1)
-    return folds
 
 
 def _left_out(gram: np.ndarray, right: np.ndarray, is_same_fold: np.ndarray, ridge: float) -> np.ndarray:

@@ -14,11 +14,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
 from scipy.special import softmax
 
 from metamapping.adaptation.fitting_subset import fitting_subset
+from metamapping.adaptation.ridge_regression import regress
 from metamapping.adaptation.runtime_fit import fit_text_hyperparameters
 from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
@@ -65,7 +64,7 @@ def solve(
         fitted = fit_text_hyperparameters(subset.features, subset.targets, prior[:, labels], learned)
         alpha, ridge, views = fitted[0], fitted[1], _plain(fitted[2])
     weighted_prior = np.float32(alpha) * wide
-    return Solution(_regress(support, weighted_prior, ridge, views, balance), weighted_prior, ridge, views)
+    return Solution(regress(support, weighted_prior, ridge, views, balance), weighted_prior, ridge, views)
 
 
 def _plain(views: np.ndarray) -> tuple[float, ...]:
@@ -86,47 +85,6 @@ def _fit_words(
         ridge=learned.ridge,
         inverse_temperature=learned.inverse_temperature,
     )
-
-
-def _regress(
-    support: Support,
-    prior: np.ndarray,
-    ridge: float,
-    views: tuple[float, ...],
-    balance: np.ndarray | None,
-) -> np.ndarray:
-    """``argmin_V Σ_i m_i² ‖h_i V − y_i‖² + λ ‖V − α P‖²``; ``balance`` is m, for texts 1.
-
-    ``prior``: α P, ``(width + 1, C)``. In the primal form the labels are summed instead of written as a
-    one-hot matrix, since items × labels may be very many. The constant feature of words is not learned, but
-    it still contributes to the prior's scores.
-    """
-    targets, (width, num_labels) = support.targets, prior.shape
-    mask = np.ones(len(targets), np.float32) if balance is None else balance
-    roots = np.append(view_roots(views, width - 1), np.float32(1.0))
-    basis = np.empty((len(targets), width), np.float32)
-    basis[:, :-1], basis[:, -1] = support.features, 1.0 if balance is None else 0.0
-    basis *= mask[:, None]
-    basis *= roots
-    constant = np.zeros_like(mask) if balance is None else mask
-    if len(basis) < width:
-        centred = _one_hot(targets, num_labels) - np.float32(1 / num_labels)
-        residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
-        change = basis.T @ _solve_shifted(basis @ basis.T, residual, ridge)
-    else:
-        labels = csr_array((mask, (targets, np.arange(len(targets)))), (num_labels, len(targets)))
-        label_sums, gram = (labels @ basis).T, basis.T @ basis
-        prior_part = gram @ prior + np.outer(basis.T @ constant, prior[-1])
-        centred_sums = label_sums - label_sums.mean(axis=1, keepdims=True)
-        change = _solve_shifted(gram, centred_sums - prior_part, ridge)
-    regressed: np.ndarray = prior + roots[:, None] * change
-    return regressed.astype(np.float32)
-
-
-def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
-    """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
-    solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
-    return solved
 
 
 def _one_hot(targets: np.ndarray, num_labels: int) -> np.ndarray:

@@ -11,8 +11,9 @@ from metamapping.adaptation import mixture
 from metamapping.adaptation.blas_threads import one_blas_thread
 from metamapping.adaptation.calibration import calibrate
 from metamapping.adaptation.closed_form import solve
+from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import log_likelihood
-from metamapping.adaptation.mixture import folds_of, mix
+from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import text_support
 from metamapping.models.encoder import NUM_VIEWS
