@@ -1,8 +1,8 @@
 """Closed form: computes a task's mapping as plain arrays from its support.
 
 The result is that of the model's solver (``models.solvers``). For ridge regression the last step is
-repeated here in NumPy and SciPy: for one task, TensorFlow's many small operations take longer than the
-computation itself, and NumPy can sum over labels without a dense one-hot matrix.
+computed in NumPy and SciPy (``ridge_regression``): for one task, TensorFlow's many small operations take
+longer than the computation itself, and NumPy can sum over labels without a dense one-hot matrix.
 
     solution = solve(model.mapping, name_features, is_outside, support)
     scores = features @ solution.weights[:-1] + solution.weights[-1]
