@@ -127,7 +127,7 @@ def _batch(space: LabelSpace, index: int) -> Batch:
 def _metamapping_step(learner: Learner, training: TrainingSpec) -> Callable[[Batch], float]:
     replicas = Replicas(learner, training)
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 1e-5
-    return lambda batch: float(replicas.update({0: batch}, 1)[0])
+    return lambda batch: float(replicas.update({0: batch}, 1)[0][0])
 
 
 def _torch_step(encoder: str, trainable_layers: int | None) -> Callable[[Batch], float]:

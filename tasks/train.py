@@ -13,7 +13,7 @@ from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plan import describe_plan, describe_training_time
-from metamapping.runs.progress import count_diagnosis, load_tensorflow
+from metamapping.runs.progress import load_tensorflow
 from metamapping.runs.round_training import train_stage
 from metamapping.runs.screen import current_screen
 from metamapping.runs.stages import initialise_stage, open_run
@@ -74,7 +74,6 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
             run,
             round_number,
             on_step=on_step,
-            on_diagnosis=count_diagnosis(work, round_number),
         )
     create_table_artifact(
         key=artifact_key("source-losses", run_id),

@@ -33,8 +33,6 @@ if TYPE_CHECKING:  # it imports TensorFlow, which takes seconds
 _MIN_STEPS, _MAX_STEPS = 2, 6
 _MAX_SECONDS = 20.0
 _NUM_TEXTS, _NUM_EPISODES = 64, 2
-# Of `training.gradient_agreement`, which is too slow to be imported for two numbers.
-_DIAGNOSIS_BATCHES, _DIAGNOSIS_SOURCES = 2, 64
 
 
 @dataclass(frozen=True)
@@ -95,13 +93,11 @@ def estimate_time(config: RunConfig, corpus: Corpus) -> TimeEstimate:
     }
     train = read_spaces(config, corpus, "train")
     step, start = _measure_steps(learner, config, train)
-    diagnosed = min(len(train), _DIAGNOSIS_SOURCES) * _DIAGNOSIS_BATCHES
-    diagnosis = step * diagnosed if len(train) > 2 and "without" in config.adjustment.moves else 0.0
     return TimeEstimate(
         step_seconds=step,
         # The encoder before training is evaluated, too, with the first round and with the test.
         start_seconds=start + evaluation["validation"],
-        round_seconds=step * training.meta_steps + diagnosis + evaluation["validation"],
+        round_seconds=step * training.meta_steps + evaluation["validation"],
         test_seconds=2 * evaluation["test"],
         max_rounds=config.convergence.max_rounds,
     )

@@ -17,7 +17,7 @@ from metamapping.rounds.records import Round
 from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
-from metamapping.runs.progress import count_diagnosis, count_sources, load_tensorflow, show_rows
+from metamapping.runs.progress import count_sources, load_tensorflow, show_rows
 from metamapping.runs.publish_best import publish_stage
 from metamapping.runs.round_training import train_stage
 from metamapping.runs.screen import current_screen
@@ -109,7 +109,7 @@ def _train(run: RunFolder, number: int) -> None:
                 screen.say(line)
 
         work.advance(0, "compiling the first step")
-        train_stage(run, number, on_step=on_step, on_diagnosis=count_diagnosis(work, number))
+        train_stage(run, number, on_step=on_step)
 
 
 def _publish(run: RunFolder) -> None:

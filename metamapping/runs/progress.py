@@ -53,25 +53,6 @@ def count_sources(work: Work, sources: Sequence[str]) -> Callable[[str, int], No
     return on_texts
 
 
-def count_diagnosis(work: Work, round_number: int) -> Callable[[int, int], None]:
-    """Continue the work of a round's meta-steps with what is measured after them.
-
-    Args:
-        work: The meta-steps.
-        round_number: Number of the round.
-
-    Returns:
-        A callback for the number of sources measured so far and of all to measure.
-    """
-
-    def on_diagnosis(done: int, total: int) -> None:
-        if done == 0:
-            work.begin(f"round {round_number}: agreement of the sources' gradients", total)
-        work.advance(done)
-
-    return on_diagnosis
-
-
 def load_tensorflow() -> None:
     """Import what training and evaluation need; the screen shows it, and hides the libraries' messages."""
     if "tensorflow" in sys.modules or not current_screen().is_shown:

@@ -8,14 +8,11 @@ The call chain from the Prefect task down: ``tasks.train`` calls ``train_stage``
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from metamapping.episodes.label_space import LabelSpace
 from metamapping.errors import ConfigError
 from metamapping.rounds.next_round import mean_of_rounds, settings_of, start_round, training_of_mean
 from metamapping.rounds.records import Round, TrainingReport
@@ -36,16 +33,11 @@ if TYPE_CHECKING:  # these import TensorFlow, which takes seconds
     from metamapping.training.replicas import Replicas
 
 
-# Called with the number of sources measured so far, and of all sources to measure.
-DiagnosisCallback = Callable[[int, int], None]
-
-
 def train_stage(
     run: RunFolder,
     round: int,
     *,
     on_step: StepCallback | None = None,
-    on_diagnosis: DiagnosisCallback | None = None,
     in_cluster: bool = False,
 ) -> TrainingReport:
     """Train one round, or return the report of a round that has been trained already.
@@ -57,8 +49,6 @@ def train_stage(
         run: An opened run whose round 0 is initialised.
         round: The round to train, from 1; all rounds before it must be judged.
         on_step: Called after each meta-step with the number of steps done and the step's loss.
-        on_diagnosis: Called after the last meta-step, while it is measured whether the gradients of the
-            sources agree, with the number of sources measured so far and of all to measure.
         in_cluster: Whether this process is a worker process that ``multi_worker`` has started. Otherwise,
             with ``training.devices: multi-worker``, the round starts such a process.
 
@@ -89,11 +79,23 @@ def train_stage(
         replicas = session_of(run).replicas(settings)
         first_step = checkpoints.load_start(run.checkpoint(start_round(history)), replicas.learner)["step"]
         spaces = read_spaces(run.config, run.corpus, "train", only=select_stage(run).chosen)
-        plan = RoundPlan(round, run.config.seed, first_step, settings.episodes, settings.training)
+        # Only the move `without` reads the agreement, after a round that is not the last one.
+        measures = "without" in run.config.adjustment.moves and round < run.config.convergence.max_rounds
+        plan = RoundPlan(
+            round,
+            run.config.seed,
+            first_step,
+            settings.episodes,
+            settings.training,
+            measures_agreement=measures,
+        )
         with _recorded(run, plan, replicas, on_step) as on_recorded_step:
             report = train_round(replicas, spaces, plan, folder=run.partial(round), on_step=on_recorded_step)
         if replicas.is_chief:
-            report = _with_diagnosis(report, run, replicas.learner, spaces, plan, on_diagnosis)
+            from metamapping.models.backbones import num_frozen_layers
+
+            frozen = num_frozen_layers(replicas.learner.encoder.backbone)
+            report = report.model_copy(update={"frozen_layers": frozen})
             _save(run, round, replicas.learner, report, step=first_step + report.meta_steps)
         if is_distributed:
             # Otherwise the other workers would treat a worker that exits early as failed.
@@ -129,32 +131,6 @@ def _average_rounds(
     report = training_of_mean([judged.report for judged in history], shares)
     _save(run, round, learner, report, step=step)
     return report
-
-
-def _with_diagnosis(
-    report: TrainingReport,
-    run: RunFolder,
-    learner: Learner,
-    spaces: Sequence[LabelSpace],
-    plan: RoundPlan,
-    on_diagnosis: DiagnosisCallback | None,
-) -> TrainingReport:
-    """The report with what the next adjustment needs to know: conflicts of sources, frozen layers."""
-    from metamapping.models.backbones import num_frozen_layers
-    from metamapping.training.gradient_agreement import measure_gradient_cosines
-
-    config, started, cosines = run.config, time.monotonic(), {}
-    # Only the move `without` reads them, so the last round that there can be measures none.
-    is_last = plan.round >= config.convergence.max_rounds
-    if "without" in config.adjustment.moves and not is_last and math.isfinite(report.loss):
-        cosines = measure_gradient_cosines(learner, spaces, plan, on_source=on_diagnosis)
-    return report.model_copy(
-        update={
-            "seconds": report.seconds + time.monotonic() - started,
-            "agreements": cosines,
-            "frozen_layers": num_frozen_layers(learner.encoder.backbone),
-        }
-    )
 
 
 def _save(run: RunFolder, round: int, learner: Learner, report: TrainingReport, *, step: int) -> None:

@@ -9,6 +9,7 @@ match exactly.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -59,7 +60,17 @@ def write_variables(variables: dict[str, Variable], path: Path) -> None:
         variables: The variables by the name that their array gets.
         path: The file.
     """
-    save_file({name: np.array(v.numpy(), order="C") for name, v in variables.items()}, path)
+    write_safetensors({name: v.numpy() for name, v in variables.items()}, path)
+
+
+def write_safetensors(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """Write arrays as a safetensors file.
+
+    Args:
+        arrays: The arrays by name.
+        path: The file.
+    """
+    save_file({name: np.array(array, order="C") for name, array in arrays.items()}, path)
     # safetensors creates files that only their owner can read; the folder's own permissions decide here.
     path.chmod(0o644)
 

@@ -25,7 +25,12 @@ from metamapping.storage import remote
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder, quarantine_folder, remove_abandoned_folders
 from metamapping.storage.manifest import check_files, write_json
-from metamapping.storage.tensors import assign_variables, read_safetensors, write_variables
+from metamapping.storage.tensors import (
+    assign_variables,
+    read_safetensors,
+    write_safetensors,
+    write_variables,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -33,21 +38,30 @@ if TYPE_CHECKING:
     from metamapping.training.learner import Learner
 
 WEIGHTS, OPTIMIZER, STATE = "weights.safetensors", "optimizer.safetensors", "state.json"
+GRADIENTS = "gradients.safetensors"
 _VERSION = 1
 _NUM_PARTIALS = 2
 
 
-def save_checkpoint(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path,
+    learner: Learner,
+    state: dict[str, Any],
+    gradients: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a checkpoint atomically; an older one of the same name is replaced.
 
     Args:
         folder: The checkpoint's folder.
         learner: Its weights and optimizers are saved.
         state: Plain JSON values, among them ``step``, the meta-steps so far.
+        gradients: What a partial checkpoint knows of the sources' gradients, by source.
     """
     with _replacing(folder, state) as draft:
         write_variables(model_variables(learner.encoder, learner.mapping), draft / WEIGHTS)
         write_variables(_optimizer_variables(learner), draft / OPTIMIZER)
+        if gradients:
+            write_safetensors(gradients, draft / GRADIENTS)
 
 
 def drop_weights(folder: Path) -> None:
@@ -157,6 +171,19 @@ def read_state(folder: Path) -> dict[str, Any] | None:
     return state
 
 
+def read_gradients(folder: Path) -> dict[str, np.ndarray]:
+    """Read what a partial checkpoint knows of the sources' gradients.
+
+    Args:
+        folder: A checkpoint that has been loaded, and so verified.
+
+    Returns:
+        The arrays by source; empty where none had been measured.
+    """
+    path = folder / GRADIENTS
+    return read_safetensors(path) if path.is_file() else {}
+
+
 def load_weights(folder: Path, learner: Learner) -> None:
     """Load the weights of encoder and mapping from a checkpoint; the optimizers are left unchanged.
 
@@ -175,16 +202,22 @@ def load_weights(folder: Path, learner: Learner) -> None:
     )
 
 
-def save_partial(folder: Path, learner: Learner, state: dict[str, Any]) -> None:
+def save_partial(
+    folder: Path,
+    learner: Learner,
+    state: dict[str, Any],
+    gradients: Mapping[str, np.ndarray] | None = None,
+) -> None:
     """Write a partial checkpoint after ``state["step"]`` steps, and remove all but the latest two.
 
     Args:
         folder: The folder of the round's partial checkpoints.
         learner: Its weights and optimizers are saved.
         state: As for ``save_checkpoint``.
+        gradients: As for ``save_checkpoint``.
     """
     new = folder / f"partial-{state['step']:06d}"
-    save_checkpoint(new, learner, state)
+    save_checkpoint(new, learner, state, gradients)
     for old in _partials(folder)[:-_NUM_PARTIALS]:
         remote.remove_folder(old)
 

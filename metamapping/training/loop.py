@@ -25,7 +25,8 @@ from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch
 from metamapping.rounds.records import TrainingReport
-from metamapping.training.checkpoints import latest_partial, load_checkpoint, save_partial
+from metamapping.training.checkpoints import latest_partial, load_checkpoint, read_gradients, save_partial
+from metamapping.training.gradient_agreement import GradientSums, measured_sources
 from metamapping.training.learner import Learner
 from metamapping.training.nonfinite_batch import write_nonfinite_batch
 from metamapping.training.replicas import Replicas
@@ -47,6 +48,7 @@ class RoundPlan:
             counts them.
         episodes: How batches are drawn.
         training: Number of steps, learning rate, sampling weights and so on.
+        measures_agreement: Whether it is measured if the gradients of the sources agree.
     """
 
     round: int
@@ -54,6 +56,7 @@ class RoundPlan:
     first_step: int
     episodes: EpisodeSpec
     training: TrainingSpec
+    measures_agreement: bool = True
 
 
 @dataclass
@@ -87,7 +90,7 @@ def train_round(
         on_step: Called after each step with the number of steps done in this round and the step's loss.
 
     Returns:
-        The losses and the duration of the round.
+        The losses and the duration of the round, and whether the gradients of the sources agreed.
 
     Raises:
         ConfigError: A step has fewer batches than there are devices.
@@ -95,7 +98,8 @@ def train_round(
     """
     training, num_batches = plan.training, plan.training.num_batches
     my_batches = replicas.share_of(num_batches)
-    progress = _resume(replicas, folder)
+    measured = measured_sources([s.source for s in spaces], plan.seed, plan.round)
+    progress, gradients = _resume(replicas, folder, measured if plan.measures_agreement else [])
     started = time.monotonic() - progress.seconds
     nonfinite_batch = ""
     while progress.step < training.meta_steps and not nonfinite_batch:
@@ -103,8 +107,11 @@ def train_round(
         batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in my_batches}
         for learner in replicas.learners:
             _set_learning_rate(learner, plan, progress.step)
-        losses = replicas.update(batches, num_batches)
+        losses, samples = replicas.update(batches, num_batches)
 
+        if progress.step >= training.meta_steps // 2:
+            for i, sample in sorted(samples.items()):
+                gradients.add(spaces[draws[i].space].source, sample)
         progress.step += 1
         progress.losses += [
             (spaces[draw.space].source, float(loss)) for draw, loss in zip(draws, losses, strict=True)
@@ -119,20 +126,22 @@ def train_round(
                 path = folder.with_name(nonfinite_batch)
                 write_nonfinite_batch(path, progress.step, spaces, draws, batches, losses)
         elif progress.step % training.checkpoint_every_steps == 0 and replicas.is_chief:
-            save_partial(folder, replicas.learner, vars(progress))
-    return _report(progress, training, nonfinite_batch if replicas.is_chief else "")
+            save_partial(folder, replicas.learner, vars(progress), gradients.sums)
+    report = _report(progress, training, nonfinite_batch if replicas.is_chief else "")
+    return report.model_copy(update={"agreements": {} if nonfinite_batch else gradients.cosines()})
 
 
-def _resume(replicas: Replicas, folder: Path) -> RoundProgress:
+def _resume(replicas: Replicas, folder: Path, measured: Sequence[str]) -> tuple[RoundProgress, GradientSums]:
     """Set every replica to the latest partial checkpoint in ``folder``, if there is one."""
-    progress = RoundProgress()
+    progress, gradients = RoundProgress(), GradientSums(measured)
     partial = latest_partial(folder)
     if partial is not None:
         state = load_checkpoint(partial, replicas.learner)
         progress = RoundProgress(state["step"], state["seconds"], [tuple(x) for x in state["losses"]])
+        gradients = GradientSums(measured, read_gradients(partial))
     replicas.broadcast_variables()
     replicas.check_same_step(progress.step)
-    return progress
+    return progress, gradients
 
 
 def _sample_draws(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:

@@ -13,7 +13,7 @@ comments use their numbers:
 of one source, ``N`` items with a label (the texts, or for ``ner`` their words), ``C`` label slots, ``S``
 splits.
 
-    loss = update_weights(learner, batch, max_norm=1.0)
+    loss, gradients = update_weights(learner, batch, max_norm=1.0)
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from metamapping.models.solvers.support_set import SupportSet, masked_logits, sc
 from metamapping.training.learner import Learner
 
 
-def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.Tensor:
+def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tuple[tf.Tensor, list[tf.Tensor]]:
     """Take one meta-step on one batch.
 
     Args:
@@ -34,10 +34,11 @@ def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tf.T
         max_norm: The gradient is scaled down to this global norm where it exceeds it.
 
     Returns:
-        The queries' loss before the step, a float32 scalar; NaN where no step was possible.
+        The queries' loss before the step, a float32 scalar, NaN where no step was possible; and its gradients
+        in the order of ``differentiate``.
     """
     loss, gradients = differentiate(learner, batch)
-    return apply_gradients(learner, gradients, loss, max_norm=max_norm)
+    return apply_gradients(learner, gradients, loss, max_norm=max_norm), gradients
 
 
 def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:

@@ -7,7 +7,7 @@ The variables are not created under the strategy's scope: there, Keras' optimize
 across devices once more, and only after they are clipped.
 
     replicas = Replicas(learner, config.training)
-    losses = replicas.update({i: build(i) for i in replicas.share_of(num_batches)}, num_batches)
+    losses, samples = replicas.update({i: build(i) for i in replicas.share_of(num_batches)}, num_batches)
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import tensorflow as tf
 from metamapping.config.training import DevicesName, TrainingSpec
 from metamapping.errors import ConfigError
 from metamapping.models.encoder import Tensors
+from metamapping.training.gradient_agreement import sample_gradient
 from metamapping.training.learner import Learner
 from metamapping.training.meta_step import apply_gradients, differentiate, update_weights
 
@@ -110,7 +111,9 @@ class Replicas:
         mine = range(self._first, self._first + len(self._replicas))
         return [i for i in range(num_batches) if i % self.num_replicas in mine]
 
-    def update(self, batches: Mapping[int, Mapping[str, np.ndarray]], num_batches: int) -> np.ndarray:
+    def update(
+        self, batches: Mapping[int, Mapping[str, np.ndarray]], num_batches: int
+    ) -> tuple[np.ndarray, dict[int, np.ndarray]]:
         """Take one meta-step along the mean gradient of the batches of all replicas.
 
         Args:
@@ -118,20 +121,25 @@ class Replicas:
             num_batches: Number of batches of the step, in all processes.
 
         Returns:
-            The loss of each batch, float32 ``(num_batches,)``; NaN where no step was possible.
+            The loss of each batch, float32 ``(num_batches,)``, NaN where no step was possible; and, by its
+            number, the sampled gradient of each batch of this process (``sample_gradient``).
         """
         if self.num_replicas == num_batches == 1:
-            return np.asarray([self._replicas[0].update(batches[0])])
+            loss, sample = self._replicas[0].update(batches[0])
+            return np.asarray([loss]), {0: sample}
         shares: list[dict[int, Mapping[str, np.ndarray]]] = [{} for _ in self._replicas]
         for i, batch in batches.items():
             shares[i % self.num_replicas - self._first][i] = batch
-        sums = list(self._threads.map(lambda r, share: r.sum(share, num_batches), self._replicas, shares))
+        samples: dict[int, np.ndarray] = {}
+        sums = list(
+            self._threads.map(lambda r, share: r.sum(share, num_batches, samples), self._replicas, shares)
+        )
         if self.num_replicas > 1:
             sums = self._all_reduce(sums)
         applied = list(self._threads.map(lambda r, total: r.apply(total), self._replicas, sums))
         losses: np.ndarray = sums[0][0].numpy()
         is_lost = np.isfinite(losses).all() and not np.isfinite(applied[0])
-        return np.full_like(losses, np.nan) if is_lost else losses
+        return np.full_like(losses, np.nan) if is_lost else losses, samples
 
     def check_same_step(self, step: int) -> None:
         """Wait for all workers, and check that they have done the same number of steps.
@@ -195,20 +203,39 @@ class _Replica:
             reduce_retracing=not training.jit_compile,
             autograph=False,  # no Python loop runs over tensors, and translating the code takes long
         )
-        self._update = compiled(functools.partial(update_weights, learner, max_norm=max_norm))
-        self._differentiate = compiled(functools.partial(differentiate, learner))
+
+        def update(batch: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
+            loss, gradients = update_weights(learner, batch, max_norm=max_norm)
+            return loss, sample_gradient(learner, gradients)
+
+        def differentiated(batch: Tensors) -> tuple[tf.Tensor, list[tf.Tensor], tf.Tensor]:
+            loss, gradients = differentiate(learner, batch)
+            return loss, gradients, sample_gradient(learner, gradients)
+
+        self._update = compiled(update)
+        self._differentiate = compiled(differentiated)
         self._add = tf.function(lambda left, right: [a + b for a, b in zip(left, right, strict=True)])
         self._apply = compiled(apply)
 
-    def update(self, batch: Mapping[str, np.ndarray]) -> float:
-        return float(self._update(self._tensors(batch)))
+    def update(self, batch: Mapping[str, np.ndarray]) -> tuple[float, np.ndarray]:
+        loss, sample = self._update(self._tensors(batch))
+        return float(loss), sample.numpy()
 
-    def sum(self, batches: Mapping[int, Mapping[str, np.ndarray]], num_batches: int) -> list[tf.Tensor]:
-        """The losses ``(num_batches,)``, zero for other devices' batches, then the summed gradients."""
+    def sum(
+        self,
+        batches: Mapping[int, Mapping[str, np.ndarray]],
+        num_batches: int,
+        samples: dict[int, np.ndarray],
+    ) -> list[tf.Tensor]:
+        """The losses ``(num_batches,)``, zero for other devices' batches, then the summed gradients.
+
+        The sampled gradient of each batch is put into ``samples``.
+        """
         losses, sums = np.zeros(num_batches, np.float32), None
         with tf.device(self._device):
             for i, batch in batches.items():
-                loss, gradients = self._differentiate(self._tensors(batch))
+                loss, gradients, sample = self._differentiate(self._tensors(batch))
+                samples[i] = sample.numpy()
                 sums = gradients if sums is None else self._add(sums, gradients)
                 losses[i] = float(loss)
             assert sums is not None

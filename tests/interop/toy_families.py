@@ -74,7 +74,7 @@ def train(learner, num_steps=2):
     for step in range(num_steps):
         draw = sample_batch(np.random.default_rng(step), [space], {}, EPISODES)
         batch = build_batch(space, draw, EPISODES)
-        loss = update_weights(
+        loss, _ = update_weights(
             learner, {key: tf.constant(value) for key, value in batch.items()}, max_norm=1.0
         )
         assert np.isfinite(loss)

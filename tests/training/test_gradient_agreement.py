@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from metamapping.training.gradient_agreement import MAX_SOURCES, gradient_cosines, measured_sources
+from metamapping.training.gradient_agreement import (
+    MAX_SOURCES,
+    GradientSums,
+    gradient_cosines,
+    measured_sources,
+)
 
 
 def test_a_source_with_an_opposite_gradient_agrees_least():
@@ -26,12 +31,30 @@ def test_a_source_without_a_finite_nonzero_gradient_has_no_agreement():
 
 
 def test_few_sources_are_all_measured_and_many_are_sampled_each_round():
-    assert measured_sources(MAX_SOURCES, seed=0, round_number=1) == list(range(MAX_SOURCES))
+    few = [f"source {i}" for i in range(MAX_SOURCES)]
+    assert measured_sources(few, seed=0, round_number=1) == few
+    many = [f"source {i}" for i in range(1_000)]
     first, again, second = (
-        measured_sources(1_000, 0, 1),
-        measured_sources(1_000, 0, 1),
-        measured_sources(1_000, 0, 2),
+        measured_sources(many, 0, 1),
+        measured_sources(many, 0, 1),
+        measured_sources(many, 0, 2),
     )
     assert first == again != second
     assert len(set(first)) == len(set(second)) == MAX_SOURCES
-    assert {0 <= number < 1_000 for number in (*first, *second)} == {True}
+    assert {*first, *second} <= {*many}
+
+
+def test_batches_of_a_source_count_alike_however_large_their_gradients_are():
+    sums = GradientSums(["a", "b", "c"])
+    for source, *gradient in [("a", 9, 0), ("a", 0, 1), ("b", 1, 0), ("c", 0, 1), ("other", 1, 1)]:
+        sums.add(source, np.array(gradient, np.float32))
+    sums.add("b", np.array([np.nan, 0.0], np.float32))
+    sums.add("b", np.zeros(2, np.float32))
+    assert set(sums.sums) == {"a", "b", "c"}
+    np.testing.assert_allclose(sums.sums["a"], [1, 1])
+    assert sums.cosines()["a"] == pytest.approx(1.0)
+
+
+def test_two_sources_have_no_agreement():
+    sums = GradientSums(["a", "b"], {"a": np.ones(2), "b": np.ones(2)})
+    assert sums.cosines() == {}

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from metamapping.errors import ConfigError
 from metamapping.training import replicas as replicas_module
+from metamapping.training.gradient_agreement import sample_gradient
 from metamapping.training.meta_step import apply_gradients, differentiate
 from metamapping.training.replicas import Replicas
 from tests.toys import TRAINING
@@ -68,7 +69,9 @@ def test_a_step_of_several_batches_follows_their_mean_gradient():
     mean = [(a + b) / 2 for a, b in zip(first, second, strict=True)]
     apply_gradients(by_hand, mean, (one + two) / 2, max_norm=TRAINING.max_gradient_norm)
     arrays = {i: {key: value.numpy() for key, value in batch.items()} for i, batch in enumerate(batches)}
-    losses = Replicas(together, TRAINING).update(arrays, 2)
+    losses, samples = Replicas(together, TRAINING).update(arrays, 2)
+    for i, gradients in enumerate((first, second)):
+        np.testing.assert_allclose(samples[i], sample_gradient(together, gradients), rtol=1e-3, atol=1e-6)
     np.testing.assert_allclose(losses, [one, two], rtol=1e-5)
     assert_close(weights(by_hand), weights(together))
 
@@ -79,7 +82,8 @@ def test_xla_receives_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatc
 
     def update(learner, batch, *, max_norm):
         seen.append(batch.keys())
-        return tf.reduce_mean(batch["support"])
+        variables = learner.encoder_variables + learner.mapping_variables
+        return tf.reduce_mean(batch["support"]), [tf.zeros(v.shape) for v in variables]
 
     monkeypatch.setattr(replicas_module, "update_weights", update)
     training = TRAINING.model_copy(update={"jit_compile": jit_compile})
