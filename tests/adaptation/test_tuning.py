@@ -1,0 +1,284 @@
+"""Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
+
+import numpy as np
+import pytest
+
+from metamapping import Mapping, MetaMapper
+from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation.state import empty_state, with_examples, with_features
+from metamapping.adaptation.support import Examples
+from metamapping.adaptation.tuning import tune_task
+from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, choose
+from metamapping.adaptation.tuning_record import Tuning
+from metamapping.errors import StoreError
+from metamapping.models.weight_delta import WeightDelta
+
+TEXTS = [
+    "where is my parcel",
+    "my parcel has not arrived",
+    "the delivery is late again",
+    "nobody answers about the delivery",
+    "i want my money back",
+    "please refund the order",
+    "refund the broken lamp",
+    "i sent the lamp back",
+]
+LABELS = ["delivery"] * 4 + ["refund"] * 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from tests.toy_published import publish_toy
+
+    making = tmp_path_factory.mktemp("deep")
+    publish_toy(making, making / "published", num_layers=3)
+    return making / "published"
+
+
+@pytest.fixture(scope="module")
+def mapper(folder):
+    return MetaMapper.from_pretrained(folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow(folder):
+    return MetaMapper.from_pretrained(folder, progress=False, backend="tensorflow")
+
+
+@pytest.fixture(scope="module")
+def delta(on_tensorflow):
+    """A change of the upper layer that is large enough to be seen."""
+    rng = np.random.default_rng(0)
+    base = on_tensorflow.featurizer.model.encoder.upper_layers.base
+    tuned = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
+    return WeightDelta.between(base, tuned, rank=4)
+
+
+def tuned_mapping(mapper, delta):
+    featurizer = mapper.featurizer.tuned(delta)
+    state = empty_state(featurizer, "text-classification")
+    state = with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {})
+    record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped")
+    from dataclasses import replace
+
+    return Mapping(featurizer, replace(state, tuning=record))
+
+
+def test_only_the_first_view_of_texts_changes_on_both_backends(mapper, on_tensorflow, delta):
+    plain = mapper.featurizer.texts(TEXTS)
+    tuned = mapper.featurizer.tuned(delta).texts(TEXTS)
+    dim = mapper.featurizer.dim
+    np.testing.assert_allclose(tuned[:, dim:], plain[:, dim:], atol=1e-5)
+    assert np.abs(tuned[:, :dim] - plain[:, :dim]).max() > 0.01
+    np.testing.assert_allclose(on_tensorflow.featurizer.tuned(delta).texts(TEXTS), tuned, atol=1e-4)
+
+
+def test_the_encoder_and_its_other_tasks_are_as_before_to_the_bit(on_tensorflow, delta):
+    encoder = on_tensorflow.featurizer.model.encoder
+    weights = [weight.numpy() for weight in encoder.backbone.weights]
+    features = on_tensorflow.featurizer.texts(TEXTS)
+    tuned_mapping(on_tensorflow, delta).predict(TEXTS)
+    on_tensorflow.adapt(TEXTS, LABELS, tune=True).predict(TEXTS)
+    for weight, before in zip(encoder.backbone.weights, weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), before)
+    np.testing.assert_array_equal(on_tensorflow.featurizer.texts(TEXTS), features)
+
+
+def test_a_saved_task_predicts_the_same_after_loading(mapper, on_tensorflow, delta, tmp_path):
+    mapping = tuned_mapping(mapper, delta)
+    before = mapping.predict_proba(TEXTS)
+    mapping.save(tmp_path / "task")
+    loaded = Mapping.load(tmp_path / "task", mapper)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), before)
+    assert loaded.tuning == mapping.tuning
+    assert Mapping.load(tmp_path / "task", on_tensorflow).predict(TEXTS) == mapping.predict(TEXTS)
+    loaded.save(tmp_path / "again")
+    again = Mapping.load(tmp_path / "again", mapper)
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), before)
+
+
+def test_examples_of_a_tuned_task_can_be_added_and_removed(mapper, delta):
+    mapping, whole = tuned_mapping(mapper, delta), tuned_mapping(mapper, delta)
+    mapping.remove([7])
+    mapping.add([TEXTS[7]], [LABELS[7]])
+    np.testing.assert_allclose(mapping.predict_proba(TEXTS), whole.predict_proba(TEXTS), atol=1e-4)
+    mapping.add(["anna lives in paris"], ["places"])
+    assert mapping.labels == ("delivery", "refund", "places")
+    assert mapping.tuning is not None
+
+
+def test_a_tuned_task_of_another_encoder_is_refused(mapper, delta, published, tmp_path):
+    tuned_mapping(mapper, delta).save(tmp_path / "task")
+    with pytest.raises(StoreError, match="was adapted with the encoder"):
+        Mapping.load(tmp_path / "task", MetaMapper.from_pretrained(published))
+
+
+def test_an_exported_tuned_task_computes_the_same(mapper, delta, tmp_path):
+    import onnxruntime
+
+    mapping = tuned_mapping(mapper, delta)
+    session = onnxruntime.InferenceSession(mapping.export(tmp_path / "task.onnx"))
+    tokens, segments = mapper.featurizer.text_tokens(TEXTS[:1])
+    inputs = {"token_ids": tokens[0], "segment_ids": segments[0], "padding_mask": np.ones_like(tokens[0])}
+    (probabilities,) = session.run(None, {name: array[None] for name, array in inputs.items()})
+    np.testing.assert_allclose(probabilities, mapping.predict_proba(TEXTS[:1]), atol=1e-4)
+
+
+def test_the_same_examples_give_the_same_bits(mapper):
+    first, second = (mapper.adapt(TEXTS, LABELS, tune=True) for _ in range(2))
+    assert first.tuning.likelihood_after == second.tuning.likelihood_after
+    np.testing.assert_array_equal(first.predict_proba(TEXTS), second.predict_proba(TEXTS))
+
+
+def test_the_record_says_what_was_decided(mapper):
+    record = mapper.adapt(TEXTS, LABELS, tune=True).tuning
+    assert record.steps == tuning_steps.STEPS
+    assert record.num_left_out == len(TEXTS)
+    assert record.likelihood_before < 0
+    assert "left-out examples" in str(record)
+    assert mapper.adapt(TEXTS, LABELS).tuning is None
+
+
+def test_seconds_limit_the_steps(mapper):
+    record = mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning
+    assert record.steps == 1
+
+
+def test_pairs_can_be_tuned(mapper):
+    mapping = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1], tune=1e-6)
+    assert mapping.tuning.num_left_out == len(TEXTS)
+    assert len(mapping.predict(TEXTS[:1], text_pairs=TEXTS[:1])) == 1
+
+
+def test_the_gate_uses_a_clear_gain_and_nothing_else():
+    rng = np.random.default_rng(0)
+    before = rng.normal(-1.0, 0.3, size=40)
+    noise = 0.1 * rng.normal(size=(len(WEIGHTS), 40))
+    helps = choose(Evidence(before, before + noise + np.array([[0.1], [0.3]])))
+    assert helps.weight == helps.best_weight == 1.0
+    half = choose(Evidence(before, before + noise + np.array([[0.3], [0.1]])))
+    assert half.weight == 0.5
+    harms = choose(Evidence(before, before + noise - 0.2))
+    assert harms.weight == 0.0
+    assert harms.gain < 0
+    no_more_than_noise = np.tile([0.5, -0.45], (len(WEIGHTS), 20))
+    unsure = choose(Evidence(before, before + no_more_than_noise))
+    assert 0 < unsure.gain < MIN_ERRORS * unsure.error
+    assert unsure.weight == 0.0
+    assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
+
+
+def test_a_task_that_tuning_harms_stays_as_it_is(mapper, monkeypatch):
+    # A learning rate that destroys the layers stands for whatever makes tuning fail.
+    monkeypatch.setattr("metamapping.tuning.steps.LEARNING_RATE", 10.0)
+    monkeypatch.setattr("metamapping.tuning.steps.MetaStep.of", lambda *given: _meta_step(*given))
+    texts = TEXTS * 2
+    mapping = mapper.adapt(texts, ["a", "b"] * 8, tune=True)
+    assert mapping.tuning.weight == 0.0
+    np.testing.assert_array_equal(
+        mapping.predict_proba(TEXTS), mapper.adapt(texts, ["a", "b"] * 8).predict_proba(TEXTS)
+    )
+
+
+def _meta_step(upper, mapping):
+    from metamapping.tuning.steps import MetaStep
+
+    return MetaStep(upper, mapping)
+
+
+@pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 12, 3 * tuning_steps.STEPS + 2])
+def test_an_interruption_keeps_the_best_so_far(mapper, monkeypatch, when):
+    taken = []
+
+    class Interrupting:
+        def __enter__(self):
+            return self.report
+
+        def __exit__(self, *_):
+            return False
+
+        def report(self, done, total):
+            taken.append((done, total))
+            if done == when:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "_progress_bar", lambda featurizer: Interrupting())
+    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+    record = mapper.adapt(TEXTS, LABELS, tune=True).tuning
+    assert taken[-1] == (when, 4 * tuning_steps.STEPS)
+    assert "interrupted" in record.reason
+    # Only from half of the last steps on are the weights close enough to those that were judged.
+    assert record.is_tuned == (when == 3 * tuning_steps.STEPS + 12)
+
+
+def _chosen(evidence):
+    from dataclasses import replace
+
+    return replace(choose(evidence), weight=1.0, best_weight=1.0)
+
+
+def test_too_few_examples_are_left_as_they_are(mapper):
+    record = mapper.adapt(TEXTS[3:5], LABELS[3:5], tune=True).tuning
+    assert not record.is_tuned
+    assert "two labels with two examples each" in record.reason
+
+
+def test_what_cannot_be_tuned_is_refused(mapper, published):
+    with pytest.raises(ValueError, match="named entities"):
+        mapper.adapt([["in", "paris"]], [["O", "B-place"]], task_type="ner", tune=True)
+    with pytest.raises(ValueError, match="1 transformer layers cannot be tuned"):
+        MetaMapper.from_pretrained(published, progress=False).adapt(TEXTS, LABELS, tune=True)
+    for tune in (0, -1.0, "30", float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a number of seconds above 0"):
+            mapper.adapt(TEXTS, LABELS, tune=tune)
+
+
+def test_a_missing_tensorflow_is_named(mapper, monkeypatch):
+    import sys
+
+    from metamapping.errors import MissingExtraError
+
+    monkeypatch.delitem(sys.modules, "metamapping.adaptation.tuning_steps", raising=False)
+    monkeypatch.delitem(sys.modules, "metamapping.tuning.steps", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingExtraError, match=r"tuning an encoder to a task needs tensorflow.*\[train\]"):
+        mapper.adapt(TEXTS, LABELS, tune=True)
+
+
+def test_all_tuned_tasks_share_one_engine_and_keep_only_their_delta(mapper, delta):
+    featurizers = [mapper.featurizer.tuned(delta.scaled(share)) for share in np.linspace(0.1, 1, 20)]
+    for featurizer in featurizers:
+        featurizer.texts(TEXTS[:1])
+    encoders = [featurizer.model.encoder for featurizer in featurizers]
+    assert len({id(encoder._shared.session) for encoder in encoders}) == 1
+    assert encoders[0]._shared.of.cache_info().currsize <= 4
+
+
+def test_tuned_features_of_words_are_refused(mapper, delta):
+    with pytest.raises(ValueError, match="no features of words"):
+        mapper.featurizer.tuned(delta).words([["in", "paris"]])
+
+
+def test_a_new_state_has_the_new_features(mapper, delta):
+    featurizer = mapper.featurizer.tuned(delta)
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples(TEXTS, LABELS, None),
+        {},
+    )
+    names = featurizer.names(state.names)
+    state = with_features(featurizer, state, featurizer.texts(TEXTS), names)
+    expected = tuned_mapping(mapper, delta)
+    assert Mapping(featurizer, state).predict(TEXTS) == expected.predict(TEXTS)
+
+
+def test_a_seed_changes_the_splits(mapper):
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples(TEXTS, LABELS, None),
+        {},
+    )
+    records = [tune_task(mapper.featurizer, state, seconds=None, seed=seed)[1].tuning for seed in (0, 1)]
+    assert records[0].likelihood_after != records[1].likelihood_after
