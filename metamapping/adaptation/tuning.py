@@ -96,8 +96,8 @@ def tune_task(
         featurizer = featurizer.tuned(outcome.delta)
         support = state.support
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
-        features = featurizer.texts(support.texts, pairs)
-        state = with_features(featurizer, state, features, featurizer.names(state.names))
+        features = featurizer.texts(list(support.texts), pairs)
+        state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
 
@@ -115,6 +115,8 @@ def _tune(featurizer: Featurizer, state: TaskState, seconds: float | None, seed:
             evidence = left_out_evidence(featurizer, state, steps)
         except KeyboardInterrupt:
             return _unknown("it was interrupted before a gain was known", budget.steps)
+        except FloatingPointError as error:
+            return _unknown(f"{error}", budget.steps)
         if evidence is None:
             return _unknown("more examples of each label are needed to estimate a gain", budget.steps)
         choice = choose(evidence)

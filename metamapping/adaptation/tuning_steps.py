@@ -21,6 +21,7 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
+from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.runtime_model import load_model
 from metamapping.tuning.lower_states import LowerStates
@@ -57,9 +58,12 @@ class Budget:
             yield from range(1, self.steps + 1)
             return
         assert self._until is not None
+        # The first step compiles and says nothing about the time of the others.
+        self.steps = 1
+        yield self.steps
         now = time.monotonic()
         until = now + (self._until - now) / self._num_folds
-        while self.steps < MAX_STEPS and (self.steps == 0 or time.monotonic() < until):
+        while self.steps < MAX_STEPS and time.monotonic() < until:
             self.steps += 1
             yield self.steps
         self._is_fixed = True
@@ -85,6 +89,7 @@ class TuningSteps:
 
     Raises:
         ValueError: The encoder cannot be tuned.
+        StoreError: The encoder's folder is not the one that was loaded.
     """
 
     def __init__(
@@ -92,7 +97,7 @@ class TuningSteps:
     ) -> None:
         model: Any = featurizer.model
         if not hasattr(model.encoder, "upper_layers"):
-            model = _tensorflow_model(model.tokenizer_folder)
+            model = _tensorflow_model(model.tokenizer_folder, featurizer.fingerprint)
         self._step = MetaStep.of(model.encoder.upper_layers, model.mapping)
         self._budget, self._report, self._seed = budget, report, seed
         self._num_taken = 0
@@ -100,8 +105,8 @@ class TuningSteps:
         upper, support = self._step.upper, state.support
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
         self._task = TaskStates(
-            texts=LowerStates.of(upper, *featurizer.text_tokens(support.texts, pairs)),
-            names=LowerStates.of(upper, *featurizer.name_tokens(state.names)),
+            texts=LowerStates.of(upper, *featurizer.text_tokens(list(support.texts), pairs)),
+            names=LowerStates.of(upper, *featurizer.name_tokens(list(state.names))),
             targets=support.targets,
         )
 
@@ -169,6 +174,9 @@ class TuningSteps:
 
 
 @lru_cache(maxsize=1)
-def _tensorflow_model(folder: Path) -> Any:
+def _tensorflow_model(folder: Path, fingerprint: str) -> Any:
     """The encoder of a published folder in TensorFlow, next to the one that runs on its graph."""
-    return load_model(folder, backend="tensorflow")
+    model = load_model(folder, backend="tensorflow")
+    if model.fingerprint != fingerprint:
+        raise StoreError(f"{folder} has changed since it was loaded: load it again")
+    return model

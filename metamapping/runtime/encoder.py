@@ -201,9 +201,14 @@ class TunedRuntimeEncoder(RuntimeEncoder):
         self.__dict__.update(encoder.__dict__)
         self._shared, self._delta = upper, delta
 
-    def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+    def _run(
+        self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
+    ) -> list[np.ndarray]:
         if names != ["texts"]:
             raise ValueError(WORDS_ARE_NOT_TUNED)
+        return super()._run(names, inputs, shape)
+
+    def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         results: list[np.ndarray] = self._shared.session.run(names, inputs | self._shared.of(self._delta))
         return results
 

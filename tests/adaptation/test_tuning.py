@@ -1,5 +1,7 @@
 """Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from metamapping.adaptation import tuning, tuning_steps
 from metamapping.adaptation.state import empty_state, with_examples, with_features
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import tune_task
-from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, choose
+from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, choose, left_out_evidence
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
@@ -59,8 +61,6 @@ def tuned_mapping(mapper, delta):
     state = empty_state(featurizer, "text-classification")
     state = with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {})
     record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped")
-    from dataclasses import replace
-
     return Mapping(featurizer, replace(state, tuning=record))
 
 
@@ -117,7 +117,7 @@ def test_an_exported_tuned_task_computes_the_same(mapper, delta, tmp_path):
     import onnxruntime
 
     mapping = tuned_mapping(mapper, delta)
-    session = onnxruntime.InferenceSession(mapping.export(tmp_path / "task.onnx"))
+    session = onnxruntime.InferenceSession(str(mapping.export(tmp_path / "task.onnx")))
     tokens, segments = mapper.featurizer.text_tokens(TEXTS[:1])
     inputs = {"token_ids": tokens[0], "segment_ids": segments[0], "padding_mask": np.ones_like(tokens[0])}
     (probabilities,) = session.run(None, {name: array[None] for name, array in inputs.items()})
@@ -168,22 +168,44 @@ def test_the_gate_uses_a_clear_gain_and_nothing_else():
     assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
 
 
-def test_a_task_that_tuning_harms_stays_as_it_is(mapper, monkeypatch):
-    # A learning rate that destroys the layers stands for whatever makes tuning fail.
-    monkeypatch.setattr("metamapping.tuning.steps.LEARNING_RATE", 10.0)
-    monkeypatch.setattr("metamapping.tuning.steps.MetaStep.of", lambda *given: _meta_step(*given))
-    texts = TEXTS * 2
-    mapping = mapper.adapt(texts, ["a", "b"] * 8, tune=True)
-    assert mapping.tuning.weight == 0.0
-    np.testing.assert_array_equal(
-        mapping.predict_proba(TEXTS), mapper.adapt(texts, ["a", "b"] * 8).predict_proba(TEXTS)
+class ToySteps:
+    """Weights are a number: at 0 and 1 the features of the texts are those given, between them a mean."""
+
+    start = 0.0
+
+    def __init__(self, untuned, tuned):
+        self.untuned, self.tuned = untuned, tuned
+
+    def take(self, fold, rows):
+        return 1.0
+
+    def shares(self, weights, shares):
+        return [share * weights for share in shares]
+
+    def features(self, weights):
+        features = (1 - weights) * self.untuned + weights * self.tuned
+        return features, np.zeros((2, features.shape[1] // 3), "f4")
+
+
+@pytest.mark.parametrize(("is_tuned_better", "weight"), [(True, 1.0), (False, 0.0)])
+def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better, weight):
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1], 12)
+    noise = rng.normal(size=(24, mapper.featurizer.text_dim)).astype("f4")
+    clear = 0.3 * noise
+    clear[:, 0] += np.where(targets == 0, 3.0, -3.0)
+    noise, clear = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (noise, clear))
+    features = (noise, clear) if is_tuned_better else (clear, noise)
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples([TEXTS[0]] * 24, [LABELS[4 * i] for i in targets], None),
+        {},
     )
-
-
-def _meta_step(upper, mapping):
-    from metamapping.tuning.steps import MetaStep
-
-    return MetaStep(upper, mapping)
+    state = with_features(mapper.featurizer, state, features[0], state.name_features)
+    evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
+    assert len(evidence.before) == 24
+    assert choose(evidence).weight == weight
 
 
 @pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 12, 3 * tuning_steps.STEPS + 2])
@@ -212,8 +234,6 @@ def test_an_interruption_keeps_the_best_so_far(mapper, monkeypatch, when):
 
 
 def _chosen(evidence):
-    from dataclasses import replace
-
     return replace(choose(evidence), weight=1.0, best_weight=1.0)
 
 
