@@ -50,8 +50,8 @@ def adapt(
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
-    The solution is computed in closed form, without training unless --tune is given. A few examples per label are enough. The
-    encoder is a published one, or a pretrained one as it is.
+    The solution is computed in closed form, without training (unless --tune is given). A few examples per
+    label are enough. The encoder is a published one, or a pretrained one as it is.
 
     `metamapping adapt published examples.csv --out my-tasks/orders`
 
@@ -62,8 +62,8 @@ def adapt(
 
     `metamapping adapt published annotated.jsonl --out my-tasks/places --task-type ner`
 
-    With --tune, a copy of the encoder's upper layers is trained on the examples first, if that helps the task.
-    It takes seconds to minutes and needs the extra `train`; Ctrl-C keeps the best so far.
+    With --tune, a copy of the encoder's upper layers is trained on the examples first, if that helps the
+    task. It takes seconds to minutes and needs the extra `train`; Ctrl-C keeps the best so far.
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """

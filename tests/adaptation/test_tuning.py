@@ -187,8 +187,8 @@ class ToySteps:
         return features, np.zeros((2, features.shape[1] // 3), "f4")
 
 
-@pytest.mark.parametrize(("is_tuned_better", "weight"), [(True, 1.0), (False, 0.0)])
-def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better, weight):
+@pytest.mark.parametrize("is_tuned_better", [True, False])
+def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 1], 12)
     noise = rng.normal(size=(24, mapper.featurizer.text_dim)).astype("f4")
@@ -205,7 +205,7 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     state = with_features(mapper.featurizer, state, features[0], state.name_features)
     evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
     assert len(evidence.before) == 24
-    assert choose(evidence).weight == weight
+    assert (choose(evidence).weight > 0) == is_tuned_better
 
 
 @pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 12, 3 * tuning_steps.STEPS + 2])
