@@ -2,9 +2,9 @@
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.tuning [ENCODER] --sources trec6 snips [--draws 3]
 
-In: sources of `benchmarks/general.yaml`. Out, for each source: the accuracy in closed form, and of the tuned
-task as the gate decided; how often it tuned, and how often that was right in hindsight, by the accuracy on the
-queries; seconds of wall-clock and of CPU time, as Markdown.
+In: sources of `benchmarks/general.yaml`. Out, for each source: the accuracy in closed form, and of the
+task as the gate decided; how often it tuned, and how often that was right in hindsight, by the accuracy on
+the queries; seconds of wall-clock and of CPU time, as Markdown.
 """
 
 from __future__ import annotations

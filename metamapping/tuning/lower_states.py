@@ -20,6 +20,9 @@ from metamapping.models.upper_layers import UpperLayers
 from metamapping.models.view_layout import NUM_VIEWS, PADDING_WORTH_A_PASS
 
 _BATCH_SIZE = 64
+# A text counts with its first tokens, whose states have seen the whole of it. Of a pair, which is read from
+# its second text, all are kept.
+MAX_TOKENS = 96
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # lower states, padding mask, pool
 
@@ -53,6 +56,7 @@ class LowerStates:
             lower = upper.lower_states(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
             for row, each, pool in zip(rows, lower.numpy(), batch["pool"], strict=True):
                 count = max(1, len(token_ids[row]))
+                count = min(count, MAX_TOKENS) if pool[0] else count
                 states[row], pools[row] = each[:count].astype(np.float16), pool[:count]
         return cls(states, pools)
 
