@@ -1,5 +1,6 @@
 """Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,8 @@ from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, ch
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.sklearn import MetaMappingClassifier
+from tests.cli.command import run_cli
 
 TEXTS = [
     "where is my parcel",
@@ -302,3 +305,26 @@ def test_a_seed_changes_the_splits(mapper):
     )
     records = [tune_task(mapper.featurizer, state, seconds=None, seed=seed)[1].tuning for seed in (0, 1)]
     assert records[0].likelihood_after != records[1].likelihood_after
+
+
+def test_the_folder_of_a_task_that_was_not_to_be_tuned_is_as_before(mapper, tmp_path):
+    mapper.adapt(TEXTS, LABELS).save(tmp_path / "task")
+    assert "tuning" not in json.loads((tmp_path / "task/task.json").read_text())
+
+
+def test_the_command_line_tunes_and_says_what_was_decided(folder, tmp_path, capsys):
+    rows = [f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    (tmp_path / "examples.csv").write_text("\n".join(["text,label", *rows]))
+    arguments = ("adapt", folder, tmp_path / "examples.csv", "--out", tmp_path / "task")
+    assert run_cli(*arguments, "--tune-seconds", "0.001") == 0
+    assert "8 left-out examples, 1 steps" in capsys.readouterr().err
+    assert Mapping.load(tmp_path / "task").tuning.steps == 1
+
+
+def test_a_classifier_of_scikit_learn_tunes_and_remembers_that(mapper, tmp_path):
+    classifier = MetaMappingClassifier(mapper, tune=0.001).fit(TEXTS, LABELS)
+    assert classifier.mapping_.tuning.steps == 1
+    classifier.save(tmp_path / "classifier")
+    loaded = MetaMappingClassifier.load(tmp_path / "classifier", mapper)
+    assert loaded.get_params()["tune"] == 0.001
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
