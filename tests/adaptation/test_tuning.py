@@ -46,8 +46,11 @@ def mapper(folder):
 
 
 @pytest.fixture(scope="module")
-def on_tensorflow(folder):
-    return MetaMapper.from_pretrained(folder, progress=False, backend="tensorflow")
+def on_tensorflow(mapper):
+    """The encoder that tuning computes with, so that its step is compiled once."""
+    featurizer = mapper.featurizer
+    model = tuning_steps._tensorflow_model(featurizer.model.tokenizer_folder, featurizer.fingerprint)
+    return MetaMapper(model, progress=False)
 
 
 @pytest.fixture(scope="module")
