@@ -1,6 +1,6 @@
 """Is any simpler method ahead anywhere? Sources that training has not seen, at several numbers of examples.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.dominance [PUBLISHED] [--trained-on CONFIG]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.dominance [PUBLISHED] [--trained-on CONFIG] [--tune]
 
 In: the test sources of texts and pairs in `benchmarks/general.yaml`, without those of which the configuration
 that PUBLISHED was trained on has seen anything. Without PUBLISHED, the untrained MiniLM is measured, on the
@@ -41,6 +41,7 @@ from metamapping.config.loading import read_config
 from metamapping.config.sources import Source
 
 OURS, NO_NAMES, BASE = "metamapping", "… without label names", "the same on the untrained encoder"
+TUNED = "metamapping, tuned"
 UNTRAINED = ", untrained encoder"
 SHOTS = (1, 4, 8, 16)
 GENERAL = Path(__file__).with_name("general.yaml")
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--shots", type=int, nargs="+", default=SHOTS)
     parser.add_argument("--sources", nargs="+", help="names of sources, instead of all that are unseen")
+    parser.add_argument("--tune", action="store_true", help="the tuned encoder is judged too, as another")
     parser.add_argument("--out", type=Path, help="file for the accuracy of every draw, as JSON")
     options = parser.parse_args()
     os.environ.setdefault("METAMAPPING_ENCODER", packaged_encoder())
@@ -73,7 +75,7 @@ def main() -> None:
         mappers.insert(0, keep_features(MetaMapper.from_pretrained(options.published, progress=False)))
     cells: dict[tuple[str, int], dict[str, list[float]]] = {}
     for source in sources:
-        cells |= measure_source(source, mappers, options.draws, options.shots)
+        cells |= measure_source(source, mappers, options.draws, options.shots, tune=options.tune)
         if options.out:
             options.out.write_text(json.dumps([[*key, cell] for key, cell in cells.items()]))
     data = data_fingerprint(file for source in sources for file in source.files or [])
@@ -84,7 +86,7 @@ def main() -> None:
 
 
 def measure_source(
-    source: Source, mappers: list[MetaMapper], num_draws: int, shots: list[int]
+    source: Source, mappers: list[MetaMapper], num_draws: int, shots: list[int], *, tune: bool = False
 ) -> dict[tuple[str, int], dict[str, list[float]]]:
     """The accuracies of all methods in each draw, by source and number of examples.
 
@@ -93,6 +95,7 @@ def measure_source(
         mappers: The encoder that is judged, and the untrained one if that is another.
         num_draws: Number of draws.
         shots: Numbers of examples of each label.
+        tune: Whether the encoder is measured with tuning as well.
     """
     started = time.process_time()
     pools = read_pools(source, max_shots=max(shots), num_draws=num_draws)
@@ -100,7 +103,7 @@ def measure_source(
     encoded = time.process_time()
     cells: dict[tuple[str, int], dict[str, list[float]]] = {}
     for k in shots:
-        methods = methods_of(mappers, pools.names)
+        methods = methods_of(mappers, pools.names, tune=tune)
         cell = cells[source.name, k] = {name: [] for name in methods}
         for number in range(num_draws):
             support, queries = draw(pools, number, shots=k)
@@ -116,15 +119,18 @@ def measure_source(
     return cells
 
 
-def methods_of(mappers: list[MetaMapper], names: dict[str, str]) -> Methods:
+def methods_of(mappers: list[MetaMapper], names: dict[str, str], *, tune: bool = False) -> Methods:
     """All methods by name; each predicts the labels of queries from examples.
 
     Args:
         mappers: The encoder that is judged, and the untrained one if that is another.
         names: The readable name of each label.
+        tune: Whether the encoder is measured with tuning as well.
     """
     # Equal names say nothing: the prior is then the same for all labels.
     methods = {OURS: _adapt(mappers[0], names), NO_NAMES: _adapt(mappers[0], dict.fromkeys(names, "label"))}
+    if tune:
+        methods[TUNED] = _adapt(mappers[0], names, tune=True)
     if len(mappers) > 1:
         methods[BASE] = _adapt(mappers[1], names)
     for mapper, suffix in zip(mappers, ("", UNTRAINED), strict=False):
@@ -132,11 +138,13 @@ def methods_of(mappers: list[MetaMapper], names: dict[str, str]) -> Methods:
     return methods
 
 
-def _adapt(mapper: MetaMapper, names: dict[str, str]) -> Callable[[list[TextRow], list[TextRow]], np.ndarray]:
+def _adapt(
+    mapper: MetaMapper, names: dict[str, str], *, tune: bool = False
+) -> Callable[[list[TextRow], list[TextRow]], np.ndarray]:
     def predict(support: list[TextRow], queries: list[TextRow]) -> np.ndarray:
         texts, pairs = _columns(support)
         labels = [row.label for row in support]
-        mapping = mapper.adapt(texts, labels, text_pairs=pairs, label_names=names)
+        mapping = mapper.adapt(texts, labels, text_pairs=pairs, label_names=names, tune=tune)
         texts, pairs = _columns(queries)
         return np.array(mapping.predict(texts, text_pairs=pairs))
 

@@ -1,6 +1,6 @@
 """All labels at once: BANKING77 with 77 intents and CLINC150 with 150, and texts outside of all of them.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.full_class [PUBLISHED] [--out-of-scope]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.full_class [PUBLISHED] [--tune] [--out-of-scope]
 
 In: the published training files of five and ten examples of each label, further draws from the rest of the
 data, and the official test sets. Without PUBLISHED, the untrained MiniLM is measured; a published encoder
@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("published", nargs="?", help="folder of a published encoder")
     parser.add_argument("--draws", type=int, default=3, help="draws of each size, the published one included")
     parser.add_argument("--datasets", nargs="+", choices=DATASETS, default=DATASETS)
+    parser.add_argument("--tune", action="store_true", help="measure the tuned encoder as well")
     parser.add_argument("--out-of-scope", action="store_true")
     options = parser.parse_args()
     mapper = (
@@ -66,7 +67,9 @@ def main() -> None:
     rows: dict[str, list[str]] = defaultdict(list)
     for dataset in options.datasets:
         for shots in SHOTS:
-            for method, cell in measure(mapper, folder, dataset, shots, options.draws).items():
+            for method, cell in measure(
+                mapper, folder, dataset, shots, options.draws, tune=options.tune
+            ).items():
                 rows[method].append(cell)
                 print(f"{dataset}, {shots}: {method} {cell}", flush=True)
     columns = [f"{dataset}, {shots} examples" for dataset in options.datasets for shots in SHOTS]
@@ -75,7 +78,9 @@ def main() -> None:
     print(markdown(rows, columns))
 
 
-def measure(mapper: MetaMapper, folder: Path, dataset: str, shots: int, num_draws: int) -> dict[str, str]:
+def measure(
+    mapper: MetaMapper, folder: Path, dataset: str, shots: int, num_draws: int, *, tune: bool = False
+) -> dict[str, str]:
     """One column of the table: a cell for each method.
 
     Args:
@@ -84,6 +89,7 @@ def measure(mapper: MetaMapper, folder: Path, dataset: str, shots: int, num_draw
         dataset: ``banking77`` or ``clinc150``.
         shots: 5 or 10.
         num_draws: Number of draws.
+        tune: Whether to measure the tuned encoder as well.
     """
     test = read_rows(folder / f"{dataset}.test.jsonl")
     texts, truth = [text for text, _ in test], np.array([label for _, label in test])
@@ -95,7 +101,7 @@ def measure(mapper: MetaMapper, folder: Path, dataset: str, shots: int, num_draw
     )
     for support in supports:
         mapper.featurizer.texts([text for text, _ in support])  # encoded before the clock starts
-        for name, adapt in methods_of(mapper).items():
+        for name, adapt in methods_of(mapper, tune=tune).items():
             started = time.perf_counter()
             predict = adapt([text for text, _ in support], [label for _, label in support])
             seconds[name].append(time.perf_counter() - started)
@@ -110,13 +116,16 @@ Predict = Callable[[list[str]], list[str]]
 Adapt = Callable[[list[str], list[str]], Predict]
 
 
-def methods_of(mapper: MetaMapper) -> dict[str, Adapt]:
+def methods_of(mapper: MetaMapper, *, tune: bool = False) -> dict[str, Adapt]:
     """The methods by name: each adapts to texts and labels and returns how to predict."""
 
-    def adapt(texts: list[str], labels: list[str], *, use_names: bool = True) -> Predict:
+    def adapt(texts: list[str], labels: list[str], *, use_names: bool = True, tune: bool = False) -> Predict:
         # Equal names say nothing: the prior is then the same for all labels.
         names = None if use_names else dict.fromkeys(labels, "label")
-        return mapper.adapt(texts, labels, label_names=names).predict
+        mapping = mapper.adapt(texts, labels, label_names=names, tune=tune)
+        if mapping.tuning is not None:
+            print(mapping.tuning, flush=True)
+        return mapping.predict
 
     def fit(texts: list[str], labels: list[str], *, model: Any) -> Predict:
         fitted = clone(model).fit(first_view(mapper, texts), labels)
@@ -126,8 +135,10 @@ def methods_of(mapper: MetaMapper) -> dict[str, Adapt]:
         features = first_view(mapper, texts)
         return lambda queries: list(prototypes(features, labels, first_view(mapper, queries)))
 
+    tuned = {"metamapping, tuned": partial(adapt, tune=True)} if tune else {}
     return {
         "metamapping": adapt,
+        **tuned,
         "… without label names": partial(adapt, use_names=False),
         "logistic regression, C = 1": partial(fit, model=LogisticRegression(max_iter=1_000)),
         "logistic regression, C = 10": partial(fit, model=LogisticRegression(C=10.0, max_iter=1_000)),

@@ -1,11 +1,12 @@
 """MetaMapper compared with SetFit: the same initial encoder and the same eight examples of each label.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2] [--ablations]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.setfit PUBLISHED [--seeds 0 1 2] [--tune] [--ablations]
 
 In: PUBLISHED, the folder that `python -m benchmarks.real_run` published; neither method has been trained on
 the sources compared here. Needs `requirements/torch.txt` and
 `pip install --no-deps setfit evaluate accelerate psutil`. SetFit runs with its own defaults (one epoch over
 the pairs that it generates). Out: accuracy, and the seconds that adapting alone takes, as Markdown. With
+`--tune`, MetaMapper is measured with a tuned encoder as well, and with `--no-setfit` SetFit is left out. With
 `--ablations`, the output is instead the accuracy of the learner without single parts, on the same samples.
 """
 
@@ -60,26 +61,30 @@ def main() -> None:
     parser.add_argument("published")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--sources", nargs="+", default=["banking77", "tweets-emotion", "trec6", "snips"])
+    parser.add_argument("--tune", action="store_true", help="measure the tuned encoder as well")
+    parser.add_argument("--no-setfit", action="store_true", help="leave out SetFit, which needs PyTorch")
     parser.add_argument("--ablations", action="store_true")
     options = parser.parse_args()
     mapper = MetaMapper.from_pretrained(options.published, progress=False)
     if options.ablations:
         print(ablations(mapper.featurizer.model, options.sources, options.seeds))
         return
-    encode = _untrained_encoder()
+    methods = {"MetaMapper": lambda seed: partial(_adapt_metamapper, mapper)}
+    if options.tune:
+        methods["MetaMapper, tuned"] = lambda seed: partial(_adapt_metamapper, mapper, tune=True)
+    if not options.no_setfit:
+        encode = _untrained_encoder()
+        methods["logistic regression, untrained encoder"] = lambda seed: partial(_fit_regression, encode)
+        methods["SetFit"] = lambda seed: partial(_train_setfit, seed)
     results: dict[tuple[str, str], list[tuple[float, float]]] = {}
     for source in options.sources:
         support_rows, query_rows = read_source(source)
         print(f"{source}: data {fingerprint([support_rows, query_rows])}", flush=True)
         for seed in options.seeds:
             support, queries = draw(support_rows, query_rows, seed)
-            for name, adapt in (
-                ("MetaMapper", partial(_adapt_metamapper, mapper)),
-                ("logistic regression, untrained encoder", partial(_fit_regression, encode)),
-                ("SetFit", partial(_train_setfit, seed)),
-            ):
+            for name, method in methods.items():
                 started = time.perf_counter()
-                predict = adapt(support)
+                predict = method(seed)(support)
                 seconds = time.perf_counter() - started
                 predicted = predict([text for text, _ in queries])
                 hits = [guess == label for guess, (_, label) in zip(predicted, queries, strict=True)]
@@ -165,9 +170,12 @@ def _read_csv(path: Path, names: dict[str, str]) -> Rows:
 Predict = Callable[[list[str]], list[str]]
 
 
-def _adapt_metamapper(mapper: MetaMapper, rows: Rows) -> Predict:
+def _adapt_metamapper(mapper: MetaMapper, rows: Rows, *, tune: bool = False) -> Predict:
     texts, labels = zip(*rows, strict=True)
-    return mapper.adapt(list(texts), list(labels)).predict
+    mapping = mapper.adapt(list(texts), list(labels), tune=tune)
+    if mapping.tuning is not None:
+        print(mapping.tuning, flush=True)
+    return mapping.predict
 
 
 def _untrained_encoder() -> Callable[[list[str]], np.ndarray]:

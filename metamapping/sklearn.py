@@ -53,6 +53,8 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     Args:
         model: The path of a published folder, or a ``MetaMapper``.
         label_names: Readable words by label.
+        tune: Whether to tune the encoder to the task, as for ``MetaMapper.adapt``: ``True``, or the time for
+            it in seconds.
 
     Attributes:
         classes_: The labels in sorted order, set by ``fit``.
@@ -61,10 +63,14 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     """
 
     def __init__(
-        self, model: str | Path | MetaMapper, label_names: abc.Mapping[Any, str] | None = None
+        self,
+        model: str | Path | MetaMapper,
+        label_names: abc.Mapping[Any, str] | None = None,
+        tune: bool | float = False,
     ) -> None:
         self.model = model
         self.label_names = label_names
+        self.tune = tune
 
     def fit(self, X: Any, y: Any) -> MetaMappingClassifier:
         """Adapt to labelled texts.
@@ -96,6 +102,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             [labels[i] for i in encoded],
             text_pairs=text_pairs,
             label_names=self._readable_names(labels),
+            tune=self.tune,
         )
         return self
 
@@ -161,11 +168,16 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             keys = [key.item() if isinstance(key, np.generic) else key for key in self.label_names]
             names = list(zip(keys, self.label_names.values(), strict=True))
         about = _ClassifierFile(
-            format_version=FORMAT_VERSION, classes=classes, dtype=self.classes_.dtype.str, label_names=names
+            format_version=FORMAT_VERSION,
+            classes=classes,
+            dtype=self.classes_.dtype.str,
+            label_names=names,
+            tune=self.tune,
         )
+        unused = None if self.tune else {"tune"}
         with atomic_folder(folder) as draft:
             self.mapping_.save(draft / TASK, keep_texts=keep_texts)
-            write_json(draft / CLASSIFIER, about.model_dump(mode="json"))
+            write_json(draft / CLASSIFIER, about.model_dump(mode="json", exclude=unused))
             write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
         return folder
 
@@ -198,7 +210,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ) from error
         model = read_task(folder / TASK).model_folder if model is None else model
         mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
-        classifier = cls(model, label_names=names)
+        classifier = cls(model, label_names=names, tune=about.tune)
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
         if set(_task_labels(classes)) != set(classifier.mapping_.labels):
@@ -235,6 +247,8 @@ class _ClassifierFile(BaseModel):
     dtype: Annotated[str, Field(pattern=r"^[<>|=]?[biufUO]\d*$")]
     # JSON has no tuples: pairs are read from lists.
     label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
+    # Only in the files of classifiers that were to be tuned; releases that know no tuning refuse those.
+    tune: bool | Annotated[float, Field(gt=0)] = False
 
 
 def _is_empty_folder(folder: Path) -> bool:

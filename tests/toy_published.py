@@ -12,7 +12,7 @@ SENTENCES = [
 ]
 
 
-def publish_toy(making: Path, folder: Path) -> None:
+def publish_toy(making: Path, folder: Path, *, num_layers: int = 1) -> None:
     """Publish a small BERT as ``folder``; ``making`` is a scratch folder for the tokenizer."""
     from metamapping.config.corpus import CleaningSpec
     from metamapping.config.encoder import EncoderSpec, ScratchEncoder
@@ -24,7 +24,7 @@ def publish_toy(making: Path, folder: Path) -> None:
 
     spec = EncoderSpec(
         scratch=ScratchEncoder(
-            vocabulary_size=300, num_layers=1, num_heads=2, hidden_dim=32, intermediate_dim=32
+            vocabulary_size=300, num_layers=num_layers, num_heads=2, hidden_dim=32, intermediate_dim=32
         ),
         max_length_tokens=16,
     )

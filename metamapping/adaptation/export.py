@@ -55,7 +55,12 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     bias = state.solution.scores(np.zeros((1, width), np.float32))
     kernel = state.solution.scores(np.eye(width, dtype=np.float32)) - bias
     head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels)
-    model = task_graph(folder / MODEL, max_length_tokens=featurizer.model.max_length_tokens, head=head)
+    model = task_graph(
+        folder / MODEL,
+        max_length_tokens=featurizer.model.max_length_tokens,
+        head=head,
+        delta=featurizer.delta,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
     tokenizer.write_text(featurizer.tokenizer_json, encoding="utf-8")

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import pyarrow as pa
+from tokenizers import Tokenizer
 
 from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words, string_array
 from metamapping.corpus.ragged import Ragged
@@ -24,7 +25,8 @@ from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
 from metamapping.models.forks import check_not_forked
-from metamapping.publishing.loaded_model import LoadedModel
+from metamapping.models.weight_delta import WeightDelta
+from metamapping.publishing.loaded_model import LoadedModel, TunedModel
 
 TEXTS_PER_CHUNK = 8_192
 _MAX_TEXTS_WITHOUT_PROGRESS = 2_000
@@ -39,13 +41,22 @@ class Featurizer:
         model: The published encoder.
         progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
             texts, and only if standard error is a terminal.
+        tokenizer: The model's tokenizer, if it has been loaded already.
+
+    Attributes:
+        model: The published encoder.
+        progress: As given.
     """
 
-    def __init__(self, model: LoadedModel, *, progress: bool | None = None) -> None:
+    def __init__(
+        self, model: LoadedModel, *, progress: bool | None = None, tokenizer: Tokenizer | None = None
+    ) -> None:
         check_not_forked()
         self.model = model
-        self._progress = progress
-        self._tokenizer = load_tokenizer(model.tokenizer_folder, max_length_tokens=model.max_length_tokens)
+        self.progress = progress
+        self._tokenizer = tokenizer or load_tokenizer(
+            model.tokenizer_folder, max_length_tokens=model.max_length_tokens
+        )
 
     @property
     def dim(self) -> int:
@@ -87,10 +98,53 @@ class Featurizer:
         features = np.zeros((len(texts), self.text_dim), np.float32)
         with self._progress_bar(len(texts)) as advance:
             for chunk in chunks(len(texts)):
-                pairs = None if text_pairs is None else self._clean(text_pairs[chunk])
-                encoded = encode_texts(self._tokenizer, self._clean(texts[chunk]), pairs)
-                features[chunk] = self.model.encoder.encode(*_ragged(encoded), on_progress=advance)
+                tokens = self.text_tokens(texts[chunk], None if text_pairs is None else text_pairs[chunk])
+                features[chunk] = self.model.encoder.encode(*tokens, on_progress=advance)
         return features
+
+    @property
+    def delta(self) -> WeightDelta | None:
+        """What tuning changed in the encoder; ``None`` for one that is not tuned."""
+        return self.model.delta if isinstance(self.model, TunedModel) else None
+
+    def tuned(self, delta: WeightDelta) -> Featurizer:
+        """A featurizer of texts and names whose encoder was tuned to a task; all else is shared.
+
+        Args:
+            delta: What tuning changed.
+
+        Raises:
+            ValueError: The delta is that of another encoder.
+        """
+        model = self.model.untuned if isinstance(self.model, TunedModel) else self.model
+        return Featurizer(TunedModel(model, delta), progress=self.progress, tokenizer=self._tokenizer)
+
+    def text_tokens(
+        self, texts: Sequence[str], text_pairs: Sequence[str] | None = None
+    ) -> tuple[Ragged, Ragged]:
+        """The tokens that the encoder reads for texts or pairs.
+
+        Args:
+            texts: The texts, or the first text of each pair.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            Token ids and segment ids.
+        """
+        pairs = None if text_pairs is None else self._clean(text_pairs)
+        return _ragged(encode_texts(self._tokenizer, self._clean(texts), pairs))
+
+    def name_tokens(self, names: Sequence[str]) -> tuple[Ragged, Ragged]:
+        """The tokens that the encoder reads for label names, truncated to the same length as in training.
+
+        Args:
+            names: Readable names of labels.
+
+        Returns:
+            Token ids and segment ids.
+        """
+        tokens = encode_texts(self._tokenizer, names).token_ids
+        return _ragged(Encoded([ids[:LABEL_LENGTH] for ids in tokens], None, []))
 
     def is_empty(self, texts: Sequence[str]) -> np.ndarray:
         """Whether nothing is left of each text after cleaning; the pipeline rejects such texts.
@@ -136,9 +190,7 @@ class Featurizer:
             Float32 ``(num_names, dim)``.
         """
         check_not_forked()
-        tokens = encode_texts(self._tokenizer, names).token_ids
-        ragged = _ragged(Encoded([ids[:LABEL_LENGTH] for ids in tokens], None, []))
-        return self.model.encoder.encode(*ragged)[:, : self.dim]
+        return self.model.encoder.encode(*self.name_tokens(names))[:, : self.dim]
 
     def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
         """Write the features of all words into ``features``; text ``i`` begins at ``offsets[i]``."""
@@ -171,7 +223,7 @@ class Featurizer:
     @contextmanager
     def _progress_bar(self, num_texts: int) -> Iterator[Callable[[int], None]]:
         """Yield a function that is called with the number of texts just encoded."""
-        is_shown = self._progress
+        is_shown = self.progress
         if is_shown is None:
             is_shown = num_texts > _MAX_TEXTS_WITHOUT_PROGRESS and sys.stderr.isatty()
         if not is_shown:

@@ -5,21 +5,26 @@
     mapping.predict(["It never arrived"])                      # ["delivery"]
     mapper.zero_shot(["delivery", "refund"]).predict(["It never arrived"])
 
-Adaptation is closed-form algebra on the features of a few examples: it computes no gradients and never
-changes the encoder. Texts are cleaned and tokenized as in training.
+Adaptation is closed-form algebra on the features of a few examples: it computes no gradients, except where
+``adapt(…, tune=True)`` asks for them, and never changes the encoder. Texts are cleaned and tokenized as in
+training.
 """
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections import abc
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
+from metamapping.adaptation.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
 from metamapping.publishing.loaded_model import LoadedModel
@@ -81,8 +86,13 @@ class MetaMapper:
         label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
+        tune: bool | float = False,
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
+
+        With ``tune``, the encoder's upper layers are tuned to the task before, if left-out examples show that
+        it helps; ``Mapping.tuning`` says what was decided, and why. The encoder itself never changes, and the
+        task keeps the difference alone (docs/tuning.md).
 
         Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
 
@@ -102,22 +112,32 @@ class MetaMapper:
             columns: The names of a table's or file's columns. Default: ``text``, ``label`` (for ``ner``
                 ``words`` and ``tags``, or ``text`` and ``spans``, ``entities``, ``label`` or ``labels``), and
                 ``text_pair`` if there is one.
+            tune: Whether to tune the encoder to the task: ``True`` for a number of steps that suits most
+                tasks, or the time for it in seconds, above 0. Ctrl-C ends it with the best so far. It needs
+                TensorFlow, and is for tasks of texts and pairs.
 
         Raises:
-            ValueError: The examples cannot be learned from; the message names the row and the fix.
+            ValueError: The examples cannot be learned from; the message names the row and the fix. Or the
+                task or the encoder cannot be tuned.
+            MissingExtraError: The encoder is to be tuned, and TensorFlow is not installed.
 
         Warns:
             UserWarning: Nearly every example has a label of its own, as if the column were not the label's;
                 or spans of ``ner`` begin or end inside a word.
         """
+        is_tuned, seconds = _read_tune(tune)
         examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
         names = read_label_names(label_names)
+        if is_tuned:
+            check_can_tune(self.featurizer, task_type)
         if task_type != "ner" and (
             doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
         ):
             warnings.warn(doubt, stacklevel=2)
         state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
-        return Mapping(self.featurizer, state)
+        if not is_tuned:
+            return Mapping(self.featurizer, state)
+        return Mapping(*tune_task(self.featurizer, state, seconds=seconds))
 
     def zero_shot(
         self,
@@ -156,3 +176,12 @@ class MetaMapper:
             "a MetaMapper cannot be pickled: give the path of the published folder instead, which each "
             "process loads, as in MetaMappingClassifier(path) for n_jobs"
         )
+
+
+def _read_tune(tune: Any) -> tuple[bool, float | None]:
+    """Whether to tune, and the seconds for it if they are given. Raises ``ValueError``."""
+    if isinstance(tune, bool | np.bool_):
+        return bool(tune), None
+    if not isinstance(tune, int | float) or not 0 < tune < math.inf:
+        raise ValueError(f"tune is {tune!r:.80}: expected True, False, or a number of seconds above 0")
+    return True, float(tune)

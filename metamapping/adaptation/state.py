@@ -22,6 +22,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, Support, empty_support
+from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType, readable_label
 from metamapping.corpus.labels import Label, label_kind
@@ -46,6 +47,7 @@ class TaskState:
         support: The examples.
         solution: The mapping computed from them.
         calibration: How the mapping's scores become probabilities.
+        tuning: What tuning the encoder to the task decided; ``None`` if that was not asked for.
     """
 
     task_type: TaskType
@@ -55,6 +57,7 @@ class TaskState:
     support: Support
     solution: Solution
     calibration: Calibration
+    tuning: Tuning | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -185,6 +188,21 @@ def with_examples(
         offsets = np.arange(len(features) + 1)
     support = state.support.plus(examples, features, offsets, targets)
     return _solve(featurizer, replace(state, support=support))
+
+
+def with_features(
+    featurizer: Featurizer, state: TaskState, features: np.ndarray, name_features: np.ndarray
+) -> TaskState:
+    """The state of a task of texts with other features of the same examples and names.
+
+    Args:
+        featurizer: Has the meta-learned mapping; nothing is encoded.
+        state: The state to start from.
+        features: Float32 ``(num_texts, num_views * dim)``.
+        name_features: Float32 ``(num_labels, dim)``.
+    """
+    support = replace(state.support, features=features)
+    return _solve(featurizer, replace(state, support=support, name_features=name_features))
 
 
 def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequence[int]) -> TaskState:

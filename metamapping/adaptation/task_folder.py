@@ -2,8 +2,8 @@
 
 The folder can be used wherever the encoder it was adapted with is available. It contains ``task.json``
 (labels, their readable names, folder and fingerprint of the encoder, texts of the examples),
-``mapping.safetensors`` (features of examples and names, the weights) and, written last, ``manifest.json``
-with checksums. It contains no code and no pickle.
+``mapping.safetensors`` (features of examples and names, the weights, and what tuning changed) and, written
+last, ``manifest.json`` with checksums. It contains no code and no pickle.
 
     write_task(Path("my-tasks/orders"), featurizer, state, keep_texts=True)
     saved = read_task(Path("my-tasks/orders"))
@@ -24,11 +24,13 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
+from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, listed, one_line
 from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES
@@ -50,6 +52,7 @@ _ARRAYS = {
     "prior": ("float32", 2),
 }
 _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
+_TUNED = "tuned/"  # what the names of the arrays of a delta begin with
 
 
 class _LogisticFile(BaseModel):
@@ -61,6 +64,21 @@ class _LogisticFile(BaseModel):
     share: Annotated[float, Field(ge=0)]
     ridge_share: Annotated[float, Field(ge=0)]
     inverse_temperature: Annotated[float, Field(gt=0)]
+
+
+class _TuningFile(BaseModel):
+    """A ``Tuning`` in ``task.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    weight: Annotated[float, Field(ge=0, le=1)]
+    steps: Annotated[int, Field(ge=0)]
+    seconds: Annotated[float, Field(ge=0)]
+    num_left_out: Annotated[int, Field(ge=0)]
+    likelihood_before: float | None
+    likelihood_after: float | None
+    gain_error: float | None
+    reason: Annotated[str, Field(max_length=500)]
 
 
 class _TaskFile(BaseModel):
@@ -84,6 +102,8 @@ class _TaskFile(BaseModel):
     is_pair: bool
     texts: list[str] | list[list[str]] | None
     text_pairs: list[str] | None
+    # Only in the folders of tasks for which tuning was asked; releases that know no tuning refuse those.
+    tuning: _TuningFile | None = None
 
 
 @dataclass(frozen=True)
@@ -95,12 +115,30 @@ class SavedTask:
         state: The task.
         model_folder: Folder or address of the encoder.
         model_fingerprint: The encoder's ``Featurizer.fingerprint``.
+        delta: What tuning changed in the encoder, if the task was tuned.
     """
 
     folder: Path
     state: TaskState
     model_folder: str
     model_fingerprint: str
+    delta: WeightDelta | None = None
+
+    def tuned(self, featurizer: Featurizer) -> Featurizer:
+        """The featurizer that encodes the texts of this task.
+
+        Args:
+            featurizer: The task's encoder, as ``check_encoder`` accepts it.
+
+        Raises:
+            StoreError: The task was tuned with another encoder.
+        """
+        if self.delta is None:
+            return featurizer
+        try:
+            return featurizer.tuned(self.delta)
+        except ValueError as error:
+            raise StoreError(f"{self.folder}: {error}") from error
 
     def check_encoder(self, featurizer: Featurizer) -> None:
         """Check that ``featurizer`` has the encoder that the task was adapted with.
@@ -141,9 +179,10 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     if folder.exists() and not (folder / TASK).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"{folder} already exists and is not a saved task: give another folder")
     with atomic_folder(folder) as draft:
-        _write_arrays(draft / ARRAYS, state)
+        _write_arrays(draft / ARRAYS, state, featurizer.delta)
         task = _task_file(featurizer, state, keep_texts=keep_texts)
-        write_json(draft / TASK, task.model_dump(mode="json"))
+        unused = {"tuning"} if task.tuning is None else None
+        write_json(draft / TASK, task.model_dump(mode="json", exclude=unused))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": state.support.num_examples})
     return folder
@@ -169,15 +208,16 @@ def read_task(folder: Path) -> SavedTask:
                 f"{folder} has format version {task.format_version}; this release of metamapping reads "
                 f"the versions {listed(_READ_VERSIONS)}: adapt and save again"
             )
-        state = _read_state(task, read_safetensors(folder / ARRAYS))
+        arrays = read_safetensors(folder / ARRAYS)
+        state, delta = _read_state(task, arrays), _read_delta(task, arrays)
     except (ValidationError, KeyError, ValueError) as error:
         raise StoreError(
             f"{folder} is not a valid saved task of this release ({one_line(error)}): save it again"
         ) from error
-    return SavedTask(folder, state, task.model_folder, task.model_fingerprint)
+    return SavedTask(folder, state, task.model_folder, task.model_fingerprint, delta)
 
 
-def _write_arrays(path: Path, state: TaskState) -> None:
+def _write_arrays(path: Path, state: TaskState, delta: WeightDelta | None) -> None:
     arrays = {
         "name_features": state.name_features,
         "features": state.support.features,
@@ -188,6 +228,8 @@ def _write_arrays(path: Path, state: TaskState) -> None:
     }
     if state.solution.logistic is not None:
         arrays[_LOGISTIC_WEIGHTS] = state.solution.logistic.weights
+    if delta is not None:
+        arrays |= {f"{_TUNED}{name}": array for name, array in delta.to_arrays().items()}
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     path.chmod(0o644)  # safetensors creates files that only their owner can read
 
@@ -215,6 +257,7 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         is_pair=support.text_pairs is not None,
         texts=list(support.texts) if has_texts else None,
         text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+        tuning=None if state.tuning is None else _TuningFile(**vars(state.tuning)),
     )
 
 
@@ -267,9 +310,18 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
             else LogisticPart(arrays[_LOGISTIC_WEIGHTS], **task.logistic.model_dump()),
         ),
         calibration=Calibration(task.scale, task.centre, task.slope),
+        tuning=None if task.tuning is None else Tuning(**task.tuning.model_dump()),
     )
     _check_consistent(state, count)
     return state
+
+
+def _read_delta(task: _TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta | None:
+    """What tuning changed, if the task was tuned. Raises ``ValueError`` if it is damaged."""
+    tuned = {name.removeprefix(_TUNED): array for name, array in arrays.items() if name.startswith(_TUNED)}
+    if bool(tuned) != (task.tuning is not None and task.tuning.weight > 0):
+        raise ValueError("its tuned weights do not fit the rest")
+    return WeightDelta.from_arrays(tuned) if tuned else None
 
 
 def _spelled(task: _TaskFile) -> tuple[Label, ...]:

@@ -28,6 +28,7 @@ from metamapping.adaptation.results import Answers
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
 from metamapping.adaptation.task_questions import TaskQuestions
+from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.pretrained_model import read_encoder
@@ -70,6 +71,11 @@ class Mapping(TaskQuestions):
     def num_examples(self) -> int:
         """Number of examples; for ``ner`` the number of sentences."""
         return self._state.support.num_examples
+
+    @property
+    def tuning(self) -> Tuning | None:
+        """What tuning the encoder to the task decided, and why; ``None`` if that was not asked for."""
+        return self._state.tuning
 
     def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
         """Predict the label of each text; for ``ner`` its entities, or the BIO tag of each word.
@@ -204,7 +210,8 @@ class Mapping(TaskQuestions):
     ) -> None:
         """Add examples, with the same result as if they had been there from the start.
 
-        Only the new texts are encoded. Labels may be new, but not of another type.
+        Only the new texts are encoded. Labels may be new, but not of another type. A task that was tuned
+        keeps its encoder as it is: the new examples change the mapping on top of it.
 
         Args:
             texts: A column of texts (for ``ner`` of strings or of lists of words), or a table.
@@ -300,7 +307,7 @@ class Mapping(TaskQuestions):
         saved = read_task(Path(folder))
         featurizer = Featurizer(read_encoder(saved.model_folder)) if mapper is None else mapper.featurizer
         saved.check_encoder(featurizer)
-        return cls(featurizer, saved.state)
+        return cls(saved.tuned(featurizer), saved.state)
 
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")

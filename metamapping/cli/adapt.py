@@ -35,6 +35,13 @@ def adapt(
         list[str] | None,
         typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable name of a label; repeatable."),
     ] = None,
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune the encoder to the task, if left-out examples show a gain.")
+    ] = False,
+    tune_seconds: Annotated[
+        float | None,
+        typer.Option("--tune-seconds", metavar="SECONDS", min=0.001, help="As --tune, in about this time."),
+    ] = None,
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
@@ -43,8 +50,8 @@ def adapt(
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
-    The solution is computed in closed form, without training. A few examples per label are enough. The
-    encoder is a published one, or a pretrained one as it is.
+    The solution is computed in closed form, without training (unless --tune is given). A few examples per
+    label are enough. The encoder is a published one, or a pretrained one as it is.
 
     `metamapping adapt published examples.csv --out my-tasks/orders`
 
@@ -54,6 +61,11 @@ def adapt(
     `metamapping adapt published sentences.conll --out my-tasks/places --task-type ner`
 
     `metamapping adapt published annotated.jsonl --out my-tasks/places --task-type ner`
+
+    With --tune, a copy of the encoder's upper layers is trained on the examples first, if that helps the
+    task. It takes seconds to minutes and needs the extra `train`; Ctrl-C keeps the best so far.
+
+    `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
@@ -90,7 +102,16 @@ def adapt(
         print_note(f"note: {sentence}")
 
     mapper = load_mapper(model)
-    mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
+    mapping = mapper.adapt(
+        texts,
+        labels,
+        text_pairs=text_pairs,
+        task_type=task_type,
+        label_names=label_names,
+        tune=tune if tune_seconds is None else tune_seconds,
+    )
+    if mapping.tuning is not None:
+        print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
 

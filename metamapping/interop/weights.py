@@ -9,7 +9,7 @@ names are those of PyTorch's base class, without its prefix.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,11 +42,30 @@ class Weight:
 
     def to_array(self) -> np.ndarray:
         """The array as stored in the file, contiguous."""
-        parts = [np.asarray(variable.numpy()) for variable in self.variables]
-        array = np.concatenate([p if self.shape is None else p.reshape(self.shape) for p in parts], axis=-1)
+        return self.to_stored([np.asarray(variable.numpy()) for variable in self.variables])
+
+    def to_stored(self, values: Sequence[np.ndarray]) -> np.ndarray:
+        """The array as stored in the file, for other values of the variables; contiguous.
+
+        Args:
+            values: A value for each variable.
+        """
+        parts = [value if self.shape is None else value.reshape(self.shape) for value in values]
+        array = np.concatenate(parts, axis=-1)
         array = array.T if self.is_transposed else array
         reserved = np.zeros((self.reserved_rows, *array.shape[1:]), array.dtype)
         return np.ascontiguousarray(np.concatenate([reserved, array]))
+
+    def to_values(self, array: np.ndarray) -> list[np.ndarray]:
+        """The value of each variable; the inverse of ``to_stored``.
+
+        Args:
+            array: The array as stored in the file.
+        """
+        array = array[self.reserved_rows :]
+        array = array.T if self.is_transposed else array
+        parts = np.split(array, len(self.variables), axis=-1)
+        return [part.reshape(variable.shape) for variable, part in zip(self.variables, parts, strict=True)]
 
     def assign(self, array: np.ndarray) -> None:
         """Set the variables from an array of the file.
@@ -60,11 +79,8 @@ class Weight:
         expected = self.to_array().shape
         if array.shape != expected:
             raise ValueError(f"{self.name} is {array.shape}, expected {expected}")
-        array = array[self.reserved_rows :]
-        array = array.T if self.is_transposed else array
-        parts = np.split(array, len(self.variables), axis=-1)
-        for variable, part in zip(self.variables, parts, strict=True):
-            variable.assign(part.reshape(variable.shape))
+        for variable, value in zip(self.variables, self.to_values(array), strict=True):
+            variable.assign(value)
 
 
 def bert_weights(backbone: Any) -> Iterator[Weight]:

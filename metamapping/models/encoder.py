@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -25,15 +26,18 @@ import tensorflow as tf
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.length_groups import by_length
+from metamapping.models.text_views import text_views
 from metamapping.models.transformer_blocks import block_outputs, token_states
+from metamapping.models.tuned_encoder import TunedEncoder
+from metamapping.models.upper_layers import UpperLayers
 from metamapping.models.view_layout import (
     LOWER_WORD_WEIGHT,
-    NUM_BEGINNING_STATES,
     NUM_VIEWS,
     NUM_WORD_VIEWS,
     PADDING_WORTH_A_PASS,
     lower_layer,
 )
+from metamapping.models.weight_delta import WeightDelta
 
 _log = logging.getLogger(__name__)
 
@@ -80,10 +84,7 @@ class Encoder:
         """
         pools, features = batch["pool"], []
         for rows, last, lower in self._states(batch):
-            pool = pools[rows, : tf.shape(last)[1]]
-            beginning = pool * tf.cast(tf.cumsum(pool, axis=1) <= NUM_BEGINNING_STATES, pool.dtype)
-            views = [_mean(last, pool), _mean(lower, pool), _mean(lower, beginning)]
-            features.append(tf.concat(views, axis=-1))
+            features.append(text_views(last, lower, pools[rows, : tf.shape(last)[1]]))
         return tf.ensure_shape(tf.concat(features, axis=0), (pools.shape[0], self.text_dim))
 
     def words(self, batch: Tensors) -> tf.Tensor:
@@ -168,6 +169,22 @@ class Encoder:
                 on_progress(len(rows))
         return features
 
+    @cached_property
+    def upper_layers(self) -> UpperLayers:
+        """The layers that tuning changes. Raises ``ValueError`` for an encoder that cannot be tuned."""
+        return UpperLayers(self.backbone)
+
+    def tuned(self, delta: WeightDelta) -> TunedEncoder:
+        """This encoder with other upper layers; it stays as it is, and shares the lower ones.
+
+        Args:
+            delta: What tuning changed.
+
+        Raises:
+            ValueError: The delta is that of another encoder.
+        """
+        return TunedEncoder(self.upper_layers, delta)
+
     def _encode_words(
         self, batch: dict[str, Any], rows: np.ndarray, word_starts: Ragged, features: np.ndarray
     ) -> None:
@@ -212,10 +229,3 @@ def _lower_states(backbone: keras.Model) -> Any:
         )
         return token_states(backbone)
     return outputs[lower_layer(len(outputs))]
-
-
-def _mean(states: tf.Tensor, pool: tf.Tensor) -> tf.Tensor:
-    """The mean of the states where ``pool`` is 1, at unit length: ``(B, dim)``."""
-    total = tf.reduce_sum(states * pool[..., None], axis=1)
-    mean = total / tf.maximum(tf.reduce_sum(pool, axis=1, keepdims=True), 1.0)
-    return tf.math.l2_normalize(mean, axis=-1)

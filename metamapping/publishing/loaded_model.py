@@ -21,6 +21,7 @@ from metamapping.config.training import SolverName
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import encode_texts
 from metamapping.errors import StoreError
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.layout import SETTINGS, PublishedSettings
 from metamapping.storage.manifest import fingerprint
 
@@ -60,6 +61,16 @@ class FeatureEncoder(Protocol):
 
         Returns:
             Float32 ``(num_texts, text_dim)`` or ``(num_words, word_dim)``.
+        """
+
+    def tuned(self, delta: WeightDelta) -> FeatureEncoder:
+        """An encoder of texts with other upper layers, which shares everything else with this one.
+
+        Args:
+            delta: What tuning changed.
+
+        Raises:
+            ValueError: The delta is that of another encoder.
         """
 
 
@@ -109,6 +120,32 @@ class LoadedModel(Protocol):
     @property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature."""
+
+
+class TunedModel:
+    """A loaded model whose encoder was tuned to one task.
+
+    It has the fingerprint of the model itself, with which the task can be used, and shares all of it.
+
+    Args:
+        model: The model, not tuned.
+        delta: What tuning changed in its encoder.
+
+    Raises:
+        ValueError: The delta is that of another encoder.
+    """
+
+    def __init__(self, model: LoadedModel, delta: WeightDelta) -> None:
+        self.untuned, self.delta = model, delta
+        self.encoder: FeatureEncoder = model.encoder.tuned(delta)
+        self.mapping: TaskMapping = model.mapping
+        self.tokenizer_folder, self.max_length_tokens = model.tokenizer_folder, model.max_length_tokens
+        self.cleaning = model.cleaning
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits over everything that determines a feature of the model without the delta."""
+        return self.untuned.fingerprint
 
 
 def features_fingerprint(

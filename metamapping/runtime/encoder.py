@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import cached_property, lru_cache
 
 import numpy as np
 import onnx
@@ -28,6 +29,7 @@ from metamapping.models.view_layout import (
     NUM_WORD_VIEWS,
     PADDING_WORTH_A_PASS,
 )
+from metamapping.models.weight_delta import WORDS_ARE_NOT_TUNED, WeightDelta
 from metamapping.runtime.graph_file import Graph
 from metamapping.runtime.graph_writer import INPUTS
 from metamapping.runtime.weight_file import WeightFile
@@ -52,7 +54,7 @@ class RuntimeEncoder:
     """
 
     def __init__(self, graph: Graph, weights: WeightFile) -> None:
-        self._folder = weights.path.parent
+        self._folder, self._graph = weights.path.parent, graph
         self.dim = graph.dim
         self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
         # The engine copies the weights that it computes with. The largest is the table of tokens, of which a
@@ -60,18 +62,40 @@ class RuntimeEncoder:
         self._table = {name: weights.array(name) for name in graph.weights if name == graph.token_table}
         # The engine may refer to the memory of these, which has to live as long as it does.
         self._arrays = {name: weights.array(name) for name in graph.weights if name != graph.token_table}
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._arrays.values()]
+        self._session = self._open(tuple(self._table))
+        weights.release()  # what checking and copying them has read
+
+    def tuned(self, delta: WeightDelta) -> TunedRuntimeEncoder:
+        """This encoder with other upper layers; it stays as it is, and shares everything else.
+
+        Args:
+            delta: What tuning changed.
+
+        Raises:
+            ValueError: The delta is that of another encoder.
+        """
+        delta.check_fits({name: array.shape for name, array in self._upper.base.items()})
+        return TunedRuntimeEncoder(self, self._upper, delta)
+
+    @cached_property
+    def _upper(self) -> UpperWeights:
+        names = self._graph.upper_weights
+        return UpperWeights({name: self._arrays[name] for name in names}, self._open((*self._table, *names)))
+
+    def _open(self, inputs: tuple[str, ...]) -> onnxruntime.InferenceSession:
+        """The engine for the graph, of whose weights some are inputs of each call. Raises ``StoreError``."""
+        kept = {name: array for name, array in self._arrays.items() if name not in inputs}
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in kept.values()]
         options = _options()
-        options.add_external_initializers(list(self._arrays), values)
+        options.add_external_initializers(list(kept), values)
         try:
-            self._session = onnxruntime.InferenceSession(
-                _with_inputs(graph.data, tuple(self._table)), options, providers=["CPUExecutionProvider"]
+            return onnxruntime.InferenceSession(
+                _with_inputs(self._graph.data, inputs), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(
                 f"{self._folder}: the graph cannot be run ({one_line(error)}): publish again"
             ) from error
-        weights.release()  # what checking and copying them has read
 
     def encode(
         self,
@@ -126,7 +150,7 @@ class RuntimeEncoder:
     ) -> list[np.ndarray]:
         """Results of the graph, each of which has to have this shape. Raises ``StoreError``."""
         try:
-            results: list[np.ndarray] = self._session.run(names, inputs | self._table)
+            results: list[np.ndarray] = self._run_session(names, inputs | self._table)
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(
                 f"{self._folder}: the graph failed ({one_line(error)}): publish again"
@@ -137,6 +161,55 @@ class RuntimeEncoder:
                     f"{self._folder}: the graph returned {name} of the shape {result.shape}, expected "
                     f"{shape}: publish again"
                 )
+        return results
+
+    def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        results: list[np.ndarray] = self._session.run(names, inputs)
+        return results
+
+
+class UpperWeights:
+    """The weights that tuning changes, and the engine that takes them with each call.
+
+    All tuned tasks of an encoder share it. In memory a task has its delta alone; the weights of the tasks
+    that were used last are kept.
+
+    Args:
+        base: The weights of the encoder, by name.
+        session: The engine.
+    """
+
+    def __init__(self, base: dict[str, np.ndarray], session: onnxruntime.InferenceSession) -> None:
+        self.base, self.session = base, session
+        # 14 MB each for a MiniLM.
+        self.of = lru_cache(maxsize=4)(self._of)
+
+    def _of(self, delta: WeightDelta) -> dict[str, np.ndarray]:
+        return delta.added_to(self.base)
+
+
+class TunedRuntimeEncoder(RuntimeEncoder):
+    """An encoder of texts with the upper layers of one task.
+
+    Args:
+        encoder: The encoder, which is not changed.
+        upper: Its upper layers.
+        delta: What tuning changed.
+    """
+
+    def __init__(self, encoder: RuntimeEncoder, upper: UpperWeights, delta: WeightDelta) -> None:
+        self.__dict__.update(encoder.__dict__)
+        self._shared, self._delta = upper, delta
+
+    def _run(
+        self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
+    ) -> list[np.ndarray]:
+        if names != ["texts"]:
+            raise ValueError(WORDS_ARE_NOT_TUNED)
+        return super()._run(names, inputs, shape)
+
+    def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
+        results: list[np.ndarray] = self._shared.session.run(names, inputs | self._shared.of(self._delta))
         return results
 
 

@@ -55,6 +55,7 @@ class Graph:
         dim: Width of the encoder's states.
         num_positions: Length of the longest text that the encoder can read; ``None`` if that cannot be seen.
         token_table: The name of the weight with a row for each token; likewise.
+        upper_weights: The names of the weights that the lower view does not depend on, which tuning changes.
     """
 
     data: bytes
@@ -62,6 +63,7 @@ class Graph:
     dim: int
     num_positions: int | None
     token_table: str | None
+    upper_weights: tuple[str, ...]
 
 
 class _UnsafeGraphError(ValueError):
@@ -104,7 +106,7 @@ def read_graph(folder: Path, weights: WeightFile, *, max_length_tokens: int) -> 
         raise StoreError(f"{path} {error}: publish again with this release of metamapping") from error
     except Exception as error:  # protobuf and onnx raise many types for a damaged file
         raise StoreError(f"{path} is not a valid graph ({one_line(error)}): publish again") from error
-    return Graph(data, external, dim, *_limits(model))
+    return Graph(data, external, dim, *_limits(model), _upper_weights(model, external))
 
 
 def _check_model(model: onnx.ModelProto) -> None:
@@ -264,6 +266,18 @@ def _limits(model: onnx.ModelProto) -> tuple[int | None, str | None]:
             # The first token has the number 1.
             num_positions = num_rows[node.input[0]] - 1 + int(constants[row.input[1]])
     return num_positions, token_table
+
+
+def _upper_weights(model: onnx.ModelProto, weights: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights that are used in computing ``last``, but not ``lower``."""
+    made_by = {name: node for node in model.graph.node for name in node.output}
+    below, waiting = set(), ["lower"]
+    while waiting:
+        name = waiting.pop()
+        if name not in below:
+            below.add(name)
+            waiting += made_by[name].input if name in made_by else []
+    return tuple(name for name in weights if name not in below)
 
 
 def _shape(value: onnx.ValueInfoProto, limit: int | None) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.runtime.graph_file import read_graph
 from metamapping.runtime.weight_file import WeightFile
 
@@ -39,13 +40,16 @@ class TaskHead:
     labels: tuple[Any, ...]
 
 
-def task_graph(model_file: Path, *, max_length_tokens: int, head: TaskHead) -> onnx.ModelProto:
+def task_graph(
+    model_file: Path, *, max_length_tokens: int, head: TaskHead, delta: WeightDelta | None = None
+) -> onnx.ModelProto:
     """The whole computation of a task as one graph, with all weights in it.
 
     Args:
         model_file: The ``model.safetensors`` of a published folder with a graph.
         max_length_tokens: Number of tokens to which the encoder's texts are truncated.
         head: The task's mapping.
+        delta: What tuning changed in the encoder, if the task is a tuned one.
 
     Returns:
         A graph of the inputs ``token_ids``, ``segment_ids`` and ``padding_mask``, int32 ``(texts, tokens)``,
@@ -61,11 +65,14 @@ def task_graph(model_file: Path, *, max_length_tokens: int, head: TaskHead) -> o
         raise ValueError(
             f"{model_file} has more than 2 GB, which one ONNX file cannot hold: use the published folder"
         )
+    base = {name: weights.array(name) for name in checked.upper_weights}
+    tuned = {} if delta is None else delta.added_to(base)
     model = onnx.load_model_from_string(checked.data)
     graph = model.graph
     for tensor in graph.initializer:
         if tensor.data_location == TensorProto.EXTERNAL:
-            tensor.raw_data = weights.array(tensor.name).tobytes()
+            array = tuned[tensor.name] if tensor.name in tuned else weights.array(tensor.name)
+            tensor.raw_data = array.astype("<f4", copy=False).tobytes()
             tensor.ClearField("external_data")
             tensor.ClearField("data_location")
     inputs = [each for each in graph.input if each.name != "pool"]

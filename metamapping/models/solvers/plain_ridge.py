@@ -51,7 +51,8 @@ def regress(
     prior = alpha * prior
     residual = mask * (targets - tf.matmul(H, prior))
     ridge = hyperparameters.ridge
-    if H.shape[-2] <= H.shape[-1]:
+    # A number of items that is not known when the step is compiled is one of a few.
+    if H.shape[-2] is None or H.shape[-2] <= H.shape[-1]:
         gram = tf.matmul(B, B, transpose_b=True) * mask * tf.linalg.matrix_transpose(mask)
         return prior + tf.matmul(B, mask * solve_regularized(gram, residual, ridge), transpose_a=True)
     masked = mask * B

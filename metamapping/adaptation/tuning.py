@@ -1,0 +1,184 @@
+"""Tuning: a copy of the encoder's upper layers is changed for one task, if that helps it.
+
+The steps are those of ``metamapping.tuning``; ``tuning_gate`` decides whether their result is used.
+
+    featurizer, state = tune_task(featurizer, state, seconds=None)
+    print(state.tuning)
+
+Tuning needs TensorFlow; using a tuned task does not, where the encoder has a graph for the runtime.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.state import TaskState, with_features, without_examples
+from metamapping.adaptation.tuning_gate import NUM_FOLDS, choose, has_evidence, left_out_evidence
+from metamapping.adaptation.tuning_record import Tuning, gain_sentence
+from metamapping.models.keras_import import quiet_keras
+from metamapping.models.weight_delta import WeightDelta
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from metamapping.adaptation.tuning_steps import Report, TuningSteps
+
+# More examples than these teach the layers nothing in so few steps; the closed form uses all.
+MAX_EXAMPLES = 2_000
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What tuning came to: a record whose seconds are not known yet, and a change unless it is not used."""
+
+    record: Tuning
+    delta: WeightDelta | None = None
+
+
+def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
+    """Check what can be known before any text is encoded.
+
+    Args:
+        featurizer: The encoder.
+        task_type: The task type.
+
+    Raises:
+        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
+        MissingExtraError: TensorFlow is not installed.
+    """
+    if task_type == "ner":
+        raise ValueError(
+            "an encoder can be tuned to tasks of texts and pairs, not to named entities (ner): leave tune out"
+        )
+    solver = featurizer.model.mapping.solver
+    if solver not in ("ridge", "plain-ridge"):
+        raise ValueError(
+            f"an encoder that was meta-trained with the solver {solver!r} cannot be tuned, expected 'ridge' "
+            "or 'plain-ridge': leave tune out"
+        )
+    with quiet_keras("tuning an encoder to a task"):
+        import metamapping.adaptation.tuning_steps  # noqa: F401
+
+
+def tune_task(
+    featurizer: Featurizer, state: TaskState, *, seconds: float | None, seed: int = _SEED
+) -> tuple[Featurizer, TaskState]:
+    """Tune an encoder to a task, if that helps the task.
+
+    Ctrl-C ends it early, with the best that is known by then.
+
+    Args:
+        featurizer: The encoder; not changed.
+        state: The task, solved in closed form; its examples have texts.
+        seconds: Time for all steps together; ``None`` for a number of steps that does not depend on the
+            machine, so that the same examples give the same result.
+        seed: Seed of the splits.
+
+    Returns:
+        The featurizer and the state to use from now on. If the task was not tuned, they are those given,
+        apart from ``state.tuning``.
+
+    Raises:
+        ValueError: The task or the encoder cannot be tuned.
+        MissingExtraError: TensorFlow is not installed.
+    """
+    check_can_tune(featurizer, state.task_type)
+    started = time.monotonic()
+    outcome = _tune(featurizer, state, seconds, seed)
+    if outcome.delta is not None:
+        featurizer = featurizer.tuned(outcome.delta)
+        support = state.support
+        pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
+        features = featurizer.texts(list(support.texts), pairs)
+        state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
+    record = replace(outcome.record, seconds=time.monotonic() - started)
+    return featurizer, replace(state, tuning=record)
+
+
+def _tune(featurizer: Featurizer, state: TaskState, seconds: float | None, seed: int) -> _Outcome:
+    from metamapping.adaptation.tuning_steps import Budget, TuningSteps
+
+    if not has_evidence(state.support.targets):
+        return _unknown("two labels with two examples each are needed to estimate a gain")
+    state = _limited(featurizer, state)
+    budget = Budget(seconds, num_folds=NUM_FOLDS + 1)
+    with _progress_bar(featurizer) as report:
+        try:
+            steps = TuningSteps(featurizer, state, budget, report, seed=seed)
+            evidence = left_out_evidence(featurizer, state, steps)
+        except KeyboardInterrupt:
+            return _unknown("it was interrupted before a gain was known", budget.steps)
+        except FloatingPointError as error:
+            return _unknown(f"{error}", budget.steps)
+        if evidence is None:
+            return _unknown("more examples of each label are needed to estimate a gain", budget.steps)
+        choice = choose(evidence)
+        record = Tuning(
+            weight=choice.weight,
+            steps=budget.steps,
+            seconds=0.0,
+            num_left_out=len(evidence.before),
+            likelihood_before=choice.before,
+            likelihood_after=choice.after,
+            gain_error=choice.error if np.isfinite(choice.error) else None,
+            reason=gain_sentence(choice.gain, choice.error),
+        )
+        return (
+            _finish(steps, record, np.arange(len(state.support.targets)))
+            if choice.weight
+            else _Outcome(record)
+        )
+
+
+def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
+    """Tune to all examples. Weights on the way are used after an interruption, from half of the steps on.
+
+    Half of the way is about one of the weights that were considered.
+    """
+    weights, count = steps.start, 0
+    try:
+        for weights in steps.steps(NUM_FOLDS, rows):  # noqa: B007
+            count += 1
+    except KeyboardInterrupt:
+        reason = f"{record.reason}, but the last steps were interrupted"
+        if 2 * count < record.steps:
+            return _Outcome(replace(record, weight=0.0, steps=count, reason=reason))
+        record = replace(record, steps=count, reason=reason)
+    return _Outcome(record, steps.delta(weights).scaled(record.weight))
+
+
+def _unknown(reason: str, steps: int = 0) -> _Outcome:
+    return _Outcome(Tuning(0.0, steps, 0.0, 0, None, None, None, reason))
+
+
+def _limited(featurizer: Featurizer, state: TaskState) -> TaskState:
+    """The state with at most about ``MAX_EXAMPLES`` examples, evenly many of each label."""
+    targets = state.support.targets
+    if len(targets) <= MAX_EXAMPLES:
+        return state
+    labels = np.unique(targets)
+    per_label = max(2, MAX_EXAMPLES // len(labels))
+    extra = [np.flatnonzero(targets == label)[per_label:] for label in labels]
+    return without_examples(featurizer, state, np.concatenate(extra).tolist())
+
+
+@contextmanager
+def _progress_bar(featurizer: Featurizer) -> Iterator[Report]:
+    """Yield a function that is called with the number of steps taken and the number of all."""
+    if featurizer.progress is False or (featurizer.progress is None and not sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("tuning"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("tuning", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,147 @@
+"""Tuning gate: whether tuning the encoder to a task helps it, by what is left out of its examples.
+
+In each of three folds the upper layers are tuned to the other examples alone, a mapping is computed from
+those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Weights
+between the two encoders are considered as well. Only a gain of more than one standard error counts, so that
+few examples are rarely enough.
+
+    choice = choose(left_out_evidence(featurizer, state, stretch))
+    choice.weight, choice.gain, choice.error
+
+Notation: ``F`` left-out examples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.folds import folds_of
+from metamapping.adaptation.state import TaskState, without_examples
+
+if TYPE_CHECKING:  # this module imports TensorFlow
+    from metamapping.adaptation.tuning_steps import TuningSteps
+    from metamapping.tuning.steps import Weights
+
+NUM_FOLDS = 3
+# The shares of the change that are considered, besides none of it.
+WEIGHTS = (0.5, 1.0)
+# A change is used if it gains more than this many standard errors.
+MIN_ERRORS = 1.0
+_LEAST_PROBABILITY = 1e-6
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What leaving examples out has shown.
+
+    Attributes:
+        before: Log probability of each left-out example's label, ``(F,)``, by the encoder as it is.
+        after: The same for each of ``WEIGHTS``, ``(len(WEIGHTS), F)``.
+    """
+
+    before: np.ndarray
+    after: np.ndarray
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What follows from the evidence.
+
+    Attributes:
+        weight: The share of the change to use, 0 for none.
+        best_weight: The best share above 0, whether or not it is used.
+        before: Mean log probability of left-out examples' labels, untuned.
+        after: The same at ``best_weight``.
+        error: Standard error of the difference.
+    """
+
+    weight: float
+    best_weight: float
+    before: float
+    after: float
+    error: float
+
+    @property
+    def gain(self) -> float:
+        """The mean gain in log probability at ``best_weight``."""
+        return self.after - self.before
+
+
+def choose(evidence: Evidence) -> Choice:
+    """Choose the share of the change with the highest gain minus its error; none unless that is positive.
+
+    Args:
+        evidence: Of at least one left-out example. The error of a single one is infinite.
+    """
+    differences = evidence.after - evidence.before
+    count = len(evidence.before)
+    gains = differences.mean(axis=1)
+    errors = differences.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(gains), np.inf)
+    best = int(np.argmax(gains - MIN_ERRORS * errors))
+    is_used = gains[best] > MIN_ERRORS * errors[best]
+    return Choice(
+        weight=WEIGHTS[best] if is_used else 0.0,
+        best_weight=WEIGHTS[best],
+        before=float(evidence.before.mean()),
+        after=float(evidence.after[best].mean()),
+        error=float(errors[best]),
+    )
+
+
+def has_evidence(targets: np.ndarray) -> bool:
+    """Whether two labels have two examples, without which nothing can be split or left out.
+
+    Args:
+        targets: Label slots, int ``(num_examples,)``.
+    """
+    return int((np.bincount(targets, minlength=1) > 1).sum()) >= 2
+
+
+def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps) -> Evidence | None:
+    """Predict every example by mappings without its fold, as the encoder is and tuned without its fold.
+
+    Args:
+        featurizer: Has the meta-learned mapping.
+        state: The task; ``steps`` was prepared with all of its examples.
+        steps: Takes the steps of each fold.
+
+    Returns:
+        The evidence; ``None`` if no fold has any.
+    """
+    targets = state.support.targets
+    folds = folds_of(state.support.features, targets) % NUM_FOLDS
+    before, after = [], []
+    for fold in range(NUM_FOLDS):
+        rest, removed = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
+        # A label without another example is predicted from its name alone, which says little of tuning.
+        left_out = removed[np.isin(targets[removed], targets[rest])]
+        if not len(left_out) or not has_evidence(targets[rest]):
+            continue
+        weights = [steps.start, *steps.shares(steps.take(fold, rest), WEIGHTS)]
+        likelihoods = [_likelihood(featurizer, state, steps, each, removed, left_out) for each in weights]
+        before.append(likelihoods[0])
+        after.append(np.stack(likelihoods[1:]))
+    return Evidence(np.concatenate(before), np.concatenate(after, axis=1)) if before else None
+
+
+def _likelihood(
+    featurizer: Featurizer,
+    state: TaskState,
+    steps: TuningSteps,
+    weights: Weights,
+    removed: np.ndarray,
+    left_out: np.ndarray,
+) -> np.ndarray:
+    """Log probabilities of left-out examples' labels by a mapping without ``removed``."""
+    features, name_features = steps.features(weights)
+    support = replace(state.support, features=features)
+    known = replace(state, support=support, name_features=name_features)
+    solved = without_examples(featurizer, known, removed.tolist())
+    probabilities = solved.probabilities(features[left_out]).astype(np.float64)
+    own = probabilities[np.arange(len(left_out)), state.support.targets[left_out]]
+    log_p: np.ndarray = np.log(np.maximum(own, _LEAST_PROBABILITY))
+    return log_p

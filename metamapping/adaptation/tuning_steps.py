@@ -1,0 +1,182 @@
+"""Tuning steps: the steps that tune an encoder to one task, in folds of the same length.
+
+It needs TensorFlow. An encoder that runs on its graph is loaded there once more, because a graph has no
+gradients; the delta that results can be used on either.
+
+    steps = TuningSteps(featurizer, state, budget, report, seed=0)
+    weights = steps.take(0, rows)                          # tuned to some of the examples
+    features, name_features = steps.features(weights)      # of all of them
+    delta = steps.delta(weights)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.state import TaskState
+from metamapping.errors import StoreError
+from metamapping.models.weight_delta import WeightDelta
+from metamapping.publishing.runtime_model import load_model
+from metamapping.tuning.lower_states import LowerStates
+from metamapping.tuning.steps import MetaStep, TaskStates, Weights, tuned_weights
+
+# Steps of each fold and of the result; more lose (docs/experiments/tuning.md).
+STEPS, MAX_STEPS = 16, 40
+# Rank of the change of each matrix: 0.5 MB for a MiniLM.
+RANK = 16
+
+Report = Callable[[int, int], None]  # steps taken, steps in all
+
+
+class Budget:
+    """How many steps each fold takes: a fixed number, or what the first can do in its share of the time.
+
+    Args:
+        seconds: Time for all steps together; ``None`` for ``STEPS``.
+        num_folds: Number of times that the steps are taken.
+
+    Attributes:
+        steps: Steps of each fold; with ``seconds``, those taken so far until the first fold is done.
+    """
+
+    def __init__(self, seconds: float | None, *, num_folds: int) -> None:
+        self._num_folds = num_folds
+        self._until = None if seconds is None else time.monotonic() + seconds
+        self._is_fixed = seconds is None
+        self.steps = STEPS if seconds is None else 0
+
+    def numbers(self) -> Iterator[int]:
+        """The numbers of the steps of one fold, from 1."""
+        if self._is_fixed:
+            yield from range(1, self.steps + 1)
+            return
+        assert self._until is not None
+        # The first step compiles and says nothing about the time of the others.
+        self.steps = 1
+        yield self.steps
+        now = time.monotonic()
+        until = now + (self._until - now) / self._num_folds
+        while self.steps < MAX_STEPS and time.monotonic() < until:
+            self.steps += 1
+            yield self.steps
+        self._is_fixed = True
+
+    @property
+    def expected_steps(self) -> int:
+        """Steps of all folds together, as far as that is known."""
+        return self._num_folds * (self.steps if self._is_fixed else MAX_STEPS)
+
+
+class TuningSteps:
+    """The steps of one task.
+
+    Args:
+        featurizer: The encoder; not changed.
+        state: The task; its examples have texts.
+        budget: How many steps each fold takes.
+        report: Called after each step.
+        seed: Seed of the splits.
+
+    Attributes:
+        start: The weights of the upper layers as they are.
+
+    Raises:
+        ValueError: The encoder cannot be tuned.
+        StoreError: The encoder's folder is not the one that was loaded.
+    """
+
+    def __init__(
+        self, featurizer: Featurizer, state: TaskState, budget: Budget, report: Report, *, seed: int
+    ) -> None:
+        model: Any = featurizer.model
+        if not hasattr(model.encoder, "upper_layers"):
+            model = _tensorflow_model(model.tokenizer_folder, featurizer.fingerprint)
+        self._step = MetaStep.of(model.encoder.upper_layers, model.mapping)
+        self._budget, self._report, self._seed = budget, report, seed
+        self._num_taken = 0
+        self.start = self._step.start
+        upper, support = self._step.upper, state.support
+        pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
+        self._task = TaskStates(
+            texts=LowerStates.of(upper, *featurizer.text_tokens(list(support.texts), pairs)),
+            names=LowerStates.of(upper, *featurizer.name_tokens(list(state.names))),
+            targets=support.targets,
+        )
+
+    def take(self, fold: int, rows: np.ndarray) -> Weights:
+        """Take the steps of one fold.
+
+        Args:
+            fold: Number of the fold, from which the splits are drawn.
+            rows: Positions of the examples to learn from.
+
+        Returns:
+            The weights after the last step.
+        """
+        weights = self.start
+        for weights in self.steps(fold, rows):  # noqa: B007
+            pass
+        return weights
+
+    def steps(self, fold: int, rows: np.ndarray) -> Iterator[Weights]:
+        """The weights after each step of one fold.
+
+        Args:
+            fold: As for ``take``.
+            rows: As for ``take``.
+        """
+        rng = np.random.default_rng([self._seed, fold])
+        endless = tuned_weights(self._step, self._task, rows, rng)
+        for _ in self._budget.numbers():
+            weights = next(endless)
+            self._num_taken += 1
+            self._report(self._num_taken, self._budget.expected_steps)
+            yield weights
+
+    def features(self, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+        """The features of all examples and of all names under some weights.
+
+        Args:
+            weights: The weights of the upper layers.
+
+        Returns:
+            Float32 ``(num_texts, num_views * dim)`` and ``(num_labels, dim)``.
+        """
+        upper = self._step.upper
+        names = self._task.names.features(upper, weights)[:, : upper.dim]
+        return self._task.texts.features(upper, weights), names
+
+    def shares(self, weights: Weights, shares: Sequence[float]) -> list[Weights]:
+        """Weights between those before tuning and some tuned ones, as they would be kept.
+
+        Args:
+            weights: The tuned weights.
+            shares: How much of the change each has.
+        """
+        upper, delta = self._step.upper, self.delta(weights)
+        return [upper.to_tensors(delta.scaled(share).added_to(upper.base)) for share in shares]
+
+    def delta(self, weights: Weights) -> WeightDelta:
+        """What changed.
+
+        Args:
+            weights: The tuned weights.
+        """
+        upper = self._step.upper
+        return WeightDelta.between(upper.base, upper.to_arrays(weights), rank=RANK)
+
+
+@lru_cache(maxsize=1)
+def _tensorflow_model(folder: Path, fingerprint: str) -> Any:
+    """The encoder of a published folder in TensorFlow, next to the one that runs on its graph."""
+    model = load_model(folder, backend="tensorflow")
+    if model.fingerprint != fingerprint:
+        raise StoreError(f"{folder} has changed since it was loaded: load it again")
+    return model

@@ -1,0 +1,89 @@
+"""Tuned encoder: an encoder with the upper layers of one task, in TensorFlow.
+
+Any number of tuned encoders share the lower layers, and the weights of the upper ones that do not change. In
+memory a task has its delta alone; the weights of the tasks that were used last are kept.
+
+    encoder = Encoder(backbone).tuned(delta)
+    x = encoder.encode(token_ids, segment_ids)          # float32 (num_texts, text_dim)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.batches import pad_tokens
+from metamapping.episodes.length_groups import by_length
+from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS, PADDING_WORTH_A_PASS
+from metamapping.models.weight_delta import WORDS_ARE_NOT_TUNED, WeightDelta
+
+
+class TunedEncoder:
+    """An encoder of texts with other upper layers.
+
+    Args:
+        upper: The upper layers of the encoder.
+        delta: What tuning changed.
+
+    Attributes:
+        dim: Width of one view.
+        text_dim: Width of a text's features.
+        word_dim: Width of a word's features, which this encoder does not compute.
+
+    Raises:
+        ValueError: The delta is that of another encoder.
+    """
+
+    def __init__(self, upper: UpperLayers, delta: WeightDelta) -> None:
+        delta.check_fits({name: array.shape for name, array in upper.base.items()})
+        self._upper, self._delta, self.dim = upper, delta, upper.dim
+        self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
+
+    def encode(
+        self,
+        token_ids: Ragged,
+        segment_ids: Ragged,
+        word_starts: Ragged | None = None,
+        *,
+        batch_size: int = 64,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Features of any number of texts, as ``Encoder.encode`` computes them.
+
+        Args:
+            token_ids: Tokens of each text.
+            segment_ids: Segments of the same tokens.
+            word_starts: Has to be ``None``.
+            batch_size: Maximum number of texts that go through the encoder at once.
+            on_progress: Called with the number of texts that were newly encoded.
+
+        Returns:
+            Float32 ``(num_texts, text_dim)``.
+
+        Raises:
+            ValueError: Features of words are asked for.
+        """
+        if word_starts is not None:
+            raise ValueError(WORDS_ARE_NOT_TUNED)
+        weights = self._upper.tensors_of(self._delta)
+        features = np.zeros((len(token_ids), self.text_dim), np.float32)
+        for rows in by_length(token_ids.lengths, max_size=batch_size, max_padding=PADDING_WORTH_A_PASS):
+            longest = int(token_ids.lengths[rows[-1]])
+            batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
+            lower = self._upper.lower_states(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
+            views = self._upper.compiled_views(weights, lower, batch["padding_mask"], batch["pool"])
+            features[rows] = views.numpy()
+            if on_progress is not None:
+                on_progress(len(rows))
+        return features
+
+    def tuned(self, delta: WeightDelta) -> TunedEncoder:
+        """The encoder with the upper layers of another task.
+
+        Args:
+            delta: What tuning changed, compared with the encoder before any tuning.
+        """
+        return TunedEncoder(self._upper, delta)

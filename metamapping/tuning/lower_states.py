@@ -1,0 +1,100 @@
+"""Lower states: the token states below the tuned layers, computed once for each text of a task.
+
+states = LowerStates.of(upper, token_ids, segment_ids)
+batch = states.batch([0, 3, 5])            # padded arrays, as the upper layers read them
+features = states.features(upper, weights)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import tensorflow as tf
+
+from metamapping.corpus.ragged import Ragged
+from metamapping.episodes.batches import pad_tokens
+from metamapping.episodes.length_groups import by_length
+from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.view_layout import NUM_VIEWS, PADDING_WORTH_A_PASS
+
+_BATCH_SIZE = 64
+# A text counts with its first tokens, whose states have seen the whole of it. Of a pair, which is read from
+# its second text, all are kept.
+MAX_TOKENS = 96
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # lower states, padding mask, pool
+
+
+@dataclass(frozen=True)
+class LowerStates:
+    """The states of some texts.
+
+    Attributes:
+        states: Float16 ``(num_tokens, dim)`` of each text.
+        pools: Float32 ``(num_tokens,)`` of each text, 1 for tokens that are pooled.
+    """
+
+    states: list[np.ndarray]
+    pools: list[np.ndarray]
+
+    @classmethod
+    def of(cls, upper: UpperLayers, token_ids: Ragged, segment_ids: Ragged) -> LowerStates:
+        """Compute the states of texts.
+
+        Args:
+            upper: The upper layers of the encoder, which knows the lower ones.
+            token_ids: Tokens of each text.
+            segment_ids: Segments of the same tokens.
+        """
+        states: list[np.ndarray] = [np.zeros((0, upper.dim), np.float16)] * len(token_ids)
+        pools: list[np.ndarray] = [np.zeros(0, np.float32)] * len(token_ids)
+        for rows in _batches(token_ids.lengths):
+            length = int(token_ids.lengths[rows[-1]])
+            batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=length)
+            lower = upper.lower_states(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
+            for row, each, pool in zip(rows, lower.numpy(), batch["pool"], strict=True):
+                count = max(1, len(token_ids[row]))
+                count = min(count, MAX_TOKENS) if pool[0] else count
+                states[row], pools[row] = each[:count].astype(np.float16), pool[:count]
+        return cls(states, pools)
+
+    def __len__(self) -> int:
+        return len(self.states)
+
+    def batch(self, rows: Sequence[int] | np.ndarray) -> Batch:
+        """Padded states of some texts.
+
+        Args:
+            rows: The texts.
+
+        Returns:
+            States, float32 ``(B, L, dim)``, padding mask, int32 ``(B, L)``, and pool, float32 ``(B, L)``.
+        """
+        length = max(len(self.pools[row]) for row in rows)
+        states = np.zeros((len(rows), length, self.states[rows[0]].shape[1]), np.float32)
+        mask, pool = np.zeros((len(rows), length), np.int32), np.zeros((len(rows), length), np.float32)
+        for i, row in enumerate(rows):
+            count = len(self.pools[row])
+            states[i, :count], mask[i, :count], pool[i, :count] = self.states[row], 1, self.pools[row]
+        return states, mask, pool
+
+    def features(self, upper: UpperLayers, weights: Sequence[tf.Tensor]) -> np.ndarray:
+        """The features of all texts under some weights of the upper layers.
+
+        Args:
+            upper: The upper layers.
+            weights: As ``UpperLayers.to_tensors`` returns them.
+
+        Returns:
+            Float32 ``(num_texts, NUM_VIEWS * dim)``.
+        """
+        features = np.zeros((len(self), NUM_VIEWS * upper.dim), np.float32)
+        for rows in _batches(np.array([len(pool) for pool in self.pools])):
+            features[rows] = upper.compiled_views(weights, *self.batch(rows)).numpy()
+        return features
+
+
+def _batches(lengths: np.ndarray) -> list[np.ndarray]:
+    return list(by_length(lengths, max_size=_BATCH_SIZE, max_padding=PADDING_WORTH_A_PASS))

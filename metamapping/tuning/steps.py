@@ -1,0 +1,194 @@
+"""Steps: meta-steps on one task's own examples, which change a copy of the upper layers.
+
+One step is that of meta-training (``training.meta_step``): several support/query splits are cut from the
+examples, the mapping of each support is computed in closed form, and the queries' cross-entropy is
+back-propagated through the solve, here into the weights of the upper layers alone.
+
+    meta_step = MetaStep.of(encoder.upper_layers, mapping)
+    for weights in tuned_weights(meta_step, examples, rng):          # endless: the caller stops
+        ...
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import tensorflow as tf
+
+from metamapping.models.mapping import MetaMapping
+from metamapping.models.solvers import SupportSet
+from metamapping.models.solvers.plain_ridge import plain_ridge
+from metamapping.models.solvers.support_set import masked_logits, score
+from metamapping.models.upper_layers import UpperLayers
+from metamapping.tuning.lower_states import LowerStates
+from metamapping.tuning.splits import sample_rows, sample_supports
+
+LEARNING_RATE = 1e-4
+MAX_TEXTS, NUM_SPLITS = 64, 8
+_MAX_NORM = 1.0
+
+# Adam's decay of the moments of gradients, and what keeps it from dividing by zero.
+_FIRST_DECAY, _SECOND_DECAY, _EPSILON = 0.9, 0.999, 1e-7
+
+Weights = list[tf.Tensor]
+Optimizer = tuple[tf.Tensor, Weights, Weights]  # steps so far, first and second moments
+
+
+@dataclass(frozen=True)
+class TaskStates:
+    """The examples of a task below the tuned layers.
+
+    Attributes:
+        texts: States of the texts.
+        names: States of the labels' names.
+        targets: Label slots, int32 ``(num_texts,)``.
+    """
+
+    texts: LowerStates
+    names: LowerStates
+    targets: np.ndarray
+
+
+class MetaStep:
+    """One step of tuning, compiled once for all tasks of an encoder.
+
+    Args:
+        upper: The upper layers.
+        mapping: The meta-learned mapping, which is not changed.
+    """
+
+    def __init__(self, upper: UpperLayers, mapping: MetaMapping) -> None:
+        self.upper, self._mapping = upper, mapping
+        self.start: Weights = upper.to_tensors(upper.base)
+        weights = [tf.TensorSpec(each.shape, tf.float32) for each in self.start]
+        shape = (None, None)
+        pool = tf.TensorSpec(shape, tf.float32)
+        batch = (tf.TensorSpec((*shape, upper.dim), tf.float32), tf.TensorSpec(shape, tf.int32), pool)
+        optimizer = (tf.TensorSpec((), tf.float32), weights, weights)
+        targets = tf.TensorSpec((None,), tf.int32)
+        self._compiled = tf.function(
+            self._step, input_signature=[weights, optimizer, batch, batch, targets, pool], autograph=False
+        )
+
+    @property
+    def optimizer_start(self) -> Optimizer:
+        """The state of Adam before the first step."""
+        zeros = [tf.zeros_like(each) for each in self.start]
+        return tf.constant(0.0), zeros, zeros
+
+    @classmethod
+    def of(cls, upper: UpperLayers, mapping: MetaMapping) -> MetaStep:
+        """The step of an encoder, which is compiled the first time only.
+
+        Args:
+            upper: The upper layers.
+            mapping: The meta-learned mapping.
+        """
+        return _meta_step(upper, mapping)
+
+    def __call__(
+        self, weights: Weights, optimizer: Optimizer, task: TaskStates, rows: np.ndarray, supports: np.ndarray
+    ) -> tuple[Weights, Optimizer, float]:
+        """Take one step.
+
+        Args:
+            weights: The weights of the upper layers.
+            optimizer: The state of the optimizer.
+            task: The examples.
+            rows: Positions of the examples of this step.
+            supports: Bool ``(num_splits, len(rows))``.
+
+        Returns:
+            The new weights, the new state of the optimizer, and the queries' loss before the step.
+        """
+        names = task.names.batch(range(len(task.names)))
+        targets = task.targets[rows].astype(np.int32)
+        new_weights, new_optimizer, loss = self._compiled(
+            weights, optimizer, task.texts.batch(rows), names, targets, supports.astype(np.float32)
+        )
+        return new_weights, new_optimizer, float(loss)
+
+    def _step(
+        self,
+        weights: Weights,
+        optimizer: Optimizer,
+        texts: tuple[tf.Tensor, ...],
+        names: tuple[tf.Tensor, ...],
+        targets: tf.Tensor,
+        supports: tf.Tensor,
+    ) -> tuple[Weights, Optimizer, tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            loss = self._query_loss(weights, texts, names, targets, supports)
+        gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
+        gradients, _ = tf.clip_by_global_norm(gradients, _MAX_NORM)
+        return *_adam(weights, gradients, optimizer), loss
+
+    def _query_loss(
+        self,
+        weights: Weights,
+        texts: tuple[tf.Tensor, ...],
+        names: tuple[tf.Tensor, ...],
+        targets: tf.Tensor,
+        supports: tf.Tensor,
+    ) -> tf.Tensor:
+        """The mean cross-entropy of the queries over all splits, as ``training.meta_step.query_loss``."""
+        mapping, upper = self._mapping, self.upper
+        x = upper.views(weights, *texts)
+        name_features = upper.views(weights, *names)[:, : upper.dim]
+        is_label = tf.ones_like(name_features[:, 0])
+        prior = mapping.prior(mapping.label_vectors(name_features, tf.zeros_like(is_label), is_label))
+        support = SupportSet(x, targets, supports, is_label)
+        # Every split takes part, also one whose support lacks a label: names say what it is.
+        V = plain_ridge(support, prior, mapping.hyperparameters)
+        logits = masked_logits(score(x, V), is_label, mapping.inverse_temperature)
+        queries = 1.0 - supports
+        all_targets = tf.broadcast_to(targets, tf.shape(queries))
+        losses = queries * tf.nn.sparse_softmax_cross_entropy_with_logits(all_targets, logits)
+        total = tf.maximum(tf.reduce_sum(queries, axis=-1), 1.0)
+        return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / total)
+
+
+def _adam(weights: Weights, gradients: Weights, optimizer: Optimizer) -> tuple[Weights, Optimizer]:
+    """One step of Adam as a function: Keras's optimizers can change variables only."""
+    count, first, second = optimizer
+    count += 1.0
+    first = [_FIRST_DECAY * m + (1 - _FIRST_DECAY) * g for m, g in zip(first, gradients, strict=True)]
+    second = [
+        _SECOND_DECAY * v + (1 - _SECOND_DECAY) * tf.square(g) for v, g in zip(second, gradients, strict=True)
+    ]
+    rate = LEARNING_RATE * tf.sqrt(1 - _SECOND_DECAY**count) / (1 - _FIRST_DECAY**count)
+    moved = [w - rate * m / (tf.sqrt(v) + _EPSILON) for w, m, v in zip(weights, first, second, strict=True)]
+    return moved, (count, first, second)
+
+
+def tuned_weights(
+    meta_step: MetaStep, task: TaskStates, rows: np.ndarray, rng: np.random.Generator
+) -> Iterator[Weights]:
+    """The weights after each step; it never ends by itself.
+
+    Args:
+        meta_step: The step.
+        task: The examples of a task.
+        rows: The positions of the examples to learn from, at least two of some label.
+        rng: Determines the splits.
+
+    Raises:
+        FloatingPointError: The loss is not finite.
+    """
+    weights, optimizer = meta_step.start, meta_step.optimizer_start
+    while True:
+        chosen = rows[sample_rows(rng, task.targets[rows], max_texts=MAX_TEXTS)]
+        supports = sample_supports(rng, task.targets[chosen], num_splits=NUM_SPLITS)
+        weights, optimizer, loss = meta_step(weights, optimizer, task, chosen, supports)
+        if not np.isfinite(loss):
+            raise FloatingPointError(f"the loss of a step of tuning is {loss}")
+        yield weights
+
+
+@lru_cache(maxsize=2)
+def _meta_step(upper: UpperLayers, mapping: MetaMapping) -> MetaStep:
+    return MetaStep(upper, mapping)

@@ -1,0 +1,333 @@
+"""Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metamapping import Mapping, MetaMapper
+from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation.state import empty_state, with_examples, with_features
+from metamapping.adaptation.support import Examples
+from metamapping.adaptation.tuning import tune_task
+from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, choose, left_out_evidence
+from metamapping.adaptation.tuning_record import Tuning
+from metamapping.errors import StoreError
+from metamapping.models.weight_delta import WeightDelta
+from metamapping.sklearn import MetaMappingClassifier
+from tests.cli.command import run_cli
+
+TEXTS = [
+    "where is my parcel",
+    "my parcel has not arrived",
+    "the delivery is late again",
+    "nobody answers about the delivery",
+    "i want my money back",
+    "please refund the order",
+    "refund the broken lamp",
+    "i sent the lamp back",
+]
+LABELS = ["delivery"] * 4 + ["refund"] * 4
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from tests.toy_published import publish_toy
+
+    making = tmp_path_factory.mktemp("deep")
+    publish_toy(making, making / "published", num_layers=3)
+    return making / "published"
+
+
+@pytest.fixture(scope="module")
+def mapper(folder):
+    return MetaMapper.from_pretrained(folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def on_tensorflow(mapper):
+    """The encoder that tuning computes with, so that its step is compiled once."""
+    featurizer = mapper.featurizer
+    model = tuning_steps._tensorflow_model(featurizer.model.tokenizer_folder, featurizer.fingerprint)
+    return MetaMapper(model, progress=False)
+
+
+@pytest.fixture(scope="module")
+def delta(on_tensorflow):
+    """A change of the upper layer that is large enough to be seen."""
+    rng = np.random.default_rng(0)
+    base = on_tensorflow.featurizer.model.encoder.upper_layers.base
+    tuned = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
+    return WeightDelta.between(base, tuned, rank=4)
+
+
+def tuned_mapping(mapper, delta):
+    featurizer = mapper.featurizer.tuned(delta)
+    state = empty_state(featurizer, "text-classification")
+    state = with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {})
+    record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped")
+    return Mapping(featurizer, replace(state, tuning=record))
+
+
+def test_only_the_first_view_of_texts_changes_on_both_backends(mapper, on_tensorflow, delta):
+    plain = mapper.featurizer.texts(TEXTS)
+    tuned = mapper.featurizer.tuned(delta).texts(TEXTS)
+    dim = mapper.featurizer.dim
+    np.testing.assert_allclose(tuned[:, dim:], plain[:, dim:], atol=1e-5)
+    assert np.abs(tuned[:, :dim] - plain[:, :dim]).max() > 0.01
+    np.testing.assert_allclose(on_tensorflow.featurizer.tuned(delta).texts(TEXTS), tuned, atol=1e-4)
+
+
+def test_the_encoder_and_its_other_tasks_are_as_before_to_the_bit(on_tensorflow, delta):
+    encoder = on_tensorflow.featurizer.model.encoder
+    weights = [weight.numpy() for weight in encoder.backbone.weights]
+    features = on_tensorflow.featurizer.texts(TEXTS)
+    tuned_mapping(on_tensorflow, delta).predict(TEXTS)
+    on_tensorflow.adapt(TEXTS, LABELS, tune=True).predict(TEXTS)
+    for weight, before in zip(encoder.backbone.weights, weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), before)
+    np.testing.assert_array_equal(on_tensorflow.featurizer.texts(TEXTS), features)
+
+
+def test_a_saved_task_predicts_the_same_after_loading(mapper, on_tensorflow, delta, tmp_path):
+    mapping = tuned_mapping(mapper, delta)
+    before = mapping.predict_proba(TEXTS)
+    mapping.save(tmp_path / "task")
+    loaded = Mapping.load(tmp_path / "task", mapper)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), before)
+    assert loaded.tuning == mapping.tuning
+    assert Mapping.load(tmp_path / "task", on_tensorflow).predict(TEXTS) == mapping.predict(TEXTS)
+    loaded.save(tmp_path / "again")
+    again = Mapping.load(tmp_path / "again", mapper)
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), before)
+
+
+def test_examples_of_a_tuned_task_can_be_added_and_removed(mapper, delta):
+    mapping, whole = tuned_mapping(mapper, delta), tuned_mapping(mapper, delta)
+    mapping.remove([7])
+    mapping.add([TEXTS[7]], [LABELS[7]])
+    np.testing.assert_allclose(mapping.predict_proba(TEXTS), whole.predict_proba(TEXTS), atol=1e-4)
+    mapping.add(["anna lives in paris"], ["places"])
+    assert mapping.labels == ("delivery", "refund", "places")
+    assert mapping.tuning is not None
+
+
+def test_a_tuned_task_of_another_encoder_is_refused(mapper, delta, published, tmp_path):
+    tuned_mapping(mapper, delta).save(tmp_path / "task")
+    with pytest.raises(StoreError, match="was adapted with the encoder"):
+        Mapping.load(tmp_path / "task", MetaMapper.from_pretrained(published))
+
+
+def test_an_exported_tuned_task_computes_the_same(mapper, delta, tmp_path):
+    import onnxruntime
+
+    mapping = tuned_mapping(mapper, delta)
+    session = onnxruntime.InferenceSession(str(mapping.export(tmp_path / "task.onnx")))
+    tokens, segments = mapper.featurizer.text_tokens(TEXTS[:1])
+    inputs = {"token_ids": tokens[0], "segment_ids": segments[0], "padding_mask": np.ones_like(tokens[0])}
+    (probabilities,) = session.run(None, {name: array[None] for name, array in inputs.items()})
+    np.testing.assert_allclose(probabilities, mapping.predict_proba(TEXTS[:1]), atol=1e-4)
+
+
+def test_the_same_examples_give_the_same_bits(mapper):
+    first, second = (mapper.adapt(TEXTS, LABELS, tune=True) for _ in range(2))
+    assert first.tuning.likelihood_after == second.tuning.likelihood_after
+    np.testing.assert_array_equal(first.predict_proba(TEXTS), second.predict_proba(TEXTS))
+
+
+def test_the_record_says_what_was_decided(mapper):
+    record = mapper.adapt(TEXTS, LABELS, tune=True).tuning
+    assert record.steps == tuning_steps.STEPS
+    assert record.num_left_out == len(TEXTS)
+    assert record.likelihood_before < 0
+    assert "left-out examples" in str(record)
+    assert mapper.adapt(TEXTS, LABELS).tuning is None
+
+
+def test_seconds_limit_the_steps(mapper):
+    record = mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning
+    assert record.steps == 1
+
+
+def test_pairs_can_be_tuned(mapper):
+    mapping = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1], tune=1e-6)
+    assert mapping.tuning.num_left_out == len(TEXTS)
+    assert len(mapping.predict(TEXTS[:1], text_pairs=TEXTS[:1])) == 1
+
+
+def test_the_gate_uses_a_clear_gain_and_nothing_else():
+    rng = np.random.default_rng(0)
+    before = rng.normal(-1.0, 0.3, size=40)
+    noise = 0.1 * rng.normal(size=(len(WEIGHTS), 40))
+    helps = choose(Evidence(before, before + noise + np.array([[0.1], [0.3]])))
+    assert helps.weight == helps.best_weight == 1.0
+    half = choose(Evidence(before, before + noise + np.array([[0.3], [0.1]])))
+    assert half.weight == 0.5
+    harms = choose(Evidence(before, before + noise - 0.2))
+    assert harms.weight == 0.0
+    assert harms.gain < 0
+    no_more_than_noise = np.tile([0.5, -0.45], (len(WEIGHTS), 20))
+    unsure = choose(Evidence(before, before + no_more_than_noise))
+    assert 0 < unsure.gain < MIN_ERRORS * unsure.error
+    assert unsure.weight == 0.0
+    assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
+
+
+class ToySteps:
+    """Weights are a number: at 0 and 1 the features of the texts are those given, between them a mean."""
+
+    start = 0.0
+
+    def __init__(self, untuned, tuned):
+        self.untuned, self.tuned = untuned, tuned
+
+    def take(self, fold, rows):
+        return 1.0
+
+    def shares(self, weights, shares):
+        return [share * weights for share in shares]
+
+    def features(self, weights):
+        features = (1 - weights) * self.untuned + weights * self.tuned
+        return features, np.zeros((2, features.shape[1] // 3), "f4")
+
+
+@pytest.mark.parametrize("is_tuned_better", [True, False])
+def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
+    rng = np.random.default_rng(0)
+    targets = np.repeat([0, 1], 12)
+    noise = rng.normal(size=(24, mapper.featurizer.text_dim)).astype("f4")
+    clear = 0.3 * noise
+    clear[:, 0] += np.where(targets == 0, 3.0, -3.0)
+    noise, clear = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (noise, clear))
+    features = (noise, clear) if is_tuned_better else (clear, noise)
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples([TEXTS[0]] * 24, [LABELS[4 * i] for i in targets], None),
+        {},
+    )
+    state = with_features(mapper.featurizer, state, features[0], state.name_features)
+    evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
+    assert len(evidence.before) == 24
+    assert (choose(evidence).weight > 0) == is_tuned_better
+
+
+@pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 12, 3 * tuning_steps.STEPS + 2])
+def test_an_interruption_keeps_the_best_so_far(mapper, monkeypatch, when):
+    taken = []
+
+    class Interrupting:
+        def __enter__(self):
+            return self.report
+
+        def __exit__(self, *_):
+            return False
+
+        def report(self, done, total):
+            taken.append((done, total))
+            if done == when:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(tuning, "_progress_bar", lambda featurizer: Interrupting())
+    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+    record = mapper.adapt(TEXTS, LABELS, tune=True).tuning
+    assert taken[-1] == (when, 4 * tuning_steps.STEPS)
+    assert "interrupted" in record.reason
+    # Only from half of the last steps on are the weights close enough to those that were judged.
+    assert record.is_tuned == (when == 3 * tuning_steps.STEPS + 12)
+
+
+def _chosen(evidence):
+    return replace(choose(evidence), weight=1.0, best_weight=1.0)
+
+
+def test_too_few_examples_are_left_as_they_are(mapper):
+    record = mapper.adapt(TEXTS[3:5], LABELS[3:5], tune=True).tuning
+    assert not record.is_tuned
+    assert "two labels with two examples each" in record.reason
+
+
+def test_what_cannot_be_tuned_is_refused(mapper, published):
+    with pytest.raises(ValueError, match="named entities"):
+        mapper.adapt([["in", "paris"]], [["O", "B-place"]], task_type="ner", tune=True)
+    with pytest.raises(ValueError, match="1 transformer layers cannot be tuned"):
+        MetaMapper.from_pretrained(published, progress=False).adapt(TEXTS, LABELS, tune=True)
+    for tune in (0, -1.0, "30", float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="a number of seconds above 0"):
+            mapper.adapt(TEXTS, LABELS, tune=tune)
+
+
+def test_a_missing_tensorflow_is_named(mapper, monkeypatch):
+    import sys
+
+    from metamapping.errors import MissingExtraError
+
+    monkeypatch.delitem(sys.modules, "metamapping.adaptation.tuning_steps", raising=False)
+    monkeypatch.delitem(sys.modules, "metamapping.tuning.steps", raising=False)
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(MissingExtraError, match=r"tuning an encoder to a task needs tensorflow.*\[train\]"):
+        mapper.adapt(TEXTS, LABELS, tune=True)
+
+
+def test_all_tuned_tasks_share_one_engine_and_keep_only_their_delta(mapper, delta):
+    featurizers = [mapper.featurizer.tuned(delta.scaled(share)) for share in np.linspace(0.1, 1, 20)]
+    for featurizer in featurizers:
+        featurizer.texts(TEXTS[:1])
+    encoders = [featurizer.model.encoder for featurizer in featurizers]
+    assert len({id(encoder._shared.session) for encoder in encoders}) == 1
+    assert encoders[0]._shared.of.cache_info().currsize <= 4
+
+
+def test_tuned_features_of_words_are_refused(mapper, delta):
+    with pytest.raises(ValueError, match="no features of words"):
+        mapper.featurizer.tuned(delta).words([["in", "paris"]])
+
+
+def test_a_new_state_has_the_new_features(mapper, delta):
+    featurizer = mapper.featurizer.tuned(delta)
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples(TEXTS, LABELS, None),
+        {},
+    )
+    names = featurizer.names(state.names)
+    state = with_features(featurizer, state, featurizer.texts(TEXTS), names)
+    expected = tuned_mapping(mapper, delta)
+    assert Mapping(featurizer, state).predict(TEXTS) == expected.predict(TEXTS)
+
+
+def test_a_seed_changes_the_splits(mapper):
+    state = with_examples(
+        mapper.featurizer,
+        empty_state(mapper.featurizer, "text-classification"),
+        Examples(TEXTS, LABELS, None),
+        {},
+    )
+    records = [tune_task(mapper.featurizer, state, seconds=None, seed=seed)[1].tuning for seed in (0, 1)]
+    assert records[0].likelihood_after != records[1].likelihood_after
+
+
+def test_the_folder_of_a_task_that_was_not_to_be_tuned_is_as_before(mapper, tmp_path):
+    mapper.adapt(TEXTS, LABELS).save(tmp_path / "task")
+    assert "tuning" not in json.loads((tmp_path / "task/task.json").read_text())
+
+
+def test_the_command_line_tunes_and_says_what_was_decided(folder, tmp_path, capsys):
+    rows = [f"{text},{label}" for text, label in zip(TEXTS, LABELS, strict=True)]
+    (tmp_path / "examples.csv").write_text("\n".join(["text,label", *rows]))
+    arguments = ("adapt", folder, tmp_path / "examples.csv", "--out", tmp_path / "task")
+    assert run_cli(*arguments, "--tune-seconds", "0.001") == 0
+    assert "8 left-out examples, 1 steps" in capsys.readouterr().err
+    assert Mapping.load(tmp_path / "task").tuning.steps == 1
+
+
+def test_a_classifier_of_scikit_learn_tunes_and_remembers_that(mapper, tmp_path):
+    classifier = MetaMappingClassifier(mapper, tune=0.001).fit(TEXTS, LABELS)
+    assert classifier.mapping_.tuning.steps == 1
+    classifier.save(tmp_path / "classifier")
+    loaded = MetaMappingClassifier.load(tmp_path / "classifier", mapper)
+    assert loaded.get_params()["tune"] == 0.001
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
