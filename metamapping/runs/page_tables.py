@@ -23,6 +23,7 @@ from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.runs.corpus_notes import read_table
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.suspicions import HELD_OUT
+from metamapping.runs.suspicious_rows import suspicious_rows
 
 MAX_ROWS, MAX_LABELS = 60, 40
 
@@ -119,15 +120,8 @@ def data_tables(run: RunFolder, history: Sequence[Round]) -> dict[str, Any]:
             )
             for source in run.config.sources
         ]
-        none: list[Any] = []
-        return {
-            "has_data_report": False,
-            "sources": sources,
-            "labels": none,
-            "rejects": none,
-            "more_rejects": 0,
-            "suspicious": None,
-        }
+        nothing: dict[str, Any] = {"labels": [], "rejects": [], "more_rejects": 0}
+        return {"has_data_report": False, "sources": sources, **nothing, **_suspicious(run)}
     rejects = read_table(folder, "rejects").sort_values("rows", ascending=False, kind="stable")
     return {
         "has_data_report": True,
@@ -143,8 +137,13 @@ def data_tables(run: RunFolder, history: Sequence[Round]) -> dict[str, Any]:
             for row in _records(rejects.head(MAX_ROWS))
         ],
         "more_rejects": max(0, len(rejects) - MAX_ROWS),
-        "suspicious": _suspicious(folder),
+        **_suspicious(run),
     }
+
+
+def _suspicious(run: RunFolder) -> dict[str, Any]:
+    rows = [{name: _text(value) for name, value in row.items()} for row in suspicious_rows(run)]
+    return {"suspicious": rows[:MAX_ROWS], "more_suspicious": max(0, len(rows) - MAX_ROWS)}
 
 
 def _report_folder(run: RunFolder) -> Path | None:
@@ -190,15 +189,6 @@ def _labels(folder: Path) -> list[dict[str, Any]]:
         }
         for name, rows in read_table(folder, "labels").groupby("source", sort=False)
     ]
-
-
-def _suspicious(folder: Path) -> dict[str, Any] | None:
-    """The rows whose labels are contradicted, where the preparation has looked for them."""
-    if not (folder / "suspicious.csv").is_file():
-        return None
-    table = read_table(folder, "suspicious")
-    rows = [[_text(cell) for cell in row] for row in table.head(MAX_ROWS).itertuples(index=False)]
-    return {"columns": list(table.columns), "rows": rows, "more": max(0, len(table) - MAX_ROWS)}
 
 
 def _records(table: pd.DataFrame) -> list[dict[Any, Any]]:

@@ -9,7 +9,8 @@ from metamapping.rounds.failures import EpisodeOutcome, failures_of
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.outcome import summary_markdown
 from metamapping.runs.run_page import run_page, write_run_page
-from metamapping.storage.manifest import write_manifest
+from metamapping.storage.artifacts import Stage, Store
+from metamapping.storage.manifest import MANIFEST, write_manifest
 from tests.html.reading import HOSTILE, check_harmless
 from tests.runs.test_summary import REJECTS, SOURCES, finished_run
 
@@ -35,6 +36,7 @@ def with_data_report(run, **tables):
     folder = run.corpus.report.fetch()
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
+    (folder / MANIFEST).unlink()
     write_manifest(folder, {})
     return run
 
@@ -119,3 +121,37 @@ def test_a_removed_report_of_the_data_leaves_the_sources_of_the_configuration(tm
     read = check_harmless(run_page(run))
     assert "there is no report of the data" in read.text
     assert "coffee" in read.text
+
+
+def with_suspicious_rows(run, text, upstream="bank"):
+    """A run whose source bank was checked: its row has this text."""
+    table = pd.DataFrame(
+        {
+            "row": [3],
+            "text": [text],
+            "text_pair": None,
+            "label": ["fee"],
+            "suggested": ["limit"],
+            "probability": [0.875],
+            "similar": ["a limit"],
+        }
+    )
+
+    def write(folder):
+        table.to_csv(folder / "suspicious.csv", index=False)
+        return {}
+
+    Store(run.path.parent.parent).get_or_write(Stage("label-noise", "bank", 1, {}, [upstream]), write)
+    return run
+
+
+@pytest.mark.parametrize("text", ["what is my limit?", "<script>alert(1)</script>"])
+def test_suspicious_labels_are_shown_where_they_were_looked_for(tmp_path, text):
+    read = check_harmless(run_page(with_suspicious_rows(published_run(tmp_path), text)))
+    for each in ("Suspicious labels", text, "0.875", "a limit"):
+        assert each in read.text
+
+
+def test_suspicious_labels_of_other_rows_are_not_shown(tmp_path):
+    run = with_suspicious_rows(published_run(tmp_path), "what is my limit?", upstream="older rows")
+    assert "Suspicious" not in run_page(run)
