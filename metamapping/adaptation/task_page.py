@@ -178,8 +178,8 @@ def _errors(state: TaskState, errors: Sequence[Error]) -> list[dict[str, Any]]:
         {
             "probability": f"{error.probability:.2f}",
             "index": error.index,
-            "label": _answer(error, error.label),
-            "predicted": _answer(error, error.predicted),
+            "label": _entities(error, error.label) if state.is_ner else _label(error.label),
+            "predicted": _entities(error, error.predicted) if state.is_ner else _label(error.predicted),
             "text": _text(error.text, error.text_pair),
             "neighbours": [_neighbour(near) for near in error.explanation or ()],
         }
@@ -204,12 +204,14 @@ def _of_others(error: Error) -> Explanation | None:
     return Explanation(others[:NUM_NEIGHBOURS], label=found.label, score=found.score, prior=found.prior)
 
 
-def _answer(error: Error, given: Any) -> str:
-    """A label, or for ``ner`` the entities of the tags."""
-    if not isinstance(given, list):
-        return "no label" if given is None else str(label_text(given))
-    spans = sorted(entity_spans(0, given), key=lambda span: span[1])
-    words = error.text if isinstance(error.text, Sequence) else [""] * len(given)
+def _label(given: Any) -> str:
+    return "no label" if given is None else str(label_text(given))
+
+
+def _entities(error: Error, tags: Sequence[str]) -> str:
+    """The entities of a sentence's BIO tags, with their words where they were kept."""
+    words = error.text or [""] * len(tags)
+    spans = sorted(entity_spans(0, tags), key=lambda span: span[1])
     entities = [f"{kind}: {' '.join(map(str, words[start:end]))}" for _, start, end, kind in spans]
     return "; ".join(entities) or "no entity"
 

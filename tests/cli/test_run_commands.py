@@ -108,7 +108,7 @@ def test_runs_at_an_address_are_listed_and_found_by_the_beginning_of_their_ids(t
     runs = listed(home, capsys)
     assert sorted(runs) == ["new", "toy"]
     assert (runs["toy"]["state"], runs["toy"]["accuracy"]) == ("stopped", "0.700")
-    assert runs["toy"]["when"] > "2026"
+    assert not runs["toy"]["when"].startswith("1970")
     assert run_cli("report", "toy", "--home", home) == 0
     assert "Rounds of toy-0123456789abcdef" in capsys.readouterr().out
     assert run_cli("runs", "memory://listing/empty") == 0
