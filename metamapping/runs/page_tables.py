@@ -34,7 +34,8 @@ def gain_rows(report: RoundReport) -> list[dict[str, Any]]:
     Args:
         report: A report with cells.
     """
-    before, rows = report.untrained(), []
+    before = report.untrained()
+    rows: list[dict[str, Any]] = []
     for source in report.sources:
         cells = [cell for cell in report.cells if cell.source == source]
         rows.append(
