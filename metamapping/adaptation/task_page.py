@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from metamapping import __version__
 from metamapping.adaptation.cross_validation import CrossValidation, cross_validate
 from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.adaptation.errors import with_explanations
@@ -56,6 +57,7 @@ def task_page(task: SavedTask) -> str:
     return render_page(
         "task.html",
         title=f"{task.folder.name}: report of a task",
+        version=__version__,
         name=task.folder.name,
         folder=str(task.folder),
         task_type=state.task_type,

@@ -18,8 +18,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from metamapping import __version__
-
 TEMPLATES = Path(__file__).parent / "templates"
 _STYLE = "style.css"
 
@@ -29,7 +27,7 @@ def render_page(template: str, **content: Any) -> str:
 
     Args:
         template: The name of a file in ``templates``.
-        content: What the template shows, by the names that it uses.
+        content: What the template shows, by the names that it uses; all use ``title`` and ``version``.
 
     Returns:
         A whole HTML document.
@@ -39,7 +37,7 @@ def render_page(template: str, **content: Any) -> str:
     """
     style = (TEMPLATES / _STYLE).read_text(encoding="utf-8")
     page = _environment().get_template(template)
-    return page.render(style=style, policy=policy_of(style), version=__version__, **content)
+    return page.render(style=style, policy=policy_of(style), **content)
 
 
 def policy_of(style: str) -> str:

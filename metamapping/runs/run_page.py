@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 
+from metamapping import __version__
 from metamapping.html.charts import Mark, draw_curve
 from metamapping.html.rendering import render_page, to_bytes
 from metamapping.publishing.layout import CARD, CURVE
@@ -67,6 +68,7 @@ def run_page(run: RunFolder) -> str:
     return render_page(
         "run.html",
         title=f"{config.name}: report of a run",
+        version=__version__,
         name=config.name,
         run_id=run.run_id,
         state=_state(run, history),

@@ -9,6 +9,7 @@ from metamapping.html.rendering import TEMPLATES, render_page, to_bytes
 from tests.html.reading import HOSTILE, check_harmless
 
 TASK = {
+    "version": "0",
     "folder": "x",
     "task_type": "text-classification",
     "is_ner": False,
