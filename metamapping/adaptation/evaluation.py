@@ -10,6 +10,7 @@ features. The score of an episode is accuracy for texts, and for ``ner`` the mic
 from __future__ import annotations
 
 import zlib
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,6 +20,7 @@ import tensorflow as tf
 from metamapping.adaptation.closed_form import solve, solve_episodes
 from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
 from metamapping.adaptation.mixture import mix
+from metamapping.adaptation.scores import confused_entities
 from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
@@ -30,12 +32,14 @@ from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.viterbi import decode_words
+from metamapping.rounds.failures import EpisodeOutcome
 
 # Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
 # makes that 160 MB in float32.
 _MAX_GRAM_ENTRIES = 2_000_000
 
 Scores = dict[tuple[str, int], list[float]]
+OutcomesCallback = Callable[[LabelSpace, dict[int, list[EpisodeOutcome]]], None]
 
 
 def evaluate(
@@ -46,6 +50,7 @@ def evaluate(
     *,
     seed: int,
     on_progress: Callable[[str, int], None] | None = None,
+    on_outcomes: OutcomesCallback | None = None,
 ) -> Scores:
     """Score a model on the episodes of all sources.
 
@@ -56,6 +61,7 @@ def evaluate(
         spec: Ways, shots, queries and number of episodes.
         seed: Determines the episodes, together with each source's name.
         on_progress: Called with a source's name and the number of texts just encoded.
+        on_outcomes: Called with each label space and what happened in its episodes, by number of shots.
 
     Returns:
         The score of each episode, from 0 to 1, by source name and number of shots.
@@ -64,9 +70,14 @@ def evaluate(
     for space in spaces:
         episodes = draw_episodes(space, spec, seed=seed)
         features = _encode(encoder, mapping, space, episodes, on_progress)
-        for shots, drawn in episodes.items():
-            score_episodes = _score_word_episodes if space.is_ner else _score_text_episodes
-            scores[space.source, shots] = score_episodes(mapping, space, features, drawn)
+        score_episodes = _score_word_episodes if space.is_ner else _score_text_episodes
+        outcomes = {
+            shots: score_episodes(mapping, space, features, drawn) for shots, drawn in episodes.items()
+        }
+        for shots, scored in outcomes.items():
+            scores[space.source, shots] = [outcome.score for outcome in scored]
+        if on_outcomes is not None:
+            on_outcomes(space, outcomes)
     return scores
 
 
@@ -147,17 +158,17 @@ def _encode(
 
 def _score_text_episodes(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
-) -> list[float]:
-    """Accuracy of each episode, solving as many episodes together as memory allows."""
+) -> list[EpisodeOutcome]:
+    """Score each episode by its accuracy, solving as many episodes together as memory allows."""
     num_items = max(1, len(episodes[0].support))
     batch_size = max(1, _MAX_GRAM_ENTRIES // num_items**2)
     batches = (episodes[first : first + batch_size] for first in range(0, len(episodes), batch_size))
-    return [accuracy for batch in batches for accuracy in _score_text_batch(mapping, space, features, batch)]
+    return [outcome for batch in batches for outcome in _score_text_batch(mapping, space, features, batch)]
 
 
 def _score_text_batch(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
-) -> list[float]:
+) -> list[EpisodeOutcome]:
     assert space.label_of is not None
     label_of, slots = space.label_of, np.stack([e.labels for e in episodes])
     label_mask = tf.ones(slots.shape, tf.float32)
@@ -173,14 +184,26 @@ def _score_text_batch(
     query, query_targets = gather([e.query for e in episodes])
     mask = tf.ones(support_targets.shape, tf.float32)
     support_set = SupportSet(support, tf.constant(support_targets, tf.int32), mask, label_mask)
-    accuracies = []
+    outcomes = []
     for i, solution in enumerate(solve_episodes(mapping, support_set, mapping.prior(G))):
         if solution.ridge is not None:
             examples = text_support(support[i].numpy(), support_targets[i])
             solution = mix(solution, examples, inverse_temperature=float(mapping.inverse_temperature))
         predicted = solution.scores(query[i].numpy()).argmax(axis=-1)
-        accuracies.append(float((predicted == query_targets[i]).mean()))
-    return accuracies
+        labels = tuple(space.labels[label] for label in slots[i])
+        outcomes.append(_text_outcome(labels, query_targets[i], predicted))
+    return outcomes
+
+
+def _text_outcome(labels: tuple[str, ...], targets: np.ndarray, predicted: np.ndarray) -> EpisodeOutcome:
+    """What happened to an episode's queries, of which both arrays hold the label slots."""
+    wrong = np.flatnonzero(predicted != targets)
+    return EpisodeOutcome(
+        labels,
+        score=float((predicted == targets).mean()),
+        gold=Counter(labels[slot] for slot in targets),
+        confused=Counter((labels[targets[i]], labels[predicted[i]]) for i in wrong),
+    )
 
 
 def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray) -> tf.Tensor:
@@ -192,14 +215,14 @@ def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray
 
 def _score_word_episodes(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
-) -> list[float]:
-    """Entity micro-F1 of each episode."""
+) -> list[EpisodeOutcome]:
+    """Score each episode by its entity micro-F1."""
     return [_score_word_episode(mapping, space, features, episode) for episode in episodes]
 
 
 def _score_word_episode(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode
-) -> float:
+) -> EpisodeOutcome:
     assert space.tags is not None
     assert features.words is not None
     names = tf.gather(features.names, [0, *episode.labels]).numpy()
@@ -216,7 +239,12 @@ def _score_word_episode(
         tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
         predicted |= entity_spans(sentence, tags)
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}
-    return entity_f1(gold, predicted)
+    return EpisodeOutcome(
+        tuple(entity_types),
+        score=entity_f1(gold, predicted),
+        gold=Counter(span[3] for span in gold),
+        confused=Counter(confused_entities(gold, predicted)),
+    )
 
 
 def _word_support(space: LabelSpace, features: _Features, episode: Episode) -> Support:

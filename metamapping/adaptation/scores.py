@@ -152,13 +152,22 @@ def _entity_scores(
         gold_types,
         predicted_types,
         statistics={"entity F1": _micro_f1},
-        confusions=[pair for t, f in zip(gold, predicted, strict=True) for pair in _confused_entities(t, f)],
+        confusions=[pair for t, f in zip(gold, predicted, strict=True) for pair in confused_entities(t, f)],
         groups=groups,
     )
 
 
-def _confused_entities(gold: set[Any], predicted: set[Any]) -> Iterator[tuple[str | None, str | None]]:
-    """The types of one row's entities that were found with another type, missed, or made up."""
+def confused_entities(gold: set[Any], predicted: set[Any]) -> Iterator[tuple[str | None, str | None]]:
+    """Compare the true entities with those that were found.
+
+    Args:
+        gold: The true entities, each a tuple of its place and, as the last item, its type.
+        predicted: Those that were found.
+
+    Yields:
+        The true and the predicted type of each entity that was found with another type, missed, or made up;
+        ``None`` where there is none.
+    """
     true, found = ({span[:-1]: span[-1] for span in spans} for spans in (gold, predicted))
     for place in sorted({*true, *found}):
         if true.get(place) != found.get(place):

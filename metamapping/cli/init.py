@@ -24,7 +24,7 @@ def init(
         str,
         typer.Option(
             help="Encoder to start from: a Hugging Face folder or address, or `scratch` for a small one with "
-            "random weights."
+            "random weights. Without network give a folder."
         ),
     ] = "hf://sentence-transformers/all-MiniLM-L6-v2",
     task_type: Annotated[
@@ -79,7 +79,26 @@ def init(
     codes = [guess.path for guess in guesses if guess.has_codes]
     if codes:
         print_note(f"The labels of {', '.join(codes)} are codes: say what they mean with `label_names`.")
+    if (problem := _hub_problem(encoder)) is not None:
+        print_note(
+            f"note: {problem}. Without network, start from a folder: metamapping init … --force --encoder "
+            "FOLDER, with a Hugging Face model, or with --encoder scratch"
+        )
     print_note(f"Wrote {out}. Look at it, then: metamapping check {out}")
+
+
+def _hub_problem(encoder: str) -> str | None:
+    """Why an encoder of the hub cannot be used here, if it is neither in the cache nor to be reached."""
+    from metamapping.errors import ConfigError
+    from metamapping.storage.hub_access import check_hub
+
+    if not encoder.startswith("hf://"):
+        return None
+    try:
+        check_hub({f"the encoder {encoder}": f"models/{encoder.removeprefix('hf://')}"})
+    except ConfigError as error:
+        return str(error)
+    return None
 
 
 def _check(draft: str, folder: Path) -> None:

@@ -8,27 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from metamapping.errors import ConfigError, listed
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RUN_FILE, RunFolder
+from metamapping.storage.remote import list_folders, local_folder
 
 
 def runs_in(home: str) -> list[RunFolder]:
     """The runs of a home, sorted by their ids.
 
     Args:
-        home: A folder of this machine.
+        home: A folder of this machine, or an address such as ``s3://bucket/home``.
 
     Raises:
-        ConfigError: The home is an address, whose runs cannot be listed, or is not a folder.
+        ConfigError: It is not a folder, or a malformed address.
+        StoreError: The address cannot be read.
     """
-    if "://" in home:
-        raise ConfigError(
-            f"home {home!r} is an address, whose runs are not listed: give the address of a run, such as "
-            f"`metamapping report {home.rstrip('/')}/runs/ID`"
-        )
-    folder = Path(home).expanduser()
-    if not folder.is_dir():
-        raise ConfigError(f"there is no folder {home}: give the `home` of the configuration")
-    return [RunFolder.at(file.parent) for file in sorted((folder / "runs").glob("*/run.json"))]
+    if "://" not in home:
+        if not Path(home).expanduser().is_dir():
+            raise ConfigError(f"there is no folder {home}: give the `home` of the configuration")
+        home = str(Path(home).expanduser())
+    folder = local_folder(home)
+    return [RunFolder.at(path) for path in list_folders(folder / "runs", RUN_FILE)]
 
 
 def find_run(name: str, *, home: str) -> RunFolder:

@@ -14,7 +14,9 @@ if TYPE_CHECKING:  # it imports NumPy
 
 
 def runs(
-    home: Annotated[str, typer.Argument(help="Folder of the store and the runs.")] = ".metamapping",
+    home: Annotated[
+        str, typer.Argument(help="Folder or address of the store and the runs.")
+    ] = ".metamapping",
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a home, the newest last: their state, rounds and accuracy on the validation sources.
@@ -60,8 +62,10 @@ def _described(run: RunFolder) -> dict[str, Any]:
 
 def _time_of(run: RunFolder) -> str:
     """When the run's folder was last changed by a finished step."""
+    from metamapping.storage.remote import modified_at, read_file
+
     steps = [run.path / "run.json", run.path / "rounds.jsonl", run.published / "manifest.json"]
-    latest = max((step.stat().st_mtime for step in steps if step.is_file()), default=0.0)
+    latest = max((modified_at(step) for step in steps if read_file(step) is not None), default=0.0)
     return f"{datetime.fromtimestamp(latest):%Y-%m-%d %H:%M}"
 
 

@@ -26,6 +26,7 @@ from metamapping.storage.manifest import MANIFEST, fingerprint, sealed, unsealed
 from metamapping.training.checkpoints import read_state
 
 RUN_VERSION = 3
+RUN_FILE = "run.json"  # what makes a folder that of a run
 
 _Model = TypeVar("_Model", bound=BaseModel)
 
@@ -162,6 +163,16 @@ class RunFolder:
     def published(self) -> Path:
         """Folder of the published encoder, once the run has finished."""
         return self.path / "published"
+
+    @property
+    def page(self) -> Path:
+        """The HTML page about the run, which is written with each judged round and after publishing."""
+        return self.path / "report.html"
+
+    @property
+    def has_page(self) -> bool:
+        """Whether there is such a page; runs of earlier versions have none."""
+        return remote.read_file(self.page) is not None
 
     @property
     def has_published(self) -> bool:

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import pandas as pd
+
+from metamapping.corpus.report import markdown_table
 from metamapping.errors import StoreError
 from metamapping.rounds.records import Cell, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.tables import rounds_markdown, source_shots_markdown
 from metamapping.rounds.wording import BEFORE
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.page_tables import failure_groups
 from metamapping.storage.remote import place_of
+
+_MAX_CONFUSED = 3  # for each source; the page of the run has more
 
 
 class Outcome(NamedTuple):
@@ -74,11 +80,31 @@ def summary_markdown(run: RunFolder) -> str:
     report = _test_report(run)
     if report is not None:
         parts += ["## Test sources", source_shots_markdown(report)]
+    if history and (failures := _confused(run, history[-1].verdict.best_round)):
+        parts += ["## Most confused labels", markdown_table(pd.DataFrame(failures))]
     places = {"folder of the run": run.path, "TensorBoard curves": run.tensorboard}
+    if run.has_page:
+        places = {"report, a page for the browser": run.page} | places
     if run.has_published:
         places |= {"published encoder": run.published, "model card": run.published / "README.md"}
     parts += ["## Where", "\n".join(f"- {what}: `{place_of(path)}`" for what, path in places.items())]
     return "\n\n".join(parts) + "\n"
+
+
+def _confused(run: RunFolder, best: int) -> list[dict[str, str]]:
+    """The labels that the best round confuses most, for each held-out source."""
+    return [
+        {
+            "source": source.source,
+            "role": group["role"],
+            "label": pair.gold or "no entity",
+            "taken for": pair.predicted or "no entity",
+            "how often": f"{pair.count:,} of {pair.out_of:,}" if pair.out_of else f"{pair.count:,}",
+        }
+        for group in failure_groups(run, best)
+        for source in group["failures"]
+        for pair in source.confused[:_MAX_CONFUSED]
+    ]
 
 
 def _test_report(run: RunFolder) -> RoundReport | None:

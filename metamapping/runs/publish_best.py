@@ -15,6 +15,7 @@ from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.lock import exclusive
 from metamapping.runs.plots import learning_curve_png
+from metamapping.runs.run_page import write_run_page
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.session import session_of
 from metamapping.runs.stages import TextsCallback, measure_stage
@@ -81,6 +82,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     )
     provenance = published_model.Provenance(stage, cells, card, learning_curve_png(history))
     published_model.write_published(run.published, model, provenance)
+    write_run_page(run)
     return remote.open_folder(run.published)
 
 

@@ -76,14 +76,21 @@ def _last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None
 def _examples_of(tokens: Reference) -> str | None:
     """The fingerprint of the examples that shards were made of, from the manifests in the store."""
     folder = remote.local_folder(tokens.path)
-    stage, upstream = _read_manifest(folder)
+    stage, upstream = read_stage(folder)
     if stage == "screened" and upstream:
-        stage, upstream = _read_manifest(folder.parent / f"tokens-{tokens.name}-{upstream[0]}")
+        stage, upstream = read_stage(folder.parent / f"tokens-{tokens.name}-{upstream[0]}")
     return upstream[0] if stage == "tokens" and upstream else None
 
 
-def _read_manifest(folder: Path) -> tuple[str, list[str]]:
-    """Kind and upstream fingerprints of a stage; empty where its manifest cannot be read."""
+def read_stage(folder: Path) -> tuple[str, list[str]]:
+    """Read kind and upstream fingerprints of a stage.
+
+    Args:
+        folder: The stage's folder, or the cache folder of its address.
+
+    Returns:
+        Both, empty where its manifest cannot be read.
+    """
     data = remote.read_member(folder, MANIFEST)
     if data is None:
         return "", []

@@ -24,6 +24,7 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.adjustment import adjust
+from metamapping.rounds.failures import SourceFailures, failures_of
 from metamapping.rounds.next_round import needed_rounds, settings_of
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
@@ -31,6 +32,7 @@ from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces, read_spaces
 from metamapping.runs.lock import exclusive, locked
+from metamapping.runs.run_page import write_run_page
 from metamapping.runs.session import session_of
 from metamapping.runs.tensorboard import write_round_curves
 from metamapping.storage import remote
@@ -188,6 +190,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
         keep = needed_rounds([*history, judged])
         for number in set(range(round)) - keep:
             checkpoints.drop_weights(run.checkpoint(number))
+    write_run_page(run)
     return judged
 
 
@@ -196,12 +199,19 @@ def _scores(run: RunFolder, round: int, role: Role, on_progress: TextsCallback |
     name = f"{role}-{round}"
     done = run.read_result(name)
     if done is None:
-        done = {"cells": [cell.model_dump() for cell in _measure(run, round, role, on_progress)]}
+        cells, failures = _measure(run, round, role, on_progress)
+        # In results of earlier versions there are no failures.
+        done = {
+            "cells": [cell.model_dump() for cell in cells],
+            "failures": [each.model_dump() for each in failures],
+        }
         run.write_result(name, done)
     return [CellScores.model_validate(cell) for cell in done["cells"]]
 
 
-def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[CellScores]:
+def _measure(
+    run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None
+) -> tuple[list[CellScores], list[SourceFailures]]:
     from metamapping.adaptation import evaluation
 
     config = run.config
@@ -210,6 +220,7 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
     learner = session_of(run).learner(settings)
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)
+    failures: list[SourceFailures] = []
     scores = evaluation.evaluate(
         learner.encoder,
         learner.mapping,
@@ -217,8 +228,11 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
         config.evaluation,
         seed=config.seed,
         on_progress=on_progress,
+        on_outcomes=lambda space, outcomes: failures.append(
+            failures_of(space.source, space.task_type, outcomes)
+        ),
     )
-    return [
+    cells = [
         CellScores(
             source=space.source,
             task_type=space.task_type,
@@ -229,3 +243,4 @@ def _measure(run: RunFolder, round: int, role: Role, on_progress: TextsCallback 
         for space in spaces
         for shots in config.evaluation.shots
     ]
+    return cells, failures

@@ -226,6 +226,8 @@ def _places(run: RunFolder, notes: CorpusNotes) -> Iterator[tuple[str, str]]:
     if notes.left_out:
         yield "Left out", notes.left_out
     published = remote.place_of(run.published)
+    if run.has_page:
+        yield "Report", remote.place_of(run.page)
     if notes.report:
         yield "Report of the data", notes.report
     yield "Learning curve", f"{published}/{CURVE}"

@@ -95,9 +95,9 @@ class LocalPlace:
     def share(self) -> None:
         """Do nothing: other processes read the same files."""
 
-    def list_folders(self) -> list[Path]:
-        """Return the finished folders directly inside of a folder."""
-        return sorted(path.parent for path in self.path.glob(f"*/{MANIFEST}"))
+    def list_folders(self, marker: str = MANIFEST) -> list[Path]:
+        """Return the finished folders directly inside of a folder: those with the file ``marker``."""
+        return sorted(path.parent for path in self.path.glob(f"*/{marker}"))
 
     def remove(self) -> None:
         """Remove a folder."""

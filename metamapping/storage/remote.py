@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from metamapping.config.addresses import check_address
 from metamapping.storage.local_place import LocalPlace
+from metamapping.storage.manifest import MANIFEST
 from metamapping.storage.remote_place import RemotePlace
 
 
@@ -68,8 +69,12 @@ class Place(Protocol):
     def share(self) -> None:
         """Make the files of a folder visible to other machines as they are now."""
 
-    def list_folders(self) -> list[Path]:
-        """Return the finished folders directly inside of a folder."""
+    def list_folders(self, marker: str = MANIFEST) -> list[Path]:
+        """Return the finished folders directly inside of a folder.
+
+        Args:
+            marker: The file that every finished folder has.
+        """
 
     def remove(self) -> None:
         """Remove a folder."""
@@ -225,16 +230,17 @@ def share_folder(folder: Path) -> None:
     _place(folder).share()
 
 
-def list_folders(folder: Path) -> list[Path]:
+def list_folders(folder: Path, marker: str = MANIFEST) -> list[Path]:
     """List the finished folders directly inside a folder.
 
     Args:
         folder: The folder that contains them.
+        marker: The file that makes a folder a finished one, such as ``run.json`` for runs.
 
     Returns:
         Their paths on this machine, sorted by name; those at an address need not be downloaded yet.
     """
-    return _place(folder).list_folders()
+    return _place(folder).list_folders(marker)
 
 
 def remove_folder(folder: Path) -> None:

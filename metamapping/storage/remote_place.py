@@ -138,12 +138,14 @@ class RemotePlace:
         except StoreError as error:
             _log.warning("%s", error)
 
-    def list_folders(self) -> list[Path]:
+    def list_folders(self, marker: str = MANIFEST) -> list[Path]:
         """Return the cache paths of the finished folders directly inside of a folder."""
         with self._opened() as (file_system, key):
             file_system.invalidate_cache()
-            found = [PurePosixPath(str(each)).relative_to(key).parts for each in file_system.find(key)]
-        return sorted(self.path / parts[0] for parts in found if len(parts) == 2 and parts[1] == MANIFEST)
+            # Runs have hundreds of objects further down.
+            paths = file_system.find(key, maxdepth=2)
+            found = [PurePosixPath(str(each)).relative_to(key).parts for each in paths]
+        return sorted(self.path / parts[0] for parts in found if len(parts) == 2 and parts[1] == marker)
 
     def remove(self) -> None:
         """Remove a folder: its manifests first, then the other objects, then the cache's copy."""

@@ -67,3 +67,24 @@ def test_episodes_draw_from_a_bounded_number_of_texts():
     episodes = draw_episodes(space, SPEC, seed=0)
     used = {row for drawn in episodes.values() for e in drawn for row in (*e.support, *e.query)}
     assert len(used) <= 30
+
+
+def test_the_outcome_of_an_episode_accounts_for_its_score(learner):
+    seen = {}
+
+    def remember(space, outcomes):
+        seen[space.source] = outcomes
+
+    spaces = [text_space(), ner_space()]
+    scores = evaluate(learner.encoder, learner.mapping, spaces, SPEC, seed=0, on_outcomes=remember)
+    for shots in SPEC.shots:
+        assert [each.score for each in seen["toys"][shots]] == scores["toys", shots]
+        for each in seen["toys"][shots]:
+            assert each.gold.total() == len(each.labels) * SPEC.num_queries
+            assert each.score == pytest.approx(1 - each.confused.total() / each.gold.total())
+        for each in seen["entities"][shots]:
+            wrong_or_missed = sum(n for (gold, _), n in each.confused.items() if gold is not None)
+            made_up_or_wrong = sum(n for (_, found), n in each.confused.items() if found is not None)
+            right = each.gold.total() - wrong_or_missed
+            total = each.gold.total() + right + made_up_or_wrong
+            assert each.score == pytest.approx(2 * right / total if total else 1.0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.calibration import calibrate
-from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.label_noise import fit_noise, suspicious_labels
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Examples, empty_support
 

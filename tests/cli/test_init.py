@@ -186,3 +186,17 @@ def test_codes_are_named_as_something_to_explain(tmp_path, monkeypatch, capsys):
     assert run_cli("init", *files, "--encoder", "scratch") == 0
     assert "gym.csv are codes" in capsys.readouterr().err
     assert '# label_names: {"1": "…"' in (tmp_path / "metamapping.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("is_reached", [True, False])
+def test_an_encoder_that_cannot_be_downloaded_is_told_at_once(tmp_path, monkeypatch, capsys, is_reached):
+    monkeypatch.chdir(tmp_path)
+    problem = None if is_reached else "ConnectError: no route to host"
+    monkeypatch.setattr("metamapping.storage.hub_access._is_cached", lambda address: False)
+    monkeypatch.setattr("metamapping.storage.hub_access._problem", lambda endpoint: problem)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    assert run_cli("init", *[str(SAMPLES / name) for name in ("gym.csv", "bank.csv", "library.csv")]) == 0
+    assert read_config("metamapping.yaml").encoder.preset == "hf://sentence-transformers/all-MiniLM-L6-v2"
+    told = "no route to host" in (printed := capsys.readouterr().err)
+    assert told is not is_reached
+    assert ("--encoder FOLDER" in printed) is not is_reached

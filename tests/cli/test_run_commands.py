@@ -6,6 +6,7 @@ import pytest
 from filelock import FileLock
 
 from metamapping import __version__
+from metamapping.adaptation.task_folder import SavedTask
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.config.rounds import ConvergenceSpec
 from metamapping.config.schema import RunConfig
@@ -16,7 +17,10 @@ from metamapping.rounds.records import Round
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
 from metamapping.storage.artifacts import Reference
+from metamapping.storage.manifest import write_manifest
+from tests.adaptation.test_label_noise import noisy_state
 from tests.cli.command import run_cli
+from tests.html.reading import check_harmless
 from tests.toy_rounds import toy_history
 
 
@@ -91,6 +95,58 @@ def test_a_run_without_rounds_and_an_unknown_run_are_said_so(home, capsys):
     open_toy_run(home, "toy-fedcba9876543210")
     assert run_cli("report", "toy", "--home", home) == 2
     assert "2 runs (toy-0123456789abcdef, toy-fedcba9876543210)" in capsys.readouterr().err
+
+
+def test_runs_at_an_address_are_listed_and_found_by_the_beginning_of_their_ids(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("METAMAPPING_CACHE", str(tmp_path))
+    home = "memory://listing/home"
+    run = open_toy_run(home, "toy-0123456789abcdef")
+    run.append_round(
+        Round(report=(report := toy_history([0.7])[0]), verdict=judge([report], ConvergenceSpec()))
+    )
+    open_toy_run(home, "new-0123456789abcdef")
+    runs = listed(home, capsys)
+    assert sorted(runs) == ["new", "toy"]
+    assert (runs["toy"]["state"], runs["toy"]["accuracy"]) == ("stopped", "0.700")
+    assert not runs["toy"]["when"].startswith("1970")
+    assert run_cli("report", "toy", "--home", home) == 0
+    assert "Rounds of toy-0123456789abcdef" in capsys.readouterr().out
+    assert run_cli("runs", "memory://listing/empty") == 0
+    assert "There are no runs" in capsys.readouterr().out
+
+
+def test_a_run_is_written_as_a_page(home, capsys, tmp_path):
+    page = tmp_path / "page.html"
+    assert run_cli("report", "toy", "--home", home, "--html", page) == 0
+    assert f"Report: {page}" in capsys.readouterr().err
+    assert "toy-0123456789abcdef" in check_harmless(page.read_text()).text
+    assert not (home / "runs" / "toy-0123456789abcdef" / "report.html").exists()
+    for odd in (tmp_path / "missing" / "page.html", tmp_path):
+        assert run_cli("report", "toy", "--home", home, "--html", odd) == 2
+        assert "give --html the name of a file in an existing folder" in capsys.readouterr().err
+
+
+def test_a_page_is_opened_and_written_into_the_folder_of_the_run(home, capsys, monkeypatch):
+    opened = []
+    monkeypatch.setattr("typer.launch", lambda place: opened.append(place) or len(opened) - 1)
+    page = home / "runs" / "toy-0123456789abcdef" / "report.html"
+    assert run_cli("report", "toy", "--home", home, "--open") == 0
+    assert opened == [str(page)]
+    assert page.is_file()
+    assert run_cli("report", "toy", "--home", home, "--open") == 2
+    assert "no program opens" in capsys.readouterr().err
+
+
+def test_a_task_is_reported_from_its_folder_alone(tmp_path, capsys, monkeypatch):
+    state, _, _ = noisy_state(0.1, num_examples=40)
+    task = SavedTask(tmp_path / "orders", state, "/encoders/published", "0123456789abcdef")
+    (tmp_path / "orders").mkdir()
+    write_manifest(tmp_path / "orders", {"stage": "task", "name": "orders", "fingerprint": "0", "counts": {}})
+    monkeypatch.setattr("metamapping.adaptation.task_folder.read_task", lambda folder: task)
+    assert run_cli("report", tmp_path / "orders") == 0
+    assert "40 examples, each predicted from the others" in capsys.readouterr().out
+    assert run_cli("report", tmp_path / "orders", "--html", tmp_path / "orders.html") == 0
+    assert "accuracy" in check_harmless((tmp_path / "orders.html").read_text()).text
 
 
 def test_settings_are_listed_in_sections_and_the_first_ones_alone(capsys):

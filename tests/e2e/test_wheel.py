@@ -113,6 +113,10 @@ def test_files_become_a_tuned_encoder_and_predictions_in_an_empty_folder(scripts
     run_id = folder.parent.name
     assert run_id in run(scripts, tmp_path, "runs")
     assert "test source" in run(scripts, tmp_path, "report", run_id[:5])
+    page = (folder.parent / "report.html").read_text(encoding="utf-8")
+    assert f"Report: {folder.parent.relative_to(tmp_path)}/report.html" in trained.replace(f"{tmp_path}/", "")
+    assert all(heading in page for heading in ("Test sources", "Where it fails", "Rows that were left out"))
+    assert "Not recorded" not in page
     assert "closed form" in run(scripts, tmp_path, "baseline", "metamapping.yaml")
 
     with (tmp_path / "bank.csv").open(newline="") as file:
@@ -120,6 +124,8 @@ def test_files_become_a_tuned_encoder_and_predictions_in_an_empty_folder(scripts
     lines = "".join(json.dumps(row) + "\n" for row in rows[:40])
     (tmp_path / "examples.jsonl").write_text(lines)
     run(scripts, tmp_path, "adapt", folder, "examples.jsonl", "--label", "intent", "--out", "tasks/bank")
+    run(scripts, tmp_path, "report", "tasks/bank", "--html", "bank.html")
+    assert "The worst examples" in (tmp_path / "bank.html").read_text(encoding="utf-8")
     texts = [row["text"] for row in rows[40:45]]
     lines = "".join(json.dumps({"text": text}) + "\n" for text in texts)
     predicted = run(scripts, tmp_path, "predict", "tasks/bank", text=lines).splitlines()

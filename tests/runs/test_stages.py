@@ -342,6 +342,8 @@ def test_a_file_of_scores_holds_one_checkpoint_and_is_joined_with_round_0_when_i
     assert [cell.scores for cell in cells] == [cell["scores"] for cell in stored[1]]
     assert [cell.baseline for cell in cells] == [cell["scores"] for cell in stored[0]]
     assert not any("baseline" in cell for cells in stored.values() for cell in cells)
+    failures = run.read_result("validation-1")["failures"]
+    assert [each["source"] for each in failures] == list(dict.fromkeys(cell.source for cell in cells))
     # Earlier releases wrote a baseline into every cell; it is ignored.
     with_baseline = [{**cell, "baseline": [0.0] * len(cell["scores"])} for cell in stored[1]]
     run.write_result("validation-1", {"cells": with_baseline})
