@@ -25,12 +25,11 @@ def check_label_noise(config: RunConfig, examples: list[Reference]) -> list[Chec
     Returns:
         What was found in each source that can be checked.
     """
-    problem = library.not_checked(config)
-    if problem is not None and config.label_noise.action != "reject":
+    if (problem := library.not_checked(config)) is not None and config.label_noise.action != "reject":
         say(problem)
         return []
     with show_progress("checking labels: sources", total=len(config.sources)) as work:
-        checked = library.check_label_noise(config, examples, on_source=work.advance)
+        checked = library.check_label_noise(config, examples, on_source=work.advance, on_problem=say)
         work.advance(len(config.sources))
     for each in checked:
         if not each.stage.counts["suspicious"]:

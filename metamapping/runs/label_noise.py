@@ -34,7 +34,7 @@ from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.screening import SUSPICIOUS
 from metamapping.corpus.shards import read_shards
-from metamapping.errors import ConfigError, StoreError
+from metamapping.errors import ConfigError, MissingExtraError, StoreError
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.rounds.wording import count
 from metamapping.storage.artifacts import Reference, Stage, Store
@@ -104,7 +104,11 @@ def not_checked(config: RunConfig) -> str | None:
 
 
 def check_label_noise(
-    config: RunConfig, examples: Sequence[Reference], *, on_source: OnSource = lambda done, source: None
+    config: RunConfig,
+    examples: Sequence[Reference],
+    *,
+    on_source: OnSource = lambda done, source: None,
+    on_problem: Callable[[str], None] = lambda problem: None,
 ) -> list[CheckedLabels]:
     """Find the suspicious labels of all sources, or read what was found before.
 
@@ -113,42 +117,26 @@ def check_label_noise(
     Args:
         config: The configuration.
         examples: The examples of each source, in the configuration's order.
-        on_source: Called with the number of sources done so far and the name of the last one.
+        on_source: Called with the number of sources done so far and the name of the next one.
+        on_problem: Called with a sentence if no source can be checked; the run goes on without.
 
     Returns:
-        What was found in each source that can be checked; nothing if ``not_checked``.
+        What was found in each source that can be checked.
 
     Raises:
         ConfigError: ``label_noise.action`` is ``reject``, and no source can be checked.
     """
-    problem = not_checked(config)
-    if problem is not None:
+    try:
+        if (problem := not_checked(config)) is not None:
+            raise _NotCheckedError(problem)
+        return _check(config, examples, on_source)
+    except _NotCheckedError as error:
         if config.label_noise.action == "reject":
-            raise ConfigError(f"`label_noise.action` is `reject`, but {problem}; or set it to `report`")
+            raise ConfigError(
+                f"`label_noise.action` is `reject`, but {error}; or set `label_noise.action` to `report`"
+            ) from error
+        on_problem(str(error))
         return []
-
-    @functools.cache
-    def mapper() -> MetaMapper:
-        return MetaMapper(read_encoder(str(config.encoder.preset)), progress=False)
-
-    store, checked = Store(config.home), []
-    for done, (source, reference) in enumerate(zip(config.sources, examples, strict=True)):
-        on_source(done, source.name)
-        if source.task_type == "ner":
-            continue
-        write = functools.partial(_write, config, source, reference, mapper)
-        try:
-            stage = store.get_or_write(_stage(config, source, reference), write)
-        except (FileNotFoundError, StoreError) as error:
-            if config.label_noise.action == "reject":
-                raise ConfigError(
-                    f"labels cannot be checked, as `label_noise.action: reject` asks for: {error}; or set it "
-                    "to `report`"
-                ) from error
-            warnings.warn(f"labels are not checked: {error}", stacklevel=2)
-            return checked
-        checked.append(CheckedLabels(source.name, stage))
-    return checked
 
 
 def rows_to_reject(config: RunConfig, checked: Sequence[CheckedLabels]) -> dict[str, pa.Table]:
@@ -176,6 +164,28 @@ def rows_to_reject(config: RunConfig, checked: Sequence[CheckedLabels]) -> dict[
             table = table.filter(pc.is_in(table["label"], value_set=trained))
         rejected[source.name] = table.select(SUSPICIOUS.names).cast(SUSPICIOUS)
     return rejected
+
+
+class _NotCheckedError(Exception):
+    """No source can be checked; the message says why."""
+
+
+def _check(config: RunConfig, examples: Sequence[Reference], on_source: OnSource) -> list[CheckedLabels]:
+    @functools.cache
+    def mapper() -> MetaMapper:
+        try:
+            return MetaMapper(read_encoder(str(config.encoder.preset)), progress=False)
+        except (FileNotFoundError, StoreError, ConfigError, MissingExtraError) as error:
+            raise _NotCheckedError(f"labels are not checked: {error}") from error
+
+    store, checked = Store(config.home), []
+    for done, (source, reference) in enumerate(zip(config.sources, examples, strict=True)):
+        on_source(done, source.name)
+        if source.task_type != "ner":
+            write = functools.partial(_write, config, source, reference, mapper)
+            stage = store.get_or_write(_stage(config, source, reference), write)
+            checked.append(CheckedLabels(source.name, stage))
+    return checked
 
 
 def _stage(config: RunConfig, source: Source, examples: Reference) -> Stage:

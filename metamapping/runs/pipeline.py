@@ -80,8 +80,10 @@ def prepare_on_screen(config: RunConfig) -> PreparedCorpus:
     def find_suspicious(examples: list[Reference]) -> dict[str, pa.Table]:
         if not_checked(config) is not None and config.label_noise.action != "reject":
             return {}
-        with current_screen().work("checking labels: sources", len(config.sources)) as work:
-            checked.extend(check_label_noise(config, examples, on_source=work.advance))
+        screen = current_screen()
+        with screen.work("checking labels: sources", len(config.sources)) as work:
+            found = check_label_noise(config, examples, on_source=work.advance, on_problem=screen.say)
+        checked.extend(found)
         return rows_to_reject(config, checked)
 
     with current_screen().work(f"preparing {count(len(config.sources), 'source')}"):

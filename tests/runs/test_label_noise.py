@@ -114,8 +114,20 @@ def test_an_encoder_from_scratch_checks_nothing_and_cannot_reject(tmp_path, publ
     config = config_of(tmp_path, published)
     scratch = config.encoder.model_copy(update={"preset": None, "scratch": {}})
     config = config.model_copy(update={"encoder": scratch})
-    assert check_label_noise(config, []) == []
+    problems = []
+    assert check_label_noise(config, [], on_problem=problems.append) == []
+    assert problems == [not_checked(config)]
     assert "from scratch knows nothing about texts yet" in not_checked(config)
     spec = config.label_noise.model_copy(update={"action": "reject"})
-    with pytest.raises(ConfigError, match="or set it to `report`"):
+    with pytest.raises(ConfigError, match="to `report`"):
         check_label_noise(config.model_copy(update={"label_noise": spec}), [])
+
+
+def test_an_encoder_that_cannot_be_read_does_not_stop_a_run_that_only_reports(reported, tmp_path):
+    config, corpus, _ = reported
+    gone = config.encoder.model_copy(update={"preset": str(tmp_path / "none")})
+    problems = []
+    examples = [each.examples for each in corpus.prepared]
+    missing = config.model_copy(update={"encoder": gone})
+    assert check_label_noise(missing, examples, on_problem=problems.append) == []
+    assert str(tmp_path / "none") in problems[0]
