@@ -214,12 +214,24 @@ def _write(
         drawn = np.sort(np.random.default_rng(config.seed).permutation(num_rows)[: spec.max_rows])
         rows = rows.take(drawn)
     found: list[dict[str, Any]] = []
+    # The encoder may clean more than the corpus does.
+    rows = rows.filter(pa.array(~_are_empty(mapper(), rows)))
     if pc.count_distinct(rows["label"]).as_py() >= 2:
-        found = _suspicious_rows(source, rows, mapper(), spec.min_probability)
+        try:
+            found = _suspicious_rows(source, rows, mapper(), spec.min_probability)
+        except ValueError as error:  # such as about an encoder whose solver cannot leave rows out
+            raise _NotCheckedError(f"labels of source {source.name!r} are not checked: {error}") from error
     table = pa.Table.from_pylist(found, schema=TABLE)
     pq.write_table(table, folder / "suspicious.parquet")
     pa_csv.write_csv(table, folder / "suspicious.csv")
     return {"rows": num_rows, "rows_checked": rows.num_rows, "suspicious": table.num_rows}
+
+
+def _are_empty(mapper: MetaMapper, rows: pa.Table) -> np.ndarray:
+    is_empty = mapper.featurizer.is_empty(rows["text"].to_pylist())
+    if not rows["text_pair"].null_count:
+        is_empty = is_empty | mapper.featurizer.is_empty(rows["text_pair"].to_pylist())
+    return is_empty
 
 
 def _suspicious_rows(
