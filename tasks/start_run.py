@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 
@@ -39,5 +40,6 @@ def start_run(home: str, run_id: str, reason: str) -> str:
             f"the server has no deployment {DEPLOYMENT}: register it with `make deploy`, or start the run by "
             "hand"
         ) from error
+    assert isinstance(started, FlowRun), "run_deployment is only asynchronous within an event loop"
     say(f"started {started.name} from the configuration of {run_id}: {reason}")
-    return str(started.name)
+    return started.name

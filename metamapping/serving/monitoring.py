@@ -86,7 +86,7 @@ class Monitor:
         self,
         task: str,
         mapping: Mapping,
-        texts: Sequence[str],
+        texts: Sequence[Any],
         labels: Sequence[Any],
         text_pairs: Sequence[str] | None,
     ) -> None:
@@ -95,7 +95,7 @@ class Monitor:
         Args:
             task: Name of the task.
             mapping: The task.
-            texts: The texts.
+            texts: The texts, strings except for named entities.
             labels: Their predicted labels; those of empty texts are ``None``.
             text_pairs: Their second texts.
         """
@@ -161,7 +161,7 @@ class Monitor:
     def _write(
         self,
         task: str,
-        texts: Sequence[str],
+        texts: Sequence[Any],
         labels: Sequence[Any],
         pairs: Sequence[str] | None,
         signals: Signals,
