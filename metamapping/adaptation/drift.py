@@ -4,7 +4,8 @@ Two numbers say how a task sees a text: the probability of the predicted label, 
 the most similar example. Without any label of the new texts, their distributions are compared with those of a
 reference by the two-sample Kolmogorov-Smirnov test. The reference is an earlier time of use or, where there
 is none, the task's own examples, each seen by the mapping of the others. Both tests together give a false
-alarm with about the probability that was asked for, if the texts are drawn as the reference was
+alarm with the probability that was asked for if the texts are drawn as the reference was. Examples often are
+not, for instance because they are balanced over the labels; then false alarms are more frequent
 (benchmarks/README.md, "Has the world moved?").
 
     drift = measure_drift(support_signals(state), text_signals(state, features))
