@@ -18,6 +18,7 @@ from metamapping.corpus.tokens import TokenLimits
 from metamapping.rounds.wording import count
 from metamapping.runs.screen import current_screen
 from metamapping.storage.artifacts import Reference
+from tasks.check_label_noise import check_label_noise
 from tasks.check_sources import check_sources
 from tasks.clean_sources import clean_sources
 from tasks.engine import run_on_engine
@@ -62,6 +63,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
         for group, records in zip(groups, read, strict=True)
     ]
     examples = _results(cleaned)
+    checked = check_label_noise(config, examples)
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
     tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
     tokenized = [
@@ -69,7 +71,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
         for group, each in zip(groups, cleaned, strict=True)
     ]
     screened = [
-        screen_sources.submit(home, group, _argument(tokens), leaks)
+        screen_sources.submit(config, group, _argument(tokens), leaks, checked)
         for group, tokens in zip(groups, tokenized, strict=True)
     ]
     finished = _results(screened)

@@ -60,8 +60,9 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
     if task_type == "ner":
         return _entities(rows, source, path)
     for row in rows:
-        if row.fault is not None:
+        if row.fault not in (None, NOT_ACCEPTED):
             raise ValueError(f"{path}: {row.problem}")
+    rows = _accepted(rows)
     names = column_names(source)
     texts = [encodable(text) for text in _values(rows, "text", names[0], text_of)]
     labels = labels_of(_values(rows, "label", names[2], label_of))
@@ -80,8 +81,7 @@ def _entities(rows: list[Row], source: Source, path: Path) -> Examples:
             raise ValueError(f"{path}: {row.problem}")
         if row.fault not in (None, NOT_ACCEPTED):
             raise ValueError(f"row {number}: {row.problem}")
-    if left_out := [number for number, row in enumerate(rows, 1) if row.fault is not None]:
-        warnings.warn(f"rows that were not accepted are left out: row {listed(left_out)}", stacklevel=5)
+    _accepted(rows)
     if widened := [number for number, row in enumerate(rows, 1) if row.num_widened]:
         warnings.warn(
             f"spans begin or end inside a word, and the whole word is learned: row {listed(widened)}",
@@ -91,6 +91,13 @@ def _entities(rows: list[Row], source: Source, path: Path) -> Examples:
     words, tags = _values(rows, "text", names[0], words_of), _values(rows, "label", names[2], words_of)
     words = [[encodable(word) for word in row] for row in words]
     return Examples(words, [[encodable(tag) for tag in row] for row in _bio(words, tags)], None)
+
+
+def _accepted(rows: list[Row]) -> list[Row]:
+    """The rows that annotators accepted; a warning lists the others."""
+    if left_out := [number for number, row in enumerate(rows, 1) if row.fault is not None]:
+        warnings.warn(f"rows that were not accepted are left out: row {listed(left_out)}", stacklevel=6)
+    return [row for row in rows if row.fault is None]
 
 
 def _with_pairs(source: Source, path: Path) -> Source:

@@ -5,6 +5,7 @@
     mapping.suggest(pool, num=20)[0].text                   # what to label next?
     mapping.errors(texts, labels)[0].explanation            # where does it fail, and why?
     mapping.explain("it has not arrived")[0].text           # what does this prediction rest on?
+    mapping.drift(new_texts).has_drifted                    # has the world moved?
 
 ``Mapping`` inherits these methods. Each of them reads the task's state once.
 """
@@ -17,6 +18,15 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.cross_validation import CrossValidation, cross_validate
+from metamapping.adaptation.drift import (
+    FALSE_ALARM_RATE,
+    Drift,
+    Signals,
+    joined,
+    measure_drift,
+    support_signals,
+    text_signals,
+)
 from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer, chunks
@@ -39,6 +49,11 @@ class TaskQuestions:
     def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
         self._featurizer = featurizer
         self._state = state
+
+    @property
+    def state(self) -> TaskState:
+        """Everything that the task knows now, as one immutable value; a change makes another one."""
+        return self._state
 
     def cross_validate(self, *, groups: Sequence[Any] | None = None) -> CrossValidation:
         """Estimate how good the task is: each example is predicted by the mapping of all others.
@@ -198,6 +213,71 @@ class TaskQuestions:
             for i, gain, row in zip(chosen, gains, probabilities, strict=True)
         ]
 
+    def signals(self, texts: Any, *, text_pairs: Any = None) -> Signals:
+        """Say how the task sees texts: how probable their labels are, and how similar they are to examples.
+
+        Args:
+            texts: A column of texts; empty ones are left out.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            The probability of the predicted label and the similarity to the most similar example, each
+            ``(num_texts,)``. Several of them can be compared by ``adaptation.drift.measure_drift``.
+
+        Raises:
+            ValueError: It is a ``ner`` task, it has no examples, or the texts do not fit it.
+        """
+        state = self._state
+        text_signals(state, state.support.features[:0])  # whether it can be done, before texts are encoded
+        parts = self._text_features(state, texts, text_pairs)
+        return joined([text_signals(state, features[~is_empty]) for features, is_empty in parts])
+
+    def are_empty(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
+        """Whether nothing is left of each text, or of its second text, after cleaning.
+
+        Args:
+            texts: A column of texts.
+            text_pairs: The second text of each pair.
+
+        Returns:
+            Booleans ``(num_texts,)``.
+        """
+        firsts, seconds = read_texts(texts, text_pairs)
+        is_empty = self._featurizer.is_empty(firsts)
+        return is_empty if seconds is None else is_empty | self._featurizer.is_empty(seconds)
+
+    def drift(
+        self,
+        texts: Any,
+        *,
+        text_pairs: Any = None,
+        before: Any = None,
+        before_pairs: Any = None,
+        false_alarm_rate: float = FALSE_ALARM_RATE,
+    ) -> Drift:
+        """Test whether texts are unlike those that the task was made from, or unlike earlier ones.
+
+        Args:
+            texts: A column of texts without labels.
+            text_pairs: The second text of each pair.
+            before: A column of earlier texts to compare with. Default: the task's own examples, each as the
+                mapping of the others sees it.
+            before_pairs: Their second texts.
+            false_alarm_rate: The probability of an alarm if nothing has changed.
+
+        Returns:
+            What has changed, and whether it is more than chance. It is printed as a table.
+
+        Raises:
+            ValueError: There are too few texts, or as ``signals``.
+        """
+        now = self.signals(texts, text_pairs=text_pairs)
+        if before is None:
+            reference = support_signals(self._state)
+        else:
+            reference = self.signals(before, text_pairs=before_pairs)
+        return measure_drift(reference, now, false_alarm_rate=false_alarm_rate)
+
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""
         (read,) = read_word_lists([words])
@@ -222,7 +302,5 @@ class TaskQuestions:
         if firsts:
             state.support.check_pairs(seconds is not None)
         features = self._featurizer.texts(firsts, seconds)
-        is_empty = self._featurizer.is_empty(firsts)
-        if seconds is not None:
-            is_empty |= self._featurizer.is_empty(seconds)
+        is_empty = self.are_empty(firsts, text_pairs=seconds)
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))

@@ -23,6 +23,7 @@ from metamapping.cli.baseline import baseline
 from metamapping.cli.check import check
 from metamapping.cli.check_labels import check_labels
 from metamapping.cli.compare import compare
+from metamapping.cli.drift import drift
 from metamapping.cli.evaluate import evaluate
 from metamapping.cli.explain import explain
 from metamapping.cli.export import export
@@ -52,7 +53,7 @@ app = typer.Typer(
 _COMMANDS = {
     "Train an encoder": (init, check, baseline, train, settings),
     "Use it": (adapt, predict, evaluate, explain, serve, export, push),
-    "Look at labels": (check_labels, suggest),
+    "Look at labels": (check_labels, suggest, drift),
     "Look at runs": (runs, report, compare, inspect, follow),
 }
 for panel, commands in _COMMANDS.items():

@@ -71,7 +71,7 @@ def adapt(
     from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading
+    from metamapping.cli.reading import Reading, answered
     from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
 
@@ -79,6 +79,7 @@ def adapt(
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records)
+    rows = [rows[i] for i in answered(fields, rows)]
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner and (note := cut_words_note(texts, labels)):
         print_note(f"note: {note}")

@@ -71,7 +71,7 @@ def check_labels(
     """
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading
+    from metamapping.cli.reading import Reading, answered
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import write_records
     from metamapping.config.labels import label_column_doubt
@@ -79,8 +79,10 @@ def check_labels(
     if out is not None and format_of(out, format) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
-    records, found = reading.rows(rows, format)
+    records, every = reading.rows(rows, format)
     fields = reading.fields("text-classification", records)
+    positions = answered(fields, every)
+    found = [every[i] for i in positions]
     texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
@@ -100,10 +102,11 @@ def check_labels(
     suspicious = mapping.suspicious_labels(
         num=num, min_probability=min_probability, groups=groups and [groups[i] for i in kept]
     )
+    places = [positions[i] for i in kept]
     if out is not None:
-        write_records(_rows(suspicious, found, kept), out, format_of(out, format))
+        write_records(_rows(suspicious, every, places), out, format_of(out, format))
     if out != "-":
-        _print(suspicious, kept, max_shown=_MAX_SHOWN if num is None else num)
+        _print(suspicious, places, max_shown=_MAX_SHOWN if num is None else num)
 
 
 def _rows(suspicious: SuspiciousLabels, rows: Sequence[Row], kept: Sequence[int]) -> list[Row]:

@@ -76,7 +76,7 @@ def evaluate(
     from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_task
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading
+    from metamapping.cli.reading import Reading, answered
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import write_records
 
@@ -91,6 +91,7 @@ def evaluate(
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model)
         fields = reading.fields(mapping.task_type, records)
+        rows = [rows[i] for i in answered(fields, rows)]
         rejected = fields.are_rejected(rows)
         if any(rejected):
             print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")

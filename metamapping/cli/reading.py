@@ -8,15 +8,20 @@ fields = reading.fields("text-classification", records)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from metamapping.cli.fields import Fields
 from metamapping.cli.options import PREFIX, Format, input_source
+from metamapping.cli.progress import print_note
 from metamapping.cli.records import Records, open_records
 from metamapping.cli.rows import Row
 from metamapping.config.sources import Source, TaskType
+from metamapping.corpus.columns import nested_value
 from metamapping.corpus.records import no_rows
+from metamapping.corpus.tool_exports import LABEL, UNANSWERED, is_unanswered
+from metamapping.rounds.wording import count
 
 
 @dataclass(frozen=True)
@@ -93,3 +98,23 @@ class Reading:
             label=self.label,
             text_pair=self.text_pair,
         )
+
+
+def answered(fields: Fields, rows: Sequence[Row]) -> list[int]:
+    """Return the positions of all rows but those of a labelling tool whose annotators gave no answer.
+
+    A note says how many are left out.
+
+    Args:
+        fields: The columns; the rows of ``ner`` are not looked at.
+        rows: The rows.
+    """
+    label = fields.label_column or LABEL
+    kept = [
+        i
+        for i, row in enumerate(rows)
+        if fields.is_ner or nested_value(row, label) is not None or not is_unanswered(row)
+    ]
+    if len(kept) < len(rows):
+        print_note(f"note: {count(len(rows) - len(kept), 'row')} left out: {UNANSWERED}")
+    return kept

@@ -26,6 +26,18 @@ def serve(
     max_characters: Annotated[
         int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
     ] = 500_000,
+    log: Annotated[
+        Path | None,
+        typer.Option(
+            "--log",
+            metavar="FILE",
+            dir_okay=False,
+            help="Append a line of JSON for each prediction to a file; see metamapping drift.",
+        ),
+    ] = None,
+    log_texts: Annotated[
+        bool, typer.Option("--log-texts", help="Write the texts into the log, too.")
+    ] = False,
 ) -> None:
     """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
 
@@ -46,10 +58,14 @@ def serve(
     from metamapping.serving.access import KEY_VARIABLE, check_host
     from metamapping.serving.limits import Limits
     from metamapping.serving.metrics import Metrics
+    from metamapping.serving.monitoring import PredictionLog
     from metamapping.serving.service import Service
 
     key = os.environ.get(KEY_VARIABLE) or None
     check_host(host, key=key)
     check_published(model)
     limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
-    run_server(Service(model, tasks, limits, Metrics()), host=host, port=port, key=key)
+    if log_texts and log is None:
+        raise ValueError("--log-texts needs a log: give --log FILE, too")
+    written = None if log is None else PredictionLog(log, with_texts=log_texts)
+    run_server(Service(model, tasks, limits, Metrics(), written), host=host, port=port, key=key)

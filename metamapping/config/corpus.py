@@ -96,3 +96,23 @@ class LeakageSpec(Part):
         "and validation texts that also occur in a test source; near duplicates too, as configured in "
         "`duplicates`.",
     )
+
+
+class LabelNoiseSpec(Part):
+    """Labels that the other rows of their source contradict, before anything is trained."""
+
+    action: Literal["ignore", "report", "reject"] = Field(
+        "report",
+        description="What happens to rows whose label is probably wrong: nothing is looked for (`ignore`), "
+        "they are listed (`report`), or also left out of training as rejects (`reject`). Rows of validation "
+        "and test sources are never left out, which would make the test easier. Needs an encoder from "
+        "`preset`.",
+    )
+    min_probability: float = Field(
+        0.5, ge=0, le=1, description="Lowest probability of a wrong label, 0 to 1, that counts."
+    )
+    max_rows: int = Field(
+        2_000,
+        ge=10,
+        description="Rows of a source that are checked, drawn at random from more; it bounds the time.",
+    )

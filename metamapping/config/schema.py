@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import ConfigDict, Field, model_validator
 
 from metamapping.config.addresses import Home, check_home
-from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec, LeakageSpec
+from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec, LabelNoiseSpec, LeakageSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.engine import EngineSpec
 from metamapping.config.episodes import EpisodeSpec, EvaluationSpec
@@ -52,6 +52,9 @@ class RunConfig(Part):
     duplicates: DuplicateSpec = Field(DuplicateSpec(), description="Rejection of duplicates within a source.")
     leakage: LeakageSpec = Field(
         LeakageSpec(), description="Rejection of training texts that are also held out."
+    )
+    label_noise: LabelNoiseSpec = Field(
+        LabelNoiseSpec(), description="Labels that are probably wrong: listed, or rejected from training."
     )
     episodes: EpisodeSpec = Field(EpisodeSpec(), description="Shape of the training batches.")
     training: TrainingSpec = Field(TrainingSpec(), description="Settings of the outer loop.")

@@ -46,6 +46,7 @@ from metamapping.corpus.span_formats import (
 from metamapping.corpus.spans import SpanError
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
+from metamapping.corpus.tool_exports import UNANSWERED, is_unanswered
 from metamapping.errors import ConfigError, one_line
 
 _PEEKED_ROWS = 100
@@ -263,6 +264,9 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
             None if text_pair is None else nested_value(row.value, text_pair),
             nested_value(row.value, str(label)),
         )
+        if source.task_type != "ner" and read.label is None and is_unanswered(row.value):
+            yield read._replace(fault=NOT_ACCEPTED, problem=f"line {row.line}: {UNANSWERED}")
+            continue
         yield tagged_row(read, source, label, answer=row.value.get(ANSWER))
 
 

@@ -2,7 +2,8 @@
 
 Input: an open text file. Output: its objects, one after the other, so that a file may be larger than memory.
 A line or an item that is not an object is yielded with the reason. A file is an array if its first character
-is ``[``. A pair ``[text, {"entities": …}]``, as spaCy writes it, is an object with the text as ``text``.
+is ``[``. A pair ``[text, {"entities": …}]`` of spaCy is an object with the text as ``text``, and an object of
+Label Studio or Argilla has the answers of its annotators as columns (``tool_exports``).
 
     for row in read_objects(file, source, path):
         print(row.line, row.value)
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple, TextIO, cast
 
 from metamapping.config.sources import Source
 from metamapping.corpus.text_files import MAX_FIELD_CHARACTERS, numbered_lines
+from metamapping.corpus.tool_exports import with_answers
 from metamapping.errors import ConfigError, one_line
 
 _CHUNK_CHARACTERS = 1 << 20
@@ -131,10 +133,15 @@ def _is_pair(line: str) -> bool:
 
 
 def _as_object(value: Any) -> Any:
-    """The object of a pair ``[text, object]``, with the text in it; anything else is unchanged."""
+    """The object of a pair ``[text, object]`` with the text in it, or of a tool with its answers.
+
+    Anything else is unchanged.
+    """
     match value:
         case [str() as text, dict() as annotation] if "text" not in annotation:
             return {"text": text, **annotation}
+        case dict():
+            return with_answers(value)
     return value
 
 

@@ -13,10 +13,12 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NamedTuple
+
+import pyarrow as pa
 
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.engine import EngineSpec
@@ -41,6 +43,9 @@ from metamapping.corpus.tokens import TokenLimits
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Reference, Store
 
+# From the examples of all sources, the rows of each source whose label is rejected.
+FindSuspicious = Callable[[list[Reference]], dict[str, pa.Table]]
+
 
 class PreparedCorpus(NamedTuple):
     """A prepared corpus: what training needs, the stages that it was made by, and their report."""
@@ -51,12 +56,19 @@ class PreparedCorpus(NamedTuple):
     report: Reference
 
 
-def prepare_corpus(config: RunConfig, *, show: ShowRows = show_nothing) -> PreparedCorpus:
+def prepare_corpus(
+    config: RunConfig,
+    *,
+    show: ShowRows = show_nothing,
+    find_suspicious: FindSuspicious = lambda examples: {},
+) -> PreparedCorpus:
     """Prepare the tokens of every source, several sources at a time.
 
     Args:
         config: Used are the sources, the processing of their texts, and the engine.
         show: Shows the progress of rows; not called if the engine is ``processes``.
+        find_suspicious: Called with the examples of all sources; finds the rows whose label is rejected, with
+            the schema ``SUSPICIOUS``. This takes an encoder, which no stage of the corpus loads.
 
     Raises:
         ConfigError: A source or the encoder's tokenizer cannot be read, or the engine needs Prefect.
@@ -72,10 +84,11 @@ def prepare_corpus(config: RunConfig, *, show: ShowRows = show_nothing) -> Prepa
         clean = functools.partial(_read_and_clean, store, rules, show)
         of_groups = list(workers.map(clean, groups))
         examples = [each for group in of_groups for each in group]
+        suspicious = find_suspicious(examples)
         leaks = find_leaks(store, sources, examples, config.leakage, config.duplicates)
         tokenizer = make_tokenizer(store, config.encoder, sources, examples, leaks)
         finish = functools.partial(
-            _tokenize_and_screen, store, config.encoder, limits, tokenizer, leaks, show
+            _tokenize_and_screen, store, config.encoder, limits, tokenizer, leaks, suspicious, show
         )
         finished = [each for group in workers.map(finish, groups, of_groups) for each in group]
     stages = zip(sources, examples, finished, strict=True)
@@ -96,15 +109,16 @@ def _tokenize_and_screen(
     limits: TokenLimits,
     tokenizer: Reference,
     leaks: Reference,
+    suspicious: Mapping[str, pa.Table],
     show: ShowRows,
     sources: Sequence[Source],
     examples: Sequence[Reference],
 ) -> list[tuple[Reference, Reference]]:
-    """The tokens of each source, and the same without leaks."""
+    """The tokens of each source, and the same without leaks and rejected labels."""
     tokens = tokenize_sources(
         store, sources, encoder, limits, examples=examples, tokenizer=tokenizer, show=show
     )
-    return list(zip(tokens, screen_sources(store, sources, tokens, leaks), strict=True))
+    return list(zip(tokens, screen_sources(store, sources, tokens, leaks, suspicious), strict=True))
 
 
 @contextmanager

@@ -1,10 +1,10 @@
-"""Screening: removes the rows that leak from a source's tokens.
+"""Screening: removes the rows that leak, or whose label is rejected, from a source's tokens.
 
-Input: ``tokens`` shards and the leaks of the source. Output: ``tokens`` shards and rejects. Screening is the
-last stage, after tokenizing, because leaks depend on all sources of a corpus: adding a source may remove rows
-from another, but no source has to be tokenized again for that.
+Input: ``tokens`` shards, the leaks of the source and its suspicious labels. Output: ``tokens`` shards and
+rejects. Screening is the last stage, after tokenizing, because leaks depend on all sources of a corpus:
+adding a source may remove rows from another, but no source has to be tokenized again for that.
 
-    counts = write_screened(tokens_folder, leaks, folder)
+    counts = write_screened(tokens_folder, leaks, folder, suspicious)
 """
 
 from __future__ import annotations
@@ -21,38 +21,60 @@ from metamapping.storage.manifest import fingerprint
 
 _VERSION = 1
 
+# Rows whose label is rejected, with the label that the other rows of their source suggest.
+SUSPICIOUS = pa.schema(
+    [pa.field("row", pa.int64(), nullable=False), pa.field("suggested", pa.string(), nullable=False)]
+)
+NOTHING_SUSPICIOUS = SUSPICIOUS.empty_table()
 
-def screened_stage(source: Source, tokens: str, leaks: pa.Table) -> Stage:
+
+def screened_stage(
+    source: Source, tokens: str, leaks: pa.Table, suspicious: pa.Table = NOTHING_SUSPICIOUS
+) -> Stage:
     """Return the identity of a source's screened tokens.
 
     Args:
         source: The source.
         tokens: The fingerprint of its tokens.
         leaks: Its leaks, with the schema ``LEAKS``.
+        suspicious: Its rows whose label is rejected, with the schema ``SUSPICIOUS``.
     """
-    found = fingerprint(leaks.select(["row", "against", "kind"]).to_pylist())
-    return Stage("screened", source.name, _VERSION, {"leaks": found}, [tokens])
+    settings = {"leaks": fingerprint(leaks.select(["row", "against", "kind"]).to_pylist())}
+    if suspicious.num_rows:
+        settings["suspicious"] = fingerprint(suspicious.to_pylist())
+    return Stage("screened", source.name, _VERSION, settings, [tokens])
 
 
-def write_screened(tokens: str | Path, leaks: pa.Table, folder: Path) -> dict[str, int]:
-    """Write the tokens whose rows are not in ``leaks``, and the others as rejects.
+def write_screened(
+    tokens: str | Path, leaks: pa.Table, folder: Path, suspicious: pa.Table = NOTHING_SUSPICIOUS
+) -> dict[str, int]:
+    """Write the tokens whose rows are in neither table, and the others as rejects.
 
     Args:
         tokens: The folder of the source's tokens.
         leaks: The source's leaks, with the schema ``LEAKS``.
         folder: An existing folder.
+        suspicious: Its rows whose label is rejected, with the schema ``SUSPICIOUS``.
 
     Returns:
         The counts ``rows_in``, ``rows_out``, ``rejects`` and ``num_tokens``.
     """
     num_tokens = num_rejects = 0
-    reason_of = pc.binary_join_element_wise("leak", leaks["against"], ":")
+    # A row that is in both tables is found in the first one.
+    rows = pa.chunked_array([*leaks["row"].chunks, *suspicious["row"].chunks], pa.int64())
+    reason_of = pa.chunked_array(
+        [
+            *pc.binary_join_element_wise("leak", leaks["against"], ":").chunks,
+            *pc.binary_join_element_wise("suspicious_label", suspicious["suggested"], ":").chunks,
+        ],
+        pa.string(),
+    )
     with (
         ShardWriter(folder, TOKENS) as shards,
         ParquetFile(folder / "rejects.parquet", REJECTS) as rejects,
     ):
         for batch in iterate_shards(tokens):
-            place = pc.index_in(batch["row"], value_set=leaks["row"])
+            place = pc.index_in(batch["row"], value_set=rows)
             kept = batch.filter(place.is_null())
             shards.write(kept)
             num_tokens += pc.sum(pc.list_value_length(kept["token_ids"])).as_py() or 0

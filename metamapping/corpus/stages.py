@@ -10,11 +10,13 @@ calls one of these functions for a group of sources; ``corpus.preparation`` call
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
+import pyarrow as pa
 from tokenizers import Tokenizer
 
 from metamapping.config.corpus import DuplicateSpec, LeakageSpec
@@ -24,7 +26,7 @@ from metamapping.corpus.examples import Rules, examples_stage, write_examples
 from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
 from metamapping.corpus.records import records_stage, write_records
 from metamapping.corpus.report import Prepared, describe_corpus, report_stage, write_report
-from metamapping.corpus.screening import screened_stage, write_screened
+from metamapping.corpus.screening import NOTHING_SUSPICIOUS, screened_stage, write_screened
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
 from metamapping.corpus.tokens import TokenLimits, load_tokenizer, tokens_stage, write_tokens
 from metamapping.storage.artifacts import Reference, Store
@@ -189,30 +191,36 @@ def tokenize_sources(
 
 
 def screen_sources(
-    store: Store, sources: Sequence[Source], tokens: Sequence[Reference], leaks: Reference
+    store: Store,
+    sources: Sequence[Source],
+    tokens: Sequence[Reference],
+    leaks: Reference,
+    suspicious: Mapping[str, pa.Table] = MappingProxyType({}),
 ) -> list[Reference]:
-    """Remove the rows that leak from the tokens of each source.
+    """Remove the rows that leak, or whose label is rejected, from the tokens of each source.
 
     Args:
         store: The store.
         sources: The sources.
         tokens: The tokens of each source, in the same order.
         leaks: The leaks of the corpus.
+        suspicious: The rows whose label is rejected, by source, with the schema ``SUSPICIOUS``.
 
     Returns:
-        For each source a stage without its leaks, or the same reference if it has none.
+        For each source a stage without these rows, or the same reference if it has none.
     """
     leaks_folder = leaks.fetch()
 
     def screen(source: Source, each: Reference) -> Reference:
         leaked = read_leaks(leaks_folder, source.name)
-        if not leaked.num_rows:
+        rejected = suspicious.get(source.name, NOTHING_SUSPICIOUS)
+        if not leaked.num_rows and not rejected.num_rows:
             return each
 
         def write(folder: Path) -> dict[str, int]:
-            return write_screened(each.fetch(), leaked, folder)
+            return write_screened(each.fetch(), leaked, folder, rejected)
 
-        return store.get_or_write(screened_stage(source, each.fingerprint, leaked), write)
+        return store.get_or_write(screened_stage(source, each.fingerprint, leaked, rejected), write)
 
     return [screen(source, each) for source, each in zip(sources, tokens, strict=True)]
 

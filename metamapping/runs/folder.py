@@ -59,6 +59,7 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
         exclude={
             "home": True,
             "engine": True,
+            "label_noise": True,
             "sources": {"__all__": {"files", "hub"}},
             "training": {"devices", "keep_checkpoints"},
         },

@@ -11,11 +11,14 @@ was begun one way can be continued the other way. Both show the same on a ``Scre
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.preparation import PreparedCorpus, prepare_corpus
 from metamapping.rounds.records import Round
 from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.label_noise import CheckedLabels, check_label_noise, not_checked, rows_to_reject
 from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
 from metamapping.runs.progress import count_sources, load_tensorflow, show_rows
 from metamapping.runs.publish_best import publish_stage
@@ -29,6 +32,7 @@ from metamapping.runs.stages import (
     initialise_stage,
     open_run,
 )
+from metamapping.storage.artifacts import Reference
 
 
 def run_pipeline(config: RunConfig) -> RunFolder:
@@ -71,8 +75,23 @@ def prepare_on_screen(config: RunConfig) -> PreparedCorpus:
         ConfigError: The corpus cannot be prepared.
         StoreError: A stage is damaged, or the store cannot be written.
     """
+    checked: list[CheckedLabels] = []
+
+    def find_suspicious(examples: list[Reference]) -> dict[str, pa.Table]:
+        if not_checked(config) is not None and config.label_noise.action != "reject":
+            return {}
+        screen = current_screen()
+        with screen.work("checking labels: sources", len(config.sources)) as work:
+            found = check_label_noise(config, examples, on_source=work.advance, on_problem=screen.say)
+        checked.extend(found)
+        return rows_to_reject(config, checked)
+
     with current_screen().work(f"preparing {count(len(config.sources), 'source')}"):
-        return prepare_corpus(config, show=show_rows)
+        prepared = prepare_corpus(config, show=show_rows, find_suspicious=find_suspicious)
+    for each in checked:
+        if each.stage.counts["suspicious"]:
+            current_screen().say(each.sentence)
+    return prepared
 
 
 def _select(run: RunFolder) -> None:

@@ -8,7 +8,7 @@ are coroutines, so that they respond while all threads wait for the encoder.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,7 +99,7 @@ async def read_health(service: Serving, response: Response) -> Health:
 
 @router.get("/metrics", response_class=Response, responses={200: {"content": {"text/plain": {}}}})
 async def read_metrics(service: Serving) -> Response:
-    """Report requests, latencies, encoded texts and tasks, for Prometheus."""
+    """Report requests, latencies, encoded texts, tasks and their drift, for Prometheus."""
     return Response(service.metrics.text(), media_type="text/plain; version=1.0.0")
 
 
@@ -159,17 +159,22 @@ def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready
 
 
 @router.delete("/tasks/{name}", status_code=204, responses=error_responses(404, 422, 503, 507))
-def delete_task(name: Name, loaded: Ready) -> None:
+def delete_task(name: Name, service: Serving, loaded: Ready) -> None:
     """Delete a task."""
     loaded.tasks.delete(name)
+    service.monitor.forget(name)
 
 
 @router.post("/tasks/{name}/predict", responses=error_responses(400, 404, 409, 413, 422, 503))
 def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) -> Predictions:
     """Predict the labels of texts."""
     mapping = loaded.tasks.get(name)
+
+    def observe(labels: Sequence[Any]) -> None:
+        service.monitor.observe(name, mapping, request.texts, labels, request.text_pairs)
+
     with _rejecting_invalid_input():
-        return _predictions(mapping, request, service.limits, loaded)
+        return _predictions(mapping, request, service.limits, loaded, observe=observe)
 
 
 @router.post("/tasks/{name}/suggest", responses=error_responses(400, 404, 409, 413, 422, 503))
@@ -205,14 +210,21 @@ def zero_shot(request: ZeroShot, service: Serving, loaded: Ready) -> Predictions
 
 
 def _predictions(
-    mapping: Mapping, request: TextsToLabel | ZeroShot, limits: Limits, loaded: Loaded
+    mapping: Mapping,
+    request: TextsToLabel | ZeroShot,
+    limits: Limits,
+    loaded: Loaded,
+    *,
+    observe: Callable[[Sequence[Any]], None] = lambda labels: None,
 ) -> Predictions:
+    """The predictions; ``observe`` is called with them while the texts' features are at hand."""
     limits.check_texts(request.texts, request.text_pairs)
     if mapping.task_type == "ner" and request.text_pairs is not None:
         raise ValueError("ner does not support text_pairs: leave them out")
     texts, pairs = request.texts, request.text_pairs
     with loaded.featurizer.caching():
         predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
+        observe(predicted)
         if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
             predicted = [[_entity(entity) for entity in entities] for entities in predicted]
         predictions = Predictions(

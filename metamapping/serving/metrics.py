@@ -13,6 +13,8 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from metamapping.serving.monitoring import Monitor
+
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 _TEXTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
@@ -72,6 +74,14 @@ class Metrics:
             count: The function, without arguments.
         """
         self._tasks.set_function(count)
+
+    def add_collector(self, collector: Monitor) -> None:
+        """Add metrics that are computed whenever metrics are read.
+
+        Args:
+            collector: It collects them.
+        """
+        self._registry.register(collector)
 
     def text(self) -> bytes:
         """All metrics, in the format of Prometheus."""

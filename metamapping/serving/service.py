@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from metamapping.serving.limits import Limits
 from metamapping.serving.metrics import Metrics
+from metamapping.serving.monitoring import Monitor, PredictionLog
 from metamapping.serving.registry import TaskRegistry
 
 if TYPE_CHECKING:  # these modules import TensorFlow
@@ -41,10 +42,14 @@ class Service:
         tasks: Folder in which tasks are stored.
         limits: Limits of requests and of tasks.
         metrics: The counters.
+        log: Where predictions are written; ``None`` for nowhere.
     """
 
-    def __init__(self, model: Path, tasks: Path, limits: Limits, metrics: Metrics) -> None:
-        self.limits, self.metrics = limits, metrics
+    def __init__(
+        self, model: Path, tasks: Path, limits: Limits, metrics: Metrics, log: PredictionLog | None = None
+    ) -> None:
+        self.limits, self.metrics, self.monitor = limits, metrics, Monitor(log)
+        metrics.add_collector(self.monitor)
         self._model, self._tasks = model, tasks
         self._loaded: Loaded | None = None
 

@@ -461,3 +461,35 @@ def test_a_stream_is_answered_line_by_line(task):
 def test_only_standard_input_is_streamed(folder, task, capsys):
     assert run_cli("predict", task, folder / "new.csv", "--stream") == 2
     assert "--stream answers lines of JSONL: leave out INPUT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("tool", ["label-studio", "argilla"])
+def test_what_a_labelling_tool_exports_is_read_back(tool, folder, task, published, capsys):
+    pool = "text\n" + "".join(
+        f"{text}\n" for text in ["the parcel is lost", "money back", "hm", "late again"]
+    )
+    (folder / "unlabelled.csv").write_text(pool)
+    chosen = folder / f"{tool}.json"
+    command = ("suggest", task, folder / "unlabelled.csv", "--num", 4, "--for", tool, "--out", chosen)
+    assert run_cli(*command) == 0
+    rows = json.loads(chosen.read_text())
+    answers = {"the parcel is lost": "delivery", "late again": "delivery", "money back": "refund"}
+    for row in rows:  # as people answer and the tool writes it; one text is skipped
+        answer = answers.get((row.get("data") or row.get("fields"))["text"])
+        if tool == "argilla":
+            row["responses"] = {"label": [{"value": answer, "user_id": "a"}]} if answer else {}
+            continue
+        (given,) = row["predictions"][0]["result"]
+        given = {**given, "value": {"choices": [answer]}}
+        row["annotations"] = [{"result": [given] if answer else [], "was_cancelled": answer is None}]
+    chosen.write_text(json.dumps(rows))
+    capsys.readouterr()
+
+    assert run_cli("adapt", published, chosen, "--out", folder / tool) == 0
+    assert "1 row left out" in capsys.readouterr().err
+    mapping = Mapping.load(folder / tool)
+    assert (mapping.num_examples, sorted(mapping.labels)) == (3, ["delivery", "refund"])
+    assert run_cli("evaluate", folder / tool, chosen, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 3
+    assert run_cli("check-labels", published, chosen, "--num", 3) == 0
+    assert "in 3 rows" in capsys.readouterr().out
