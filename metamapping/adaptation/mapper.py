@@ -18,6 +18,8 @@ from typing import Any
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
+from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
@@ -81,6 +83,7 @@ class MetaMapper:
         label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
+        multi_label: bool | None = None,
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
 
@@ -93,6 +96,8 @@ class MetaMapper:
             labels: A column of labels; for ``ner`` a column of lists of spans for strings
                 (``(start, end, label)``, or as annotation tools write them), and of lists of tags (BIO,
                 BIOES, BILOU or IO) for words.
+                A text may have a list of labels: ``["login", "urgent"]``, or ``[]`` for none. The task is
+                then a ``MultiLabelMapping``, whose predictions are lists as well.
                 Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
                 this type. Numbers are compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
@@ -102,6 +107,8 @@ class MetaMapper:
             columns: The names of a table's or file's columns. Default: ``text``, ``label`` (for ``ner``
                 ``words`` and ``tags``, or ``text`` and ``spans``, ``entities``, ``label`` or ``labels``), and
                 ``text_pair`` if there is one.
+            multi_label: Whether a text has any number of labels. Default: if any text has a list of several
+                labels or of none; a list of one label in each row is one label a text.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix.
@@ -110,8 +117,20 @@ class MetaMapper:
             UserWarning: Nearly every example has a label of its own, as if the column were not the label's;
                 or spans of ``ner`` begin or end inside a word.
         """
-        examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
+        examples = read_examples(
+            texts,
+            labels,
+            text_pairs=text_pairs,
+            task_type=task_type,
+            columns=columns,
+            multi_label=multi_label,
+        )
         names = read_label_names(label_names)
+        if examples.is_multi_label:
+            empty = empty_multi_label_state(self.featurizer, task_type)
+            return MultiLabelMapping(
+                self.featurizer, with_label_lists(self.featurizer, empty, examples, names)
+            )
         if task_type != "ner" and (
             doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
         ):

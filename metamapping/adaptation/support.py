@@ -18,11 +18,15 @@ import numpy as np
 
 
 class Examples(NamedTuple):
-    """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags."""
+    """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags.
+
+    Where texts may have several labels, each has a list of them.
+    """
 
     texts: list[Any]
     labels: list[Any]
     text_pairs: list[str] | None
+    is_multi_label: bool = False
 
 
 @dataclass(frozen=True)

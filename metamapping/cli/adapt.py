@@ -15,6 +15,8 @@ from metamapping.cli.options import (
     EncodingOption,
     FormatOption,
     LabelColumn,
+    LabelSeparatorOption,
+    MultiLabelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
@@ -40,6 +42,8 @@ def adapt(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    multi_label: MultiLabelOption = False,
+    label_separator: LabelSeparatorOption = None,
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
@@ -67,6 +71,8 @@ def adapt(
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records)
+    if multi_label or label_separator is not None or fields.have_label_lists(rows):
+        fields = fields.with_label_lists(label_separator)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner and (note := cut_words_note(texts, labels)):
         print_note(f"note: {note}")
@@ -81,16 +87,24 @@ def adapt(
         print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
         texts, labels = list(without(texts, empty)), list(without(labels, empty))
         text_pairs = text_pairs and list(without(text_pairs, empty))
-    doubt = None if fields.is_ner else label_column_doubt(len(set(labels)), len(labels))
+    different = set() if fields.is_ner else set(fields.single_labels(labels))
+    doubt = None if fields.is_ner else label_column_doubt(len(different), len(labels))
     if doubt is not None:
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
+    for sentence in [] if fields.is_ner else look_alike({str(label) for label in different}):
         print_note(f"note: {sentence}")
 
     mapper = load_mapper(model)
-    mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
+    mapping = mapper.adapt(
+        texts,
+        labels,
+        text_pairs=text_pairs,
+        task_type=task_type,
+        label_names=label_names,
+        multi_label=fields.is_multi_label,
+    )
     folder = mapping.save(out)
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
 
