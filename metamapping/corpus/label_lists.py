@@ -11,7 +11,6 @@ label. Output: a list of different labels. A value that cannot be used raises ``
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -74,15 +73,6 @@ def label_lists_of(rows: Iterable[list[Label]]) -> list[list[Label]]:
     rows = list(rows)
     given = iter(labels_of(label for row in rows for label in row))
     return [list(dict.fromkeys(next(given) for _ in row)) for row in rows]
-
-
-def label_list_text(labels: Iterable[str]) -> str:
-    """Return labels as one text, JSON with the labels in order, so that equal sets have equal texts.
-
-    Args:
-        labels: The labels of a text.
-    """
-    return json.dumps(sorted(set(labels)), ensure_ascii=False)
 
 
 def _items(value: Any) -> list[Any] | None:
