@@ -5,8 +5,8 @@
 All methods have the same untrained all-MiniLM-L6-v2 and the same examples: rows of the train file, drawn
 until each emotion has 4, 8 or 16 (rare emotions all they have). All rows of the test file are predicted;
 nothing is chosen on them. Logistic regression is scikit-learn's default on the first view of the features,
-with and without balanced classes, with a threshold of 0.5 and with thresholds of the best F1 in left-out folds, one for each label or one for
-all.
+with and without balanced classes, with a threshold of 0.5 and with thresholds of the best F1 in left-out
+folds, one for each label or one for all.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from metamapping.adaptation.support import Examples
+from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.sources import Columns, Source, TaskType
 from metamapping.corpus.columns import SETTINGS, find_name
 from metamapping.corpus.formats import column_names, names_of_columns, read_file
@@ -80,11 +80,12 @@ def read_example_file(
         labels: list[Any] = [[_encodable(label) for label in row] for row in lists]
     else:
         labels = [_encodable(label) for label in labels_of(_values(rows, "label", names[2], label_of))]
+    kind = LabelListExamples if multi_label else Examples
     # The entities of CoNLL are second texts, too.
     if source.columns.text_pair is None and all(row.text_pair is None for row in rows):
-        return Examples(texts, labels, None, multi_label)
+        return kind(texts, labels, None)
     pairs = _values(rows, "text_pair", source.columns.text_pair or "text_pair", text_of)
-    return Examples(texts, labels, [encodable(text) for text in pairs], multi_label)
+    return kind(texts, labels, [encodable(text) for text in pairs])
 
 
 def _encodable(label: Label) -> Label:

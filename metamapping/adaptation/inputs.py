@@ -23,7 +23,7 @@ import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
 from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
-from metamapping.adaptation.support import Examples
+from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
@@ -99,7 +99,7 @@ def read_examples(
         return _read_entities(texts, labels)
     texts, text_pairs = read_texts(texts, text_pairs)
     if multi_label or (multi_label is None and any(map(has_label_list, labels))):
-        return Examples(texts, read_label_lists(labels), text_pairs, is_multi_label=True)
+        return LabelListExamples(texts, read_label_lists(labels), text_pairs)
     return Examples(texts, read_labels(labels), text_pairs)
 
 

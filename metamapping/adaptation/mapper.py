@@ -21,6 +21,7 @@ from metamapping.adaptation.inputs import check_task_type, read_examples, read_l
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.support import LabelListExamples
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
@@ -126,7 +127,7 @@ class MetaMapper:
             multi_label=multi_label,
         )
         names = read_label_names(label_names)
-        if examples.is_multi_label:
+        if isinstance(examples, LabelListExamples):
             empty = empty_multi_label_state(self.featurizer, task_type)
             return MultiLabelMapping(
                 self.featurizer, with_label_lists(self.featurizer, empty, examples, names)

@@ -18,15 +18,17 @@ import numpy as np
 
 
 class Examples(NamedTuple):
-    """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags.
-
-    Where texts may have several labels, each has a list of them.
-    """
+    """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags."""
 
     texts: list[Any]
     labels: list[Any]
     text_pairs: list[str] | None
-    is_multi_label: bool = False
+
+
+class LabelListExamples(Examples):
+    """Validated examples of texts that have any number of labels: strings with a list of labels each."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)

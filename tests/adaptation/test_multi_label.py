@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy.special import expit
 
@@ -295,3 +297,16 @@ def test_no_examples_are_solved_by_the_prior_alone(mapper):
     model = mapper.featurizer.model.mapping
     solution = solve_columns(model, state.name_features, empty)
     np.testing.assert_array_equal(solution.weights, solution.prior)
+
+
+def test_files_and_tables_with_lists_give_the_same_task(mapping, mapper, tmp_path):
+    path = tmp_path / "examples.jsonl"
+    rows = [{"text": text, "label": labels} for text, labels in zip(TEXTS, LABELS, strict=True)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for task in (
+        mapper.adapt(path),
+        mapper.adapt(pd.DataFrame(rows)),
+        mapper.adapt(pa.Table.from_pylist(rows)),
+    ):
+        assert task.labels == mapping.labels
+        np.testing.assert_allclose(task.predict_proba(QUERIES), mapping.predict_proba(QUERIES), atol=1e-6)
