@@ -69,7 +69,7 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
 
 
 def _own_columns(error: Error) -> Row:
-    if isinstance(error.text, list):
+    if error.word is not None:
         return {"words": error.text, "tags": error.label}
     pair = {} if error.text_pair is None else {"text_pair": error.text_pair}
     return {"text": error.text, **pair, "label": _label(error.label)}
@@ -84,7 +84,7 @@ def _columns(error: Error) -> Row:
     prediction = error.predicted
     if not isinstance(prediction, list):
         prediction = None if prediction is None else label_text(prediction)
-    elif isinstance(error.text, str) and error.word is None:  # labels of a text, no tags or spans
+    elif error.word is None:  # labels of a text
         prediction = _label(prediction)
     columns = {PREDICTION: prediction, "probability": round(error.probability, _DIGITS)}
     if error.word is not None:
