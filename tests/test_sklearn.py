@@ -273,6 +273,12 @@ class OnNumbers(MetaMappingClassifier):
     def fit(self, X, y):
         return super().fit(as_texts(validate_data(self, X)), y)
 
+    def predict(self, X):
+        check_is_fitted(self)
+        if not self.mapping_.is_multi_label:  # it calls predict_proba, which converts
+            return super().predict(X)
+        return super().predict(as_texts(validate_data(self, X, reset=False)))
+
     def predict_proba(self, X):
         check_is_fitted(self)
         return super().predict_proba(as_texts(validate_data(self, X, reset=False)))

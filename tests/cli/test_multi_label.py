@@ -71,6 +71,11 @@ def test_predictions_are_lists(task, folder):
     assert [line["prediction"] for line in lines] == [["delivery", "urgent", "refund"], []]
 
 
+def test_inspect_says_that_texts_have_several_labels(task, capsys):
+    assert run_cli("inspect", task, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["multi_label"] is True
+
+
 def test_evaluate_measures_lists(task, folder, capsys):
     errors = folder / "errors.jsonl"
     assert run_cli("evaluate", task, folder / "examples.jsonl", "--json", "--errors", errors) == 0
@@ -87,9 +92,9 @@ def test_evaluate_measures_lists(task, folder, capsys):
 def test_what_does_not_exist_is_refused_in_one_sentence(task, folder, published, capsys):
     examples = folder / "examples.jsonl"
     options = ("--task-type", "ner", "--multi-label", "--out", folder / "x")
-    assert run_cli("adapt", published, examples, *options) == 1
+    assert run_cli("adapt", published, examples, *options) == 2
     assert "several labels are for texts, but ner labels words" in capsys.readouterr().err
-    assert run_cli("check-labels", published, examples) == 1
+    assert run_cli("check-labels", published, examples) == 2
     assert "need a multi-label task" in capsys.readouterr().err
-    assert run_cli("export", task, folder / "x.onnx") == 1
+    assert run_cli("export", task, folder / "x.onnx") == 2
     assert "only tasks of one label a text can be exported" in capsys.readouterr().err

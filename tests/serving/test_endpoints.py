@@ -72,6 +72,7 @@ def test_putting_a_task_again_replaces_it(client):
         "task_type": "text-classification",
         "labels": ["yes", "no"],
         "num_examples": 2,
+        "multi_label": False,
     }
 
 
