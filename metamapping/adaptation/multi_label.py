@@ -293,14 +293,16 @@ def _step(
     """The steps of slope and offset, ``(2, B)``, for the curvatures ``weight``, ``(B, M)``."""
     h11 = (weight * s * s).sum(axis=1) + precisions[0]
     h12, h22 = (weight * s).sum(axis=1), weight.sum(axis=1) + precisions[1]
-    return np.stack([h22 * g1 - h12 * g2, h11 * g2 - h12 * g1]) / (h11 * h22 - h12**2)
+    steps: np.ndarray = np.stack([h22 * g1 - h12 * g2, h11 * g2 - h12 * g1]) / (h11 * h22 - h12**2)
+    return steps
 
 
 def _curvature(z: np.ndarray) -> np.ndarray:
     """``tanh(z / 2) / (2 z)``: the curvature of a parabola that bounds the logistic loss at z."""
     near_zero = np.abs(z) < 1e-6
     safe = np.where(near_zero, 1.0, z)
-    return np.where(near_zero, 0.25, np.tanh(0.5 * safe) / (2.0 * safe))
+    curvature: np.ndarray = np.where(near_zero, 0.25, np.tanh(0.5 * safe) / (2.0 * safe))
+    return curvature
 
 
 def _best_thresholds(logits: np.ndarray, is_label: np.ndarray) -> np.ndarray:

@@ -16,11 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.cross_validation import CrossValidation
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names
 from metamapping.adaptation.label_noise import SuspiciousLabels
-from metamapping.adaptation.multi_label_scores import LabelListCrossValidation, cross_validate_lists
+from metamapping.adaptation.multi_label_scores import cross_validate_lists
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
     set_confidence,
@@ -215,7 +216,7 @@ class MultiLabelMapping(Mapping):
             "only tasks of one label a text can be exported, and this one has several: save it, or serve it"
         )
 
-    def cross_validate(self, *, groups: Sequence[Any] | None = None) -> LabelListCrossValidation:
+    def cross_validate(self, *, groups: Sequence[Any] | None = None) -> CrossValidation:
         """Estimate how good the task is: each example is predicted by the mapping of all others.
 
         The thresholds that decide about an example are fitted to other examples than it, too.
@@ -269,7 +270,7 @@ class MultiLabelMapping(Mapping):
         if label is None:
             slots = state.probabilities(features).argmax(axis=-1)
         else:
-            slots = np.array([state.labels.index(label_value(label))])  # type: ignore[arg-type]
+            slots = np.array([state.labels.index(label_value(label))])
         return explain(state, features, num_examples=num_examples, slots=slots)[0]
 
     def errors(
@@ -392,4 +393,5 @@ def _chosen(
     state: MultiLabelState, probabilities: np.ndarray, is_empty: np.ndarray, threshold: float | None
 ) -> np.ndarray:
     """Which labels each text has; an empty one has none."""
-    return state.decisions.chosen(probabilities, threshold) & ~is_empty[:, None]
+    chosen: np.ndarray = state.decisions.chosen(probabilities, threshold) & ~is_empty[:, None]
+    return chosen

@@ -7,56 +7,19 @@ print(cross_validate_lists(state))
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.cross_validation import CrossValidation
 from metamapping.adaptation.multi_label import decide
 from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores, set_confidence
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.scores import Scores, list_scores
 from metamapping.config.labels import label_text
-from metamapping.corpus.labels import Label
 
-_MAX_SHOWN = 10
 # Thresholds are fitted to all but one of so many parts of the left-out scores.
 _NUM_PARTS = 10
-
-
-@dataclass(frozen=True, repr=False)
-class LabelListCrossValidation:
-    """The predictions of all examples by the mapping of the others, and their scores.
-
-    Attributes:
-        predictions: The predicted labels of each example.
-        probabilities: Float32 ``(num_examples, num_labels)`` in the order of ``labels``.
-        labels: The task's labels.
-        scores: Macro-F1, micro-F1 and the share of texts all of whose labels are right, each with its 95 %
-            bootstrap interval; and precision, recall and F1 of each label.
-        errors: The examples that the others predict wrongly, the surest first, without explanations.
-        num_alone: Number of labels with a single example, which were predicted from their names alone.
-    """
-
-    predictions: list[list[Label]]
-    probabilities: np.ndarray
-    labels: tuple[Label, ...]
-    scores: Scores
-    errors: list[Error]
-    num_alone: int
-
-    def __repr__(self) -> str:
-        lines = [f"{self.scores.num_rows} examples, each predicted from the others"]
-        lines += [f"  {name:12} {score}" for name, score in self.scores.scores.items()]
-        if self.num_alone:
-            lines.append(
-                f"  {self.num_alone} of {len(self.labels)} labels have one example, which was predicted from "
-                "the label's name alone: expect more of the task"
-            )
-        weakest = sorted(self.scores.labels, key=lambda each: each.f1)[:_MAX_SHOWN]
-        lines += ["weakest labels", f"  {'F1':>5} {'count':>5}  label"]
-        lines += [f"  {each.f1:5.3f} {each.count:5}  {each.label}" for each in weakest]
-        return "\n".join(lines)
 
 
 def label_list_scores(
@@ -81,14 +44,15 @@ def label_list_scores(
     return list_scores(true, found, groups=groups)
 
 
-def cross_validate_lists(
-    state: MultiLabelState, *, groups: Sequence[Any] | None = None
-) -> LabelListCrossValidation:
+def cross_validate_lists(state: MultiLabelState, *, groups: Sequence[Any] | None = None) -> CrossValidation:
     """Predict the labels of every example by the mapping of all others.
 
     Args:
         state: A task with examples.
         groups: The group of each example; the examples of a group are left out together.
+
+    Returns:
+        The predictions with macro-F1, micro-F1 and subset accuracy; nothing is confused with anything.
 
     Raises:
         ValueError: There are fewer than two examples, or as ``left_out.left_out_scores``.
@@ -118,7 +82,7 @@ def cross_validate_lists(
         )
         for i in wrong[np.argsort(-confidence[wrong], kind="stable")]
     ]
-    return LabelListCrossValidation(
+    return CrossValidation(
         predictions,
         probabilities,
         state.labels,

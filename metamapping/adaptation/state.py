@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -151,6 +151,9 @@ class TaskState:
         ]
 
 
+State = TypeVar("State", bound=TaskState)
+
+
 def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
     """The state of a task without labels or examples, for features of this featurizer."""
     dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
@@ -263,8 +266,8 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
 
 
 def add_labels(
-    featurizer: Featurizer, state: TaskState, labels: Sequence[Label], label_names: dict[str, str]
-) -> TaskState:
+    featurizer: Featurizer, state: State, labels: Sequence[Label], label_names: dict[str, str]
+) -> State:
     """The state with ``labels`` and the features of all names, but not solved again.
 
     Args:
