@@ -6,7 +6,9 @@
     classifier.save("classifiers/orders"); MetaMappingClassifier.load("classifiers/orders")
 
 ``X`` is a column of texts, or two columns for pairs. Predicted labels have the type of the labels in
-``y``. A published folder that is given by its path is loaded once in each process, for all clones.
+``y``. Where texts have any number of labels, ``y`` is an indicator matrix or a column of lists, and
+predictions are an indicator matrix. A published folder that is given by its path is loaded once in each
+process, for all clones.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metamapping.adaptation.inputs import is_missing, single_labels
 from metamapping.adaptation.mapper import MetaMapper
+from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
 from metamapping.adaptation.task_folder import read_task
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
@@ -77,13 +80,17 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
         Args:
             X: Texts ``(num_texts,)``, or one or two columns of texts ``(num_texts, 1 or 2)``.
-            y: Labels ``(num_texts,)`` of any type.
+            y: Labels ``(num_texts,)`` of any type. Where a text has any number of labels: a matrix of zeros
+                and ones ``(num_texts, num_labels)``, whose labels are the column names of a data frame and
+                the column numbers of an array; or a column of lists of labels.
 
         Raises:
             ValueError: The examples cannot be learned from.
         """
         if y is None:
             raise ValueError("this classifier requires y to be passed, but the target y is None")
+        if (several := read_targets(y)) is not None:
+            return self._fit_several(X, several)
         y = _unwrapped(y)
         _check_labels(y)
         y = column_or_1d(y, warn=True)
@@ -113,8 +120,15 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             X: Texts, as for ``fit``.
 
         Returns:
-            Labels ``(num_texts,)`` of the type of ``y``.
+            Labels ``(num_texts,)`` of the type of ``y``; where a text has any number of labels, a matrix of
+            zeros and ones ``(num_texts, num_classes)``.
         """
+        check_is_fitted(self)
+        if self.mapping_.is_multi_label:
+            texts, text_pairs, rows = _unique_sorted(*_columns(X))
+            lists = self.mapping_.predict(texts, text_pairs=text_pairs)
+            indicator: np.ndarray = as_indicator(lists, _task_labels(self.classes_))[rows]
+            return indicator
         best = self.predict_proba(X).argmax(axis=-1)
         predicted: np.ndarray = self.classes_[best]
         return predicted
@@ -126,13 +140,18 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             X: Texts, as for ``fit``.
 
         Returns:
-            Float32 ``(num_texts, num_classes)``, columns in the order of ``classes_``.
+            Float32 ``(num_texts, num_classes)``, columns in the order of ``classes_``. Rows sum to 1, unless
+            a text has any number of labels: then the probabilities are independent, and 0 for a class that
+            no text of ``y`` has.
         """
         check_is_fitted(self)
         texts, text_pairs, rows = _unique_sorted(*_columns(X))
         position_of = {label: i for i, label in enumerate(self.mapping_.labels)}
-        order = [position_of[label] for label in _task_labels(self.classes_)]
-        probabilities: np.ndarray = self.mapping_.predict_proba(texts, text_pairs=text_pairs)[:, order]
+        known = self.mapping_.predict_proba(texts, text_pairs=text_pairs)
+        # One more column is for the classes of an indicator matrix that no text has.
+        known = np.concatenate([known, np.zeros_like(known[:, :1])], axis=1)
+        order = [position_of.get(label, -1) for label in _task_labels(self.classes_)]
+        probabilities: np.ndarray = known[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
@@ -213,9 +232,26 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier = cls(model, label_names=names, tune=about.tune)
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
-        if set(_task_labels(classes)) != set(classifier.mapping_.labels):
+        found, known = set(_task_labels(classes)), set(classifier.mapping_.labels)
+        if not known <= found or (known != found and not classifier.mapping_.is_multi_label):
             raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
         return classifier
+
+    def _fit_several(self, X: Any, targets: LabelTargets) -> MetaMappingClassifier:
+        """Adapt to texts that have any number of labels."""
+        mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
+        texts, text_pairs = _columns(X)
+        names = self._readable_names(_task_labels(targets.classes))
+        given = {str(label_text(label)) for row in targets.labels for label in row}
+        self.classes_ = targets.classes
+        self.mapping_ = mapper.adapt(
+            texts,
+            targets.labels,
+            text_pairs=text_pairs,
+            label_names={text: name for text, name in names.items() if text in given},
+            multi_label=True,
+        )
+        return self
 
     def _readable_names(self, labels: list[Label]) -> dict[str, str]:
         """Readable words by label as text; ``labels`` are the classes as labels of the task."""
@@ -234,6 +270,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tags.input_tags.one_d_array = True
         tags.input_tags.two_d_array = False
         tags.input_tags.string = True
+        tags.classifier_tags.multi_label = True
         return tags
 
 

@@ -5,6 +5,7 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
@@ -168,8 +169,46 @@ def test_label_names_of_numbers_are_compared_by_value(mapper, key):
 def test_lists_of_labels_are_unwrapped_or_rejected_with_their_row(mapper):
     classifier = MetaMappingClassifier(mapper).fit(TEXTS, [["refund"], "delivery"] * 6)
     assert classifier.classes_.tolist() == ["delivery", "refund"]
-    with pytest.raises(ValueError, match=r"label 1 is .*several labels for one text are not supported yet"):
-        MetaMappingClassifier(mapper).fit(TEXTS, [["refund"], ["refund", "delivery"]] * 6)
+    with pytest.raises(ValueError, match=r"label 1 is .*expected a string or a number"):
+        MetaMappingClassifier(mapper).fit(TEXTS, [["refund"], ["refund", ""]] * 6)
+
+
+LISTS = [["refund"], ["refund", "delivery"], ["delivery"], []] * 3
+
+
+def test_lists_of_labels_are_predicted_as_an_indicator_matrix(mapper):
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, LISTS)
+    assert classifier.classes_.tolist() == ["delivery", "refund"]
+    predicted = classifier.predict(TEXTS)
+    expected = classifier.mapping_.predict(TEXTS)
+    assert predicted.tolist() == [[int(c in row) for c in ("delivery", "refund")] for row in expected]
+    columns = [classifier.mapping_.labels.index(label) for label in classifier.classes_]
+    np.testing.assert_allclose(
+        classifier.predict_proba(TEXTS), classifier.mapping_.predict_proba(TEXTS)[:, columns], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.DataFrame, list, csr_array])
+def test_an_indicator_matrix_is_learned_and_scored(mapper, kind):
+    indicator = np.array([[int(c in row) for c in ("delivery", "refund", "nobody")] for row in LISTS])
+    y = indicator.tolist() if kind is list else kind(indicator)
+    classifier = MetaMappingClassifier(mapper, label_names={0: "delivery", 1: "refund"}).fit(TEXTS, y)
+    assert classifier.classes_.tolist() == [0, 1, 2]
+    assert classifier.predict(TEXTS).shape == (12, 3)
+    assert not classifier.predict_proba(TEXTS)[:, 2].any()  # no text has it
+    assert 0 <= classifier.score(TEXTS, indicator) <= 1
+    by_lists = MetaMappingClassifier(mapper).fit(TEXTS, LISTS)
+    np.testing.assert_allclose(
+        classifier.predict_proba(TEXTS)[:, :2], by_lists.predict_proba(TEXTS), atol=1e-5
+    )
+
+
+def test_a_classifier_of_several_labels_is_saved(mapper, tmp_path):
+    y = pd.DataFrame({"a": [1, 0, 1, 0] * 3, "b": [1, 1, 0, 0] * 3, "c": [0] * 12})
+    classifier = MetaMappingClassifier(mapper).fit(TEXTS, y)
+    loaded = MetaMappingClassifier.load(classifier.save(tmp_path / "saved"), mapper)
+    assert loaded.classes_.tolist() == ["a", "b", "c"]
+    np.testing.assert_array_equal(loaded.predict(TEXTS), classifier.predict(TEXTS))
 
 
 def test_nothing_is_predicted_before_fit(mapper):
@@ -233,6 +272,12 @@ class OnNumbers(MetaMappingClassifier):
 
     def fit(self, X, y):
         return super().fit(as_texts(validate_data(self, X)), y)
+
+    def predict(self, X):
+        check_is_fitted(self)
+        if not self.mapping_.is_multi_label:  # it calls predict_proba, which converts
+            return super().predict(X)
+        return super().predict(as_texts(validate_data(self, X, reset=False)))
 
     def predict_proba(self, X):
         check_is_fitted(self)

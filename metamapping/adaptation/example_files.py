@@ -13,10 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
-from metamapping.adaptation.support import Examples
+from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.sources import Columns, Source, TaskType
 from metamapping.corpus.columns import SETTINGS, find_name
 from metamapping.corpus.formats import column_names, names_of_columns, read_file
+from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
+from metamapping.corpus.labels import Label
 from metamapping.corpus.records import encodable, no_rows
 from metamapping.corpus.rows import MALFORMED, MALFORMED_TAGS, Row
 from metamapping.corpus.span_formats import NOT_ACCEPTED
@@ -29,7 +31,13 @@ _PREFIX = f"source {_NAME!r}: "
 Value = TypeVar("Value")
 
 
-def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-classification") -> Examples:
+def read_example_file(
+    path: Path,
+    columns: Columns,
+    task_type: TaskType = "text-classification",
+    *,
+    multi_label: bool | None = False,
+) -> Examples:
     """Read the examples of a file.
 
     Args:
@@ -37,6 +45,7 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
         columns: Its columns. Default: ``text``, ``label`` (for ``ner`` ``words`` and ``tags``, or ``text``
             and ``spans``, ``entities``, ``label`` or ``labels``), and ``text_pair`` if the file has it.
         task_type: The task type.
+        multi_label: Whether a text has a list of labels; ``None`` to find out.
 
     Returns:
         The examples. Labels have the type that the file has, or are texts if it has several.
@@ -65,13 +74,23 @@ def read_example_file(path: Path, columns: Columns, task_type: TaskType = "text-
     rows = _accepted(rows)
     names = column_names(source)
     texts = [encodable(text) for text in _values(rows, "text", names[0], text_of)]
-    labels = labels_of(_values(rows, "label", names[2], label_of))
-    labels = [encodable(label) if isinstance(label, str) else label for label in labels]
+    if multi_label is None:
+        multi_label = any(has_label_list(row.label) for row in rows)
+    if multi_label:
+        lists = label_lists_of(_values(rows, "label", names[2], label_list_of))
+        labels: list[Any] = [[_encodable(label) for label in row] for row in lists]
+    else:
+        labels = [_encodable(label) for label in labels_of(_values(rows, "label", names[2], label_of))]
+    kind = LabelListExamples if multi_label else Examples
     # The entities of CoNLL are second texts, too.
     if source.columns.text_pair is None and all(row.text_pair is None for row in rows):
-        return Examples(texts, labels, None)
+        return kind(texts, labels, None)
     pairs = _values(rows, "text_pair", source.columns.text_pair or "text_pair", text_of)
-    return Examples(texts, labels, [encodable(text) for text in pairs])
+    return kind(texts, labels, [encodable(text) for text in pairs])
+
+
+def _encodable(label: Label) -> Label:
+    return encodable(label) if isinstance(label, str) else label
 
 
 def _entities(rows: list[Row], source: Source, path: Path) -> Examples:

@@ -77,7 +77,7 @@ def _explain_chunk(
 
 
 def _dual_weights(state: TaskState, label: int) -> np.ndarray:
-    weights = state.solution.dual_weights(state.support, label)
+    weights = state.dual_weights(label)
     return weights * word_roots(state.support.targets) ** 2 if state.is_ner else weights
 
 
@@ -90,7 +90,7 @@ def _neighbour(state: TaskState, item: int, similarity: float, weight: float) ->
         text = None if text is None else text[word]
     return Neighbour(
         text=text,
-        label=state.labels[support.targets[item]],
+        label=state.label_of_item(item),
         similarity=similarity,
         weight=weight,
         index=example,

@@ -23,16 +23,24 @@ import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
 from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
-from metamapping.adaptation.support import Examples
+from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
+from metamapping.corpus.label_lists import has_label_list, label_list_of
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import class_names, encodable, label_name
 from metamapping.corpus.span_formats import entity_columns
 from metamapping.corpus.spans import widened_note
 from metamapping.corpus.tags import read_bio
-from metamapping.corpus.values import missing_label, missing_text, no_label, no_text, several_labels
+from metamapping.corpus.values import (
+    UnusableError,
+    missing_label,
+    missing_text,
+    no_label,
+    no_text,
+    several_labels,
+)
 
 
 def read_examples(
@@ -42,6 +50,7 @@ def read_examples(
     text_pairs: Any = None,
     task_type: TaskType = "text-classification",
     columns: Columns | None = None,
+    multi_label: bool | None = False,
 ) -> Examples:
     """Read the examples of a task from columns, or from a table.
 
@@ -53,6 +62,8 @@ def read_examples(
         text_pairs: A column of second texts; part of the table or file if one is given.
         task_type: The task type.
         columns: The names of a table's or file's columns.
+        multi_label: Whether a text has a list of labels; ``None`` to find out: if any value is a list of
+            several labels or of none.
 
     Raises:
         ValueError: The examples cannot be learned from.
@@ -61,10 +72,12 @@ def read_examples(
         UserWarning: Spans begin or end inside a word.
     """
     check_task_type(task_type)
+    if task_type == "ner" and multi_label:
+        raise ValueError("several labels are for texts, but ner labels words: leave multi_label out")
     if isinstance(texts, PathLike):
         if labels is not None or text_pairs is not None:
             raise ValueError("a file contains its labels: give it alone, and name its columns with `columns`")
-        return read_example_file(Path(texts), columns or Columns(), task_type)
+        return read_example_file(Path(texts), columns or Columns(), task_type, multi_label=multi_label)
     if _is_table(texts):
         if labels is not None or text_pairs is not None:
             raise ValueError(
@@ -85,6 +98,8 @@ def read_examples(
             raise ValueError("ner does not support text_pairs: leave them out")
         return _read_entities(texts, labels)
     texts, text_pairs = read_texts(texts, text_pairs)
+    if multi_label or (multi_label is None and any(map(has_label_list, labels))):
+        return LabelListExamples(texts, read_label_lists(labels), text_pairs)
     return Examples(texts, read_labels(labels), text_pairs)
 
 
@@ -175,6 +190,38 @@ def read_labels(labels: Any) -> list[Label]:
         if label_kind(label) != label_kind(read[0]):
             raise ValueError(f"label {i} is {value!r} but label 0 is {values[0]!r}: give one type of label")
     return read
+
+
+def read_label_lists(values: list[Any]) -> list[list[Label]]:
+    """Read the labels of texts that have any number of them.
+
+    Args:
+        values: Lists of labels; a single label counts as a list of it.
+
+    Returns:
+        The different labels of each text, all of one type.
+
+    Raises:
+        ValueError: A value is missing, or has something that is no label, or strings, booleans and numbers
+            are mixed.
+    """
+    rows: list[list[Label]] = []
+    first: tuple[int, Label] | None = None
+    for i, value in enumerate(values):
+        if is_missing(value):
+            raise ValueError(f"label {i} is missing ({value!r}): give a list of labels, or [] for none")
+        try:
+            labels = label_list_of(value)
+        except UnusableError as error:
+            raise ValueError(f"label {i} {error}") from error
+        rows.append([encodable(label) if isinstance(label, str) else label for label in labels])
+        for label in labels:
+            first = first or (i, label)
+            if label_kind(label) != label_kind(first[1]):
+                raise ValueError(
+                    f"label {i} has {label!r} but label {first[0]} has {first[1]!r}: give one type of label"
+                )
+    return rows
 
 
 def single_labels(values: list[Any]) -> list[Any]:

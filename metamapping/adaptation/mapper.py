@@ -22,7 +22,10 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
+from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.support import LabelListExamples
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text
@@ -87,6 +90,7 @@ class MetaMapper:
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
         tune: bool | float = False,
+        multi_label: bool | None = None,
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
 
@@ -103,6 +107,8 @@ class MetaMapper:
             labels: A column of labels; for ``ner`` a column of lists of spans for strings
                 (``(start, end, label)``, or as annotation tools write them), and of lists of tags (BIO,
                 BIOES, BILOU or IO) for words.
+                A text may have a list of labels: ``["login", "urgent"]``, or ``[]`` for none. The task is
+                then a ``MultiLabelMapping``, whose predictions are lists as well.
                 Labels are strings, booleans or numbers, all of one type, and ``predict`` returns them in
                 this type. Numbers are compared by value: ``1.0`` is the label ``1``.
             text_pairs: The second text of each example, for tasks about pairs.
@@ -115,6 +121,8 @@ class MetaMapper:
             tune: Whether to tune the encoder to the task: ``True`` for a number of steps that suits most
                 tasks, or the time for it in seconds, above 0. Ctrl-C ends it with the best so far. It needs
                 TensorFlow, and is for tasks of texts and pairs.
+            multi_label: Whether a text has any number of labels. Default: if any text has a list of several
+                labels or of none; a list of one label in each row is one label a text.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix. Or the
@@ -126,8 +134,25 @@ class MetaMapper:
                 or spans of ``ner`` begin or end inside a word.
         """
         is_tuned, seconds = _read_tune(tune)
-        examples = read_examples(texts, labels, text_pairs=text_pairs, task_type=task_type, columns=columns)
+        examples = read_examples(
+            texts,
+            labels,
+            text_pairs=text_pairs,
+            task_type=task_type,
+            columns=columns,
+            multi_label=multi_label,
+        )
         names = read_label_names(label_names)
+        if isinstance(examples, LabelListExamples):
+            if is_tuned:
+                raise ValueError(
+                    "a task with any number of labels a text cannot be tuned: leave `tune` out, or give one "
+                    "label for each text"
+                )
+            empty = empty_multi_label_state(self.featurizer, task_type)
+            return MultiLabelMapping(
+                self.featurizer, with_label_lists(self.featurizer, empty, examples, names)
+            )
         if is_tuned:
             check_can_tune(self.featurizer, task_type)
         if task_type != "ner" and (

@@ -108,6 +108,6 @@ class Entity(NamedTuple):
 class Answers(NamedTuple):
     """The results of ``predict``, ``predict_proba`` and ``confidence`` for the same texts."""
 
-    labels: list[Label | None]
+    labels: list[Any]
     probabilities: np.ndarray
     confidence: np.ndarray

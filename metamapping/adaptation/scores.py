@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,7 @@ from scipy.sparse import csr_array
 from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
 
+_WHOLE = "all labels"
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
 
 # Correct, gold and predicted counts, each (num_resamples, num_labels) → one score per resample.
@@ -100,6 +101,44 @@ def text_scores(
         confusions=[(g, p) for g, p in pairs if g != p],
         groups=groups,
     )
+
+
+def list_scores(
+    gold: Sequence[Sequence[str]],
+    predicted: Sequence[Sequence[str]],
+    *,
+    groups: Sequence[Hashable] | None = None,
+) -> Scores:
+    """Macro-F1, micro-F1 and subset accuracy of rows that have any number of labels.
+
+    Args:
+        gold: The true labels of each row, each once.
+        predicted: The predicted labels of each row, each once.
+        groups: The group of each row; the intervals are then over groups.
+
+    Raises:
+        ValueError: There are no rows.
+    """
+    pairs = [(list(g), list(p)) for g, p in zip(gold, predicted, strict=True)]
+    # One more column counts the rows all of whose labels are right; it is no label.
+    wholes = [[_WHOLE] if sorted(g) == sorted(p) else [] for g, p in pairs]
+    found = _scores(
+        correct=[[label for label in g if label in p] for g, p in pairs],
+        gold=[g for g, _ in pairs],
+        predicted=[p for _, p in pairs],
+        statistics={"macro-F1": _macro_f1, "micro-F1": _micro_f1},
+        confusions=[],
+        groups=groups,
+    )
+    subset = _scores(
+        correct=wholes,
+        gold=[[_WHOLE]] * len(pairs),
+        predicted=wholes,
+        statistics={"subset accuracy": _accuracy},
+        confusions=[],
+        groups=groups,
+    )
+    return replace(found, scores={**found.scores, **subset.scores})
 
 
 def entity_scores(
@@ -219,7 +258,8 @@ def _macro_f1(correct: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> n
     """The mean over all labels that occur in gold or predictions, as in scikit-learn."""
     total = gold + predicted
     f1 = 2 * correct / np.maximum(total, 1)
-    means: np.ndarray = f1.sum(axis=1) / (total > 0).sum(axis=1)
+    # A resample may have no label at all, where rows may have none.
+    means: np.ndarray = f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1)
     return means
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -63,6 +64,35 @@ class TaskState:
     def is_ner(self) -> bool:
         """Whether words are labelled, and not whole texts."""
         return self.task_type == "ner"
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has any number of labels; see ``multi_label_state``."""
+        return False
+
+    @property
+    def min_labels(self) -> int:
+        """The number of labels below which there is nothing to decide."""
+        return 2
+
+    def label_of_item(self, item: int) -> Any:
+        """The label of an item of the support, or the list of its labels.
+
+        Args:
+            item: Position of the item.
+        """
+        return self.labels[self.support.targets[item]]
+
+    def dual_weights(self, label: int) -> np.ndarray:
+        """What every item of the support contributes to a label's score, see ``Solution.dual_weights``.
+
+        Args:
+            label: The label's slot.
+
+        Raises:
+            ValueError: The solver is not a ridge regression.
+        """
+        return self.solution.dual_weights(self.support, label)
 
     def probabilities(self, features: np.ndarray) -> np.ndarray:
         """Compute the probabilities of items, given that each belongs to one of the labels.
@@ -124,6 +154,9 @@ class TaskState:
         ]
 
 
+State = TypeVar("State", bound=TaskState)
+
+
 def empty_state(featurizer: Featurizer, task_type: TaskType) -> TaskState:
     """The state of a task without labels or examples, for features of this featurizer."""
     dim, num_views = featurizer.dim, NUM_WORD_VIEWS if task_type == "ner" else NUM_VIEWS
@@ -154,7 +187,7 @@ def with_labels(
         ValueError: The task has fewer than two labels, the new labels are of another type than the old ones,
             or a name is given for an unknown label.
     """
-    return _solve(featurizer, _add_labels(featurizer, state, labels, label_names))
+    return _solve(featurizer, add_labels(featurizer, state, labels, label_names))
 
 
 def with_examples(
@@ -174,11 +207,11 @@ def with_examples(
     """
     # Checked first, because encoding takes time.
     state.support.check_pairs(examples.text_pairs is not None)
-    _check_not_empty(featurizer, examples, is_ner=state.is_ner)
+    check_not_empty(featurizer, examples, is_ner=state.is_ner)
     item_labels = (
         [tag[2:] or OUTSIDE for tags in examples.labels for tag in tags] if state.is_ner else examples.labels
     )
-    state = _add_labels(featurizer, state, item_labels, label_names)
+    state = add_labels(featurizer, state, item_labels, label_names)
     slot_of = {label: slot for slot, label in enumerate(state.labels)}
     targets = np.asarray([slot_of[label] for label in item_labels], np.int32)
     if state.is_ner:
@@ -234,7 +267,7 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     removed = state.labels.index(label)
     kept = [slot for slot in range(len(state.labels)) if slot != removed]
     labels = tuple(state.labels[slot] for slot in kept)
-    _check_labels(labels)
+    _check_labels(labels, state.min_labels)
     support = state.support
     if not state.is_ner:
         support = support.without(np.flatnonzero(support.targets == removed).tolist())
@@ -250,10 +283,20 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     return _solve(featurizer, state)
 
 
-def _add_labels(
-    featurizer: Featurizer, state: TaskState, labels: Sequence[Label], label_names: dict[str, str]
-) -> TaskState:
-    """The state with ``labels`` and the features of all names, but not solved again."""
+def add_labels(
+    featurizer: Featurizer, state: State, labels: Sequence[Label], label_names: dict[str, str]
+) -> State:
+    """The state with ``labels`` and the features of all names, but not solved again.
+
+    Args:
+        featurizer: Encodes the new names.
+        state: The state to start from.
+        labels: Labels to add; those already there are kept once.
+        label_names: Readable words by label as text.
+
+    Raises:
+        ValueError: As for ``with_labels``.
+    """
     if state.labels and labels and label_kind(labels[0]) != (known_kind := label_kind(state.labels[0])):
         raise ValueError(
             f"the label {labels[0]!r} is a {label_kind(labels[0])}, but the task's labels are {known_kind}s "
@@ -261,7 +304,7 @@ def _add_labels(
         )
     first = [OUTSIDE] if state.is_ner else []
     known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
-    _check_labels(known)
+    _check_labels(known, state.min_labels)
     texts = [str(label_text(label)) for label in known]
     unknown = sorted(set(label_names) - set(texts))
     if unknown:
@@ -285,8 +328,17 @@ def _add_labels(
     return replace(state, labels=known, names=names, name_features=features)
 
 
-def _check_not_empty(featurizer: Featurizer, examples: Examples, *, is_ner: bool) -> None:
-    """Raise ``ValueError`` with the positions of all texts that are empty, or have no words."""
+def check_not_empty(featurizer: Featurizer, examples: Examples, *, is_ner: bool) -> None:
+    """Check that no text is empty.
+
+    Args:
+        featurizer: Cleans the texts.
+        examples: The examples.
+        is_ner: Whether texts are lists of words.
+
+    Raises:
+        ValueError: Texts are empty, or have no words; the message has the positions of all.
+    """
     for what, texts in (("text", examples.texts), ("text_pair", examples.text_pairs or [])):
         is_empty = [not words for words in texts] if is_ner else featurizer.is_empty(texts)
         empty = np.flatnonzero(is_empty).tolist()
@@ -330,6 +382,6 @@ def _solution(
     return closed_form.solve(mapping, name_features, is_outside, support)
 
 
-def _check_labels(labels: Sequence[Label]) -> None:
-    if len(labels) < 2:
+def _check_labels(labels: Sequence[Label], needed: int) -> None:
+    if len(labels) < needed:
         raise ValueError(f"only one label ({listed(labels)}): a task needs at least two to choose between")

@@ -25,6 +25,12 @@ class Examples(NamedTuple):
     text_pairs: list[str] | None
 
 
+class LabelListExamples(Examples):
+    """Validated examples of texts that have any number of labels: strings with a list of labels each."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True)
 class Support:
     """The examples of one task.

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -21,6 +21,8 @@ from safetensors.numpy import save_file
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.multi_label import LabelDecisions
+from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
@@ -51,6 +53,8 @@ _ARRAYS = {
     "weights": ("float32", 2),
     "prior": ("float32", 2),
 }
+# Only where a text has any number of labels; its targets are ones and zeros, (num_examples, num_labels).
+_DECISIONS = {"slopes": ("float32", 1), "offsets_of_labels": ("float32", 1), "thresholds": ("float32", 1)}
 _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
 _TUNED = "tuned/"  # what the names of the arrays of a delta begin with
 
@@ -100,6 +104,8 @@ class _TaskFile(BaseModel):
     slope: float
     num_examples: Annotated[int, Field(ge=0)]
     is_pair: bool
+    # Absent in tasks of one label a text, so that releases without several labels refuse those that have it.
+    multi_label: Literal[True] | None = None
     texts: list[str] | list[list[str]] | None
     text_pairs: list[str] | None
     # Only in the folders of tasks for which tuning was asked; releases that know no tuning refuse those.
@@ -181,7 +187,9 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     with atomic_folder(folder) as draft:
         _write_arrays(draft / ARRAYS, state, featurizer.delta)
         task = _task_file(featurizer, state, keep_texts=keep_texts)
-        unused = {"tuning"} if task.tuning is None else None
+        # Optional parts are absent, so that releases that do not know them read all other tasks.
+        unused = {"tuning"} if task.tuning is None else set()
+        unused |= set() if state.is_multi_label else {"multi_label"}
         write_json(draft / TASK, task.model_dump(mode="json", exclude=unused))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": state.support.num_examples})
@@ -230,6 +238,9 @@ def _write_arrays(path: Path, state: TaskState, delta: WeightDelta | None) -> No
         arrays[_LOGISTIC_WEIGHTS] = state.solution.logistic.weights
     if delta is not None:
         arrays |= {f"{_TUNED}{name}": array for name, array in delta.to_arrays().items()}
+    if isinstance(state, MultiLabelState):
+        decisions = state.decisions
+        arrays |= zip(_DECISIONS, (decisions.slopes, decisions.offsets, decisions.thresholds), strict=True)
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     path.chmod(0o644)  # safetensors creates files that only their owner can read
 
@@ -255,6 +266,7 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         slope=calibration.slope,
         num_examples=support.num_examples,
         is_pair=support.text_pairs is not None,
+        multi_label=True if state.is_multi_label else None,
         texts=list(support.texts) if has_texts else None,
         text_pairs=None if pairs is None else [str(pair) for pair in pairs],
         tuning=None if state.tuning is None else _TuningFile(**vars(state.tuning)),
@@ -281,6 +293,8 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     specified = dict(_ARRAYS)
     if task.logistic is not None:
         specified[_LOGISTIC_WEIGHTS] = _ARRAYS["weights"]
+    if task.multi_label:
+        specified |= {**_DECISIONS, "targets": ("int32", 2)}
     for name, (dtype, num_axes) in specified.items():
         array = arrays[name]
         if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
@@ -312,6 +326,8 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         calibration=Calibration(task.scale, task.centre, task.slope),
         tuning=None if task.tuning is None else Tuning(**task.tuning.model_dump()),
     )
+    if task.multi_label:
+        state = MultiLabelState(**vars(state), decisions=LabelDecisions(*(arrays[n] for n in _DECISIONS)))
     _check_consistent(state, count)
     return state
 
@@ -344,7 +360,7 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and width % num_views == 0,
         # The views of words are already weighted in their features.
         "views": len(solution.views) == (0 if is_ner else num_views - 1),
-        "labels": num_labels >= 2 and (not is_ner or state.labels[0] == OUTSIDE),
+        "labels": num_labels >= state.min_labels and (not is_ner or state.labels[0] == OUTSIDE),
         "texts": len(texts) == num_examples
         and (pairs is None or (len(pairs) == num_examples and not is_ner))
         and all(text is None or isinstance(text, list) == is_ner for text in texts),
@@ -352,8 +368,13 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and support.offsets[-1] == num_items
         and bool((np.diff(support.offsets) >= (0 if is_ner else 1)).all())
         and (is_ner or num_examples == num_items),
-        "targets": support.targets.shape == (num_items,)
-        and bool(((support.targets >= 0) & (support.targets < num_labels)).all()),
+        "targets": support.targets.shape
+        == ((num_items, num_labels) if state.is_multi_label else (num_items,))
+        and bool(
+            ((support.targets >= 0) & (support.targets < (2 if state.is_multi_label else num_labels))).all()
+        ),
+        "decisions": not isinstance(state, MultiLabelState)
+        or (not is_ner and all(each.shape == (num_labels,) for each in vars(state.decisions).values())),
         "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
         "logistic weights": solution.logistic is None
         or (not is_ner and solution.logistic.weights.shape == (width + 1, num_labels)),

@@ -24,6 +24,7 @@ from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts
+from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.results import Answers
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
@@ -63,6 +64,11 @@ class Mapping(TaskQuestions):
         return self._state.labels
 
     @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has any number of labels, so that labels are given and predicted as lists."""
+        return self._state.is_multi_label
+
+    @property
     def task_type(self) -> TaskType:
         """The task type, which says what the labels are about."""
         return self._state.task_type
@@ -95,7 +101,7 @@ class Mapping(TaskQuestions):
         Raises:
             ValueError: The texts do not fit the task, or the threshold is not a probability.
         """
-        _check_threshold(threshold)
+        check_threshold(threshold)
         state = self._state
         if state.is_ner:
             words, strings, bounds = read_ner_texts(texts)
@@ -182,7 +188,7 @@ class Mapping(TaskQuestions):
         Raises:
             ValueError: As ``predict``, or it is a ``ner`` task.
         """
-        _check_threshold(threshold)
+        check_threshold(threshold)
         state = self._state
         if state.is_ner:
             raise ValueError("answer is about the label of a text, but ner has one label for each word")
@@ -307,7 +313,13 @@ class Mapping(TaskQuestions):
         saved = read_task(Path(folder))
         featurizer = Featurizer(read_encoder(saved.model_folder)) if mapper is None else mapper.featurizer
         saved.check_encoder(featurizer)
-        return cls(saved.tuned(featurizer), saved.state)
+        featurizer = saved.tuned(featurizer)
+        if isinstance(saved.state, MultiLabelState):
+            # Imported here, because it is a Mapping itself.
+            from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+
+            return MultiLabelMapping(featurizer, saved.state)
+        return cls(featurizer, saved.state)
 
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
@@ -324,6 +336,14 @@ def _probabilities(state: TaskState, features: np.ndarray, is_empty: np.ndarray)
     return probabilities
 
 
-def _check_threshold(threshold: float | None) -> None:
+def check_threshold(threshold: float | None) -> None:
+    """Check that a threshold is a probability, or none.
+
+    Args:
+        threshold: As for ``Mapping.predict``.
+
+    Raises:
+        ValueError: It is not.
+    """
     if threshold is not None and not 0 <= threshold <= 1:
         raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")

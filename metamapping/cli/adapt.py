@@ -15,6 +15,8 @@ from metamapping.cli.options import (
     EncodingOption,
     FormatOption,
     LabelColumn,
+    LabelSeparatorOption,
+    MultiLabelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
@@ -47,6 +49,8 @@ def adapt(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    multi_label: MultiLabelOption = False,
+    label_separator: LabelSeparatorOption = None,
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
@@ -80,6 +84,8 @@ def adapt(
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records)
     rows = [rows[i] for i in answered(fields, rows)]
+    if multi_label or label_separator is not None or fields.have_label_lists(rows):
+        fields = fields.with_label_lists(label_separator)
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner and (note := cut_words_note(texts, labels)):
         print_note(f"note: {note}")
@@ -94,12 +100,13 @@ def adapt(
         print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
         texts, labels = list(without(texts, empty)), list(without(labels, empty))
         text_pairs = text_pairs and list(without(text_pairs, empty))
-    doubt = None if fields.is_ner else label_column_doubt(len(set(labels)), len(labels))
+    different = set() if fields.is_ner else set(fields.single_labels(labels))
+    doubt = None if fields.is_ner else label_column_doubt(len(different), len(labels))
     if doubt is not None:
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
+    for sentence in [] if fields.is_ner else look_alike({str(label) for label in different}):
         print_note(f"note: {sentence}")
 
     mapper = load_mapper(model)
@@ -110,6 +117,7 @@ def adapt(
         task_type=task_type,
         label_names=label_names,
         tune=tune if tune_seconds is None else tune_seconds,
+        multi_label=fields.is_multi_label,
     )
     if mapping.tuning is not None:
         print_note(f"note: {mapping.tuning}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from metamapping.cli.rows import PREDICTION, Row
+from metamapping.cli.rows import PREDICTION, Row, SpanList
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it imports TensorFlow
@@ -57,7 +57,7 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
         if each.text_pair is not None:
             row["text_pair"] = each.text_pair
         row |= {
-            "label": label_text(each.label),
+            "label": _label(each.label),
             "similarity": round(each.similarity, _DIGITS),
             "weight": round(each.weight, _DIGITS),
             "example": each.index,
@@ -69,16 +69,23 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
 
 
 def _own_columns(error: Error) -> Row:
-    if isinstance(error.label, list):
+    if error.word is not None:
         return {"words": error.text, "tags": error.label}
     pair = {} if error.text_pair is None else {"text_pair": error.text_pair}
-    return {"text": error.text, **pair, "label": label_text(error.label)}
+    return {"text": error.text, **pair, "label": _label(error.label)}
+
+
+def _label(label: Any) -> Any:
+    """A label as text, or a list of them."""
+    return SpanList(map(label_text, label)) if isinstance(label, list) else label_text(label)
 
 
 def _columns(error: Error) -> Row:
     prediction = error.predicted
     if not isinstance(prediction, list):
         prediction = None if prediction is None else label_text(prediction)
+    elif error.word is None:  # labels of a text
+        prediction = _label(prediction)
     columns = {PREDICTION: prediction, "probability": round(error.probability, _DIGITS)}
     if error.word is not None:
         columns["word"] = error.word

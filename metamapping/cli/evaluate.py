@@ -13,6 +13,7 @@ from metamapping.cli.options import (
     FormatOption,
     JsonOption,
     LabelColumn,
+    LabelSeparatorOption,
     ModelOption,
     NoHeaderOption,
     PairColumn,
@@ -59,10 +60,12 @@ def evaluate(
         ),
     ] = None,
     as_json: JsonOption = False,
+    label_separator: LabelSeparatorOption = None,
 ) -> None:
     """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
-    The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
+    The scores are accuracy and macro-F1; where texts have any number of labels macro-F1, micro-F1 and the
+    share of texts all of whose labels are right; and for ner micro-F1 of whole entities, with 95 % bootstrap
     intervals over the rows. Of rows with spans, the spans are compared: start, end and type. Without a file
     each of the task's examples is predicted from the others.
 
@@ -92,6 +95,12 @@ def evaluate(
         mapping = load_task(task, model)
         fields = reading.fields(mapping.task_type, records)
         rows = [rows[i] for i in answered(fields, rows)]
+        if mapping.is_multi_label:
+            fields = fields.with_label_lists(label_separator)
+        elif label_separator is not None:
+            raise ValueError(
+                "the task has one label for each text: leave --label-separator out, or adapt with it"
+            )
         rejected = fields.are_rejected(rows)
         if any(rejected):
             print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
@@ -119,9 +128,23 @@ def _score_rows_of_file(
     if is_spans and (note := cut_words_note(texts, gold)):
         print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
     # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
-    if not fields.is_ner:
+    if fields.is_multi_label:
+        gold = [[str(label_text(label)) for label in row] for row in gold]
+    elif not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
-    _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
+    _check_labels(
+        gold if fields.is_ner else fields.single_labels(gold),
+        [str(label_text(label)) for label in mapping.labels],
+        is_ner=fields.is_ner,
+    )
+    if fields.is_multi_label:
+        from metamapping.adaptation.multi_label_scores import label_list_scores
+
+        wrong = mapping.errors(texts, gold, text_pairs=text_pairs, num_examples=num_examples)
+        lists = list(gold)
+        for error in wrong:
+            lists[error.index] = error.predicted
+        return label_list_scores(gold, lists), wrong
     if is_spans:
         warnings.filterwarnings("ignore", category=UserWarning)  # about the words that spans cut, as the note
         errors = mapping.errors(texts, gold, num_examples=num_examples) if num_examples else []

@@ -11,6 +11,7 @@ label in the last. A missing or unusable value raises ``ValueError`` with the ro
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,6 +33,7 @@ from metamapping.corpus.columns import (
     place_of,
 )
 from metamapping.corpus.conll import too_few_columns
+from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
 from metamapping.corpus.labels import Label
 from metamapping.corpus.span_formats import answer_problem, has_spans, read_entities
 from metamapping.corpus.spans import SpanError
@@ -55,6 +57,8 @@ class Fields:
         pair_column: Name of the second text's column.
         label_column: Name of the label's column.
         header: The columns of the file, for error messages. Default: those of the first row.
+        is_multi_label: Whether a text has any number of labels.
+        label_separator: What separates labels in a field that is not a list.
     """
 
     task_type: TaskType
@@ -62,6 +66,8 @@ class Fields:
     pair_column: str | None = None
     label_column: str | None = None
     header: Header | None = None
+    is_multi_label: bool = False
+    label_separator: str | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -118,7 +124,8 @@ class Fields:
             rows: The rows, numbered from 1 in error messages.
 
         Returns:
-            Labels of the type that the rows have, or texts if they have several; for ``ner`` lists of spans
+            Labels of the type that the rows have, or texts if they have several, and lists of them where
+            texts have any number of labels; for ``ner`` lists of spans
             for strings, and of BIO tags for words, one for each word, converted from the scheme of the rows.
 
         Raises:
@@ -126,7 +133,11 @@ class Fields:
         """
         if not self.is_ner:
             column = self._column_of(rows, self.label_column, "label", number="-1")
-            return labels_of(_read(label_of, self._column(rows, column, "label")))
+            values = self._column(rows, column, "label")
+            if self.is_multi_label:
+                read = functools.partial(label_list_of, separator=self.label_separator)
+                return list(label_lists_of(_read(read, values)))
+            return labels_of(_read(label_of, values))
         if rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
             place = "the input" if self.header is None else self.header.place
             problem = too_few_columns(rows[0].sentence, rows[0][WORDS][0], 2)
@@ -144,6 +155,40 @@ class Fields:
             rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
         )
         return converted
+
+    def with_label_lists(self, separator: str | None = None) -> Fields:
+        """The same columns, with any number of labels for each text.
+
+        Args:
+            separator: What separates labels in a field that is not a list.
+
+        Raises:
+            ValueError: The task is ``ner``, or the separator is empty.
+        """
+        if self.is_ner:
+            raise ValueError("several labels are for texts, but ner labels words: leave --multi-label out")
+        if separator is not None and not separator.strip(" "):
+            raise ValueError(f"--label-separator is {separator!r}: give a text such as '|'")
+        return replace(self, is_multi_label=True, label_separator=separator)
+
+    def single_labels(self, labels: Sequence[Any]) -> list[Any]:
+        """All labels of texts, one by one.
+
+        Args:
+            labels: The labels, from ``labels``.
+        """
+        return [label for row in labels for label in row] if self.is_multi_label else list(labels)
+
+    def have_label_lists(self, rows: Sequence[Row]) -> bool:
+        """Whether a text of the rows has a list of several labels, or of none.
+
+        Args:
+            rows: The rows.
+        """
+        if self.is_ner:
+            return False
+        column = self._column_of(rows, self.label_column, "label", number="-1")
+        return any(has_label_list(_value(row, column)) for row in rows)
 
     def values(self, rows: Sequence[Row], column: str, *, option: str) -> list[Any]:
         """The values of any other column.

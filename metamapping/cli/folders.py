@@ -102,6 +102,7 @@ def _task(folder: Path, reference: Reference) -> dict[str, Any]:
     return {
         "what": "saved task",
         "task_type": task["task_type"],
+        **({"multi_label": True} if task.get("multi_label") else {}),
         "examples": task["num_examples"],
         "texts": "pairs" if task["is_pair"] else "single",
         "texts_kept": task["texts"] is not None,

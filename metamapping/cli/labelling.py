@@ -89,6 +89,8 @@ class Labelling:
             return (PREDICTION,)
         if self.fields.is_ner:
             return PREDICTION, PROBABILITY
+        if self._mapping.is_multi_label:
+            return PREDICTION, CONFIDENCE, PROBABILITIES
         return PREDICTION, PROBABILITY, CONFIDENCE, PROBABILITIES
 
     def rows(
@@ -130,10 +132,15 @@ class Labelling:
         all_texts, texts = texts, list(without(texts, empty))
         answers = self._answers(texts, pairs and list(without(pairs, empty))) if texts else iter(())
         for text, is_empty in zip(all_texts, empty, strict=True):
-            yield (self._nothing(text),) * len(self.columns) if is_empty else next(answers)
+            yield self._no_answer(text) if is_empty else next(answers)
+
+    def _no_answer(self, text: Any) -> tuple[Any, ...]:
+        """What an empty text gets in each of the new columns."""
+        if self._mapping.is_multi_label:
+            return SpanList(), *[None] * (len(self.columns) - 1)
+        return (self._nothing(text),) * len(self.columns)
 
     def _nothing(self, text: Any) -> list[Any] | None:
-        """What an empty text gets."""
         if not self.fields.is_ner:
             return None
         return SpanList() if isinstance(text, str) else []
@@ -144,6 +151,9 @@ class Labelling:
             rows = [_rounded(row) for row in answers.probabilities]
             labels = [str(label_text(label)) for label in self._mapping.labels]
             named = (dict(zip(labels, row, strict=True)) for row in rows)
+            if self._mapping.is_multi_label:
+                lists = map(SpanList, answers.labels)
+                return zip(lists, _rounded(answers.confidence), named, strict=True)
             return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if self.fields.is_ner and isinstance(texts[0], str):
@@ -152,6 +162,8 @@ class Labelling:
                 return zip(spans, strict=True)
             probabilities = (SpanList(span["probability"] for span in row) for row in spans)
             return zip(spans, probabilities, strict=True)
+        if self._mapping.is_multi_label:
+            predicted = list(map(SpanList, predicted))
         if not self._probabilities:
             return zip(predicted, strict=True)
         words = self._mapping.predict_proba(texts)

@@ -146,6 +146,21 @@ LabelColumn = Annotated[
         "--label", metavar="COLUMN", help="Column of the label; default: `label`, for ner `tags` or spans."
     ),
 ]
+MultiLabelOption = Annotated[
+    bool,
+    typer.Option(
+        "--multi-label",
+        help="A text has any number of labels, as a list. Default: if any row has a list of several or none.",
+    ),
+]
+LabelSeparatorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--label-separator",
+        metavar="TEXT",
+        help="What separates the labels of a text in one field, such as `|`; an empty field has none.",
+    ),
+]
 FormatOption = Annotated[
     Format | None,
     typer.Option(

@@ -16,7 +16,7 @@ PREDICTION = "prediction"  # the column that predictions are written to
 
 
 class SpanList(list[Any]):
-    """Spans, or one value for each: in CSV and TSV always JSON, so that there may be none of them."""
+    """Spans, one value for each, or labels: in CSV and TSV always JSON, so that there may be none of them."""
 
 
 class TableRow(Row):

@@ -27,7 +27,7 @@ _MAX_DIGITS = 100  # of a decimal number that is written out
 _MIN_ROWS_OF_DOUBT = 30
 _SHARE_OF_DOUBT = 0.9
 
-SEVERAL_LABELS = "several labels for one text are not supported yet"
+SEVERAL_LABELS = "several labels for one text need a multi-label task"
 
 
 class NotOneLabelError(ValueError):

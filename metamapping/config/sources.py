@@ -147,6 +147,16 @@ class Source(Part):
     )
     licence: str = Field("", description="License of the data, shown in the model card. Default: not stated.")
 
+    @model_validator(mode="before")
+    @classmethod
+    def _check_multi_label(cls, values: Any) -> Any:
+        if isinstance(values, dict) and "multi_label" in values:
+            raise ValueError(
+                "`multi_label` is no setting of a source: sources of a run have one label a text; texts with "
+                "several labels are for `metamapping adapt`, so leave the source out"
+            )
+        return values
+
     @model_validator(mode="after")
     def _check(self) -> Source:
         if (self.files is None) == (self.hub is None):

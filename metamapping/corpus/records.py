@@ -18,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.labels import SEVERAL_LABELS, label_of_number, label_text
+from metamapping.config.labels import label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.columns import NER_COLUMNS
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
@@ -168,8 +168,8 @@ def check_source(source: Source) -> None:
         first = _label(good[0].label)[0]
         raise ConfigError(
             f"source {source.name!r}: column {label!r} has no single label in any of the first "
-            f"{len(good)} rows (the first is {first!s:.80}), and {SEVERAL_LABELS}: write one label in each "
-            "row, or correct `columns`"
+            f"{len(good)} rows (the first is {first!s:.80}), and several labels for one text are for "
+            "`metamapping adapt`, not for sources of a run: write one label in each row, or correct `columns`"
         )
     if source.task_type == "ner":
         _check_tags(source, [tags for row in good if (tags := _tags(row.label))])

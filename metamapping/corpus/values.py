@@ -85,7 +85,7 @@ def label_of(value: Any) -> Label:
     """
     value = _decoded(value)
     try:
-        value = one_label(_as_list(value) if isinstance(value, str) else value)
+        value = one_label(list_of_text(value) if isinstance(value, str) else value)
     except NotOneLabelError as error:
         raise several_labels(error) from error
     value = _decoded(value)
@@ -133,8 +133,12 @@ def words_of(value: Any) -> list[str]:
         raise UnusableError(f"is {value!r:.60}: for ner give a list of strings") from error
 
 
-def _as_list(text: str) -> Any:
-    """The list or object that a text is, as JSON or as Python writes it into CSV, or else the text."""
+def list_of_text(text: str) -> Any:
+    """Return the list or object that a text is, as JSON or as Python writes it into CSV, or else the text.
+
+    Args:
+        text: A field of a file.
+    """
     text = text.strip()
     if text[:1] not in ("[", "{") or len(text) > _MAX_LIST_CHARACTERS:
         return text

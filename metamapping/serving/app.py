@@ -134,6 +134,7 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
             text_pairs=_pairs(new.examples),
             label_names=new.label_names,
             task_type=new.task_type,
+            multi_label=new.multi_label,
         )
         is_new = loaded.tasks.put(name, mapping)
     response.status_code = 201 if is_new else 200
@@ -258,6 +259,7 @@ def _task(name: str, mapping: Mapping) -> Task:
         task_type=mapping.task_type,
         labels=list(mapping.labels),
         num_examples=mapping.num_examples,
+        multi_label=mapping.is_multi_label,
     )
 
 
@@ -290,7 +292,7 @@ def _all_texts(examples: Sequence[Example]) -> Iterator[str | list[str]]:
     for example in examples:
         yield example.text
         if isinstance(example.label, list):
-            yield [each.label if isinstance(each, Span) else each for each in example.label]
+            yield [each.label if isinstance(each, Span) else str(each) for each in example.label]
         else:
             yield str(example.label)
         yield example.text_pair or ""

@@ -39,13 +39,14 @@ class Span(_Message):
 
 
 class Example(_Message):
-    """A text with its label; for `ner` with a list of spans, or a list of words with a list of BIO tags.
+    """A text with its label, or with a list of labels; for `ner` with a list of spans, or a list of words
+    with a list of BIO tags.
 
     The labels of a task are strings, booleans or numbers, all of one type.
     """
 
     text: str | Words
-    label: Label | list[Name] | list[Span]
+    label: Label | list[Label] | list[Span]
     text_pair: str | None = Field(None, description="The second text of a pair.")
 
 
@@ -57,6 +58,11 @@ class NewTask(_Message):
     examples: list[Example] = Field(min_length=1)
     label_names: LabelNames = {}
     task_type: TaskType = "text-classification"
+    multi_label: bool | None = Field(
+        None,
+        description="Whether a text has any number of labels, as a list. Default: if any example has "
+        "a list of several labels or of none.",
+    )
 
 
 class MoreExamples(_Message):
@@ -77,7 +83,8 @@ class _Texts(_Message):
         None,
         ge=0,
         le=1,
-        description="A text whose confidence is lower gets `null`; for `ner`, an entity of a text whose "
+        description="A text whose confidence is lower gets `null`; where a text has any number of labels, it "
+        "has those whose probability is not lower; for `ner`, an entity of a text whose "
         "probability is lower is left out, and a word whose probability is lower gets `O`.",
     )
     probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
@@ -120,6 +127,7 @@ class Task(BaseModel):
     task_type: TaskType
     labels: list[Label] = Field(examples=[["delivery", "refund"]])
     num_examples: int = Field(examples=[2])
+    multi_label: bool = Field(False, description="Whether a text has any number of labels.")
 
 
 class ChangedTask(Task):
@@ -156,9 +164,9 @@ class Entity(BaseModel):
 class Predictions(BaseModel):
     """One prediction per text, in order."""
 
-    predictions: list[Label | list[str] | list[Entity] | None] = Field(
-        description="Labels in the type that they were given in; for `ner` the entities of each text, or the "
-        "BIO tags of each list of words.",
+    predictions: list[Label | list[Label] | list[Entity] | None] = Field(
+        description="Labels in the type that they were given in, or lists of them; for `ner` the "
+        "entities of each text, or the BIO tags of each list of words.",
         examples=[["delivery"]],
     )
     labels: list[Label] = Field(

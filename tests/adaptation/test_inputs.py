@@ -170,7 +170,9 @@ def test_a_list_of_one_label_is_unwrapped(column):
 
 @pytest.mark.parametrize("value", [["a", "b"], [], ("a", "b"), np.array(["a", "b"])])
 def test_several_labels_of_one_text_are_rejected_with_their_row(value):
-    with pytest.raises(ValueError, match=r"label 1 is \[.*several labels for one text are not supported yet"):
+    with pytest.raises(
+        ValueError, match=r"label 1 is \[.*several labels for one text need a multi-label task"
+    ):
         read_labels(["a", value])
 
 

@@ -72,6 +72,7 @@ def test_putting_a_task_again_replaces_it(client):
         "task_type": "text-classification",
         "labels": ["yes", "no"],
         "num_examples": 2,
+        "multi_label": False,
     }
 
 
@@ -197,9 +198,9 @@ def test_labels_probabilities_and_confidences_encode_a_text_once(client):
         (
             "PUT",
             "/tasks/x",
-            {"examples": [{"text": "y", "label": ["a", "b"]}]},
+            {"examples": [{"text": "y", "label": ["a", "b"]}], "multi_label": False},
             422,
-            "several labels for one text are not supported yet",
+            "several labels for one text need a multi-label task",
         ),
         ("POST", "/tasks/nothing/predict", {"texts": ["a"]}, 404, "there is no task 'nothing'"),
         ("POST", "/zero-shot", {"texts": ["a"], "labels": ["b"]}, 422, "only one label (b)"),
@@ -274,3 +275,28 @@ def test_an_unexpected_error_is_one_sentence_too(client):
     answer = TestClient(client.app, "http://127.0.0.1", raise_server_exceptions=False).get("/tasks")
     assert answer.status_code == 500
     assert "its log contains the reason" in answer.json()["detail"]
+
+
+def test_texts_may_have_any_number_of_labels(client):
+    examples = [
+        {"text": "where is my parcel", "label": ["delivery"]},
+        {"text": "my money, hurry", "label": ["refund", "urgent"]},
+        {"text": "thanks", "label": []},
+    ]
+    created = client.put("/tasks/several", json={"examples": examples})
+    assert created.status_code == 201
+    assert created.json()["multi_label"] is True
+    assert created.json()["labels"] == ["delivery", "refund", "urgent"]
+    request = {"texts": ["the parcel", " "], "probabilities": True}
+    answer = client.post("/tasks/several/predict", json=request).json()
+    assert all(isinstance(each, list) for each in answer["predictions"])
+    assert answer["predictions"][1] == []
+    assert len(answer["probabilities"][0]) == 3
+    every = client.post("/tasks/several/predict", json={"texts": ["the parcel"], "threshold": 0}).json()
+    assert every["predictions"] == [["delivery", "refund", "urgent"]]
+    more = client.post("/tasks/several/examples", json={"examples": examples[:1]})
+    assert more.json()["num_examples"] == 4
+    refused = client.post("/tasks/several/suggest", json={"texts": ["a"]})
+    assert refused.status_code == 422
+    assert "this task has several" in refused.json()["detail"]
+    client.delete("/tasks/several")

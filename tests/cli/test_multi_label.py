@@ -1,0 +1,100 @@
+"""The commands on texts that have any number of labels."""
+
+import csv
+import json
+
+import pytest
+
+from metamapping import Mapping
+from tests.cli.command import run_cli
+
+ROWS = [
+    ("where is my parcel", ["delivery"]),
+    ("the delivery is late, hurry", ["delivery", "urgent"]),
+    ("i want my money back", ["refund"]),
+    ("please refund the order, hurry", ["refund", "urgent"]),
+    ("thank you", []),
+]
+
+
+def write_jsonl(path):
+    path.write_text("".join(json.dumps({"text": t, "label": labels}) + "\n" for t, labels in ROWS))
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("several")
+
+
+@pytest.fixture(scope="module")
+def task(folder, published):
+    examples = write_jsonl(folder / "examples.jsonl")
+    assert run_cli("adapt", published, examples, "--out", folder / "task") == 0
+    return folder / "task"
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_lists_in_jsonl_are_labels(task):
+    mapping = Mapping.load(task)
+    assert mapping.is_multi_label
+    assert mapping.labels == ("delivery", "urgent", "refund")
+    assert mapping.num_examples == 5
+
+
+def test_a_separator_in_csv_gives_the_same_task(task, folder, published):
+    with (folder / "examples.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("text", "label"), *((t, "|".join(labels)) for t, labels in ROWS)])
+    options = ("--label-separator", "|", "--out", folder / "separated")
+    assert run_cli("adapt", published, folder / "examples.csv", *options) == 0
+    texts = [text for text, _ in ROWS]
+    separated = Mapping.load(folder / "separated")
+    assert separated.labels == Mapping.load(task).labels
+    assert (separated.predict_proba(texts) == Mapping.load(task).predict_proba(texts)).all()
+
+
+def test_predictions_are_lists(task, folder):
+    (folder / "new.csv").write_text('id,text\n7,"the parcel, again"\n8,\n')
+    assert run_cli("predict", task, folder / "new.csv", "--out", folder / "new-out.csv", "--proba") == 0
+    rows = rows_of(folder / "new-out.csv")
+    assert list(rows[0]) == ["id", "text", "prediction", "confidence", "probabilities"]
+    assert json.loads(rows[0]["prediction"]) == Mapping.load(task).predict(["the parcel, again"])[0]
+    assert set(json.loads(rows[0]["probabilities"])) == {"delivery", "urgent", "refund"}
+    assert rows[1]["prediction"] == "[]"
+    options = ("--out", folder / "out.jsonl", "--threshold", "0")
+    assert run_cli("predict", task, folder / "new.csv", *options) == 0
+    lines = [json.loads(line) for line in (folder / "out.jsonl").read_text().splitlines()]
+    assert [line["prediction"] for line in lines] == [["delivery", "urgent", "refund"], []]
+
+
+def test_inspect_says_that_texts_have_several_labels(task, capsys):
+    assert run_cli("inspect", task, "--json") == 0
+    assert json.loads(capsys.readouterr().out)["multi_label"] is True
+
+
+def test_evaluate_measures_lists(task, folder, capsys):
+    errors = folder / "errors.jsonl"
+    assert run_cli("evaluate", task, folder / "examples.jsonl", "--json", "--errors", errors) == 0
+    scores = json.loads(capsys.readouterr().out)["scores"]
+    assert set(scores) == {"macro-F1", "micro-F1", "subset accuracy"}
+    predicted = Mapping.load(task).predict([text for text, _ in ROWS])
+    wrong = [text for (text, gold), found in zip(ROWS, predicted, strict=True) if set(gold) != set(found)]
+    lines = [json.loads(line) for line in errors.read_text().splitlines()]
+    assert sorted(line["text"] for line in lines) == sorted(wrong)
+    assert run_cli("evaluate", task, "--json", "--errors", folder / "own.csv") == 0
+    assert set(json.loads(capsys.readouterr().out)["scores"]) == set(scores)
+
+
+def test_what_does_not_exist_is_refused_in_one_sentence(task, folder, published, capsys):
+    examples = folder / "examples.jsonl"
+    options = ("--task-type", "ner", "--multi-label", "--out", folder / "x")
+    assert run_cli("adapt", published, examples, *options) == 2
+    assert "several labels are for texts, but ner labels words" in capsys.readouterr().err
+    assert run_cli("check-labels", published, examples) == 2
+    assert "need a multi-label task" in capsys.readouterr().err
+    assert run_cli("export", task, folder / "x.onnx") == 2
+    assert "only tasks of one label a text can be exported" in capsys.readouterr().err
