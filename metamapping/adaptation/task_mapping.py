@@ -24,6 +24,7 @@ from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts
+from metamapping.adaptation.length_counts import LengthCounts
 from metamapping.adaptation.results import Answers
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
@@ -65,6 +66,14 @@ class Mapping(TaskQuestions):
     def task_type(self) -> TaskType:
         """The task type, which says what the labels are about."""
         return self._state.task_type
+
+    @property
+    def length_counts(self) -> LengthCounts:
+        """How many texts were encoded so far by the mapper of this task, and how many of them are long.
+
+        Texts longer than the encoder reads at once are read in overlapping windows; longer pairs are cut.
+        """
+        return self._featurizer.length_counts
 
     @property
     def num_examples(self) -> int:

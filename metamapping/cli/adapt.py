@@ -57,7 +57,7 @@ def adapt(
     """
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
-    from metamapping.cli.labelling import load_mapper
+    from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.config.labels import label_column_doubt, look_alike
@@ -91,6 +91,7 @@ def adapt(
 
     mapper = load_mapper(model)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
+    print_long_texts(mapping)
     folder = mapping.save(out)
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
 

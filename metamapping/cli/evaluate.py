@@ -74,7 +74,7 @@ def evaluate(
     """
     from metamapping.cli.error_rows import error_rows, example_rows
     from metamapping.cli.fields import without
-    from metamapping.cli.labelling import load_task
+    from metamapping.cli.labelling import load_task, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
@@ -97,6 +97,7 @@ def evaluate(
             rows = list(without(rows, rejected))
         scores, found = _score_rows_of_file(mapping, fields, rows, num_examples=3 if errors else 0)
         wrong = error_rows(rows, found)
+    print_long_texts(mapping)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
     if errors is not None:
         write_records(wrong, errors, format_of(errors))

@@ -59,7 +59,7 @@ def predict(
 
     `tail -f messages.jsonl | metamapping predict my-tasks/orders --stream`
     """
-    from metamapping.cli.labelling import Labelling, load_task
+    from metamapping.cli.labelling import Labelling, load_task, print_long_texts
     from metamapping.cli.parquet import with_predictions
     from metamapping.cli.progress import count_progress
     from metamapping.cli.reading import Reading
@@ -80,6 +80,7 @@ def predict(
         labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
         if records.parquet is not None and format_out == "parquet":
             write_table(with_predictions(read_table(records), labelling, on_progress=advance), out)
+            print_long_texts(mapping)
             return
         write_records(
             labelling.rows(records.rows, on_progress=advance, rows_per_part=1 if stream else ROWS_PER_PART),
@@ -93,3 +94,4 @@ def predict(
             schema=records.schema,
             flush=stream,
         )
+        print_long_texts(mapping)
