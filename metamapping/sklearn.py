@@ -23,6 +23,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metamapping.adaptation.grades import median_grades
 from metamapping.adaptation.inputs import is_missing, single_labels
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.task_folder import read_task
@@ -31,7 +32,7 @@ from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Kind, Label, label_kind, label_value
 from metamapping.corpus.values import missing_label, no_label
-from metamapping.errors import StoreError, one_line
+from metamapping.errors import StoreError, listed, one_line
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import read_json
@@ -53,6 +54,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     Args:
         model: The path of a published folder, or a ``MetaMapper``.
         label_names: Readable words by label.
+        ordinal: The labels in their order, if they are grades; all of them occur in ``y``.
 
     Attributes:
         classes_: The labels in sorted order, set by ``fit``.
@@ -61,10 +63,14 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     """
 
     def __init__(
-        self, model: str | Path | MetaMapper, label_names: abc.Mapping[Any, str] | None = None
+        self,
+        model: str | Path | MetaMapper,
+        label_names: abc.Mapping[Any, str] | None = None,
+        ordinal: abc.Sequence[Any] | None = None,
     ) -> None:
         self.model = model
         self.label_names = label_names
+        self.ordinal = ordinal
 
     def fit(self, X: Any, y: Any) -> MetaMappingClassifier:
         """Adapt to labelled texts.
@@ -96,6 +102,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             [labels[i] for i in encoded],
             text_pairs=text_pairs,
             label_names=self._readable_names(labels),
+            ordinal=None if self.ordinal is None else self._grades(labels),
         )
         return self
 
@@ -108,7 +115,12 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Returns:
             Labels ``(num_texts,)`` of the type of ``y``.
         """
-        best = self.predict_proba(X).argmax(axis=-1)
+        probabilities = self.predict_proba(X)
+        best = probabilities.argmax(axis=-1)
+        if self.mapping_.is_ordinal:
+            slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
+            order = np.array([slot_of[label] for label in self.mapping_.labels])
+            best = order[median_grades(probabilities[:, order])]
         predicted: np.ndarray = self.classes_[best]
         return predicted
 
@@ -163,9 +175,16 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         about = _ClassifierFile(
             format_version=FORMAT_VERSION, classes=classes, dtype=self.classes_.dtype.str, label_names=names
         )
+        content = about.model_dump(mode="json")
+        if self.ordinal is None:
+            del content["ordinal"]  # so that earlier releases read all other classifiers
+        else:
+            content["ordinal"] = [
+                each.item() if isinstance(each, np.generic) else each for each in self.ordinal
+            ]
         with atomic_folder(folder) as draft:
             self.mapping_.save(draft / TASK, keep_texts=keep_texts)
-            write_json(draft / CLASSIFIER, about.model_dump(mode="json"))
+            write_json(draft / CLASSIFIER, content)
             write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
         return folder
 
@@ -198,7 +217,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ) from error
         model = read_task(folder / TASK).model_folder if model is None else model
         mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
-        classifier = cls(model, label_names=names)
+        classifier = cls(model, label_names=names, ordinal=about.ordinal)
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
         if set(_task_labels(classes)) != set(classifier.mapping_.labels):
@@ -216,6 +235,18 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 f"{', '.join(map(str, labels[:10]))}"
             )
         return {text: given.get(text, readable_label(text, {})) for text in texts}
+
+    def _grades(self, labels: list[Label]) -> list[Label]:
+        """The labels of the task in the order of ``ordinal``."""
+        by_text = {label_text(label): label for label in labels}
+        given = [] if self.ordinal is None else list(self.ordinal)
+        grades = [label_text(grade) for grade in given]
+        if sorted(map(str, grades)) != sorted(map(str, by_text)):
+            raise ValueError(
+                f"ordinal is {listed(given)} but y has {listed(labels)}: give each label of y "
+                "once, in the order of the grades"
+            )
+        return [by_text[grade] for grade in grades]
 
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
@@ -235,6 +266,7 @@ class _ClassifierFile(BaseModel):
     dtype: Annotated[str, Field(pattern=r"^[<>|=]?[biufUO]\d*$")]
     # JSON has no tuples: pairs are read from lists.
     label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
+    ordinal: list[Label] | None = None
 
 
 def _is_empty_folder(folder: Path) -> bool:

@@ -17,8 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
-from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.state import (
+    empty_state,
+    with_examples,
+    with_grades,
+    with_labels,
+    with_out_of_scope,
+)
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
@@ -81,6 +88,8 @@ class MetaMapper:
         label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
         columns: Columns | None = None,
+        out_of_scope: Any = None,
+        ordinal: Any = None,
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
 
@@ -102,6 +111,10 @@ class MetaMapper:
             columns: The names of a table's or file's columns. Default: ``text``, ``label`` (for ``ner``
                 ``words`` and ``tags``, or ``text`` and ``spans``, ``entities``, ``label`` or ``labels``), and
                 ``text_pair`` if there is one.
+            out_of_scope: The label of examples that belong to none of the others, such as ``"oos"``. The task
+                learns from them when to answer so, instead of a label: see ``Mapping.predict``.
+            ordinal: The labels in their order, if they have one: ``["bad", "ok", "good"]``. Predictions are
+                then as near as possible to the true grade, and not only right as often as possible.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix.
@@ -116,7 +129,13 @@ class MetaMapper:
             doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
         ):
             warnings.warn(doubt, stacklevel=2)
-        state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
+        state = empty_state(self.featurizer, task_type)
+        if out_of_scope is not None:
+            (label,) = read_labels([out_of_scope])
+            state = with_out_of_scope(self.featurizer, state, label)
+        if ordinal is not None:
+            state = with_grades(self.featurizer, state, read_grades(ordinal), names)
+        state = with_examples(self.featurizer, state, examples, names)
         return Mapping(self.featurizer, state)
 
     def zero_shot(
@@ -125,6 +144,7 @@ class MetaMapper:
         *,
         label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
+        ordinal: bool = False,
     ) -> Mapping:
         """Compute the mapping of a task from its label names alone.
 
@@ -132,6 +152,7 @@ class MetaMapper:
             labels: A column of labels; for ``ner`` the entity types.
             label_names: Readable words by label, as for ``adapt``.
             task_type: The task type.
+            ordinal: Whether the labels are grades, given in their order.
 
         Raises:
             ValueError: There are fewer than two labels, or one that cannot be read.
@@ -140,7 +161,10 @@ class MetaMapper:
         read, names = read_labels(labels), read_label_names(label_names)
         if task_type == "ner":  # types are parts of BIO tags, which are strings
             read = [str(label_text(label)) for label in read]
-        state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
+        state = empty_state(self.featurizer, task_type)
+        if ordinal:
+            state = with_grades(self.featurizer, state, read_grades(labels), names)
+        state = with_labels(self.featurizer, state, read, names)
         return Mapping(self.featurizer, state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:

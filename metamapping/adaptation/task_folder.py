@@ -23,7 +23,7 @@ from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Support
+from metamapping.adaptation.support import Outside, Support
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
@@ -52,6 +52,9 @@ _ARRAYS = {
 _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
 
 
+_OUTSIDE_FEATURES = "outside_features"  # only where there are examples out of scope
+
+
 class _LogisticFile(BaseModel):
     """A ``LogisticPart`` in ``task.json``, without its weights."""
 
@@ -61,6 +64,17 @@ class _LogisticFile(BaseModel):
     share: Annotated[float, Field(ge=0)]
     ridge_share: Annotated[float, Field(ge=0)]
     inverse_temperature: Annotated[float, Field(gt=0)]
+
+
+class _OutsideFile(BaseModel):
+    """An ``Outside`` in ``task.json``, without its features."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    label: str | bool | int | float
+    num_examples: Annotated[int, Field(ge=0)]
+    texts: list[str] | None
+    text_pairs: list[str] | None
 
 
 class _TaskFile(BaseModel):
@@ -84,6 +98,9 @@ class _TaskFile(BaseModel):
     is_pair: bool
     texts: list[str] | list[list[str]] | None
     text_pairs: list[str] | None
+    # These are left out where there is nothing to say, so that earlier releases read all other tasks.
+    outside: _OutsideFile | None = None
+    is_ordinal: bool = False
 
 
 @dataclass(frozen=True)
@@ -143,7 +160,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     with atomic_folder(folder) as draft:
         _write_arrays(draft / ARRAYS, state)
         task = _task_file(featurizer, state, keep_texts=keep_texts)
-        write_json(draft / TASK, task.model_dump(mode="json"))
+        write_json(draft / TASK, task.model_dump(mode="json", exclude_unset=True))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": state.support.num_examples})
     return folder
@@ -188,6 +205,8 @@ def _write_arrays(path: Path, state: TaskState) -> None:
     }
     if state.solution.logistic is not None:
         arrays[_LOGISTIC_WEIGHTS] = state.solution.logistic.weights
+    if state.outside is not None:
+        arrays[_OUTSIDE_FEATURES] = state.outside.support.features
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     path.chmod(0o644)  # safetensors creates files that only their owner can read
 
@@ -198,6 +217,9 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     has_texts = keep_texts and None not in support.texts
     pairs = support.text_pairs if has_texts else None
     labels: list[Any] = list(state.labels)
+    rare: dict[str, Any] = {"is_ordinal": True} if state.is_ordinal else {}
+    if state.outside is not None:
+        rare["outside"] = _outside_file(state.outside, keep_texts)
     return _TaskFile(
         format_version=FORMAT_VERSION,
         task_type=state.task_type,
@@ -213,6 +235,19 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         slope=calibration.slope,
         num_examples=support.num_examples,
         is_pair=support.text_pairs is not None,
+        texts=list(support.texts) if has_texts else None,
+        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+        **rare,
+    )
+
+
+def _outside_file(outside: Outside, keep_texts: bool) -> _OutsideFile:
+    support = outside.support
+    has_texts = keep_texts and None not in support.texts
+    pairs = support.text_pairs if has_texts else None
+    return _OutsideFile(
+        label=outside.label,
+        num_examples=support.num_examples,
         texts=list(support.texts) if has_texts else None,
         text_pairs=None if pairs is None else [str(pair) for pair in pairs],
     )
@@ -238,6 +273,8 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     specified = dict(_ARRAYS)
     if task.logistic is not None:
         specified[_LOGISTIC_WEIGHTS] = _ARRAYS["weights"]
+    if task.outside is not None:
+        specified[_OUTSIDE_FEATURES] = _ARRAYS["features"]
     for name, (dtype, num_axes) in specified.items():
         array = arrays[name]
         if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
@@ -267,9 +304,24 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
             else LogisticPart(arrays[_LOGISTIC_WEIGHTS], **task.logistic.model_dump()),
         ),
         calibration=Calibration(task.scale, task.centre, task.slope),
+        outside=None if task.outside is None else _outside(task, task.outside, arrays),
+        is_ordinal=task.is_ordinal,
     )
     _check_consistent(state, count)
     return state
+
+
+def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
+    count, features = outside.num_examples, arrays[_OUTSIDE_FEATURES]
+    no_texts = (None,) * count
+    texts: tuple[Any, ...] = no_texts if outside.texts is None else tuple(outside.texts)
+    pairs = no_texts if outside.text_pairs is None else tuple(outside.text_pairs)
+    fits = len(texts) == len(pairs) == count == len(features) and task.task_type != "ner"
+    if not fits or features.shape[1] != arrays["features"].shape[1]:
+        raise ValueError("its examples out of scope do not fit the rest")
+    targets, offsets = np.zeros(count, np.int32), np.arange(count + 1)
+    of_pairs = pairs if task.is_pair and count else None
+    return Outside(outside.label, Support(texts, of_pairs, features, targets, offsets, NUM_VIEWS))
 
 
 def _spelled(task: _TaskFile) -> tuple[Label, ...]:
@@ -292,6 +344,7 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and width % num_views == 0,
         # The views of words are already weighted in their features.
         "views": len(solution.views) == (0 if is_ner else num_views - 1),
+        "grades": not (is_ner and state.is_ordinal),
         "labels": num_labels >= 2 and (not is_ner or state.labels[0] == OUTSIDE),
         "texts": len(texts) == num_examples
         and (pairs is None or (len(pairs) == num_examples and not is_ner))

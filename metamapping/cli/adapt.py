@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,6 +21,7 @@ from metamapping.cli.options import (
     TaskTypeOption,
     TextColumn,
 )
+from metamapping.config.labels import label_text
 
 
 def adapt(
@@ -34,6 +35,20 @@ def adapt(
     label_name: Annotated[
         list[str] | None,
         typer.Option("--label-name", metavar="LABEL=WORDS", help="Readable name of a label; repeatable."),
+    ] = None,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            "--out-of-scope",
+            metavar="LABEL",
+            help="Rows with this label belong to none of the others, and texts like them are answered so.",
+        ),
+    ] = None,
+    ordinal: Annotated[
+        str | None,
+        typer.Option(
+            "--ordinal", metavar="BAD,OK,GOOD", help="The labels are grades: all of them, in their order."
+        ),
     ] = None,
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
@@ -90,10 +105,34 @@ def adapt(
         print_note(f"note: {sentence}")
 
     mapper = load_mapper(model)
-    mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
+    mapping = mapper.adapt(
+        texts,
+        labels,
+        text_pairs=text_pairs,
+        task_type=task_type,
+        label_names=label_names,
+        out_of_scope=out_of_scope,
+        ordinal=None if ordinal is None else _grades(ordinal, labels),
+    )
     print_long_texts(mapping)
     folder = mapping.save(out)
-    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
+    outside = f" and {mapping.num_out_of_scope} out of scope" if mapping.num_out_of_scope else ""
+    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels{outside}: {folder}")
+
+
+def _grades(option: str, labels: list[Any]) -> list[Any]:
+    """The grades of an option, as the labels of the file have them: `1` is a number where labels are."""
+    known = {} if not labels else {str(label_text(label)): label for label in labels}
+    texts = [str(label_text(part)) for part in option.split(",") if part.strip()]
+    is_number = bool(labels) and isinstance(labels[0], int | float) and not isinstance(labels[0], bool)
+    return [known.get(text, _number(text) if is_number else text) for text in texts]
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _label_names(options: list[str]) -> dict[str, str]:

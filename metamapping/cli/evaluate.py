@@ -62,7 +62,8 @@ def evaluate(
 ) -> None:
     """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
-    The scores are accuracy and macro-F1, and for ner micro-F1 of whole entities, with 95 % bootstrap
+    The scores are accuracy and macro-F1, of grades (`adapt --ordinal`) also the mean absolute error (MAE) and
+    the quadratic kappa, and for ner micro-F1 of whole entities, with 95 % bootstrap
     intervals over the rows. Of rows with spans, the spans are compared: start, end and type. Without a file
     each of the task's examples is predicted from the others.
 
@@ -121,7 +122,10 @@ def _score_rows_of_file(
     # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
     if not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
-    _check_labels(gold, [str(label_text(label)) for label in mapping.labels], is_ner=fields.is_ner)
+    known = [str(label_text(label)) for label in mapping.labels]
+    if mapping.out_of_scope is not None:
+        known.append(str(label_text(mapping.out_of_scope)))
+    _check_labels(gold, known, is_ner=fields.is_ner)
     if is_spans:
         warnings.filterwarnings("ignore", category=UserWarning)  # about the words that spans cut, as the note
         errors = mapping.errors(texts, gold, num_examples=num_examples) if num_examples else []
@@ -130,7 +134,10 @@ def _score_rows_of_file(
     predicted = list(gold)
     for error in errors:
         predicted[error.index] = error.predicted if fields.is_ner else label_text(error.predicted)
-    return (entity_scores if fields.is_ner else text_scores)(gold, predicted), errors
+    if fields.is_ner:
+        return entity_scores(gold, predicted), errors
+    order = [str(label_text(label)) for label in mapping.labels] if mapping.is_ordinal else None
+    return text_scores(gold, predicted, order=order), errors
 
 
 def _span_scores(mapping: Mapping, fields: Fields, texts: list[str], gold: list[Any]) -> Scores:

@@ -91,7 +91,7 @@ class Labelling:
     """
 
     def __init__(
-        self, mapping: Mapping, fields: Fields, *, threshold: float | None = None, probabilities: bool = False
+        self, mapping: Mapping, fields: Fields, *, threshold: Any = None, probabilities: bool = False
     ) -> None:
         self._mapping, self.fields = mapping, fields
         self._threshold, self._probabilities = threshold, probabilities

@@ -17,6 +17,7 @@ from metamapping.cli.options import (
     TagColumn,
     Task,
     TextColumn,
+    ThresholdOption,
 )
 
 
@@ -28,10 +29,7 @@ def predict(
         bool,
         typer.Option("--proba", help="Add `probability`, `confidence`, and `probabilities` of all labels."),
     ] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=0, max=1, help="No label if `confidence` is lower."),
-    ] = None,
+    threshold: ThresholdOption = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
