@@ -25,6 +25,7 @@ from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, column_or_1d
 
+from metamapping.adaptation.grades import median_grades
 from metamapping.adaptation.inputs import is_missing, single_labels
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
@@ -34,7 +35,7 @@ from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Kind, Label, label_kind, label_value
 from metamapping.corpus.values import missing_label, no_label
-from metamapping.errors import StoreError, one_line
+from metamapping.errors import StoreError, listed, one_line
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import read_json
@@ -58,6 +59,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         label_names: Readable words by label.
         tune: Whether to tune the encoder to the task, as for ``MetaMapper.adapt``: ``True``, or the time for
             it in seconds.
+        ordinal: The labels in their order, if they are grades; all of them occur in ``y``.
 
     Attributes:
         classes_: The labels in sorted order, set by ``fit``.
@@ -70,10 +72,12 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         model: str | Path | MetaMapper,
         label_names: abc.Mapping[Any, str] | None = None,
         tune: bool | float = False,
+        ordinal: abc.Sequence[Any] | None = None,
     ) -> None:
         self.model = model
         self.label_names = label_names
         self.tune = tune
+        self.ordinal = ordinal
 
     def fit(self, X: Any, y: Any) -> MetaMappingClassifier:
         """Adapt to labelled texts.
@@ -110,6 +114,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             text_pairs=text_pairs,
             label_names=self._readable_names(labels),
             tune=self.tune,
+            ordinal=None if self.ordinal is None else self._grades(labels),
         )
         return self
 
@@ -129,7 +134,12 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             lists = self.mapping_.predict(texts, text_pairs=text_pairs)
             indicator: np.ndarray = as_indicator(lists, _task_labels(self.classes_))[rows]
             return indicator
-        best = self.predict_proba(X).argmax(axis=-1)
+        probabilities = self.predict_proba(X)
+        best = probabilities.argmax(axis=-1)
+        if self.mapping_.is_ordinal:
+            slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
+            order = np.array([slot_of[label] for label in self.mapping_.labels])
+            best = order[median_grades(probabilities[:, order])]
         predicted: np.ndarray = self.classes_[best]
         return predicted
 
@@ -193,10 +203,19 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             label_names=names,
             tune=self.tune,
         )
-        unused = None if self.tune else {"tune"}
+        content = about.model_dump(mode="json")
+        # What was not asked for is left out, so that earlier releases read all other classifiers.
+        if not self.tune:
+            del content["tune"]
+        if self.ordinal is None:
+            del content["ordinal"]
+        else:
+            content["ordinal"] = [
+                each.item() if isinstance(each, np.generic) else each for each in self.ordinal
+            ]
         with atomic_folder(folder) as draft:
             self.mapping_.save(draft / TASK, keep_texts=keep_texts)
-            write_json(draft / CLASSIFIER, about.model_dump(mode="json", exclude=unused))
+            write_json(draft / CLASSIFIER, content)
             write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
         return folder
 
@@ -229,7 +248,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ) from error
         model = read_task(folder / TASK).model_folder if model is None else model
         mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
-        classifier = cls(model, label_names=names, tune=about.tune)
+        classifier = cls(model, label_names=names, tune=about.tune, ordinal=about.ordinal)
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
         found, known = set(_task_labels(classes)), set(classifier.mapping_.labels)
@@ -265,6 +284,18 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
         return {text: given.get(text, readable_label(text, {})) for text in texts}
 
+    def _grades(self, labels: list[Label]) -> list[Label]:
+        """The labels of the task in the order of ``ordinal``."""
+        by_text = {label_text(label): label for label in labels}
+        given = [] if self.ordinal is None else list(self.ordinal)
+        grades = [label_text(grade) for grade in given]
+        if sorted(map(str, grades)) != sorted(map(str, by_text)):
+            raise ValueError(
+                f"ordinal is {listed(given)} but y has {listed(labels)}: give each label of y "
+                "once, in the order of the grades"
+            )
+        return [by_text[grade] for grade in grades]
+
     def __sklearn_tags__(self) -> Tags:
         tags: Tags = super().__sklearn_tags__()
         tags.input_tags.one_d_array = True
@@ -286,6 +317,7 @@ class _ClassifierFile(BaseModel):
     label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
     # Only in the files of classifiers that were to be tuned; releases that know no tuning refuse those.
     tune: bool | Annotated[float, Field(gt=0)] = False
+    ordinal: list[Label] | None = None
 
 
 def _is_empty_folder(folder: Path) -> bool:

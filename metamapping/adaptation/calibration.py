@@ -161,12 +161,17 @@ class LeftOut(NamedTuple):
         targets: ``(num_rows,)``, their label slots.
         near_labels: Nearness of those examples whose label has other examples, scored without themselves.
         near_none: Nearness of examples that were scored without any example of their label.
+        rows: ``(num_rows,)``, positions of the examples.
+        none_scores: ``(num_none, num_labels)``, the scores of the examples of ``near_none``; -∞ for
+            their own label.
     """
 
     scores: np.ndarray
     targets: np.ndarray
     near_labels: np.ndarray
     near_none: np.ndarray
+    rows: np.ndarray
+    none_scores: np.ndarray
 
 
 def leave_out(solution: Solution, support: Support) -> LeftOut:
@@ -197,7 +202,7 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
     items = rows[has_others]
     near_labels = nearness(support.features[items], scores[has_others], support, items=items)
 
-    near_none = []
+    near_none, none_scores = [], []
     # The order is random but fixed, so that the limit on labels does not favour the first ones.
     for label in np.random.default_rng(0).permutation(np.unique(targets[rows]))[:_MAX_LABELS]:
         selected = rows[targets[rows] == label]
@@ -207,7 +212,9 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
         label_scores = y - residual_solver.without_block(block, residuals, np.searchsorted(block, selected))
         label_scores[:, label] = -np.inf
         near_none.append(nearness(support.features[selected], label_scores, support))
-    return LeftOut(scores, targets[rows], near_labels, np.concatenate(near_none))
+        none_scores.append(label_scores)
+    near_nothing, scores_of_none = np.concatenate(near_none), np.concatenate(none_scores)
+    return LeftOut(scores, targets[rows], near_labels, near_nothing, rows, scores_of_none)
 
 
 def _select_rows(targets: np.ndarray, num_labels: int) -> np.ndarray:

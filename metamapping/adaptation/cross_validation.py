@@ -113,11 +113,13 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
         errors = word_errors(state, np.split(scores, ends), examples)
         probabilities = np.split(probabilities, ends)
     else:
-        predictions = [state.labels[slot] for slot in scores.argmax(axis=-1)]
+        slots = state.best(scores)
+        predictions = [state.labels[slot] for slot in slots]
         texts = [str(label_text(label)) for label in state.labels]
         measured = text_scores(
             [texts[slot] for slot in targets],
-            [texts[slot] for slot in scores.argmax(axis=-1)],
+            [texts[slot] for slot in slots],
+            order=texts if state.is_ordinal else None,
             groups=groups,
         )
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]

@@ -22,7 +22,12 @@ from metamapping.corpus.tags import OUTSIDE
 
 
 def text_errors(
-    state: TaskState, probabilities: np.ndarray, examples: Examples, is_empty: np.ndarray
+    state: TaskState,
+    probabilities: np.ndarray,
+    examples: Examples,
+    is_empty: np.ndarray,
+    *,
+    is_outside: np.ndarray | None = None,
 ) -> list[Error]:
     """The texts whose predicted label is not the given one.
 
@@ -31,20 +36,27 @@ def text_errors(
         probabilities: ``(num_texts, num_labels)``.
         examples: The texts with their labels.
         is_empty: Booleans ``(num_texts,)``: such texts get no label, which is wrong.
+        is_outside: Booleans ``(num_texts,)``: such texts are answered with the task's ``out_of_scope``.
 
     Returns:
         The errors; those with the highest probability of the wrong label come first.
     """
-    slots = probabilities.argmax(axis=-1)
-    known = [label_text(label) for label in state.labels]
-    is_wrong = np.array([known[slot] for slot in slots]) != np.array(list(map(label_text, examples.labels)))
+    slots = state.best_of(probabilities)
+    predicted = [state.labels[slot] for slot in slots]
+    highest = probabilities[np.arange(len(slots)), slots]
+    if is_outside is not None and state.outside is not None:
+        outside = zip(predicted, is_outside, strict=True)
+        predicted = [state.outside.label if each else label for label, each in outside]
+        highest = np.where(is_outside, 1.0 - highest, highest)
+    pairs = zip(predicted, examples.labels, strict=True)
+    is_wrong = np.array([label_text(label) != label_text(gold) for label, gold in pairs], bool)
     errors = [
         Error(
             index=int(i),
             text=examples.texts[i],
             label=examples.labels[i],
-            predicted=None if is_empty[i] else state.labels[slots[i]],
-            probability=0.0 if is_empty[i] else float(probabilities[i, slots[i]]),
+            predicted=None if is_empty[i] else predicted[i],
+            probability=0.0 if is_empty[i] else float(highest[i]),
             text_pair=None if examples.text_pairs is None else examples.text_pairs[i],
         )
         for i in np.flatnonzero(is_wrong | is_empty)
@@ -98,7 +110,8 @@ def with_explanations(
     """
     if not num_examples or state.solution.ridge is None or not state.support.num_examples:
         return list(errors)
-    explained = [i for i, error in enumerate(errors) if error.predicted is not None]
+    outside = None if state.outside is None else state.outside.label
+    explained = [i for i, error in enumerate(errors) if error.predicted not in (None, outside)]
     slots = [_predicted_slot(state, errors[i]) for i in explained]
     x = features[[items[i] for i in explained]]
     explanations = explain(state, x, num_examples=num_examples, slots=np.array(slots, int))

@@ -35,7 +35,7 @@ def explain(
     Raises:
         ValueError: The task's solver is not a ridge regression.
     """
-    slots = state.solution.scores(features).argmax(axis=-1) if slots is None else slots
+    slots = state.best(state.solution.scores(features)) if slots is None else slots
     dual_weights = {label: _dual_weights(state, label) for label in np.unique(slots).tolist()}
     explanations = []
     for first in range(0, len(features), _ITEMS_PER_CHUNK):

@@ -12,6 +12,7 @@ process that was forked after an encoder was loaded gets a ``RuntimeError``.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
@@ -19,12 +20,15 @@ import numpy as np
 import pyarrow as pa
 from tokenizers import Tokenizer
 
+from metamapping.adaptation.length_counts import LengthCounter, LengthCounts, LongPairWarning
 from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words, string_array
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
+from metamapping.corpus.windows import WordWindow, join_windows, text_windows, with_overlap, word_windows
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.batches import LABEL_LENGTH
 from metamapping.models.forks import check_not_forked
+from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.loaded_model import LoadedModel, TunedModel
 
@@ -57,6 +61,8 @@ class Featurizer:
         self._tokenizer = tokenizer or load_tokenizer(
             model.tokenizer_folder, max_length_tokens=model.max_length_tokens
         )
+        self._windows = with_overlap(self._tokenizer)
+        self._counts = LengthCounter(model.max_length_tokens)
 
     @property
     def dim(self) -> int:
@@ -74,6 +80,11 @@ class Featurizer:
         return self.model.encoder.word_dim
 
     @property
+    def length_counts(self) -> LengthCounts:
+        """How many of the texts that were encoded so far are longer than the encoder reads at once."""
+        return self._counts.total
+
+    @property
     def tokenizer_json(self) -> str:
         """The tokenizer, set to truncate, as the text of a ``tokenizer.json``."""
         return str(self._tokenizer.to_str())
@@ -85,6 +96,9 @@ class Featurizer:
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
         """Encode texts, or pairs of texts.
+
+        Texts longer than the encoder's maximum length are encoded in overlapping windows, whose features are
+        averaged; longer pairs are cut.
 
         Args:
             texts: The texts, or the first text of each pair.
@@ -98,8 +112,11 @@ class Featurizer:
         features = np.zeros((len(texts), self.text_dim), np.float32)
         with self._progress_bar(len(texts)) as advance:
             for chunk in chunks(len(texts)):
-                tokens = self.text_tokens(texts[chunk], None if text_pairs is None else text_pairs[chunk])
-                features[chunk] = self.model.encoder.encode(*tokens, on_progress=advance)
+                firsts = self._clean(texts[chunk])
+                if text_pairs is None:
+                    features[chunk] = self._encode_windows(firsts, advance)
+                else:
+                    features[chunk] = self._encode_pairs(firsts, self._clean(text_pairs[chunk]), advance)
         return features
 
     @property
@@ -160,8 +177,9 @@ class Featurizer:
     def words(self, texts: Sequence[Words]) -> tuple[np.ndarray, np.ndarray]:
         """Encode every word of texts that are given as lists of words.
 
-        Texts longer than the encoder's maximum length are encoded in several pieces. A word that the
-        tokenizer gives no token has zeros.
+        Texts longer than the encoder's maximum length are encoded in overlapping windows, and each word has
+        the features of the window where it has most context. A word that the tokenizer gives no token has
+        zeros.
 
         Args:
             texts: The words of each text, not cleaned; a text may have none.
@@ -192,36 +210,70 @@ class Featurizer:
         check_not_forked()
         return self.model.encoder.encode(*self.name_tokens(names))[:, : self.dim]
 
+    def _encode_windows(self, texts: list[str], advance: Callable[[float], None]) -> np.ndarray:
+        """The features of clean texts, of long ones joined from their windows."""
+        windows = text_windows(self._windows, texts)
+        self._counts.add(len(texts), num_long=windows.num_long)
+        texts_per_window = len(texts) / max(1, len(windows.text_of))
+
+        def encode(token_ids: Ragged, segment_ids: Ragged) -> np.ndarray:
+            return self.model.encoder.encode(
+                token_ids, segment_ids, on_progress=lambda count: advance(count * texts_per_window)
+            )
+
+        return join_windows(encode, windows, num_texts=len(texts), num_views=NUM_VIEWS)
+
+    def _encode_pairs(
+        self, texts: list[str], text_pairs: list[str], advance: Callable[[float], None]
+    ) -> np.ndarray:
+        """The features of pairs of clean texts, of which long ones are cut."""
+        encoded = encode_texts(self._tokenizer, texts, text_pairs)
+        num_cut = sum(num > self.model.max_length_tokens for num in encoded.num_tokens)
+        self._counts.add(len(texts), num_long=num_cut, num_cut=num_cut)
+        if num_cut:
+            warnings.warn(
+                f"{num_cut} of {len(texts)} pairs are longer than {self.model.max_length_tokens} tokens, and "
+                "their ends are not read: give shorter texts, the part that matters first",
+                LongPairWarning,
+                stacklevel=2,
+            )
+        return self.model.encoder.encode(*_ragged(encoded), on_progress=advance)
+
     def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
         """Write the features of all words into ``features``; text ``i`` begins at ``offsets[i]``."""
         words = pa.array([list(map(str, row)) for row in texts], pa.list_(pa.string()))
         cleaned = clean_words(words, self.model.cleaning.cleaners).to_pylist()
         shapes = windows_of(np.array([each for row in cleaned for each in shapes_of(row)], np.int32), offsets)
-        # Each piece is the words of one text that are not encoded yet, and the position of the first.
-        pieces = [(int(first), row) for first, row in zip(offsets, cleaned, strict=False) if row]
+        pieces = word_windows(self._tokenizer, cleaned)
+        num_pieces = np.bincount([each.text for each in pieces], minlength=len(texts))
+        is_cut = np.zeros(len(texts), bool)
         while pieces:
-            encoded = encode_words(self._tokenizer, [row for _, row in pieces])
+            encoded = encode_words(self._tokenizer, [cleaned[w.text][w.first : w.last] for w in pieces])
             assert encoded.words is not None
             assert encoded.word_starts is not None
             starts = Ragged.from_lists(encoded.word_starts, np.int32)
-            positions = [
-                first + w for (first, _), kept in zip(pieces, encoded.words, strict=True) for w in kept
-            ]
             states = self.model.encoder.encode(*_ragged(encoded), starts)
-            features[positions] = np.asarray(self.model.mapping.add_word_shapes(states, shapes[positions]))
-            # What was truncated comes next; at least one word is dropped, so that the loop ends.
-            pieces = [
-                (first + cut, row[cut:])
-                for (first, row), kept in zip(pieces, encoded.words, strict=True)
-                if (cut := max(kept, default=0) + 1) < len(row)
+            firsts = np.repeat([each.first for each in pieces], starts.lengths)
+            owned = np.repeat([each.owned for each in pieces], starts.lengths, axis=0)
+            numbers = firsts + Ragged.from_lists(encoded.words, np.int64).values
+            is_owned = (owned[:, 0] <= numbers) & (numbers < owned[:, 1])
+            positions = (np.repeat(offsets[[each.text for each in pieces]], starts.lengths) + numbers)[
+                is_owned
             ]
+            with_shapes = self.model.mapping.add_word_shapes(states[is_owned], shapes[positions])
+            features[positions] = np.asarray(with_shapes)
+            for each, length in zip(pieces, encoded.num_tokens, strict=True):
+                is_one_word = each.last == each.first + 1
+                is_cut[each.text] |= is_one_word and length > self.model.max_length_tokens
+            pieces = _without_room(pieces, encoded)
+        self._counts.add(len(texts), num_long=int((num_pieces > 1).sum()), num_cut=int(is_cut.sum()))
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
         cleaned = clean_texts(string_array(texts), self.model.cleaning.cleaners)
         return [str(text) for text in cleaned.to_pylist()]
 
     @contextmanager
-    def _progress_bar(self, num_texts: int) -> Iterator[Callable[[int], None]]:
+    def _progress_bar(self, num_texts: int) -> Iterator[Callable[[float], None]]:
         """Yield a function that is called with the number of texts just encoded."""
         is_shown = self.progress
         if is_shown is None:
@@ -242,6 +294,24 @@ def chunks(num_texts: int) -> Iterator[slice]:
     """Consecutive slices of at most ``TEXTS_PER_CHUNK`` texts that cover ``num_texts`` texts."""
     for first in range(0, num_texts, TEXTS_PER_CHUNK):
         yield slice(first, min(first + TEXTS_PER_CHUNK, num_texts))
+
+
+def _without_room(pieces: list[WordWindow], encoded: Encoded) -> list[WordWindow]:
+    """A window of its own for each word that was truncated from the window that owns it.
+
+    A word may have more pieces at the beginning of a window than within its text.
+    """
+    assert encoded.words is not None
+    missed = []
+    for each, words, num_tokens, ids in zip(
+        pieces, encoded.words, encoded.num_tokens, encoded.token_ids, strict=True
+    ):
+        if num_tokens == len(ids):
+            continue
+        first, last = each.owned
+        end = each.first + max(words, default=0) + 1
+        missed += [WordWindow(each.text, i, i + 1, (i, i + 1)) for i in range(max(first, end), last)]
+    return missed
 
 
 def _ragged(encoded: Encoded) -> tuple[Ragged, Ragged]:

@@ -21,15 +21,23 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
-from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.state import (
+    empty_state,
+    with_examples,
+    with_grades,
+    with_labels,
+    with_out_of_scope,
+)
 from metamapping.adaptation.support import LabelListExamples
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text
 from metamapping.config.sources import Columns, TaskType
+from metamapping.errors import listed
 from metamapping.publishing.loaded_model import LoadedModel
 from metamapping.publishing.pretrained_model import (
     UntrainedMappingWarning,
@@ -91,6 +99,8 @@ class MetaMapper:
         columns: Columns | None = None,
         tune: bool | float = False,
         multi_label: bool | None = None,
+        out_of_scope: Any = None,
+        ordinal: Any = None,
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
 
@@ -123,6 +133,10 @@ class MetaMapper:
                 TensorFlow, and is for tasks of texts and pairs.
             multi_label: Whether a text has any number of labels. Default: if any text has a list of several
                 labels or of none; a list of one label in each row is one label a text.
+            out_of_scope: The label of examples that belong to none of the others, such as ``"oos"``. The task
+                learns from them when to answer so, instead of a label: see ``Mapping.predict``.
+            ordinal: The labels in their order, if they have one: ``["bad", "ok", "good"]``. Predictions are
+                then as near as possible to the true grade, and not only right as often as possible.
 
         Raises:
             ValueError: The examples cannot be learned from; the message names the row and the fix. Or the
@@ -144,22 +158,28 @@ class MetaMapper:
         )
         names = read_label_names(label_names)
         if isinstance(examples, LabelListExamples):
-            if is_tuned:
-                raise ValueError(
-                    "a task with any number of labels a text cannot be tuned: leave `tune` out, or give one "
-                    "label for each text"
-                )
+            _check_alone(is_tuned, out_of_scope, ordinal)
             empty = empty_multi_label_state(self.featurizer, task_type)
             return MultiLabelMapping(
                 self.featurizer, with_label_lists(self.featurizer, empty, examples, names)
             )
         if is_tuned:
+            if out_of_scope is not None:
+                raise ValueError(
+                    "a task with examples out of scope cannot be tuned: leave out one of the two"
+                )
             check_can_tune(self.featurizer, task_type)
         if task_type != "ner" and (
             doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
         ):
             warnings.warn(doubt, stacklevel=2)
-        state = with_examples(self.featurizer, empty_state(self.featurizer, task_type), examples, names)
+        state = empty_state(self.featurizer, task_type)
+        if out_of_scope is not None:
+            (label,) = read_labels([out_of_scope])
+            state = with_out_of_scope(self.featurizer, state, label)
+        if ordinal is not None:
+            state = with_grades(self.featurizer, state, read_grades(ordinal), names)
+        state = with_examples(self.featurizer, state, examples, names)
         if not is_tuned:
             return Mapping(self.featurizer, state)
         return Mapping(*tune_task(self.featurizer, state, seconds=seconds))
@@ -170,6 +190,7 @@ class MetaMapper:
         *,
         label_names: abc.Mapping[Any, str] | None = None,
         task_type: TaskType = "text-classification",
+        ordinal: bool = False,
     ) -> Mapping:
         """Compute the mapping of a task from its label names alone.
 
@@ -177,6 +198,7 @@ class MetaMapper:
             labels: A column of labels; for ``ner`` the entity types.
             label_names: Readable words by label, as for ``adapt``.
             task_type: The task type.
+            ordinal: Whether the labels are grades, given in their order.
 
         Raises:
             ValueError: There are fewer than two labels, or one that cannot be read.
@@ -185,7 +207,10 @@ class MetaMapper:
         read, names = read_labels(labels), read_label_names(label_names)
         if task_type == "ner":  # types are parts of BIO tags, which are strings
             read = [str(label_text(label)) for label in read]
-        state = with_labels(self.featurizer, empty_state(self.featurizer, task_type), read, names)
+        state = empty_state(self.featurizer, task_type)
+        if ordinal:
+            state = with_grades(self.featurizer, state, read_grades(labels), names)
+        state = with_labels(self.featurizer, state, read, names)
         return Mapping(self.featurizer, state)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:
@@ -210,3 +235,14 @@ def _read_tune(tune: Any) -> tuple[bool, float | None]:
     if not isinstance(tune, int | float) or not 0 < tune < math.inf:
         raise ValueError(f"tune is {tune!r:.80}: expected True, False, or a number of seconds above 0")
     return True, float(tune)
+
+
+def _check_alone(is_tuned: bool, out_of_scope: Any, ordinal: Any) -> None:
+    """Raise ``ValueError`` if a task with any number of labels a text is to have what only others can."""
+    asked = {"tune": is_tuned, "out_of_scope": out_of_scope is not None, "ordinal": ordinal is not None}
+    wrong = [name for name, is_asked in asked.items() if is_asked]
+    if wrong:
+        raise ValueError(
+            f"{listed(wrong)} is for tasks with one label for each text, and here a text has any number of them: "
+            "leave it out"
+        )

@@ -131,18 +131,31 @@ def left_out_of(solution: Solution, support: Support) -> np.ndarray | None:
         Scores ``(N, C)`` in the order of the examples; ``None`` if the solution is no mixture, no label has
         two examples, or there are too many examples to leave all of them out.
     """
-    if solution.logistic is None:
-        return None
-    left_out = solution.left_out
-    if left_out is None:
-        ridge = replace(solution, logistic=None)
-        tau = solution.logistic.inverse_temperature
-        left_out = mix(ridge, support, inverse_temperature=tau).left_out
+    left_out = mixed_left_out(solution, support)
     if left_out is None or len(left_out.rows) < len(support.targets):
         return None
     scores = np.empty_like(left_out.scores)
     scores[left_out.rows] = left_out.scores
     return scores
+
+
+def mixed_left_out(solution: Solution, support: Support) -> LeftOutScores | None:
+    """What a mixture predicts for examples, by mappings without them.
+
+    Args:
+        solution: A mixture; that of a saved task is fitted once more.
+        support: The examples that it was computed from.
+
+    Returns:
+        The scores of all examples, or of as many as a large task leaves out; ``None`` if the solution is no
+        mixture or no label has two examples.
+    """
+    if solution.logistic is None:
+        return None
+    if solution.left_out is not None:
+        return solution.left_out
+    ridge = replace(solution, logistic=None)
+    return mix(ridge, support, inverse_temperature=solution.logistic.inverse_temperature).left_out
 
 
 def _precision(num_scores: int) -> tuple[type[np.floating], float]:

@@ -30,8 +30,9 @@ from metamapping.adaptation.multi_label_state import (
     without_label_lists,
 )
 from metamapping.adaptation.results import Answers, Error, Explanation
+from metamapping.adaptation.scope import Threshold, check_threshold
 from metamapping.adaptation.suggestion import Suggestion
-from metamapping.adaptation.task_mapping import Mapping, check_threshold
+from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_value
@@ -58,7 +59,7 @@ class MultiLabelMapping(Mapping):
         return dict(zip(state.labels, map(float, state.decisions.thresholds), strict=True))
 
     def predict(
-        self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None
+        self, texts: Any, *, text_pairs: Any = None, threshold: Threshold | None = None
     ) -> list[list[Label]]:
         """Predict the labels of each text.
 
@@ -75,11 +76,11 @@ class MultiLabelMapping(Mapping):
         Raises:
             ValueError: The texts do not fit the task, or the threshold is not a probability.
         """
-        check_threshold(threshold)
+        lowest = _probability(threshold)
         state = self._state
         predicted: list[list[Label]] = []
         for probabilities, is_empty in self._probabilities(state, texts, text_pairs):
-            predicted += state.label_lists(_chosen(state, probabilities, is_empty, threshold))
+            predicted += state.label_lists(_chosen(state, probabilities, is_empty, lowest))
         return predicted
 
     def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
@@ -116,7 +117,7 @@ class MultiLabelMapping(Mapping):
         """
         return self.answer(texts, text_pairs=text_pairs).confidence
 
-    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
+    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: Threshold | None = None) -> Answers:
         """``predict``, ``predict_proba`` and ``confidence`` in one call that encodes each text once.
 
         Args:
@@ -130,12 +131,12 @@ class MultiLabelMapping(Mapping):
         Raises:
             ValueError: As ``predict``.
         """
-        check_threshold(threshold)
+        lowest = _probability(threshold)
         state = self._state
         parts = list(self._probabilities(state, texts, text_pairs))
         empty = (np.zeros((0, len(state.labels)), np.float32), np.zeros(0, bool))
         probabilities, is_empty = (np.concatenate(each) for each in zip(empty, *parts, strict=True))
-        chosen = _chosen(state, probabilities, is_empty, threshold)
+        chosen = _chosen(state, probabilities, is_empty, lowest)
         confidence = set_confidence(probabilities, chosen)
         return Answers(
             labels=state.label_lists(chosen),
@@ -387,6 +388,17 @@ class MultiLabelMapping(Mapping):
             probabilities = state.probabilities(features)
             probabilities[is_empty] = state.label_shares()
             yield probabilities, is_empty
+
+
+def _probability(threshold: Threshold | None) -> float | None:
+    """A threshold as a number. Raises ``ValueError`` if it is none."""
+    check_threshold(threshold)
+    if isinstance(threshold, str | abc.Mapping):
+        raise ValueError(
+            f"threshold is {threshold!r}: where a text has any number of labels each label has a threshold of its "
+            "own, fitted to left-out examples; leave it out, or give one probability for all"
+        )
+    return threshold
 
 
 def _chosen(

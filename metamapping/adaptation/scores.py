@@ -25,7 +25,7 @@ _WHOLE = "all labels"
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
 
 # Correct, gold and predicted counts, each (num_resamples, num_labels) → one score per resample.
-_Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+_Statistic = Callable[..., np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -80,20 +80,26 @@ class Scores:
 
 
 def text_scores(
-    gold: Sequence[str], predicted: Sequence[str | None], *, groups: Sequence[Hashable] | None = None
+    gold: Sequence[str],
+    predicted: Sequence[str | None],
+    *,
+    groups: Sequence[Hashable] | None = None,
+    order: Sequence[str] | None = None,
 ) -> Scores:
-    """Accuracy and macro-F1.
+    """Accuracy and macro-F1; of grades also the mean absolute error and the quadratic kappa.
 
     Args:
         gold: The true label of each row.
         predicted: The predicted label of each row. ``None`` is wrong, but no label's false positive.
         groups: The group of each row, such as a customer; the intervals are then over groups.
+        order: The grades in their order. A row of which no grade is predicted counts as the worst grade for
+            it; rows whose label is no grade are left out of both.
 
     Raises:
         ValueError: There are no rows.
     """
     pairs = list(zip(gold, predicted, strict=True))
-    return _scores(
+    scores = _scores(
         correct=[[g] if g == p else [] for g, p in pairs],
         gold=[[g] for g, _ in pairs],
         predicted=[[] if p is None else [p] for _, p in pairs],
@@ -101,6 +107,51 @@ def text_scores(
         confusions=[(g, p) for g, p in pairs if g != p],
         groups=groups,
     )
+    if order is not None:
+        scores.scores.update(_grade_scores(pairs, list(order), groups))
+    return scores
+
+
+def _grade_scores(
+    pairs: Sequence[tuple[str, str | None]], order: list[str], groups: Sequence[Hashable] | None
+) -> dict[str, Estimate]:
+    """Mean absolute error in grades, and Cohen's kappa with quadratic weights, with intervals."""
+    num, rank = len(order), {grade: i for i, grade in enumerate(order)}
+    graded = [i for i, (gold, _) in enumerate(pairs) if gold in rank]
+    if not graded:
+        return {}
+    groups = None if groups is None else [groups[i] for i in graded]
+    cells = []
+    for gold, predicted in (pairs[i] for i in graded):
+        row = rank[gold]
+        worst = 0 if row > (num - 1) / 2 else num - 1
+        cells.append([str(row * num + (worst if predicted is None else rank.get(predicted, worst)))])
+    counts = _counts(cells, [str(cell) for cell in range(num * num)])
+    sums = [counts.sum(axis=0)[None]]
+    resampled = _resampled_sums([counts if groups is None else _by_group(counts, groups)])
+    return {
+        name: _estimate(lambda table, score=score: score(table.reshape(-1, num, num)), sums, resampled)
+        for name, score in {"MAE": _mean_absolute_error, "quadratic kappa": _quadratic_kappa}.items()
+    }
+
+
+def _mean_absolute_error(table: np.ndarray) -> np.ndarray:
+    """From counts by gold and predicted grade, ``(num_resamples, num_grades, num_grades)``."""
+    grades = np.arange(table.shape[1])
+    distances = np.abs(grades[:, None] - grades)
+    errors: np.ndarray = (table * distances).sum(axis=(1, 2)) / table.sum(axis=(1, 2))
+    return errors
+
+
+def _quadratic_kappa(table: np.ndarray) -> np.ndarray:
+    """As scikit-learn's ``cohen_kappa_score``; 1 where gold and predictions are one and the same grade."""
+    grades = np.arange(table.shape[1])
+    squares = (grades[:, None] - grades) ** 2
+    chance = table.sum(axis=2)[:, :, None] * table.sum(axis=1)[:, None, :]
+    expected = (chance * squares).sum(axis=(1, 2)) / table.sum(axis=(1, 2))
+    observed = (table * squares).sum(axis=(1, 2))
+    kappa: np.ndarray = 1.0 - np.divide(observed, expected, out=np.zeros(len(table)), where=expected > 0)
+    return kappa
 
 
 def list_scores(

@@ -20,9 +20,10 @@ import numpy as np
 from metamapping.adaptation import runtime_solution
 from metamapping.adaptation.calibration import Calibration, calibrate, nearness
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import check_grades, median_grades
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.solution import Solution
-from metamapping.adaptation.support import Examples, Support, empty_support
+from metamapping.adaptation.support import Examples, Outside, Support, empty_support
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType, readable_label
@@ -49,6 +50,8 @@ class TaskState:
         solution: The mapping computed from them.
         calibration: How the mapping's scores become probabilities.
         tuning: What tuning the encoder to the task decided; ``None`` if that was not asked for.
+        outside: Examples of none of the labels; ``None`` if texts outside of the task have no label.
+        is_ordinal: Whether the labels are grades, in their order.
     """
 
     task_type: TaskType
@@ -59,6 +62,8 @@ class TaskState:
     solution: Solution
     calibration: Calibration
     tuning: Tuning | None = None
+    outside: Outside | None = None
+    is_ordinal: bool = False
 
     @property
     def is_ner(self) -> bool:
@@ -105,6 +110,27 @@ class TaskState:
         """
         return self.calibration.probabilities(self.solution.scores(features))
 
+    def best_of(self, probabilities: np.ndarray) -> np.ndarray:
+        """The predicted labels: the most probable ones, or of grades the median.
+
+        Args:
+            probabilities: ``(num_items, num_labels)``.
+
+        Returns:
+            Label slots ``(num_items,)``.
+        """
+        best: np.ndarray = median_grades(probabilities) if self.is_ordinal else probabilities.argmax(axis=-1)
+        return best
+
+    def best(self, scores: np.ndarray) -> np.ndarray:
+        """The predicted labels of items with these scores, as ``best_of``.
+
+        Args:
+            scores: ``(num_items, num_labels)``.
+        """
+        best: np.ndarray = scores.argmax(axis=-1)
+        return self.best_of(self.calibration.probabilities(scores)) if self.is_ordinal else best
+
     def confidence(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The predicted labels of texts, and the probability that each is right.
 
@@ -118,10 +144,11 @@ class TaskState:
             Label slots ``(num_texts,)`` and confidences, float32 ``(num_texts,)``.
         """
         scores = self.solution.scores(features)
-        highest = self.calibration.probabilities(scores).max(axis=-1, initial=0.0)
+        best, probabilities = self.best(scores), self.calibration.probabilities(scores)
+        own = probabilities[np.arange(len(best)), best]
         near = nearness(features, self.solution.solver_scores(features), self.support)
         membership = self.calibration.membership(near)
-        return scores.argmax(axis=-1), (highest * membership).astype(np.float32)
+        return best, (own * membership).astype(np.float32)
 
     def label_shares(self) -> np.ndarray:
         """The share of each label among the examples, float32 ``(num_labels,)``.
@@ -208,6 +235,14 @@ def with_examples(
     # Checked first, because encoding takes time.
     state.support.check_pairs(examples.text_pairs is not None)
     check_not_empty(featurizer, examples, is_ner=state.is_ner)
+    if state.outside is not None:
+        inside, outside = _split(examples, state.outside.label)
+        state = _with_outside(featurizer, state, state.outside, outside)
+        if state.labels and not inside.texts and not label_names:
+            return state
+        examples = inside
+    if state.is_ordinal:
+        check_grades(examples.labels, state.labels)
     item_labels = (
         [tag[2:] or OUTSIDE for tags in examples.labels for tag in tags] if state.is_ner else examples.labels
     )
@@ -238,6 +273,69 @@ def with_features(
     return _solve(featurizer, replace(state, support=support, name_features=name_features))
 
 
+def with_grades(
+    featurizer: Featurizer, state: TaskState, grades: Sequence[Label], label_names: dict[str, str]
+) -> TaskState:
+    """The state of a task whose labels are grades.
+
+    Args:
+        featurizer: Encodes the names.
+        state: A state without labels.
+        grades: The labels in their order.
+        label_names: Readable words by label as text.
+
+    Raises:
+        ValueError: It is a ``ner`` task, or as for ``with_labels``.
+    """
+    if state.is_ner:
+        raise ValueError("ordinal is for tasks with one label for each text: ner has types without an order")
+    return replace(add_labels(featurizer, state, grades, label_names), is_ordinal=True)
+
+
+def with_out_of_scope(featurizer: Featurizer, state: TaskState, label: Label) -> TaskState:
+    """The state of a task whose examples with this label belong to none of its labels.
+
+    Args:
+        featurizer: The encoder.
+        state: A state without examples.
+        label: The label of such examples.
+
+    Raises:
+        ValueError: It is a ``ner`` task.
+    """
+    if state.is_ner:
+        raise ValueError("out_of_scope is for tasks with one label for each text: in ner, O is no entity")
+    return replace(state, outside=Outside(label, empty_support(featurizer.dim, NUM_VIEWS)))
+
+
+def _split(examples: Examples, label: Label) -> tuple[Examples, Examples]:
+    """The examples without this label, and those with it."""
+    is_outside = [label_text(each) == label_text(label) for each in examples.labels]
+    parts = []
+    for wanted in (False, True):
+        rows = [i for i, each in enumerate(is_outside) if each == wanted]
+        pairs = examples.text_pairs
+        parts.append(
+            Examples(
+                [examples.texts[i] for i in rows],
+                [examples.labels[i] for i in rows],
+                None if pairs is None else [pairs[i] for i in rows],
+            )
+        )
+    return parts[0], parts[1]
+
+
+def _with_outside(
+    featurizer: Featurizer, state: TaskState, outside: Outside, examples: Examples
+) -> TaskState:
+    if not examples.texts:
+        return state
+    features = featurizer.texts(examples.texts, examples.text_pairs)
+    offsets, targets = np.arange(len(features) + 1), np.zeros(len(features), np.int32)
+    support = outside.support.plus(examples, features, offsets, targets)
+    return replace(state, outside=replace(outside, support=support))
+
+
 def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequence[int]) -> TaskState:
     """The state without the examples at these positions; all labels stay.
 
@@ -260,6 +358,8 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     Raises:
         ValueError: There is no such label, or fewer than two labels would be left.
     """
+    if state.outside is not None and label_text(label) == label_text(state.outside.label):
+        return replace(state, outside=None)
     removable = [each for each in state.labels if not (state.is_ner and each == OUTSIDE)]
     # True == 1 in Python: the types are compared as well.
     if label not in removable or label_kind(label) != label_kind(removable[0]):

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from metamapping.corpus.labels import Label
+
 
 class Examples(NamedTuple):
     """Validated examples: strings with one label each, or for ``ner`` lists of words with BIO tags."""
@@ -134,6 +136,19 @@ class Support:
                 if is_pair
                 else "the task's examples are pairs of texts: give text_pairs"
             )
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Examples that belong to none of a task's labels.
+
+    Attributes:
+        label: How they are labelled, and what texts outside of the task are answered with.
+        support: The examples; their targets mean nothing.
+    """
+
+    label: Label
+    support: Support
 
 
 def empty_support(dim: int, num_views: int = 1) -> Support:

@@ -25,7 +25,7 @@ from metamapping.adaptation.multi_label import LabelDecisions
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Support
+from metamapping.adaptation.support import Outside, Support
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
@@ -59,6 +59,9 @@ _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixe
 _TUNED = "tuned/"  # what the names of the arrays of a delta begin with
 
 
+_OUTSIDE_FEATURES = "outside_features"  # only where there are examples out of scope
+
+
 class _LogisticFile(BaseModel):
     """A ``LogisticPart`` in ``task.json``, without its weights."""
 
@@ -85,6 +88,17 @@ class _TuningFile(BaseModel):
     reason: Annotated[str, Field(max_length=500)]
 
 
+class _OutsideFile(BaseModel):
+    """An ``Outside`` in ``task.json``, without its features."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    label: str | bool | int | float
+    num_examples: Annotated[int, Field(ge=0)]
+    texts: list[str] | None
+    text_pairs: list[str] | None
+
+
 class _TaskFile(BaseModel):
     """The contents of ``task.json``."""
 
@@ -108,7 +122,9 @@ class _TaskFile(BaseModel):
     multi_label: Literal[True] | None = None
     texts: list[str] | list[list[str]] | None
     text_pairs: list[str] | None
-    # Only in the folders of tasks for which tuning was asked; releases that know no tuning refuse those.
+    # These are left out where there is nothing to say, so that earlier releases read all other tasks.
+    outside: _OutsideFile | None = None
+    is_ordinal: bool = False
     tuning: _TuningFile | None = None
 
 
@@ -187,10 +203,7 @@ def write_task(folder: Path, featurizer: Featurizer, state: TaskState, *, keep_t
     with atomic_folder(folder) as draft:
         _write_arrays(draft / ARRAYS, state, featurizer.delta)
         task = _task_file(featurizer, state, keep_texts=keep_texts)
-        # Optional parts are absent, so that releases that do not know them read all other tasks.
-        unused = {"tuning"} if task.tuning is None else set()
-        unused |= set() if state.is_multi_label else {"multi_label"}
-        write_json(draft / TASK, task.model_dump(mode="json", exclude=unused))
+        write_json(draft / TASK, task.model_dump(mode="json", exclude_unset=True))
         stage = Stage("task", folder.name, FORMAT_VERSION, {"labels": task.labels}, [task.model_fingerprint])
         write_manifest(draft, stage, {"examples": state.support.num_examples})
     return folder
@@ -241,6 +254,8 @@ def _write_arrays(path: Path, state: TaskState, delta: WeightDelta | None) -> No
     if isinstance(state, MultiLabelState):
         decisions = state.decisions
         arrays |= zip(_DECISIONS, (decisions.slopes, decisions.offsets, decisions.thresholds), strict=True)
+    if state.outside is not None:
+        arrays[_OUTSIDE_FEATURES] = state.outside.support.features
     save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
     path.chmod(0o644)  # safetensors creates files that only their owner can read
 
@@ -251,6 +266,13 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     has_texts = keep_texts and None not in support.texts
     pairs = support.text_pairs if has_texts else None
     labels: list[Any] = list(state.labels)
+    rare: dict[str, Any] = {"is_ordinal": True} if state.is_ordinal else {}
+    if state.is_multi_label:
+        rare["multi_label"] = True
+    if state.tuning is not None:
+        rare["tuning"] = _TuningFile(**vars(state.tuning))
+    if state.outside is not None:
+        rare["outside"] = _outside_file(state.outside, keep_texts)
     return _TaskFile(
         format_version=FORMAT_VERSION,
         task_type=state.task_type,
@@ -266,10 +288,21 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         slope=calibration.slope,
         num_examples=support.num_examples,
         is_pair=support.text_pairs is not None,
-        multi_label=True if state.is_multi_label else None,
         texts=list(support.texts) if has_texts else None,
         text_pairs=None if pairs is None else [str(pair) for pair in pairs],
-        tuning=None if state.tuning is None else _TuningFile(**vars(state.tuning)),
+        **rare,
+    )
+
+
+def _outside_file(outside: Outside, keep_texts: bool) -> _OutsideFile:
+    support = outside.support
+    has_texts = keep_texts and None not in support.texts
+    pairs = support.text_pairs if has_texts else None
+    return _OutsideFile(
+        label=outside.label,
+        num_examples=support.num_examples,
+        texts=list(support.texts) if has_texts else None,
+        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
     )
 
 
@@ -295,6 +328,8 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         specified[_LOGISTIC_WEIGHTS] = _ARRAYS["weights"]
     if task.multi_label:
         specified |= {**_DECISIONS, "targets": ("int32", 2)}
+    if task.outside is not None:
+        specified[_OUTSIDE_FEATURES] = _ARRAYS["features"]
     for name, (dtype, num_axes) in specified.items():
         array = arrays[name]
         if array.dtype != dtype or array.ndim != num_axes or not np.isfinite(array).all():
@@ -325,6 +360,8 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         ),
         calibration=Calibration(task.scale, task.centre, task.slope),
         tuning=None if task.tuning is None else Tuning(**task.tuning.model_dump()),
+        outside=None if task.outside is None else _outside(task, task.outside, arrays),
+        is_ordinal=task.is_ordinal,
     )
     if task.multi_label:
         state = MultiLabelState(**vars(state), decisions=LabelDecisions(*(arrays[n] for n in _DECISIONS)))
@@ -338,6 +375,19 @@ def _read_delta(task: _TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta |
     if bool(tuned) != (task.tuning is not None and task.tuning.weight > 0):
         raise ValueError("its tuned weights do not fit the rest")
     return WeightDelta.from_arrays(tuned) if tuned else None
+
+
+def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
+    count, features = outside.num_examples, arrays[_OUTSIDE_FEATURES]
+    no_texts = (None,) * count
+    texts: tuple[Any, ...] = no_texts if outside.texts is None else tuple(outside.texts)
+    pairs = no_texts if outside.text_pairs is None else tuple(outside.text_pairs)
+    fits = len(texts) == len(pairs) == count == len(features) and task.task_type != "ner"
+    if not fits or features.shape[1] != arrays["features"].shape[1]:
+        raise ValueError("its examples out of scope do not fit the rest")
+    targets, offsets = np.zeros(count, np.int32), np.arange(count + 1)
+    of_pairs = pairs if task.is_pair and count else None
+    return Outside(outside.label, Support(texts, of_pairs, features, targets, offsets, NUM_VIEWS))
 
 
 def _spelled(task: _TaskFile) -> tuple[Label, ...]:
@@ -360,6 +410,7 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and width % num_views == 0,
         # The views of words are already weighted in their features.
         "views": len(solution.views) == (0 if is_ner else num_views - 1),
+        "grades": not (state.is_ordinal and (is_ner or state.is_multi_label)),
         "labels": num_labels >= state.min_labels and (not is_ner or state.labels[0] == OUTSIDE),
         "texts": len(texts) == num_examples
         and (pairs is None or (len(pairs) == num_examples and not is_ner))

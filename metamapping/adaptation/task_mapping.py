@@ -24,8 +24,10 @@ from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts
+from metamapping.adaptation.length_counts import LengthCounts
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.results import Answers
+from metamapping.adaptation.scope import Threshold, check_threshold, find_threshold
 from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
 from metamapping.adaptation.task_questions import TaskQuestions
@@ -74,8 +76,31 @@ class Mapping(TaskQuestions):
         return self._state.task_type
 
     @property
+    def length_counts(self) -> LengthCounts:
+        """How many texts were encoded so far by the mapper of this task, and how many of them are long.
+
+        Texts longer than the encoder reads at once are read in overlapping windows; longer pairs are cut.
+        """
+        return self._featurizer.length_counts
+
+    @property
+    def is_ordinal(self) -> bool:
+        """Whether the labels are grades, in their order."""
+        return self._state.is_ordinal
+
+    @property
+    def out_of_scope(self) -> Label | None:
+        """What texts outside of the task are answered with; ``None`` if they get no label."""
+        return None if self._state.outside is None else self._state.outside.label
+
+    @property
+    def num_out_of_scope(self) -> int:
+        """Number of examples that belong to none of the labels."""
+        return 0 if self._state.outside is None else self._state.outside.support.num_examples
+
+    @property
     def num_examples(self) -> int:
-        """Number of examples; for ``ner`` the number of sentences."""
+        """Number of examples, those out of scope not counted; for ``ner`` the number of sentences."""
         return self._state.support.num_examples
 
     @property
@@ -83,13 +108,15 @@ class Mapping(TaskQuestions):
         """What tuning the encoder to the task decided, and why; ``None`` if that was not asked for."""
         return self._state.tuning
 
-    def predict(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> list[Any]:
+    def predict(self, texts: Any, *, text_pairs: Any = None, threshold: Threshold | None = None) -> list[Any]:
         """Predict the label of each text; for ``ner`` its entities, or the BIO tag of each word.
 
         Args:
             texts: A column of texts; for ``ner`` a column of strings, or of lists of words.
             text_pairs: The second text of each pair.
-            threshold: A probability from 0 to 1. A text whose ``confidence`` is lower gets ``None``; for
+            threshold: A probability from 0 to 1, ``"auto"`` or ``{"precision": 0.95}`` (see
+                ``find_threshold``). A text whose ``confidence`` is lower gets ``None``, or the task's
+                ``out_of_scope``. Default: none, and ``"auto"`` for a task with ``out_of_scope``. For
                 ``ner`` an entity of a string that has a lower probability is left out, and in a list of
                 words a word whose most probable label has a lower probability gets "O".
 
@@ -104,6 +131,8 @@ class Mapping(TaskQuestions):
         check_threshold(threshold)
         state = self._state
         if state.is_ner:
+            if threshold is not None and not isinstance(threshold, float | int):
+                raise ValueError(f"threshold is {threshold!r}: for ner give a probability from 0 to 1")
             words, strings, bounds = read_ner_texts(texts)
             rows = self._word_scores(state, words)
             if strings is None:
@@ -111,15 +140,15 @@ class Mapping(TaskQuestions):
             return [
                 find_entities(state, *each, threshold) for each in zip(strings, bounds, rows, strict=True)
             ]
+        lowest = self._lowest_confidence(state, threshold)
         predicted: list[Any] = []
         for features, is_empty in self._text_features(state, texts, text_pairs):
-            is_known = ~is_empty
-            if threshold is None:
-                best = state.solution.scores(features).argmax(axis=-1)
+            if lowest is None:
+                best, is_near = state.best(state.solution.scores(features)), ~is_empty
             else:
                 best, confidence = state.confidence(features)
-                is_known &= confidence >= threshold
-            predicted += [state.labels[i] if known else None for i, known in zip(best, is_known, strict=True)]
+                is_near = confidence >= lowest
+            predicted += _answers(state, best, is_near, is_empty)
         return predicted
 
     def predict_proba(self, texts: Any, *, text_pairs: Any = None) -> Any:
@@ -174,7 +203,25 @@ class Mapping(TaskQuestions):
         ]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
-    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: float | None = None) -> Answers:
+    def find_threshold(self, *, precision: float | None = None) -> float:
+        """The threshold that is best for the task's own examples and for texts outside of the task.
+
+        Each example is scored by the mapping of the others. Texts outside are the examples labelled
+        ``out_of_scope``; without any, they are the task's own, scored without all examples of their label.
+        Half of all texts are assumed to be outside, as in ``confidence``.
+
+        Args:
+            precision: The wanted share of right answers; the lowest threshold that has it is returned.
+                Default: the best F1 of right answers.
+
+        Raises:
+            ValueError: The task has no label with two examples, it is a ``ner`` task, no threshold has that
+                precision, or the encoder was trained with a solver that is not a ridge regression.
+        """
+        check_threshold(None if precision is None else {"precision": precision})
+        return find_threshold(self._state, precision=precision)
+
+    def answer(self, texts: Any, *, text_pairs: Any = None, threshold: Threshold | None = None) -> Answers:
         """``predict``, ``predict_proba`` and ``confidence`` in one call that encodes each text once.
 
         Args:
@@ -198,9 +245,10 @@ class Mapping(TaskQuestions):
         )
         is_empty = np.concatenate([np.zeros(0, bool), *(empty for _, empty in parts)])
         best, confidence = state.confidence(features)
-        is_known = ~is_empty if threshold is None else ~is_empty & (confidence >= threshold)
+        lowest = self._lowest_confidence(state, threshold)
+        is_near = ~is_empty if lowest is None else confidence >= lowest
         return Answers(
-            labels=[state.labels[i] if known else None for i, known in zip(best, is_known, strict=True)],
+            labels=_answers(state, best, is_near, is_empty),
             probabilities=_probabilities(state, features, is_empty),
             confidence=np.where(is_empty, np.float32(0), confidence),
         )
@@ -330,20 +378,16 @@ class Mapping(TaskQuestions):
         return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
 
 
+def _answers(
+    state: TaskState, best: np.ndarray, is_near: np.ndarray, is_empty: np.ndarray
+) -> list[Label | None]:
+    """The label of each text; texts outside of the task have its label for them, and empty texts none."""
+    outside = None if state.outside is None else state.outside.label
+    labels = [state.labels[i] if near else outside for i, near in zip(best, is_near, strict=True)]
+    return [None if empty else label for label, empty in zip(labels, is_empty, strict=True)]
+
+
 def _probabilities(state: TaskState, features: np.ndarray, is_empty: np.ndarray) -> np.ndarray:
     probabilities = state.probabilities(features)
     probabilities[is_empty] = state.label_shares()
     return probabilities
-
-
-def check_threshold(threshold: float | None) -> None:
-    """Check that a threshold is a probability, or none.
-
-    Args:
-        threshold: As for ``Mapping.predict``.
-
-    Raises:
-        ValueError: It is not.
-    """
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold is {threshold}: expected a probability, from 0 to 1")

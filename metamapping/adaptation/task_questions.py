@@ -33,6 +33,7 @@ from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_texts, read_word_lists
 from metamapping.adaptation.label_noise import SuspiciousLabels, suspicious_labels
 from metamapping.adaptation.results import Error, Explanation
+from metamapping.adaptation.scope import Threshold, threshold_of
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, suggest_items
 from metamapping.config.sources import Columns
@@ -49,6 +50,8 @@ class TaskQuestions:
     def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
         self._featurizer = featurizer
         self._state = state
+        # The thresholds that were found for a state.
+        self._thresholds: tuple[TaskState, dict[str, float]] | None = None
 
     @property
     def state(self) -> TaskState:
@@ -141,7 +144,10 @@ class TaskQuestions:
             parts = list(self._text_features(state, rows.texts, rows.text_pairs))
             features = np.concatenate([each for each, _ in parts])
             is_empty = np.concatenate([each for _, each in parts])
-            errors = text_errors(state, state.probabilities(features), rows, is_empty)
+            lowest = self._lowest_confidence(state, None)
+            is_outside = None if lowest is None else state.confidence(features)[1] < lowest
+            probabilities = state.probabilities(features)
+            errors = text_errors(state, probabilities, rows, is_empty, is_outside=is_outside)
             items = [error.index for error in errors]
         return with_explanations(state, errors, features, items, num_examples=num_examples)
 
@@ -201,16 +207,17 @@ class TaskQuestions:
         is_empty = np.concatenate([each for _, each in parts])
         chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty)
         probabilities = state.probabilities(features[chosen])
+        slots = state.best_of(probabilities)
         return [
             Suggestion(
                 index=int(i),
                 text=firsts[i],
-                label=state.labels[row.argmax()],
-                probability=float(row.max()),
+                label=state.labels[slot],
+                probability=float(row[slot]),
                 gain=float(gain / gains[0]),
                 text_pair=None if seconds is None else seconds[i],
             )
-            for i, gain, row in zip(chosen, gains, probabilities, strict=True)
+            for i, gain, row, slot in zip(chosen, gains, probabilities, slots, strict=True)
         ]
 
     def signals(self, texts: Any, *, text_pairs: Any = None) -> Signals:
@@ -277,6 +284,20 @@ class TaskQuestions:
         else:
             reference = self.signals(before, text_pairs=before_pairs)
         return measure_drift(reference, now, false_alarm_rate=false_alarm_rate)
+
+    def _lowest_confidence(self, state: TaskState, wanted: Threshold | None) -> float | None:
+        """The confidence from which a label is answered; ``None`` for any."""
+        if wanted is None and state.outside is not None:
+            wanted = "auto"
+        if wanted is None or isinstance(wanted, float | int):
+            return wanted
+        key = str(wanted)
+        known = self._thresholds
+        if known is None or known[0] is not state:
+            known = self._thresholds = (state, {})
+        if key not in known[1]:
+            known[1][key] = threshold_of(state, wanted)
+        return known[1][key]
 
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -23,6 +23,7 @@ from metamapping.cli.options import (
     TaskTypeOption,
     TextColumn,
 )
+from metamapping.config.labels import label_text
 
 
 def adapt(
@@ -43,6 +44,20 @@ def adapt(
     tune_seconds: Annotated[
         float | None,
         typer.Option("--tune-seconds", metavar="SECONDS", min=0.001, help="As --tune, in about this time."),
+    ] = None,
+    out_of_scope: Annotated[
+        str | None,
+        typer.Option(
+            "--out-of-scope",
+            metavar="LABEL",
+            help="Rows with this label belong to none of the others, and texts like them are answered so.",
+        ),
+    ] = None,
+    ordinal: Annotated[
+        str | None,
+        typer.Option(
+            "--ordinal", metavar="BAD,OK,GOOD", help="The labels are grades: all of them, in their order."
+        ),
     ] = None,
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
@@ -73,7 +88,7 @@ def adapt(
     """
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
-    from metamapping.cli.labelling import load_mapper
+    from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading, answered
     from metamapping.config.labels import label_column_doubt, look_alike
@@ -118,11 +133,30 @@ def adapt(
         label_names=label_names,
         tune=tune if tune_seconds is None else tune_seconds,
         multi_label=fields.is_multi_label,
+        out_of_scope=out_of_scope,
+        ordinal=None if ordinal is None else _grades(ordinal, labels),
     )
+    print_long_texts(mapping)
     if mapping.tuning is not None:
         print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
-    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")
+    outside = f" and {mapping.num_out_of_scope} out of scope" if mapping.num_out_of_scope else ""
+    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels{outside}: {folder}")
+
+
+def _grades(option: str, labels: list[Any]) -> list[Any]:
+    """The grades of an option, as the labels of the file have them: `1` is a number where labels are."""
+    known = {} if not labels else {str(label_text(label)): label for label in labels}
+    texts = [str(label_text(part)) for part in option.split(",") if part.strip()]
+    is_number = bool(labels) and isinstance(labels[0], int | float) and not isinstance(labels[0], bool)
+    return [known.get(text, _number(text) if is_number else text) for text in texts]
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _label_names(options: list[str]) -> dict[str, str]:

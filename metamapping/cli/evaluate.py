@@ -64,9 +64,10 @@ def evaluate(
 ) -> None:
     """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
-    The scores are accuracy and macro-F1; where texts have any number of labels macro-F1, micro-F1 and the
-    share of texts all of whose labels are right; and for ner micro-F1 of whole entities, with 95 % bootstrap
-    intervals over the rows. Of rows with spans, the spans are compared: start, end and type. Without a file
+    The scores are accuracy and macro-F1, of grades (`adapt --ordinal`) also the mean absolute error (MAE) and
+    the quadratic kappa; where texts have any number of labels macro-F1, micro-F1 and the share of texts
+    whose labels are all right; and for ner micro-F1 of whole entities, with 95 % bootstrap intervals over
+    the rows. Of rows with spans, the spans are compared: start, end and type. Without a file
     each of the task's examples is predicted from the others.
 
     `metamapping evaluate my-tasks/orders`
@@ -77,7 +78,7 @@ def evaluate(
     """
     from metamapping.cli.error_rows import error_rows, example_rows
     from metamapping.cli.fields import without
-    from metamapping.cli.labelling import load_task
+    from metamapping.cli.labelling import load_task, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading, answered
     from metamapping.cli.records import format_of
@@ -107,6 +108,7 @@ def evaluate(
             rows = list(without(rows, rejected))
         scores, found = _score_rows_of_file(mapping, fields, rows, num_examples=3 if errors else 0)
         wrong = error_rows(rows, found)
+    print_long_texts(mapping)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
     if errors is not None:
         write_records(wrong, errors, format_of(errors))
@@ -132,11 +134,10 @@ def _score_rows_of_file(
         gold = [[str(label_text(label)) for label in row] for row in gold]
     elif not fields.is_ner:
         gold = [str(label_text(label)) for label in gold]
-    _check_labels(
-        gold if fields.is_ner else fields.single_labels(gold),
-        [str(label_text(label)) for label in mapping.labels],
-        is_ner=fields.is_ner,
-    )
+    known = [str(label_text(label)) for label in mapping.labels]
+    if mapping.out_of_scope is not None:
+        known.append(str(label_text(mapping.out_of_scope)))
+    _check_labels(gold if fields.is_ner else fields.single_labels(gold), known, is_ner=fields.is_ner)
     if fields.is_multi_label:
         from metamapping.adaptation.multi_label_scores import label_list_scores
 
@@ -153,7 +154,10 @@ def _score_rows_of_file(
     predicted = list(gold)
     for error in errors:
         predicted[error.index] = error.predicted if fields.is_ner else label_text(error.predicted)
-    return (entity_scores if fields.is_ner else text_scores)(gold, predicted), errors
+    if fields.is_ner:
+        return entity_scores(gold, predicted), errors
+    order = [str(label_text(label)) for label in mapping.labels] if mapping.is_ordinal else None
+    return text_scores(gold, predicted, order=order), errors
 
 
 def _span_scores(mapping: Mapping, fields: Fields, texts: list[str], gold: list[Any]) -> Scores:

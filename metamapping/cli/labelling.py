@@ -38,12 +38,14 @@ def load_mapper(model: str | Path) -> MetaMapper:
         model: A published or pretrained encoder, as for ``MetaMapper.from_pretrained``.
     """
     from metamapping import MetaMapper
+    from metamapping.adaptation.length_counts import LongPairWarning
     from metamapping.publishing.pretrained_model import (
         UntrainedMappingWarning,
         is_pretrained,
         untrained_sentence,
     )
 
+    warnings.simplefilter("ignore", LongPairWarning)  # `print_long_texts` says it
     if is_pretrained(model):
         print_note(f"note: {untrained_sentence(model)}")
         warnings.simplefilter("ignore", UntrainedMappingWarning)
@@ -59,8 +61,20 @@ def load_task(folder: Path, model: str | None = None) -> Mapping:
     """
     # Imported here and not with the module, so that errors in the arguments appear at once.
     from metamapping import Mapping
+    from metamapping.adaptation.length_counts import LongPairWarning
 
+    warnings.simplefilter("ignore", LongPairWarning)  # `print_long_texts` says it
     return Mapping.load(folder, None if model is None else load_mapper(model))
+
+
+def print_long_texts(mapping: Mapping) -> None:
+    """Print a note if any of the texts that a task was given are longer than its encoder reads at once.
+
+    Args:
+        mapping: The task.
+    """
+    if sentence := mapping.length_counts.sentence():
+        print_note(f"note: {sentence}")
 
 
 class Labelling:
@@ -77,7 +91,7 @@ class Labelling:
     """
 
     def __init__(
-        self, mapping: Mapping, fields: Fields, *, threshold: float | None = None, probabilities: bool = False
+        self, mapping: Mapping, fields: Fields, *, threshold: Any = None, probabilities: bool = False
     ) -> None:
         self._mapping, self.fields = mapping, fields
         self._threshold, self._probabilities = threshold, probabilities

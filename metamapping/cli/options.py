@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -48,6 +48,29 @@ def encoder_place(text: str) -> str:
     if "://" not in text and not Path(text).is_dir() and not is_hub_name:
         raise typer.BadParameter(f"Directory {text!r} does not exist.")
     return text
+
+
+def threshold_of(text: str) -> float | str | dict[str, float]:
+    """The threshold that an option says.
+
+    Args:
+        text: A number, ``auto``, or ``precision=0.95``.
+
+    Raises:
+        typer.BadParameter: It is something else.
+    """
+    name, equals, number = text.partition("=")
+    try:
+        value = float(number if equals else text) if text != "auto" else 0.0
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1 or (equals and name != "precision"):
+        raise typer.BadParameter(
+            f"{text!r} is no threshold: give a number from 0 to 1, auto, or precision=0.95"
+        )
+    if text == "auto":
+        return text
+    return {name: value} if equals else value
 
 
 def input_source(
@@ -211,3 +234,13 @@ TagColumn = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+ThresholdOption = Annotated[
+    Any,
+    typer.Option(
+        "--threshold",
+        parser=threshold_of,
+        metavar="NUMBER",
+        help="No label if `confidence` is lower: a number from 0 to 1; `auto` for the one that is best for "
+        "the task's own examples; or `precision=0.95` for the lowest at which so many answers are right.",
+    ),
+]

@@ -17,6 +17,7 @@ from metamapping.cli.options import (
     TagColumn,
     Task,
     TextColumn,
+    ThresholdOption,
 )
 
 
@@ -28,10 +29,7 @@ def predict(
         bool,
         typer.Option("--proba", help="Add `probability`, `confidence`, and `probabilities` of all labels."),
     ] = False,
-    threshold: Annotated[
-        float | None,
-        typer.Option("--threshold", min=0, max=1, help="No label if `confidence` is lower."),
-    ] = None,
+    threshold: ThresholdOption = None,
     text: TextColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
@@ -59,7 +57,7 @@ def predict(
 
     `tail -f messages.jsonl | metamapping predict my-tasks/orders --stream`
     """
-    from metamapping.cli.labelling import Labelling, load_task
+    from metamapping.cli.labelling import Labelling, load_task, print_long_texts
     from metamapping.cli.parquet import with_predictions
     from metamapping.cli.progress import count_progress
     from metamapping.cli.reading import Reading
@@ -80,6 +78,7 @@ def predict(
         labelling = Labelling(mapping, fields, threshold=threshold, probabilities=proba)
         if records.parquet is not None and format_out == "parquet":
             write_table(with_predictions(read_table(records), labelling, on_progress=advance), out)
+            print_long_texts(mapping)
             return
         write_records(
             labelling.rows(records.rows, on_progress=advance, rows_per_part=1 if stream else ROWS_PER_PART),
@@ -93,3 +92,4 @@ def predict(
             schema=records.schema,
             flush=stream,
         )
+        print_long_texts(mapping)

@@ -1,4 +1,4 @@
-"""Encoder families that KerasHub and Hugging Face both know: BERT, RoBERTa, DistilBERT and GPT-2.
+"""Encoder families that KerasHub and Hugging Face both know: BERT, RoBERTa, XLM-R, DistilBERT and GPT-2.
 
 A family defines the ``config.json`` that describes what KerasHub's layers compute (KerasHub's BERT always has
 the tanh GELU, regardless of a configuration), and the names under which its weights are stored.
@@ -12,7 +12,7 @@ the tanh GELU, regardless of a configuration), and the names under which its wei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import keras
@@ -184,6 +184,13 @@ _ROBERTA = Family(
     },
     reserved_positions=RESERVED_POSITIONS,
 )
+# XLM-R differs from RoBERTa in its vocabulary alone, which a Unigram tokenizer of a hundred languages has.
+_XLM_ROBERTA = replace(
+    _ROBERTA,
+    model_type="xlm-roberta",
+    architecture="XLMRobertaModel",
+    backbone=keras_hub.models.XLMRobertaBackbone,
+)
 _DISTILBERT = Family(
     model_type="distilbert",
     architecture="DistilBertModel",
@@ -227,4 +234,4 @@ _GPT2 = Family(
     activation="activation_function",
     weights=gpt2_weights,
 )
-FAMILIES = {family.model_type: family for family in (_BERT, _ROBERTA, _DISTILBERT, _GPT2)}
+FAMILIES = {family.model_type: family for family in (_BERT, _ROBERTA, _XLM_ROBERTA, _DISTILBERT, _GPT2)}

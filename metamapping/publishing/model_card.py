@@ -42,7 +42,7 @@ closed form and without gradients.
 ## Training data
 {sources}
 
-{untrained}Tokenizer `{tokenizer}`. Texts are cleaned ({cleaners}) and truncated to {max_length} tokens.
+{untrained}Tokenizer `{tokenizer}`. Texts are cleaned ({cleaners}) and read {max_length} tokens at a time.
 
 ## Training
 Training started from {start}. Rounds: {num_rounds}; meta-steps: {meta_steps}; training time:
@@ -102,7 +102,7 @@ No round was clearly better than the encoder before meta-training, so that one i
 """
 _NO_OTHER_LIBRARIES = """\
 `transformers`, `sentence-transformers` and `keras_hub.from_preset` cannot read this folder: only BERT,
-RoBERTa, DistilBERT and GPT-2 encoders can be exported for them.
+RoBERTa, XLM-R, DistilBERT and GPT-2 encoders can be exported for them.
 """
 
 

@@ -84,7 +84,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         if backend == "runtime":
             raise StoreError(
                 f"{place_of(folder)} has no graph for the runtime ({GRAPH}): if the encoder is a BERT, "
-                "RoBERTa, DistilBERT or GPT-2, publish again with this release; or load it with "
+                "RoBERTa, XLM-R, DistilBERT or GPT-2, publish again with this release; or load it with "
                 "backend='tensorflow'"
             )
     reason = "" if backend == "tensorflow" else ", which has no graph for the runtime,"

@@ -168,6 +168,7 @@ def _layers(transformer: Transformer, states: str, names: _PartNames, num_layers
 GRAPH_FAMILIES: dict[str, Callable[[Mapping[str, Any], WeightFile], tuple[GraphWriter, States]]] = {
     "bert": _bert,
     "roberta": _roberta,
+    "xlm-roberta": _roberta,
     "distilbert": _distilbert,
     "gpt2": _gpt2,
 }

@@ -37,6 +37,7 @@ from metamapping.serving.messages import (
     Task,
     Tasks,
     TextsToLabel,
+    WantedPrecision,
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
@@ -135,6 +136,8 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
             label_names=new.label_names,
             task_type=new.task_type,
             multi_label=new.multi_label,
+            out_of_scope=new.out_of_scope,
+            ordinal=new.ordinal,
         )
         is_new = loaded.tasks.put(name, mapping)
     response.status_code = 201 if is_new else 200
@@ -147,7 +150,7 @@ def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready
     notes: list[str] = []
 
     def add(mapping: Mapping) -> None:
-        num_examples = mapping.num_examples + len(more.examples)
+        num_examples = mapping.num_examples + mapping.num_out_of_scope + len(more.examples)
         service.limits.check_examples(num_examples, _all_texts(more.examples))
         pairs = _pairs(more.examples)
         texts, labels, changes = _columns(more.examples, mapping.task_type)
@@ -223,8 +226,10 @@ def _predictions(
     if mapping.task_type == "ner" and request.text_pairs is not None:
         raise ValueError("ner does not support text_pairs: leave them out")
     texts, pairs = request.texts, request.text_pairs
+    wanted = request.threshold
+    threshold = wanted.model_dump() if isinstance(wanted, WantedPrecision) else wanted
     with loaded.featurizer.caching():
-        predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
+        predicted = mapping.predict(texts, text_pairs=pairs, threshold=threshold)
         observe(predicted)
         if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
             predicted = [[_entity(entity) for entity in entities] for entities in predicted]
@@ -260,6 +265,9 @@ def _task(name: str, mapping: Mapping) -> Task:
         labels=list(mapping.labels),
         num_examples=mapping.num_examples,
         multi_label=mapping.is_multi_label,
+        out_of_scope=mapping.out_of_scope,
+        is_ordinal=mapping.is_ordinal,
+        num_out_of_scope=mapping.num_out_of_scope,
     )
 
 

@@ -63,6 +63,13 @@ class NewTask(_Message):
         description="Whether a text has any number of labels, as a list. Default: if any example has "
         "a list of several labels or of none.",
     )
+    ordinal: list[Label] | None = Field(
+        None, description="The labels in their order, if they are grades.", examples=[["bad", "ok", "good"]]
+    )
+    out_of_scope: Label | None = Field(
+        None,
+        description="The label of examples that belong to none of the others, and of texts like them.",
+    )
 
 
 class MoreExamples(_Message):
@@ -74,17 +81,23 @@ class MoreExamples(_Message):
     label_names: LabelNames = {}
 
 
+class WantedPrecision(_Message):
+    """The lowest threshold at which this share of the answers is right."""
+
+    precision: float = Field(ge=0, le=1)
+
+
 class _Texts(_Message):
     texts: list[str | Words] = Field(
         description="For `ner` all texts may be lists of words instead of strings."
     )
     text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
-    threshold: float | None = Field(
+    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] | WantedPrecision | None = Field(
         None,
-        ge=0,
-        le=1,
-        description="A text whose confidence is lower gets `null`; where a text has any number of labels, it "
-        "has those whose probability is not lower; for `ner`, an entity of a text whose "
+        description="A text whose confidence is lower gets `null`, or the task's `out_of_scope`; `auto` is "
+        "the threshold that is best for the task's examples, and `precision` the lowest at which so many "
+        "answers are right. Where a text has any number of labels, it has those whose probability is not "
+        "lower; for `ner`, an entity of a text whose "
         "probability is lower is left out, and a word whose probability is lower gets `O`.",
     )
     probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
@@ -126,8 +139,13 @@ class Task(BaseModel):
     name: str = Field(examples=["orders"])
     task_type: TaskType
     labels: list[Label] = Field(examples=[["delivery", "refund"]])
-    num_examples: int = Field(examples=[2])
+    num_examples: int = Field(description="Without those out of scope.", examples=[2])
     multi_label: bool = Field(False, description="Whether a text has any number of labels.")
+    out_of_scope: Label | None = Field(
+        None, description="What texts outside of the task are answered with; `null` if they get no label."
+    )
+    is_ordinal: bool = Field(False, description="Whether the labels are grades, in their order.")
+    num_out_of_scope: int = Field(0, description="Number of examples out of scope.")
 
 
 class ChangedTask(Task):

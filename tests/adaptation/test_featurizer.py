@@ -9,6 +9,7 @@ import pytest
 from metamapping import MetaMapper
 from metamapping.adaptation import featurizer
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.length_counts import LongPairWarning
 from metamapping.config.corpus import CleaningSpec
 from metamapping.publishing.published_model import read_published
 
@@ -65,3 +66,65 @@ def test_a_progress_bar_is_shown_for_many_texts_on_a_terminal(model, capsys, mon
     Featurizer(model, progress=False).texts(TEXTS)
     Featurizer(model).texts(TEXTS[:4])
     assert capsys.readouterr().err.count("5/5") == 1
+
+
+def test_the_end_of_a_long_text_is_read(model):
+    featurizer = Featurizer(model)
+    long = "the delivery is late " * 6
+    ends = featurizer.texts([long + "refund refund", long + "paris paris", long + "refund refund"])
+    assert np.abs(ends[0] - ends[1]).max() > 1e-4
+    np.testing.assert_allclose(ends[0], ends[2], atol=1e-6)
+    views = ends.reshape(3, 3, -1)
+    np.testing.assert_allclose((views**2).sum(axis=-1), 1, atol=1e-5)
+
+
+def test_short_texts_have_the_same_features_beside_a_long_one(model):
+    featurizer = Featurizer(model)
+    beside = featurizer.texts([*TEXTS, "late " * 50])
+    np.testing.assert_allclose(beside[: len(TEXTS)], featurizer.texts(TEXTS), atol=1e-6)
+
+
+def test_both_backends_read_long_texts_alike(model, published):
+    runtime = MetaMapper.from_pretrained(published, backend="runtime").featurizer
+    texts = ["where is my parcel " * 20, "refund"]
+    np.testing.assert_allclose(runtime.texts(texts), Featurizer(model).texts(texts), atol=2e-3)
+    words = [text.split() for text in texts]
+    np.testing.assert_allclose(runtime.words(words)[0], Featurizer(model).words(words)[0], atol=5e-3)
+
+
+def test_every_word_of_a_long_text_has_features_and_context_on_both_sides(model):
+    featurizer = Featurizer(model)
+    words = ("anna lives in paris and bob works in rome " * 6).split()
+    features, offsets = featurizer.words([words, ["june"]])
+    assert offsets.tolist() == [0, len(words), len(words) + 1]
+    assert (np.abs(features).sum(axis=1) > 0).all()
+    np.testing.assert_allclose(features[-1], featurizer.words([["june"]])[0][0], atol=1e-6)
+
+
+def test_a_word_longer_than_the_encoder_reads_is_counted_as_cut(model):
+    featurizer = Featurizer(model)
+    features, _ = featurizer.words([["a" * 80, "refund"]])
+    assert (np.abs(features).sum(axis=1) > 0).all()
+    counts = featurizer.length_counts
+    assert (counts.num_texts, counts.num_long, counts.num_cut) == (1, 1, 1)
+
+
+def test_long_texts_are_counted(model):
+    featurizer = Featurizer(model)
+    assert featurizer.length_counts.sentence() is None
+    featurizer.texts(["refund", "late " * 50])
+    featurizer.words([["late"] * 50])
+    assert featurizer.length_counts.sentence() == (
+        "2 of 3 texts are longer than the 16 tokens that the encoder reads at once, and were read in "
+        "overlapping windows"
+    )
+
+
+def test_a_long_pair_is_cut_with_a_warning(model):
+    featurizer = Featurizer(model)
+    featurizer.texts(["refund"], ["late"])
+    with pytest.warns(
+        LongPairWarning, match="1 of 2 pairs are longer than 16 tokens, and their ends are not"
+    ):
+        featurizer.texts(["refund", "late " * 50], ["late", "refund"])
+    assert featurizer.length_counts.num_cut == 1

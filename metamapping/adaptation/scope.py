@@ -1,0 +1,148 @@
+"""Scope: which texts belong to a task at all, and the confidence from which a label is answered.
+
+Examples may be given that belong to none of the labels. They take no part in the mapping; they say which
+confidence a text outside of the task has. The threshold is then the one that would have been best for the
+task's own examples, each scored by the mapping of the others, and for the texts outside. A task without such
+examples has its own in their place, each scored by the mapping without its whole label. Texts outside weigh
+as much as all others together, as in ``confidence``. The figures: docs/experiments/threshold.md.
+
+    find_threshold(state)                       # of the best F1
+    find_threshold(state, precision=0.95)       # the lowest at which 95 % of the answers are right
+"""
+
+from __future__ import annotations
+
+from collections import abc
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from metamapping.adaptation.calibration import leave_out
+from metamapping.adaptation.mixture import mixed_left_out
+from metamapping.adaptation.state import TaskState
+
+AUTO = "auto"
+# A probability, `auto`, or {"precision": 0.95}.
+Threshold = float | Literal["auto"] | abc.Mapping[str, float]
+_EXPECTED = "expected a probability from 0 to 1, 'auto', or {'precision': 0.95}"
+
+
+class ScopeEvidence(NamedTuple):
+    """Confidences of texts that the mapping was not computed from.
+
+    Attributes:
+        confidence: Float ``(num_inside,)``, of examples of the task's labels.
+        is_right: Bool ``(num_inside,)``, whether their label was predicted.
+        outside: Float ``(num_outside,)``, confidences of texts of none of the labels.
+    """
+
+    confidence: np.ndarray
+    is_right: np.ndarray
+    outside: np.ndarray
+
+
+def check_threshold(threshold: Any) -> None:
+    """Check a threshold as a user gives it.
+
+    Args:
+        threshold: ``None``, a probability, ``auto``, or a wanted precision.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if threshold is None or (isinstance(threshold, str) and threshold == AUTO):
+        return
+    value = threshold
+    if isinstance(threshold, abc.Mapping):
+        value = threshold.get("precision") if len(threshold) == 1 else None
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    if not is_number or not 0 <= value <= 1:
+        raise ValueError(f"threshold is {threshold!r}: {_EXPECTED}")
+
+
+def threshold_of(state: TaskState, wanted: Threshold) -> float:
+    """The threshold as a number.
+
+    Args:
+        state: The task.
+        wanted: As ``check_threshold`` accepts it.
+
+    Raises:
+        ValueError: It is to be found, and the task has no examples to find it with.
+    """
+    if isinstance(wanted, str):
+        return find_threshold(state)
+    if isinstance(wanted, abc.Mapping):
+        return find_threshold(state, precision=float(wanted["precision"]))
+    return float(wanted)
+
+
+def find_threshold(state: TaskState, *, precision: float | None = None) -> float:
+    """The threshold on the confidence that is best for what is left out.
+
+    Args:
+        state: A task of texts with examples.
+        precision: The wanted share of right answers among all answers. Default: the best F1 of right answers,
+            of which there could be one for each text of the task.
+
+    Raises:
+        ValueError: The task has no examples to find it with, or no threshold has that precision.
+    """
+    evidence = scope_evidence(state)
+    num_inside, num_outside = len(evidence.confidence), len(evidence.outside)
+    confidence = np.concatenate([evidence.confidence, evidence.outside])
+    right = np.concatenate([evidence.is_right / num_inside, np.zeros(num_outside)])
+    weights = np.concatenate([np.full(num_inside, 1 / num_inside), np.full(num_outside, 1 / num_outside)])
+    order = np.argsort(-confidence, kind="stable")
+    confidence, right, answered = confidence[order], right[order].cumsum(), weights[order].cumsum()
+    # A threshold lies between two different confidences; the last accepts everything.
+    ends = np.flatnonzero(np.append(confidence[1:] < confidence[:-1], True))
+    thresholds = np.append((confidence[ends[:-1]] + confidence[ends[:-1] + 1]) / 2, 0.0)
+    right, answered = right[ends], answered[ends]
+    if precision is None:
+        return float(thresholds[np.argmax(2 * right / (answered + 1.0))])
+    is_enough = right / answered >= precision
+    if not is_enough.any():
+        raise ValueError(
+            f"no threshold has the precision {precision}: the highest is {(right / answered).max():.3f}, for "
+            "the examples that were left out; lower it, or add examples"
+        )
+    return float(thresholds[np.flatnonzero(is_enough)[-1]])
+
+
+def scope_evidence(state: TaskState) -> ScopeEvidence:
+    """What the task says about its own examples, left out, and about texts outside of it.
+
+    Args:
+        state: A task of texts with examples.
+
+    Raises:
+        ValueError: It is a ``ner`` task, has no label with two examples, or its solver is not a ridge
+            regression.
+    """
+    solution, support, calibration = state.solution, state.support, state.calibration
+    if state.is_ner:
+        raise ValueError("a threshold is found for tasks with one label for each text: for ner give a number")
+    if not support.num_examples or np.bincount(support.targets).max() < 2:
+        raise ValueError("a threshold is found by leaving examples out: give two examples of each label")
+    if solution.ridge is None:
+        raise ValueError("a threshold is found with the solvers `ridge` and `plain-ridge`: give a number")
+    left_out = leave_out(solution, support)
+    scores = np.full((support.num_examples, len(state.labels)), np.nan)
+    mixed = mixed_left_out(solution, support)
+    if mixed is None:
+        scores[left_out.rows] = left_out.scores
+    else:
+        scores[mixed.rows] = mixed.scores
+    items = left_out.rows[np.bincount(support.targets)[left_out.targets] > 1]
+    is_scored = np.isfinite(scores[items]).all(axis=1)
+    items, near = items[is_scored], left_out.near_labels[is_scored]
+    best, probabilities = state.best(scores[items]), calibration.probabilities(scores[items])
+    confidence = probabilities[np.arange(len(best)), best] * calibration.membership(near)
+    is_right = best == support.targets[items]
+    if state.outside is not None and state.outside.support.num_examples:
+        outside = state.confidence(state.outside.support.features)[1]
+    else:
+        highest = calibration.probabilities(left_out.none_scores).max(axis=-1)
+        outside = highest * calibration.membership(left_out.near_none)
+    return ScopeEvidence(confidence.astype(np.float64), is_right, outside.astype(np.float64))

@@ -1,0 +1,112 @@
+"""Grades: the median grade is predicted, and judged by its distance from the true one."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import cohen_kappa_score, mean_absolute_error
+
+from metamapping import Mapping, MetaMapper
+from metamapping.adaptation.grades import median_grades, read_grades
+from metamapping.adaptation.scores import text_scores
+from metamapping.sklearn import MetaMappingClassifier
+
+GRADES = ["bad", "ok", "good"]
+TEXTS = [
+    "the lamp is broken and nobody answers",
+    "the delivery is late again",
+    "it has arrived",
+    "the order works",
+    "the weather was lovely",
+    "lovely i love my parcel",
+]
+LABELS = ["bad", "bad", "ok", "ok", "good", "good"]
+
+
+@pytest.fixture(scope="module")
+def mapper(published):
+    return MetaMapper.from_pretrained(published)
+
+
+def test_the_median_lies_between_extremes_that_are_equally_probable():
+    probabilities = np.array([[0.4, 0.25, 0.35], [0.6, 0.0, 0.4], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]])
+    assert median_grades(probabilities).tolist() == [1, 0, 2, 2]
+    assert probabilities.argmax(axis=1).tolist() == [0, 0, 2, 2]
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=2, max_size=7))
+def test_no_grade_is_expected_to_be_nearer(weights):
+    p = np.array(weights) / sum(weights)
+    grades = np.arange(len(p))
+    expected = [(p * np.abs(grades - grade)).sum() for grade in grades]
+    assert expected[median_grades(p[None])[0]] <= min(expected) + 1e-9
+
+
+def test_scores_are_those_of_scikit_learn():
+    rng = np.random.default_rng(0)
+    gold, predicted = rng.integers(0, 3, 60), rng.integers(0, 3, 60)
+    scores = text_scores([GRADES[i] for i in gold], [GRADES[i] for i in predicted], order=GRADES).scores
+    assert list(scores) == ["accuracy", "macro-F1", "MAE", "quadratic kappa"]
+    assert scores["MAE"].mean == pytest.approx(mean_absolute_error(gold, predicted))
+    assert scores["quadratic kappa"].mean == pytest.approx(
+        cohen_kappa_score(gold, predicted, weights="quadratic")
+    )
+    assert scores["MAE"].low < scores["MAE"].mean < scores["MAE"].high
+
+
+def test_a_row_without_prediction_counts_as_the_worst_grade_for_it():
+    scores = text_scores(["bad", "good", "ok"], [None, None, "ok"], order=GRADES).scores
+    assert scores["MAE"].mean == pytest.approx(4 / 3)
+    outside = text_scores(["bad", "oos"], ["bad", "oos"], order=GRADES).scores
+    assert outside["MAE"].mean == 0
+    one = text_scores(["bad", "bad"], ["bad", "bad"], order=GRADES).scores
+    assert one["quadratic kappa"].mean == 1
+
+
+def test_a_task_of_grades_has_its_labels_in_their_order(mapper, tmp_path):
+    mapping = mapper.adapt(TEXTS[::-1], LABELS[::-1], ordinal=GRADES)
+    assert (mapping.labels, mapping.is_ordinal) == (tuple(GRADES), True)
+    expected = [GRADES[slot] for slot in median_grades(mapping.predict_proba(TEXTS))]
+    assert mapping.predict(TEXTS) == mapping.answer(TEXTS).labels == expected
+    wrong = {i for i, (a, b) in enumerate(zip(expected, LABELS, strict=True)) if a != b}
+    assert {error.index for error in mapping.errors(TEXTS, LABELS)} == wrong
+    assert {"MAE", "quadratic kappa"} <= set(mapping.cross_validate().scores.scores)
+    mapping.save(tmp_path / "task")
+    loaded = Mapping.load(tmp_path / "task", mapper)
+    assert loaded.is_ordinal
+    assert loaded.predict(TEXTS) == expected
+
+
+def test_the_order_changes_no_probability(mapper):
+    plain, graded = mapper.adapt(TEXTS, LABELS), mapper.adapt(TEXTS, LABELS, ordinal=GRADES)
+    np.testing.assert_allclose(graded.predict_proba(TEXTS), plain.predict_proba(TEXTS), atol=1e-5)
+    assert not plain.is_ordinal
+
+
+def test_grades_may_have_no_example(mapper):
+    mapping = mapper.adapt(TEXTS, LABELS, ordinal=["terrible", *GRADES, "great"])
+    assert mapping.labels == ("terrible", "bad", "ok", "good", "great")
+    assert mapper.zero_shot(GRADES, ordinal=True).is_ordinal
+
+
+def test_the_classifier_has_grades_too(published, tmp_path):
+    classifier = MetaMappingClassifier(str(published), ordinal=GRADES).fit(TEXTS, LABELS)
+    assert classifier.predict(TEXTS).tolist() == classifier.mapping_.predict(TEXTS)
+    loaded = MetaMappingClassifier.load(classifier.save(tmp_path / "classifier"))
+    assert loaded.ordinal == GRADES
+    assert loaded.predict(TEXTS).tolist() == classifier.predict(TEXTS).tolist()
+    with pytest.raises(ValueError, match="give each label of y once"):
+        MetaMappingClassifier(str(published), ordinal=GRADES[:2]).fit(TEXTS, LABELS)
+
+
+def test_what_is_no_grade_is_refused(mapper):
+    with pytest.raises(ValueError, match="label 4 is 'good', which is not one of the grades bad, ok"):
+        mapper.adapt(TEXTS, LABELS, ordinal=["bad", "ok"])
+    with pytest.raises(ValueError, match="label 0 is 'great', which is not one of the grades"):
+        mapper.adapt(TEXTS, LABELS, ordinal=GRADES).add(["lovely"], ["great"])
+    with pytest.raises(ValueError, match="ordinal has 'ok' twice"):
+        read_grades(["bad", "ok", "ok"])
+    with pytest.raises(ValueError, match="give at least two grades"):
+        read_grades(["bad"])
+    with pytest.raises(ValueError, match="ordinal is for tasks with one label for each text"):
+        mapper.adapt([["a"]], [["O"]], task_type="ner", ordinal=GRADES)
