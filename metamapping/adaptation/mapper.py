@@ -243,6 +243,6 @@ def _check_alone(is_tuned: bool, out_of_scope: Any, ordinal: Any) -> None:
     wrong = [name for name, is_asked in asked.items() if is_asked]
     if wrong:
         raise ValueError(
-            f"{listed(wrong)} is for tasks with one label for each text, and here a text has any number of them: "
-            "leave it out"
+            f"{listed(wrong)} is for tasks with one label for each text, and here a text has any number of "
+            "them: leave it out"
         )
