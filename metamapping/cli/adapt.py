@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     Encoder,
     EncodingOption,
@@ -40,6 +41,7 @@ def adapt(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    backend: BackendOption = "auto",
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
@@ -89,7 +91,7 @@ def adapt(
     for sentence in [] if fields.is_ner else look_alike({str(label) for label in labels}):
         print_note(f"note: {sentence}")
 
-    mapper = load_mapper(model)
+    mapper = load_mapper(model, backend)
     mapping = mapper.adapt(texts, labels, text_pairs=text_pairs, task_type=task_type, label_names=label_names)
     folder = mapping.save(out)
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels: {folder}")

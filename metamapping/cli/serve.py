@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metamapping.cli.options import Model
+from metamapping.cli.options import BackendOption, Model
 
 
 def serve(
@@ -26,6 +26,7 @@ def serve(
     max_characters: Annotated[
         int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
     ] = 500_000,
+    backend: BackendOption = "auto",
 ) -> None:
     """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
 
@@ -52,4 +53,4 @@ def serve(
     check_host(host, key=key)
     check_published(model)
     limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
-    run_server(Service(model, tasks, limits, Metrics()), host=host, port=port, key=key)
+    run_server(Service(model, tasks, limits, Metrics(), backend=backend), host=host, port=port, key=key)

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
+
+from metamapping.models.probabilities import logsumexp
 
 # In units of the scores, whose targets are one-hot labels. The best of 0.10, 0.15 and 0.20 on a validation
 # source: docs/experiments/decoding.md.

@@ -17,6 +17,7 @@ from metamapping.serving.registry import TaskRegistry
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.publishing.runtime_model import Backend
     from metamapping.serving.batching import BatchingFeaturizer
 
 
@@ -41,11 +42,14 @@ class Service:
         tasks: Folder in which tasks are stored.
         limits: Limits of requests and of tasks.
         metrics: The counters.
+        backend: What computes features, as for ``publishing.runtime_model.load_model``.
     """
 
-    def __init__(self, model: Path, tasks: Path, limits: Limits, metrics: Metrics) -> None:
+    def __init__(
+        self, model: Path, tasks: Path, limits: Limits, metrics: Metrics, *, backend: Backend = "auto"
+    ) -> None:
         self.limits, self.metrics = limits, metrics
-        self._model, self._tasks = model, tasks
+        self._model, self._tasks, self._backend = model, tasks, backend
         self._loaded: Loaded | None = None
 
     @property
@@ -70,7 +74,7 @@ class Service:
         from metamapping.publishing.runtime_model import load_model
         from metamapping.serving.batching import BatchingFeaturizer
 
-        model = load_model(self._model)
+        model = load_model(self._model, backend=self._backend)
         mapper = MetaMapper(model, progress=False)
         featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
         mapper.featurizer = featurizer
