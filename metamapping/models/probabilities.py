@@ -19,7 +19,8 @@ def expit(logits: np.ndarray | float) -> np.ndarray:
     Returns:
         As ``logits``, between 0 and 1.
     """
-    return np.exp(-np.logaddexp(np.zeros_like(logits), np.negative(logits)))
+    probabilities: np.ndarray = np.exp(-np.logaddexp(np.zeros_like(logits), np.negative(logits)))
+    return probabilities
 
 
 def logsumexp(logits: np.ndarray, axis: int | None = None) -> np.ndarray:

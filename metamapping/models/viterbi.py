@@ -98,6 +98,6 @@ def entity_probabilities(
         left = logsumexp(before[first, others]) + steps[0, slot]
         right = 0.0
         if end < num_words:
-            right = logsumexp((steps[slot] + scaled[end] + after[end + 1])[others])
+            right = float(logsumexp((steps[slot] + scaled[end] + after[end + 1])[others]))
         logs.append(left + scaled[first:end, slot].sum() + right - total)
     return np.exp(np.minimum(logs, 0.0))

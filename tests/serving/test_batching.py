@@ -1,6 +1,5 @@
 """Concurrent callers share the batches of the encoder, and each receives its own features."""
 
-import queue
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -8,7 +7,7 @@ import pytest
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.publishing.published_model import read_published
-from metamapping.serving.batching import MAX_BATCH_TEXTS, BatchingFeaturizer, Part, gather
+from metamapping.serving.batching import BatchingFeaturizer
 
 
 @pytest.fixture(scope="module")
@@ -51,42 +50,6 @@ def test_concurrent_callers_share_a_batch(featurizer, sizes):
         list(threads.map(lambda number: featurizer.texts([f"parcel {number}"]), range(200)))
     assert sum(sizes) == 200
     assert len(sizes) < 100
-
-
-class Arrivals:
-    """A queue in which some parts lie, and others arrive while a reader waits."""
-
-    def __init__(self, there, later):
-        self.there, self.later = list(there), list(later)
-
-    def get(self, timeout=None):
-        if not self.there and self.later:
-            self.there.append(self.later.pop(0))
-        return self.get_nowait()
-
-    def get_nowait(self):
-        if not self.there:
-            raise queue.Empty
-        return self.there.pop(0)
-
-
-def parts(*sizes):
-    return [Part(["a"] * size, None, is_words=False) for size in sizes]
-
-
-def test_a_batch_takes_what_is_there_without_waiting():
-    first, second, late = parts(1, 2, 1)
-    assert gather(Arrivals([first, second], [late]), 0.0) == [first, second]
-
-
-def test_a_batch_is_held_while_texts_keep_arriving():
-    first, *late = parts(1, 1, 1, 1)
-    assert gather(Arrivals([first], late), 60.0) == [first, *late]
-
-
-def test_a_full_batch_is_not_held():
-    there = parts(*[1] * MAX_BATCH_TEXTS)
-    assert gather(Arrivals(there, parts(1)), 60.0) == there
 
 
 def test_a_text_that_the_encoder_fails_on_fails_only_for_its_caller(featurizer):
