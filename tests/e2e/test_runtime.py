@@ -45,8 +45,8 @@ def test_predicting_with_a_saved_task_imports_only_what_it_needs(published, tmp_
     )
     predict = (
         "import sys\n"
-        "from metamapping.cli import main\n"
-        f"assert main(['predict', {folder!r}]) == 0\n"
+        "from metamapping.cli import app\n"
+        f"app(['predict', {folder!r}], standalone_mode=False)\n"
         "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)\n"
     )
     subprocess.run([sys.executable, "-c", adapt], check=True)
