@@ -73,6 +73,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         StoreError: The folder is damaged, or has no graph although the runtime was asked for.
         MissingExtraError: TensorFlow is needed and is not installed.
         RuntimeError: The process was forked from one that had loaded an encoder.
+        ValueError: There is no such backend, or this processor cannot run ``int8``.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")

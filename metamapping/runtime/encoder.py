@@ -31,7 +31,7 @@ from metamapping.models.view_layout import (
 )
 from metamapping.runtime.graph_file import Graph
 from metamapping.runtime.graph_writer import INPUTS
-from metamapping.runtime.quantization import quantized
+from metamapping.runtime.quantization import products_overflow, quantized
 from metamapping.runtime.weight_file import WeightFile
 
 Precision = Literal["float32", "int8"]
@@ -55,6 +55,7 @@ class RuntimeEncoder:
 
     Raises:
         StoreError: The engine cannot run the graph.
+        ValueError: The precision is ``int8``, and this processor's integer products overflow.
     """
 
     def __init__(self, graph: Graph, weights: WeightFile, *, precision: Precision = "float32") -> None:
@@ -66,6 +67,11 @@ class RuntimeEncoder:
         self._table = {name: weights.array(name) for name in graph.weights if name == graph.token_table}
         model = onnx.load_model_from_string(graph.data)
         if precision == "int8":
+            if products_overflow():
+                raise ValueError(
+                    "this processor adds products of 8-bit integers in 16 bits, which overflow: use "
+                    "backend='runtime'"
+                )
             model = quantized(model, weights)
         model = _with_inputs(model, tuple(self._table))
         names = [each.name for each in model.graph.initializer if each.name in graph.weights]

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
+from metamapping.runtime.graph_writer import IR_VERSION, OPSET
 from metamapping.runtime.weight_file import WeightFile
 
-# Weights have 7 bits: with 8 the sum of two products overflows the 16 bits that processors without VNNI add
-# them in. Activations have 8, around a zero point, since the fastest kernels multiply unsigned by signed.
-_MAX_WEIGHT, _MAX_ACTIVATION, _ZERO_POINT = 63, 127, 128
+# Activations lie around a zero point, since the fastest kernels multiply unsigned by signed integers.
+_MAX_WEIGHT, _MAX_ACTIVATION, _ZERO_POINT = 127, 127, 128
+# Inputs, outputs and rows of the product that shows whether the processor adds exactly.
+_PROBE_SHAPE, _PROBE_ROWS = (64, 16), 8
 # A token whose activations are all zero has a scale nevertheless.
 _MIN_SCALE = 1e-12
 
@@ -55,6 +58,27 @@ def quantized(model: onnx.ModelProto, weights: WeightFile) -> onnx.ModelProto:
     for each in [each for each in result.graph.initializer if each.name not in read]:
         result.graph.initializer.remove(each)
     return result
+
+
+def products_overflow() -> bool:
+    """Whether this processor's products of 8-bit integers are wrong where they are large.
+
+    Without VNNI, x86 processors add pairs of products in 16 bits. Weights of 7 bits would be exact
+    everywhere, but cost a point of accuracy (benchmarks/README.md).
+    """
+    kernel = np.full(_PROBE_SHAPE, _MAX_WEIGHT, np.int8)
+    graph = helper.make_graph(
+        [_node("MatMulInteger", ["inputs", "kernel"], "sums")],
+        "probe",
+        [helper.make_tensor_value_info("inputs", TensorProto.UINT8, (_PROBE_ROWS, _PROBE_SHAPE[0]))],
+        [helper.make_tensor_value_info("sums", TensorProto.INT32, (_PROBE_ROWS, _PROBE_SHAPE[1]))],
+        [_constant("kernel", kernel)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    inputs = np.full((_PROBE_ROWS, _PROBE_SHAPE[0]), 255, np.uint8)
+    (sums,) = session.run(None, {"inputs": inputs})
+    return bool((sums != inputs.astype(np.int32) @ kernel.astype(np.int32)).any())
 
 
 class _Writer:
