@@ -4,8 +4,8 @@
 
 In: a published folder with a graph, and CSV files with the columns `text` and `label`, of training rows. Out:
 a Markdown table. Each draw adapts to eight random examples of each label and predicts all other rows; both
-backends get the same draws, and the difference is given with its standard error over them. Labels of fewer than
-16 of the rows are left out.
+backends get the same draws, and the difference is given with its standard error over them. Labels of fewer
+than 16 of the rows are left out.
 """
 
 from __future__ import annotations
