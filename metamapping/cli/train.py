@@ -14,7 +14,8 @@ if TYPE_CHECKING:  # importing it takes a second
 
 # fmt: off
 _TRAIN_PACKAGES = (
-    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "rensa", "sklearn", "tensorflow", "transformers",
+    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "rensa", "sklearn", "tensorflow",
+    "transformers",
 )
 # fmt: on
 
