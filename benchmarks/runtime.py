@@ -6,7 +6,8 @@ In: a published folder with a graph; the default is all-MiniLM-L6-v2 of the pack
 untrained. Out: Markdown tables. TensorFlow reads a copy of the folder without the graph, as the previous
 release wrote it. Every figure is measured in processes of its own, the setups by turns, and the median of the
 turns is printed. On a machine that other work keeps busy, ``--clock cpu`` takes the processor's time instead.
-sentence-transformers and fastembed are measured if they are installed.
+OpenVINO (with the graph of the folder), sentence-transformers and fastembed are measured if they are
+installed.
 """
 
 from __future__ import annotations
@@ -68,9 +69,10 @@ def main(published: Path, folder: Path, turns: int) -> None:
     encoders = {
         "bare onnxruntime, token ids": lambda: in_a_process("bare_engine", published),
         "runtime": lambda: in_a_process("encode", folders["runtime"]),
+        "runtime, `int8`": lambda: in_a_process("encode_int8", folders["runtime"]),
         "TensorFlow": lambda: in_a_process("encode", folders["tensorflow"]),
     }
-    for package in ("sentence_transformers", "fastembed"):
+    for package in ("openvino", "sentence_transformers", "fastembed"):
         if importlib.util.find_spec(package) is not None:
             encoders[package] = partial(in_a_process, package, published)
     speeds = by_turns(encoders, turns)
@@ -184,10 +186,33 @@ def encode(published: Path) -> float:
     return _texts_per_second(featurizer.texts)
 
 
+def encode_int8(published: Path) -> float:
+    """Texts a second with dense layers of 8 bits, from strings to features."""
+    from metamapping import MetaMapper
+
+    return _texts_per_second(MetaMapper.from_pretrained(published, backend="int8").featurizer.texts)
+
+
 def bare_engine(published: Path) -> float:
     """Texts a second of onnxruntime with its default settings, from padded token ids that are ready."""
     import onnxruntime
 
+    session = onnxruntime.InferenceSession(published / "model.onnx", providers=["CPUExecutionProvider"])
+    batches = _batches(published)
+    return _texts_per_second(lambda texts: [session.run(["texts"], batch) for batch in batches])
+
+
+def openvino(published: Path) -> float:
+    """Texts a second of OpenVINO in float32, from padded token ids that are ready."""
+    import openvino as engine
+
+    settings = {"INFERENCE_PRECISION_HINT": "f32"}
+    compiled = engine.Core().compile_model(str(published / "model.onnx"), "CPU", settings)
+    request, batches = compiled.create_infer_request(), _batches(published)
+    return _texts_per_second(lambda texts: [request.infer(batch) for batch in batches])
+
+
+def _batches(published: Path) -> list[dict[str, np.ndarray]]:
     from metamapping import MetaMapper
     from metamapping.corpus.ragged import Ragged
     from metamapping.corpus.tokens import encode_texts
@@ -198,17 +223,11 @@ def bare_engine(published: Path) -> float:
     featurizer = MetaMapper.from_pretrained(published).featurizer
     ids = Ragged.from_lists(encode_texts(featurizer._tokenizer, make_texts()[:NUM_TEXTS]).token_ids, np.int32)
     zeros = Ragged(np.zeros_like(ids.values), ids.offsets)
-    batches = [
+    batches = (
         pad_tokens(ids, zeros, rows, len(rows), length=int(ids.lengths[rows].max()))
         for rows in by_length(ids.lengths, max_size=64, max_padding=32)
-    ]
-    session = onnxruntime.InferenceSession(published / "model.onnx", providers=["CPUExecutionProvider"])
-
-    def run(texts: Any) -> None:
-        for batch in batches:
-            session.run(["texts"], {name: batch[name] for name in INPUTS})
-
-    return _texts_per_second(run)
+    )
+    return [{name: batch[name] for name in INPUTS} for batch in batches]
 
 
 def sentence_transformers(published: Path) -> float:
@@ -244,7 +263,8 @@ def _examples() -> tuple[list[str], list[str]]:
 MEASURES = {
     function.__name__: function
     for function in (
-        make_task, load, adapt, memory, encode, bare_engine, sentence_transformers, fastembed, publish_minilm,
+        make_task, load, adapt, memory, encode, encode_int8, bare_engine, openvino, sentence_transformers,
+        fastembed, publish_minilm,
     )
 }  # fmt: skip
 

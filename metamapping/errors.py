@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from typing import Any
 
 # What the extra `train` of pyproject.toml installs and the library imports.
-TRAIN_PACKAGES = frozenset(
-    ("datasets", "keras", "keras_hub", "matplotlib", "rensa", "tensorboard", "tensorflow", "transformers")
-)
+# fmt: off
+TRAIN_PACKAGES = frozenset((
+    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "rensa", "sklearn", "tensorboard", "tensorflow",
+    "transformers",
+))
+# fmt: on
 
 _MAX_MESSAGE_CHARACTERS = 300
 _MAX_LISTED_NAMES = 20

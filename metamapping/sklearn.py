@@ -20,10 +20,6 @@ from typing import Annotated, Any, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils import Tags
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from metamapping.adaptation.grades import median_grades
 from metamapping.adaptation.inputs import is_missing, single_labels
@@ -35,11 +31,22 @@ from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Kind, Label, label_kind, label_value
 from metamapping.corpus.values import missing_label, no_label
-from metamapping.errors import StoreError, listed, one_line
+from metamapping.errors import MissingExtraError, StoreError, listed, one_line
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import check_files, write_json
+
+try:
+    from sklearn.base import BaseEstimator, ClassifierMixin
+    from sklearn.utils import Tags
+    from sklearn.utils.multiclass import check_classification_targets
+    from sklearn.utils.validation import check_is_fitted, column_or_1d
+except ModuleNotFoundError as error:
+    raise MissingExtraError(
+        "metamapping.sklearn needs scikit-learn, which is not installed: pip install 'metamapping[sklearn]'",
+        name=error.name,
+    ) from error
 
 CLASSIFIER, TASK = "classifier.json", "task"
 FORMAT_VERSION = 1

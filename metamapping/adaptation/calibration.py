@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from metamapping.adaptation.likelihood import fit_scale
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Support
+from metamapping.models.probabilities import expit, softmax
 
 # Upper limits on what is left out: examples, labels, and scores of all examples (16 MB in float64).
 _MAX_ROWS, _MAX_LABELS, _MAX_SCORES = 2_000, 100, 2_000_000
@@ -63,7 +63,7 @@ class Calibration:
         """
         if not len(scores):
             return scores
-        probabilities: np.ndarray = softmax(self.scale * scores, axis=-1)
+        probabilities: np.ndarray = softmax(self.scale * scores)
         return probabilities.astype(np.float32)
 
     def membership(self, near: np.ndarray) -> np.ndarray:

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from metamapping.adaptation.errors import text_errors, word_errors
 from metamapping.adaptation.left_out import left_out_scores
@@ -26,6 +25,10 @@ from metamapping.adaptation.support import Examples
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.errors import needs_train_extra
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _MAX_SHOWN = 10  # labels and confusions in the table for people
 
@@ -57,7 +60,12 @@ class CrossValidation:
         """How often each label (rows) was predicted as each other label or itself (columns).
 
         For ``ner`` it counts entities; the row and the column "O" are those that were made up and missed.
+
+        Raises:
+            MissingExtraError: pandas is not installed.
         """
+        with needs_train_extra("a table of confusions"):
+            import pandas as pd
         names = [str(label_text(label)) for label in self.labels]
         slot_of = {name: slot for slot, name in enumerate(names)}
         counts = np.zeros((len(names), len(names)), int)

@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import isotonic_regression, minimize
-from scipy.special import expit, log_softmax
 
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.left_out import left_out_scores
@@ -29,6 +27,7 @@ from metamapping.adaptation.results import Neighbour
 from metamapping.adaptation.state import TaskState
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
+from metamapping.models.probabilities import expit, log_softmax
 
 NUM_NEIGHBOURS = 3
 # Standard deviation of the Gaussian prior on log τ around its start, and mean and standard deviation of the
@@ -113,9 +112,9 @@ class NoiseModel(NamedTuple):
         """
         num_labels, items = scores.shape[1], np.arange(len(targets))
         log_other = np.log(self.noise) - np.log(num_labels - 1)
-        log_joint = log_softmax(self.scale * scores, axis=-1) + log_other
+        log_joint = log_softmax(self.scale * scores) + log_other
         log_joint[items, targets] += np.log1p(-self.noise) - log_other
-        posterior: np.ndarray = np.exp(log_softmax(log_joint, axis=-1))
+        posterior: np.ndarray = np.exp(log_softmax(log_joint))
         return posterior
 
 
@@ -127,11 +126,13 @@ def fit_noise(scores: np.ndarray, targets: np.ndarray, *, scale: float) -> Noise
         targets: The given label slots ``(num_examples,)``.
         scale: The inverse temperature to start from.
     """
+    from scipy.optimize import minimize
+
     items, num_others = np.arange(len(targets)), scores.shape[1] - 1
 
     def loss(parameters: np.ndarray) -> float:
         log_scale, log_odds = parameters
-        true = np.exp(log_softmax(np.exp(log_scale) * scores, axis=-1)[items, targets])
+        true = np.exp(log_softmax(np.exp(log_scale) * scores)[items, targets])
         noise = expit(log_odds)
         given = (1 - noise) * true + noise / num_others * (1 - true)
         far = ((log_scale - np.log(scale)) / _LOG_SCALE_SPREAD) ** 2
@@ -155,8 +156,10 @@ def rank(model: NoiseModel, scores: np.ndarray, targets: np.ndarray) -> tuple[np
         Positions ``(num_examples,)``, the most contradicted first; and the probability that the label of each
         of them is wrong: that of the model, averaged where it is not in this order (isotonic regression).
     """
+    from scipy.optimize import isotonic_regression
+
     items = np.arange(len(targets))
-    support = log_softmax(RANKING_FACTOR * model.scale * scores, axis=-1)[items, targets]
+    support = log_softmax(RANKING_FACTOR * model.scale * scores)[items, targets]
     ranked = np.argsort(support, kind="stable")
     wrong = 1.0 - model.posterior(scores, targets)[items, targets]
     return ranked, np.clip(isotonic_regression(wrong[ranked], increasing=False).x, 0.0, 1.0)

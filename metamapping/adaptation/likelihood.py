@@ -1,29 +1,11 @@
-"""Likelihood: what logits say about labels, and the inverse temperature that suits them.
-
-For the few labels of most tasks SciPy's general functions take several times as long as these.
-"""
+"""Likelihood: what logits say about labels, and the inverse temperature that suits them."""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 # Standard deviation of the Gaussian prior on the logarithm of a scale.
 _LOG_SCALE_SPREAD = 0.5
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Probabilities of labels.
-
-    Args:
-        logits: ``(..., C)``.
-
-    Returns:
-        ``(..., C)``, which sum to 1 over the last axis.
-    """
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    probabilities: np.ndarray = exponentials / exponentials.sum(axis=-1, keepdims=True)
-    return probabilities
 
 
 def log_likelihood(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -54,6 +36,7 @@ def fit_scale(scores: np.ndarray, targets: np.ndarray, learned: float) -> float:
     Returns:
         The factor by which scores become logits.
     """
+    from scipy.optimize import minimize_scalar  # predicting does without SciPy, which takes long to import
 
     def loss(log_factor: float) -> float:
         logits = learned * np.exp(log_factor) * scores

@@ -20,7 +20,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
 
 # The Hessian of the loss in one logit is at most 1/4. This average curvature rescales the coordinates so that
 # L-BFGS needs about a third of the iterations (25 × 8 examples of intents: 24 instead of 80).
@@ -76,6 +75,8 @@ def fit(
     Returns:
         Coefficients ``(rank, F, C)``; the logits of the items are ``offset + B @ coefficients``.
     """
+    from scipy.optimize import minimize
+
     items, dtype = basis.items, basis.items.dtype
     weights = np.ones((len(items), 1), dtype) if weights is None else weights.astype(dtype)
     shape = (items.shape[1], weights.shape[1], offset.shape[1])

@@ -20,14 +20,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import expit
 
 from metamapping.adaptation.blas_threads import one_blas_thread
 from metamapping.adaptation.folds import folds_of
-from metamapping.adaptation.likelihood import fit_scale, log_likelihood, softmax
+from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.logistic import Basis, fit
 from metamapping.adaptation.solution import LeftOutScores, LogisticPart, Solution, view_roots
 from metamapping.adaptation.support import Support
+from metamapping.models.probabilities import expit, softmax
 
 # λ of the logistic regression as a multiple of the ridge's.
 RIDGE_FACTOR = 0.1

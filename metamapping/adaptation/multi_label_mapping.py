@@ -395,8 +395,8 @@ def _probability(threshold: Threshold | None) -> float | None:
     check_threshold(threshold)
     if isinstance(threshold, str | abc.Mapping):
         raise ValueError(
-            f"threshold is {threshold!r}: where a text has any number of labels each label has a threshold of "
-            "its own, fitted to left-out examples; leave it out, or give one probability for all"
+            f"threshold is {threshold!r}: where a text has any number of labels each label has its own "
+            "threshold, fitted to left-out examples; leave it out, or give one probability for all"
         )
     return threshold
 

@@ -11,8 +11,6 @@ Notation: ``N`` items, ``C`` labels, ``width`` that of all views; α the weight 
 from __future__ import annotations
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_array
 
 from metamapping.adaptation.solution import view_roots
 from metamapping.adaptation.support import Support
@@ -55,6 +53,8 @@ def regress(
         residual = mask[:, None] * centred - basis @ prior - np.outer(constant, prior[-1])
         change = basis.T @ _solve_shifted(basis @ basis.T, residual, ridge)
     else:
+        from scipy.sparse import csr_array
+
         labels = csr_array((mask, (targets, np.arange(len(targets)))), (num_labels, len(targets)))
         label_sums, gram = (labels @ basis).T, basis.T @ basis
         prior_part = gram @ prior + np.outer(basis.T @ constant, prior[-1])
@@ -66,5 +66,7 @@ def regress(
 
 def _solve_shifted(gram: np.ndarray, right: np.ndarray, ridge: float) -> np.ndarray:
     """``(gram + λI)⁻¹ right`` by one Cholesky factorization."""
+    from scipy.linalg import cho_factor, cho_solve
+
     solved: np.ndarray = cho_solve(cho_factor(gram + ridge * np.eye(len(gram), dtype=gram.dtype)), right)
     return solved

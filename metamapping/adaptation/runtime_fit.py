@@ -13,9 +13,9 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
-from scipy.special import log_softmax, logsumexp, softmax
 
 from metamapping.adaptation.folds import folds_of
+from metamapping.models.probabilities import log_softmax, logsumexp, softmax
 from metamapping.models.solvers.solver_constants import (
     INVERSE_TEMPERATURE_FACTORS,
     MAX_EFFECTIVE_LABELS,
@@ -58,7 +58,7 @@ def fit_text_hyperparameters(
         left_out = _left_out(gram, right, is_same_fold, learned.ridge)
         log_posterior[s] = _log_likelihood(left_out, targets, is_evidence, learned.inverse_temperature)
     log_posterior += _log_prior(subsets, learned)
-    posterior = softmax(log_posterior)
+    posterior = softmax(log_posterior.ravel()).reshape(log_posterior.shape)
     log_factor = (posterior.sum(axis=(0, 2)) * np.log(TEXT_RIDGE_FACTORS)).sum()
     return (
         float((posterior * ALPHA_GRID).sum()),
@@ -96,7 +96,7 @@ def _log_likelihood(
     rows, num_labels = np.flatnonzero(is_evidence), scores.shape[-1]
     likelihoods = []
     for factor in INVERSE_TEMPERATURE_FACTORS:
-        log_p = log_softmax(factor * inverse_temperature * scores[:, :, rows], axis=-1)
+        log_p = log_softmax(factor * inverse_temperature * scores[:, :, rows])
         likelihoods.append(log_p[:, :, np.arange(len(rows)), targets[rows]].sum(axis=-1, dtype=np.float64))
     exponent = MAX_EFFECTIVE_LABELS / max(num_labels, MAX_EFFECTIVE_LABELS)
     total: np.ndarray = logsumexp(exponent * np.stack(likelihoods), axis=0)

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import softmax
 
 from metamapping.adaptation.fitting_subset import fitting_subset
 from metamapping.adaptation.ridge_regression import regress
@@ -22,6 +21,7 @@ from metamapping.adaptation.runtime_fit import fit_text_hyperparameters
 from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
 from metamapping.adaptation.word_weights import word_roots
+from metamapping.models.probabilities import softmax
 from metamapping.models.solvers.solver_constants import NUM_STEPS
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
 from metamapping.runtime.mapping import LearnedHyperparameters, LearnedMapping
@@ -114,5 +114,5 @@ def _gradient(
     tau, one_hot, weights = np.float32(learned.inverse_temperature), _one_hot(targets, prior.shape[1]), prior
     step_size = np.float32(2.0 / (learned.ridge + tau * (H**2).sum() / 2.0))
     for _ in range(NUM_STEPS):
-        weights = weights + step_size * (H.T @ (one_hot - softmax(tau * (H @ weights), axis=-1)))
+        weights = weights + step_size * (H.T @ (one_hot - softmax(tau * (H @ weights))))
     return weights

@@ -13,13 +13,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import csr_array
 
 from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 _WHOLE = "all labels"
 _NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
@@ -337,6 +339,8 @@ def _resampled_sums(counts: list[csr_array]) -> list[np.ndarray]:
 
 def _by_group(counts: csr_array, groups: Sequence[Hashable]) -> csr_array:
     """Counts summed over the rows of each group: ``(num_groups, num_labels)``."""
+    from scipy.sparse import csr_array
+
     numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
     group_of = [numbers[group] for group in groups]
     entries = (np.ones(len(group_of), np.int64), (group_of, np.arange(len(group_of))))
@@ -346,6 +350,8 @@ def _by_group(counts: csr_array, groups: Sequence[Hashable]) -> csr_array:
 
 def _counts(rows: Sequence[Sequence[str]], labels: list[str]) -> csr_array:
     """How often each label occurs in each row: ``(num_rows, num_labels)``."""
+    from scipy.sparse import csr_array
+
     column_of = {label: i for i, label in enumerate(labels)}
     lengths = [len(row) for row in rows]
     columns = [column_of[label] for row in rows for label in row]

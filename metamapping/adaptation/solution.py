@@ -11,8 +11,8 @@ from functools import cached_property
 
 import numpy as np
 
-from metamapping.adaptation.likelihood import softmax
 from metamapping.adaptation.support import Support
+from metamapping.models.probabilities import softmax
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 
 from metamapping.adaptation.state import TaskState
 from metamapping.corpus.labels import Label
@@ -76,6 +75,8 @@ def suggest_items(
 
 def _kernel(state: TaskState, features: np.ndarray, ridge: float) -> np.ndarray:
     """The kernel of texts given the task's examples: float32 ``(num_texts, num_texts)``."""
+    from scipy.linalg import cho_factor, cho_solve
+
     x = _with_constant(state.solution.weighted_features(features))
     kernel = x @ x.T
     if state.support.num_examples:

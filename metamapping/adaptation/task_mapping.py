@@ -35,6 +35,7 @@ from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.pretrained_model import read_encoder
+from metamapping.publishing.runtime_model import Backend
 
 
 class LoadedEncoder(Protocol):
@@ -346,20 +347,27 @@ class Mapping(TaskQuestions):
         return export_task(self._featurizer, self._state, Path(path))
 
     @classmethod
-    def load(cls, folder: str | Path, mapper: LoadedEncoder | None = None) -> Mapping:
+    def load(
+        cls, folder: str | Path, mapper: LoadedEncoder | None = None, *, backend: Backend = "auto"
+    ) -> Mapping:
         """Load a saved task.
 
         Args:
             folder: The folder of the task.
             mapper: The ``MetaMapper`` that the task was adapted with. Default: the published folder that
                 the task names is loaded.
+            backend: What that folder is loaded with, as for ``MetaMapper.from_pretrained``.
 
         Raises:
             FileNotFoundError: The folder is not a saved task, or its encoder is missing.
             StoreError: The folder is damaged, or the task was adapted with another encoder.
         """
         saved = read_task(Path(folder))
-        featurizer = Featurizer(read_encoder(saved.model_folder)) if mapper is None else mapper.featurizer
+        featurizer = (
+            Featurizer(read_encoder(saved.model_folder, backend=backend))
+            if mapper is None
+            else mapper.featurizer
+        )
         saved.check_encoder(featurizer)
         featurizer = saved.tuned(featurizer)
         if isinstance(saved.state, MultiLabelState):

@@ -38,7 +38,7 @@ from metamapping.cli.serve import serve
 from metamapping.cli.settings import settings
 from metamapping.cli.suggest import suggest
 from metamapping.cli.train import train
-from metamapping.errors import MissingExtraError, StoreError
+from metamapping.errors import MissingExtraError, StoreError, needs_train_extra
 
 app = typer.Typer(
     name="metamapping",
@@ -90,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Only the tokenizers of transformers are used, which need no PyTorch.
     os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
     try:
-        app(arguments)
+        with needs_train_extra("this command"):
+            app(arguments)
     except (ValueError, OSError, StoreError, MissingExtraError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     Encoder,
     EncodingOption,
@@ -66,6 +67,7 @@ def adapt(
     encoding: EncodingOption = "utf-8",
     multi_label: MultiLabelOption = False,
     label_separator: LabelSeparatorOption = None,
+    backend: BackendOption = "auto",
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
 
@@ -124,7 +126,7 @@ def adapt(
     for sentence in [] if fields.is_ner else look_alike({str(label) for label in different}):
         print_note(f"note: {sentence}")
 
-    mapper = load_mapper(model)
+    mapper = load_mapper(model, backend)
     mapping = mapper.adapt(
         texts,
         labels,

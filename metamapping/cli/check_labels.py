@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     EncodingOption,
     FormatOption,
@@ -58,6 +59,7 @@ def check_labels(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    backend: BackendOption = "auto",
 ) -> None:
     """Find rows whose label is probably wrong, judged by all other rows of the file.
 
@@ -94,7 +96,7 @@ def check_labels(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    mapping = load_mapper(model).adapt(
+    mapping = load_mapper(model, backend).adapt(
         [texts[i] for i in kept],
         [labels[i] for i in kept],
         text_pairs=text_pairs and [text_pairs[i] for i in kept],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     EncodingOption,
     FormatOption,
@@ -45,6 +46,7 @@ def evaluate(
     label: LabelColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
+    backend: BackendOption = "auto",
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
@@ -87,13 +89,13 @@ def evaluate(
     if errors is not None and format_of(errors) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --errors a .jsonl or .csv file")
     if test is None:
-        mapping = load_task(task, model)
+        mapping = load_task(task, model, backend)
         result = mapping.cross_validate()
         scores, wrong = result.scores, example_rows(result.errors)
     else:
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
         records, rows = reading.rows(test, format)
-        mapping = load_task(task, model)
+        mapping = load_task(task, model, backend)
         fields = reading.fields(mapping.task_type, records)
         rows = [rows[i] for i in answered(fields, rows)]
         if mapping.is_multi_label:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from metamapping.cli.options import JsonOption, ModelOption, Task
+from metamapping.cli.options import BackendOption, JsonOption, ModelOption, Task
 
 
 def explain(
@@ -17,6 +17,7 @@ def explain(
     ] = None,
     num_examples: Annotated[int, typer.Option("--examples", min=1, help="How many examples to show.")] = 3,
     model: ModelOption = None,
+    backend: BackendOption = "auto",
     as_json: JsonOption = False,
 ) -> None:
     """Show the examples that are most similar to a text, and what each adds to the score of its label.
@@ -26,7 +27,7 @@ def explain(
     from metamapping.cli.labelling import load_task
     from metamapping.cli.tables import print_json, print_table
 
-    mapping = load_task(task, model)
+    mapping = load_task(task, model, backend)
     explanation = mapping.explain(text, text_pair=text_pair, num_examples=num_examples)
     if as_json:
         found = {"label": explanation.label, "score": explanation.score, "prior": explanation.prior}

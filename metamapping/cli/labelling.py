@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.cli.fields import Fields, without
+from metamapping.cli.options import Backend
 from metamapping.cli.progress import print_note
 from metamapping.cli.records import ROWS_PER_PART
 from metamapping.cli.rows import PREDICTION, Row, SpanList
@@ -31,11 +32,12 @@ PROBABILITIES = "probabilities"  # of all labels
 _DIGITS = 6  # of a probability: float32 is not more precise
 
 
-def load_mapper(model: str | Path) -> MetaMapper:
+def load_mapper(model: str | Path, backend: Backend = "auto") -> MetaMapper:
     """Load an encoder; a note says if it was not meta-trained.
 
     Args:
         model: A published or pretrained encoder, as for ``MetaMapper.from_pretrained``.
+        backend: Likewise.
     """
     from metamapping import MetaMapper
     from metamapping.adaptation.length_counts import LongPairWarning
@@ -49,22 +51,25 @@ def load_mapper(model: str | Path) -> MetaMapper:
     if is_pretrained(model):
         print_note(f"note: {untrained_sentence(model)}")
         warnings.simplefilter("ignore", UntrainedMappingWarning)
-    return MetaMapper.from_pretrained(model)
+    return MetaMapper.from_pretrained(model, backend=backend)
 
 
-def load_task(folder: Path, model: str | None = None) -> Mapping:
+def load_task(folder: Path, model: str | None = None, backend: Backend = "auto") -> Mapping:
     """Load a saved task.
 
     Args:
         folder: Folder of the task.
         model: Folder, address or name of the encoder; default: the one that the task names.
+        backend: As for ``MetaMapper.from_pretrained``.
     """
     # Imported here and not with the module, so that errors in the arguments appear at once.
     from metamapping import Mapping
     from metamapping.adaptation.length_counts import LongPairWarning
 
     warnings.simplefilter("ignore", LongPairWarning)  # `print_long_texts` says it
-    return Mapping.load(folder, None if model is None else load_mapper(model))
+    if model is None:
+        return Mapping.load(folder, backend=backend)
+    return Mapping.load(folder, load_mapper(model, backend))
 
 
 def print_long_texts(mapping: Mapping) -> None:

@@ -9,6 +9,8 @@ import typer
 
 from metamapping.config.sources import Columns, Source, TaskType
 
+# As `publishing.runtime_model.Backend`, which takes a second to import.
+Backend = Literal["auto", "runtime", "int8", "tensorflow"]
 Format = Literal["csv", "tsv", "jsonl", "parquet", "conll", "xlsx"]
 
 # The name of the source that a command reads, and how error messages of the corpus begin with it.
@@ -198,6 +200,14 @@ ModelOption = Annotated[
         parser=encoder_place,
         metavar="MODEL",
         help="The published encoder, if it was moved since the task was adapted.",
+    ),
+]
+BackendOption = Annotated[
+    Backend,
+    typer.Option(
+        "--backend",
+        help="What computes features: `runtime` needs no TensorFlow; `int8` is the same in 8 bits, faster "
+        "and a little less exact; `tensorflow` uses a GPU. Default: `runtime`, if the encoder has a graph.",
     ),
 ]
 EncodingOption = Annotated[

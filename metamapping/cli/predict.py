@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     EncodingOption,
     FormatOption,
@@ -33,6 +34,7 @@ def predict(
     text: TextColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
+    backend: BackendOption = "auto",
     format: FormatOption = None,
     label: TagColumn = None,
     delimiter: DelimiterOption = None,
@@ -71,7 +73,7 @@ def predict(
         raise ValueError("--stream answers lines of JSONL: leave out INPUT, --out and --format")
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     with reading.open(input, format) as records, count_progress("texts") as advance:
-        mapping = load_task(task, model)
+        mapping = load_task(task, model, backend)
         if format_out == "conll" and (mapping.task_type != "ner" or proba):
             raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
         fields = reading.fields(mapping.task_type, records)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from metamapping.cli.options import Model
+from metamapping.cli.options import BackendOption, Model
 
 
 def serve(
@@ -38,6 +38,7 @@ def serve(
     log_texts: Annotated[
         bool, typer.Option("--log-texts", help="Write the texts into the log, too.")
     ] = False,
+    backend: BackendOption = "auto",
 ) -> None:
     """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
 
@@ -68,4 +69,5 @@ def serve(
     if log_texts and log is None:
         raise ValueError("--log-texts needs a log: give --log FILE, too")
     written = None if log is None else PredictionLog(log, with_texts=log_texts)
-    run_server(Service(model, tasks, limits, Metrics(), written), host=host, port=port, key=key)
+    service = Service(model, tasks, limits, Metrics(), written, backend=backend)
+    run_server(service, host=host, port=port, key=key)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     EncodingOption,
     FormatOption,
@@ -46,6 +47,7 @@ def suggest(
     text: TextColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
+    backend: BackendOption = "auto",
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
@@ -71,7 +73,7 @@ def suggest(
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
     records, rows = reading.rows(pool, format)
-    mapping = load_task(task, model)
+    mapping = load_task(task, model, backend)
     fields = reading.fields(mapping.task_type, records)
     suggestions = mapping.suggest(fields.texts(rows), num, text_pairs=fields.text_pairs(rows))
     if tool is None:

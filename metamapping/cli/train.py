@@ -12,7 +12,12 @@ import typer
 if TYPE_CHECKING:  # importing it takes a second
     from metamapping.config.schema import RunConfig
 
-_TRAIN_PACKAGES = ("datasets", "keras", "keras_hub", "matplotlib", "rensa", "tensorflow", "transformers")
+# fmt: off
+_TRAIN_PACKAGES = (
+    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "rensa", "sklearn", "tensorflow",
+    "transformers",
+)
+# fmt: on
 
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: a YAML file.")]
 HomeOption = Annotated[

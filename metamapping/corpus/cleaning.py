@@ -14,7 +14,6 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import ftfy
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -107,6 +106,12 @@ _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"]+", re.IGNORECASE)
 _USER = re.compile(r"(?<![\w@.])@\w{1,30}")
 
 
+def _encoding(text: str) -> str:
+    import ftfy  # most texts do not need it
+
+    return str(ftfy.fix_encoding(text))
+
+
 def _unicode(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
@@ -129,7 +134,7 @@ def _users(text: str) -> str:
 
 # The placeholders are those of TweetEval (github.com/cardiffnlp/tweeteval), which encoders of tweets know.
 CLEANERS: dict[CleanerName, Cleaner] = {
-    "encoding": Cleaner(r"[^\x00-\x7f]", ftfy.fix_encoding),
+    "encoding": Cleaner(r"[^\x00-\x7f]", _encoding),
     "html": Cleaner(r"&[#A-Za-z]|<[/!A-Za-z]", without_markup),
     "unicode": Cleaner(r"[^\x00-\x7f]", _unicode),
     "control": Cleaner(r"[\x00-\x08\x0e-\x1b\x7f]|[^\x00-\x7f]", _control),

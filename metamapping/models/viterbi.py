@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
+
+from metamapping.models.probabilities import logsumexp
 
 # In units of the scores, whose targets are one-hot labels. The best of 0.10, 0.15 and 0.20 on a validation
 # source: docs/experiments/decoding.md.
@@ -97,6 +98,6 @@ def entity_probabilities(
         left = logsumexp(before[first, others]) + steps[0, slot]
         right = 0.0
         if end < num_words:
-            right = logsumexp((steps[slot] + scaled[end] + after[end + 1])[others])
+            right = float(logsumexp((steps[slot] + scaled[end] + after[end + 1])[others]))
         logs.append(left + scaled[first:end, slot].sum() + right - total)
     return np.exp(np.minimum(logs, 0.0))

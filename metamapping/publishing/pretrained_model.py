@@ -52,7 +52,7 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
     """
     if not is_pretrained(place):
         return load_model(place, backend=backend)
-    if backend == "runtime":
+    if backend in ("runtime", "int8"):
         raise StoreError(
             f"{place} is a pretrained encoder, which has no graph for the runtime: publish one with "
             "`metamapping train`, or load it with backend='tensorflow'"

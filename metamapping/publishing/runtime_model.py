@@ -1,6 +1,7 @@
 """Runtime model: a published encoder without TensorFlow, from the graph and the weights of its folder.
 
 model = load_model("path/to/published")                            # on TensorFlow if there is no graph
+model = load_model("path/to/published", backend="int8")            # faster, a little less exact
 model = load_model("path/to/published", backend="tensorflow")      # to use a GPU
 """
 
@@ -26,14 +27,14 @@ from metamapping.publishing.layout import (
     read_settings,
 )
 from metamapping.publishing.loaded_model import LoadedModel, check_sizes
-from metamapping.runtime.encoder import RuntimeEncoder
+from metamapping.runtime.encoder import Precision, RuntimeEncoder
 from metamapping.runtime.graph_file import GRAPH, read_graph
 from metamapping.runtime.mapping import LearnedMapping
 from metamapping.runtime.weight_file import WeightFile
 from metamapping.storage.remote import local_folder, place_of
 
-Backend = Literal["auto", "runtime", "tensorflow"]
-BACKENDS: tuple[Backend, ...] = ("auto", "runtime", "tensorflow")
+Backend = Literal["auto", "runtime", "int8", "tensorflow"]
+BACKENDS: tuple[Backend, ...] = ("auto", "runtime", "int8", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
     Args:
         folder: A published folder, or the address of one.
         backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
+            ``int8`` for the same with dense layers of 8 bits, which is faster and changes features a little;
             ``tensorflow`` for Keras, which uses a GPU if there is one; ``auto`` for the runtime where the
             folder has a graph.
 
@@ -71,6 +73,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         StoreError: The folder is damaged, or has no graph although the runtime was asked for.
         MissingExtraError: TensorFlow is needed and is not installed.
         RuntimeError: The process was forked from one that had loaded an encoder.
+        ValueError: There is no such backend, or this processor cannot run ``int8``.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")
@@ -80,8 +83,10 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         check_published(folder)
         settings = read_settings(folder)
         if settings.fingerprint is not None and GRAPH in list_files(folder):
-            return _read_runtime(folder, settings, settings.fingerprint)
-        if backend == "runtime":
+            return _read_runtime(
+                folder, settings, settings.fingerprint, "int8" if backend == "int8" else "float32"
+            )
+        if backend != "auto":
             raise StoreError(
                 f"{place_of(folder)} has no graph for the runtime ({GRAPH}): if the encoder is a BERT, "
                 "RoBERTa, XLM-R, DistilBERT or GPT-2, publish again with this release; or load it with "
@@ -94,7 +99,9 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
     return read_published(folder)
 
 
-def _read_runtime(folder: Path, settings: PublishedSettings, fingerprint: str) -> RuntimeModel:
+def _read_runtime(
+    folder: Path, settings: PublishedSettings, fingerprint: str, precision: Precision
+) -> RuntimeModel:
     weights = WeightFile(folder / MODEL)
     graph = read_graph(folder, weights, max_length_tokens=settings.max_length_tokens)
     tokenizer = load_tokenizer(folder, max_length_tokens=settings.max_length_tokens)
@@ -110,7 +117,7 @@ def _read_runtime(folder: Path, settings: PublishedSettings, fingerprint: str) -
         if not np.isfinite(weights.array(name)).all():
             raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")
     return RuntimeModel(
-        encoder=RuntimeEncoder(graph, weights),
+        encoder=RuntimeEncoder(graph, weights, precision=precision),
         mapping=LearnedMapping.read(folder / MAPPING, feature_dim=graph.dim, solver=settings.solver),
         tokenizer_folder=folder,
         max_length_tokens=settings.max_length_tokens,

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.special import expit
 
 from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.errors import StoreError
+from metamapping.models.probabilities import expit
 from metamapping.models.solvers.vector_layout import SPEEDUP, VectorIndex, vector_length
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.runtime.encoder import unit_length

@@ -4,14 +4,16 @@
     featurizer.texts(["where is my parcel"])      # from any thread; waits for its part of a batch
 
 One thread encodes everything that has arrived while the previous batch was running. A single request does
-not wait, and under load a batch of many texts costs little more than one of a few (figures:
-benchmarks/README.md).
+not wait. If the previous batch had texts of several callers, their next ones are on their way: the batch is
+held while texts keep arriving, for at most half as long as the previous batch took. Under load a batch of
+many texts costs little more than one of a few (figures: benchmarks/README.md).
 """
 
 from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -26,13 +28,22 @@ from metamapping.models.forks import check_not_forked
 from metamapping.publishing.loaded_model import LoadedModel
 
 MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
+_ARRIVAL_SECONDS = 0.003  # texts of callers that received their results a moment ago follow within this time
+_MAX_WAIT_SECONDS = 0.05
 
 Features = tuple[np.ndarray, np.ndarray]  # of texts or words, and the offsets of the texts in them
 
 
 @dataclass(frozen=True)
-class _Part:
-    """The part of a batch that one caller waits for."""
+class Part:
+    """The part of a batch that one caller waits for.
+
+    Attributes:
+        texts: Texts, or lists of words.
+        text_pairs: The second texts of pairs.
+        is_words: Whether features of words are wanted.
+        features: The result.
+    """
 
     texts: Sequence[Any]
     text_pairs: Sequence[str] | None
@@ -56,7 +67,7 @@ class BatchingFeaturizer(Featurizer):
     def __init__(self, model: LoadedModel, *, on_batch: Callable[[int], None]) -> None:
         super().__init__(model, progress=False)
         self._on_batch = on_batch
-        self._waiting: queue.SimpleQueue[_Part] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Part] = queue.SimpleQueue()
         self._cache = threading.local()
         threading.Thread(target=self._encode_forever, name="encoder", daemon=True).start()
 
@@ -70,7 +81,7 @@ class BatchingFeaturizer(Featurizer):
         Returns:
             Float32 ``(num_texts, text_dim)``.
         """
-        return self._features(_Part(texts, text_pairs, is_words=False))[0]
+        return self._features(Part(texts, text_pairs, is_words=False))[0]
 
     def words(self, texts: Sequence[Words]) -> Features:
         """Encode words, as ``Featurizer.words`` does; the call waits for its part of a batch.
@@ -81,7 +92,7 @@ class BatchingFeaturizer(Featurizer):
         Returns:
             Features, float32 ``(num_words, word_dim)``, and offsets, int64 ``(num_texts + 1,)``.
         """
-        return self._features(_Part(texts, None, is_words=True))
+        return self._features(Part(texts, None, is_words=True))
 
     @contextmanager
     def caching(self) -> Iterator[None]:
@@ -95,9 +106,9 @@ class BatchingFeaturizer(Featurizer):
         finally:
             del self._cache.parts
 
-    def _features(self, part: _Part) -> Features:
+    def _features(self, part: Part) -> Features:
         check_not_forked()  # there is no encoder thread in a fork
-        cached: list[_Part] | None = getattr(self._cache, "parts", None)
+        cached: list[Part] | None = getattr(self._cache, "parts", None)
         for known in cached or ():
             if (known.texts, known.text_pairs, known.is_words) == (
                 part.texts,
@@ -115,14 +126,16 @@ class BatchingFeaturizer(Featurizer):
         return features
 
     def _encode_forever(self) -> None:
+        wait_seconds = 0.0
         while True:
-            parts = [self._waiting.get()]
-            while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS and not self._waiting.empty():
-                parts.append(self._waiting.get())
+            parts = gather(self._waiting, wait_seconds)
+            start = time.monotonic()
             for kind in {part.kind for part in parts}:
                 self._encode([part for part in parts if part.kind == kind])
+            is_alone = len(parts) == 1
+            wait_seconds = 0.0 if is_alone else min(_MAX_WAIT_SECONDS, (time.monotonic() - start) / 2)
 
-    def _encode(self, parts: list[_Part]) -> None:
+    def _encode(self, parts: list[Part]) -> None:
         """Set the features of each part, or its error."""
         try:
             encoded = self._encoded(parts)
@@ -136,7 +149,7 @@ class BatchingFeaturizer(Featurizer):
         for part, features in zip(parts, encoded, strict=True):
             part.features.set_result(features)
 
-    def _encoded(self, parts: list[_Part]) -> list[Features]:
+    def _encoded(self, parts: list[Part]) -> list[Features]:
         """Encode all parts as one batch, and split the features again."""
         texts = [text for part in parts for text in part.texts]
         is_words, is_pair = parts[0].kind
@@ -150,3 +163,24 @@ class BatchingFeaturizer(Featurizer):
         ends = list(accumulate(len(part.texts) for part in parts))
         spans = (offsets[first : last + 1] for first, last in zip([0, *ends], ends, strict=False))
         return [(features[span[0] : span[-1]], span - span[0]) for span in spans]
+
+
+def gather(waiting: queue.SimpleQueue[Part], wait_seconds: float) -> list[Part]:
+    """Wait for the first part of a batch, and take what is there or arrives soon.
+
+    Args:
+        waiting: The parts.
+        wait_seconds: How long the batch is held at most after its first part; 0 for what is there.
+
+    Returns:
+        Parts of together up to ``MAX_BATCH_TEXTS`` texts; the last may exceed it.
+    """
+    parts = [waiting.get()]
+    end = time.monotonic() + wait_seconds
+    while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS:
+        patience = min(_ARRIVAL_SECONDS, end - time.monotonic())
+        try:
+            parts.append(waiting.get(timeout=patience) if patience > 0 else waiting.get_nowait())
+        except queue.Empty:
+            break
+    return parts

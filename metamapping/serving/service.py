@@ -18,6 +18,7 @@ from metamapping.serving.registry import TaskRegistry
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.mapper import MetaMapper
+    from metamapping.publishing.runtime_model import Backend
     from metamapping.serving.batching import BatchingFeaturizer
 
 
@@ -43,14 +44,22 @@ class Service:
         limits: Limits of requests and of tasks.
         metrics: The counters.
         log: Where predictions are written; ``None`` for nowhere.
+        backend: What computes features, as for ``publishing.runtime_model.load_model``.
     """
 
     def __init__(
-        self, model: Path, tasks: Path, limits: Limits, metrics: Metrics, log: PredictionLog | None = None
+        self,
+        model: Path,
+        tasks: Path,
+        limits: Limits,
+        metrics: Metrics,
+        log: PredictionLog | None = None,
+        *,
+        backend: Backend = "auto",
     ) -> None:
         self.limits, self.metrics, self.monitor = limits, metrics, Monitor(log)
         metrics.add_collector(self.monitor)
-        self._model, self._tasks = model, tasks
+        self._model, self._tasks, self._backend = model, tasks, backend
         self._loaded: Loaded | None = None
 
     @property
@@ -75,7 +84,7 @@ class Service:
         from metamapping.publishing.runtime_model import load_model
         from metamapping.serving.batching import BatchingFeaturizer
 
-        model = load_model(self._model)
+        model = load_model(self._model, backend=self._backend)
         mapper = MetaMapper(model, progress=False)
         featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
         mapper.featurizer = featurizer
