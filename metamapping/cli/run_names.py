@@ -47,6 +47,8 @@ def find_run(name: str, *, home: str) -> RunFolder:
         if not run.is_open:
             raise ConfigError(f"{name} is not the folder of a run: it has no run.json")
         return run
+    if "/" in name:
+        raise ConfigError(f"there is no folder {name}: give that of a run, or the id of one in {home}")
     runs = {run.run_id: run for run in runs_in(home)}
     if name in runs:
         return runs[name]

@@ -138,7 +138,8 @@ def _tiles(run: RunFolder, history: Sequence[Round]) -> Iterator[dict[str, str]]
     yield _tile(f"{gain.mean:+.3f}", f"gain; 95 % interval {gain.low:+.3f} to {gain.high:+.3f}", tone)
     trainings = [judged.report.training for judged in history]
     steps = sum(training.meta_steps for training in trainings)
-    yield _tile(str(len(history)), f"rounds, {steps:,} meta-steps")
+    rounds = "round" if len(history) == 1 else "rounds"
+    yield _tile(str(len(history)), f"{rounds}, {count(steps, 'meta-step')}")
     yield _tile(duration(sum(training.seconds for training in trainings)), "in meta-steps")
 
 

@@ -154,7 +154,8 @@ def next_command(run: RunFolder) -> str:
         run: A run that has published.
     """
     published = shlex.quote(remote.place_of(run.published))
-    return f"metamapping adapt {published} examples.csv --label LABEL_COLUMN --out my-tasks/first"
+    columns = "--text TEXT_COLUMN --label LABEL_COLUMN"
+    return f"metamapping adapt {published} examples.csv {columns} --out my-tasks/first"
 
 
 def _cells(run: RunFolder, name: str) -> list[CellScores]:

@@ -92,6 +92,8 @@ def test_a_run_without_rounds_and_an_unknown_run_are_said_so(home, capsys):
     assert "no round is finished yet" in capsys.readouterr().out
     assert run_cli("report", "other", "--home", home) == 2
     assert "begins with 'other'; there are new-0123456789abcdef, " in capsys.readouterr().err
+    assert run_cli("report", "tasks/missing", "--home", home) == 2
+    assert "there is no folder tasks/missing" in capsys.readouterr().err
     open_toy_run(home, "toy-fedcba9876543210")
     assert run_cli("report", "toy", "--home", home) == 2
     assert "2 runs (toy-0123456789abcdef, toy-fedcba9876543210)" in capsys.readouterr().err

@@ -47,6 +47,7 @@ def test_the_page_says_what_was_gained_and_where_everything_is(tmp_path):
     read = check_harmless(page)
     assert "Meta-training has paid off on sources like the test sources: +0.200" in read.text
     assert "+0.200 [+0.200, +0.200]" in read.text
+    assert "1round, 10 meta-steps" in read.text
     for heading in ("Look at", "Test sources", "Rounds", "Validation sources", "Where it fails", "Sources"):
         assert heading in read.text
     links = [each["href"] for each in read.of("a")]
