@@ -466,6 +466,8 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
         calibration = Calibration(learned_scale)
     else:
         calibration = calibrate(solution, support, learned_scale=learned_scale)
+        if state.tuning is not None:
+            calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
     return replace(state, solution=solution, calibration=calibration)
 
 

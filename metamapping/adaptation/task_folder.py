@@ -86,6 +86,7 @@ class _TuningFile(BaseModel):
     likelihood_after: float | None
     gain_error: float | None
     reason: Annotated[str, Field(max_length=500)]
+    scale_factor: Annotated[float, Field(gt=0)] = 1.0
 
 
 class _OutsideFile(BaseModel):

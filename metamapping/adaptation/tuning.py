@@ -96,6 +96,7 @@ def tune_task(
         featurizer = featurizer.tuned(outcome.delta)
         support = state.support
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
+        state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
         features = featurizer.texts(list(support.texts), pairs)
         state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
     record = replace(outcome.record, seconds=time.monotonic() - started)
@@ -129,6 +130,7 @@ def _tune(featurizer: Featurizer, state: TaskState, seconds: float | None, seed:
             likelihood_after=choice.after,
             gain_error=choice.error if np.isfinite(choice.error) else None,
             reason=gain_sentence(choice.gain, choice.error),
+            scale_factor=choice.scale_factor if choice.weight else 1.0,
         )
         return (
             _finish(steps, record, np.arange(len(state.support.targets)))
@@ -149,7 +151,7 @@ def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
     except KeyboardInterrupt:
         reason = f"{record.reason}, but the last steps were interrupted"
         if 2 * count < record.steps:
-            return _Outcome(replace(record, weight=0.0, steps=count, reason=reason))
+            return _Outcome(replace(record, weight=0.0, steps=count, reason=reason, scale_factor=1.0))
         record = replace(record, steps=count, reason=reason)
     return _Outcome(record, steps.delta(weights).scaled(record.weight))
 

@@ -20,6 +20,7 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.folds import folds_of
+from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state import TaskState, without_examples
 
 if TYPE_CHECKING:  # this module imports TensorFlow
@@ -31,7 +32,7 @@ NUM_FOLDS = 3
 WEIGHTS = (0.5, 1.0)
 # A change is used if it gains more than this many standard errors.
 MIN_ERRORS = 1.0
-_LEAST_PROBABILITY = 1e-6
+_LEAST_LOG_PROBABILITY = -14.0
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,12 @@ class Evidence:
     Attributes:
         before: Log probability of each left-out example's label, ``(F,)``, by the encoder as it is.
         after: The same for each of ``WEIGHTS``, ``(len(WEIGHTS), F)``.
+        factors: For each of ``WEIGHTS`` by how much the inverse temperature has to be multiplied.
     """
 
     before: np.ndarray
     after: np.ndarray
+    factors: tuple[float, ...] = (1.0,) * len(WEIGHTS)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Choice:
         before: Mean log probability of left-out examples' labels, untuned.
         after: The same at ``best_weight``.
         error: Standard error of the difference.
+        scale_factor: By how much the inverse temperature has to be multiplied at ``best_weight``.
     """
 
     weight: float
@@ -64,6 +68,7 @@ class Choice:
     before: float
     after: float
     error: float
+    scale_factor: float
 
     @property
     def gain(self) -> float:
@@ -89,6 +94,7 @@ def choose(evidence: Evidence) -> Choice:
         before=float(evidence.before.mean()),
         after=float(evidence.after[best].mean()),
         error=float(errors[best]),
+        scale_factor=evidence.factors[best],
     )
 
 
@@ -114,7 +120,8 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
     """
     targets = state.support.targets
     folds = folds_of(state.support.features, targets) % NUM_FOLDS
-    before, after = [], []
+    logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
+    labels: list[np.ndarray] = []
     for fold in range(NUM_FOLDS):
         rest, removed = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         # A label without another example is predicted from its name alone, which says little of tuning.
@@ -122,13 +129,17 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
         if not len(left_out) or not has_evidence(targets[rest]):
             continue
         weights = [steps.start, *steps.shares(steps.take(fold, rest), WEIGHTS)]
-        likelihoods = [_likelihood(featurizer, state, steps, each, removed, left_out) for each in weights]
-        before.append(likelihoods[0])
-        after.append(np.stack(likelihoods[1:]))
-    return Evidence(np.concatenate(before), np.concatenate(after, axis=1)) if before else None
+        for each, so_far in zip(weights, logits, strict=True):
+            so_far.append(_logits(featurizer, state, steps, each, removed, left_out))
+        labels.append(targets[left_out])
+    if not labels:
+        return None
+    judged = [_judge(np.concatenate(each), np.concatenate(labels)) for each in logits]
+    after, factors = zip(*judged[1:], strict=True)
+    return Evidence(judged[0][0], np.stack(after), factors)
 
 
-def _likelihood(
+def _logits(
     featurizer: Featurizer,
     state: TaskState,
     steps: TuningSteps,
@@ -136,12 +147,21 @@ def _likelihood(
     removed: np.ndarray,
     left_out: np.ndarray,
 ) -> np.ndarray:
-    """Log probabilities of left-out examples' labels by a mapping without ``removed``."""
+    """Logits of left-out examples by a mapping without ``removed``, ``(num_left_out, C)``."""
     features, name_features = steps.features(weights)
     support = replace(state.support, features=features)
     known = replace(state, support=support, name_features=name_features)
     solved = without_examples(featurizer, known, removed.tolist())
-    probabilities = solved.probabilities(features[left_out]).astype(np.float64)
-    own = probabilities[np.arange(len(left_out)), state.support.targets[left_out]]
-    log_p: np.ndarray = np.log(np.maximum(own, _LEAST_PROBABILITY))
-    return log_p
+    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(features[left_out])
+    return logits
+
+
+def _judge(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
+    """Log probabilities of labels, and the factor on logits that suits them.
+
+    Layers that were tuned to examples know them too well for a scale that is fitted to the same examples:
+    their logits are too large. What was left out says by how much.
+    """
+    factor = fit_scale(logits, labels, 1.0)
+    log_p: np.ndarray = np.maximum(log_likelihood(factor * logits, labels), _LEAST_LOG_PROBABILITY)
+    return log_p, factor

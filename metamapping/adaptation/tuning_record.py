@@ -24,6 +24,8 @@ class Tuning:
         likelihood_after: The same at the best weight above 0, whether or not it was chosen.
         gain_error: Standard error of the difference.
         reason: Why this weight was chosen, as the end of a sentence.
+        scale_factor: What the inverse temperature of the closed form is multiplied by: layers know the
+            examples that they were tuned to too well to be calibrated by them alone. 1 if not tuned.
     """
 
     weight: float
@@ -34,6 +36,7 @@ class Tuning:
     likelihood_after: float | None
     gain_error: float | None
     reason: str
+    scale_factor: float = 1.0
 
     @property
     def is_tuned(self) -> bool:

@@ -11,7 +11,14 @@ from metamapping.adaptation import tuning, tuning_steps
 from metamapping.adaptation.state import empty_state, with_examples, with_features
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import tune_task
-from metamapping.adaptation.tuning_gate import MIN_ERRORS, WEIGHTS, Evidence, choose, left_out_evidence
+from metamapping.adaptation.tuning_gate import (
+    MIN_ERRORS,
+    WEIGHTS,
+    Evidence,
+    _judge,
+    choose,
+    left_out_evidence,
+)
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
@@ -62,12 +69,11 @@ def delta(on_tensorflow):
     return WeightDelta.between(base, tuned, rank=4)
 
 
-def tuned_mapping(mapper, delta):
+def tuned_mapping(mapper, delta, scale_factor=1.0):
     featurizer = mapper.featurizer.tuned(delta)
-    state = empty_state(featurizer, "text-classification")
-    state = with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {})
-    record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped")
-    return Mapping(featurizer, replace(state, tuning=record))
+    record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped", scale_factor)
+    state = replace(empty_state(featurizer, "text-classification"), tuning=record)
+    return Mapping(featurizer, with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {}))
 
 
 def test_only_the_first_view_of_texts_changes_on_both_backends(mapper, on_tensorflow, delta):
@@ -111,6 +117,18 @@ def test_examples_of_a_tuned_task_can_be_added_and_removed(mapper, delta):
     mapping.add(["anna lives in paris"], ["places"])
     assert mapping.labels == ("delivery", "refund", "places")
     assert mapping.tuning is not None
+
+
+def test_the_scale_that_left_out_examples_ask_for_is_kept(mapper, delta, tmp_path):
+    plain, flat = (tuned_mapping(mapper, delta, factor).predict_proba(TEXTS) for factor in (1.0, 0.2))
+    assert (flat.max(axis=1) < plain.max(axis=1)).all()
+    mapping = tuned_mapping(mapper, delta, 0.2)
+    mapping.remove([7])
+    mapping.add([TEXTS[7]], [LABELS[7]])
+    np.testing.assert_allclose(mapping.predict_proba(TEXTS), flat, atol=1e-4)
+    mapping.save(tmp_path / "task")
+    loaded = Mapping.load(tmp_path / "task", mapper)
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), mapping.predict_proba(TEXTS))
 
 
 def test_a_tuned_task_of_another_encoder_is_refused(mapper, delta, published, tmp_path):
@@ -172,6 +190,16 @@ def test_the_gate_uses_a_clear_gain_and_nothing_else():
     assert 0 < unsure.gain < MIN_ERRORS * unsure.error
     assert unsure.weight == 0.0
     assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
+
+
+def test_logits_that_are_too_large_are_judged_at_the_scale_that_suits_them():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 60)
+    logits = rng.normal(size=(60, 3))
+    logits[np.arange(60), labels] += 1.5
+    (log_p, factor), (of_large, factor_of_large) = (_judge(each * logits, labels) for each in (1, 20))
+    assert factor_of_large < factor / 10
+    assert abs(of_large.mean() - log_p.mean()) < 0.05
 
 
 class ToySteps:
