@@ -100,12 +100,10 @@ class LeftOutRegression:
         """
         right = self._roots * (targets - self._prior)
         fitted = self._smoother.fit(right)
-        if self._blocks is None:
-            leverage = self._smoother.leverage[:, None]
-            left_out = (fitted - leverage * right) / (1.0 - leverage)
-        else:
-            left_out = np.empty_like(fitted)
-            for block in self._blocks:
+        leverage = self._smoother.leverage[:, None]
+        left_out = (fitted - leverage * right) / (1.0 - leverage)
+        for block in self._blocks or ():
+            if len(block) > 1:
                 residuals = self._smoother.without_block(block, (right - fitted)[block])
                 left_out[block] = right[block] - residuals
         scores: np.ndarray = self._prior + left_out / self._roots

@@ -42,7 +42,8 @@ _AVERAGE_EXAMPLES = 5.0
 # The logits' distance over which a text counts as partly above a threshold.
 _THRESHOLD_WIDTH = 0.5
 _NUM_THRESHOLDS = 200
-_MAX_DECISION_SCORES = 2_000_000
+# Above this many left-out scores an even selection of the texts decides.
+_MAX_DECISION_SCORES = 400_000
 
 
 @dataclass(frozen=True)
@@ -148,7 +149,7 @@ def fit_columns(
         The posterior mean of α, the geometric one of λ, and that of the weights of the views after the first.
     """
     num_labels = prior.shape[1]
-    rows = _spread_rows(support.features, min(MAX_ITEMS, max(2, _MAX_OUTCOMES // num_labels)))
+    rows = _spread_rows(support.features[:, 0], min(MAX_ITEMS, max(2, _MAX_OUTCOMES // num_labels)))
     features, targets = support.features[rows].astype(np.float64), support.targets[rows].astype(np.float64)
     views = np.split(features, 1 + len(learned.views), axis=1)
     right = np.concatenate([targets, views[0] @ prior[:-1] + prior[-1]], axis=1)
@@ -191,7 +192,7 @@ def decide(scores: np.ndarray, targets: np.ndarray, *, inverse_temperature: floa
         targets: ``(N, C)``, ones and zeros.
         inverse_temperature: The meta-learned τ, around which the shared slope lies.
     """
-    rows = _spread_rows(scores, max(2, _MAX_DECISION_SCORES // scores.shape[1]))
+    rows = _spread_rows(scores.sum(axis=1), max(2, _MAX_DECISION_SCORES // scores.shape[1]))
     scores, targets = scores[rows].astype(np.float64), targets[rows].astype(np.float64)
     (slope,), (offset,), _ = _fit_shared(scores[None], targets, inverse_temperature, _FIT_ITERATIONS)
     slopes, offsets = _fit_own(scores, targets, slope, offset)
@@ -325,9 +326,9 @@ def _best_thresholds(logits: np.ndarray, is_label: np.ndarray) -> np.ndarray:
     return thresholds
 
 
-def _spread_rows(features: np.ndarray, limit: int) -> np.ndarray:
-    """At most ``limit`` rows, spread evenly, whatever the order in which they were given."""
-    order = np.argsort(features[:, 0], kind="stable")
+def _spread_rows(keys: np.ndarray, limit: int) -> np.ndarray:
+    """At most ``limit`` rows, spread evenly over their keys, whatever the order in which they were given."""
+    order = np.argsort(keys, kind="stable")
     if len(order) <= limit:
         return order
     rows: np.ndarray = order[np.linspace(0, len(order) - 1, limit).astype(int)]
