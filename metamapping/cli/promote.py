@@ -15,7 +15,18 @@ ByOption = Annotated[
 
 
 def promote(
-    run: RunArgument, home: HomeOption = ".metamapping", why: WhyOption = "", by: ByOption = None
+    run: RunArgument,
+    home: HomeOption = ".metamapping",
+    why: WhyOption = "",
+    by: ByOption = None,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check",
+            help="Compare it with production first, on the same held-out episodes, and promote it only if "
+            "the rules of its configuration (`promotion`) allow that.",
+        ),
+    ] = False,
 ) -> None:
     """Put the encoder of a run into production.
 
@@ -25,6 +36,7 @@ def promote(
     `metamapping promote demo-1f0c3a77b2d94e61 --why "better on every source"`
     """
     from metamapping.cli.run_names import find_run
+    from metamapping.runs.folder import RunFolder
     from metamapping.runs.registry import Registry, current_user
 
     found = find_run(run, home=home)
@@ -33,7 +45,21 @@ def promote(
     if before == found.run_id:
         print(f"{before} is in production already.")
         return
-    registry.promote(found.run_id, why=why or "promoted by hand", by=by or current_user())
+    by = by or current_user()
+    if check:
+        from metamapping.runs.gate import check_candidate
+
+        production = None if before is None else RunFolder(home, before)
+        decision = check_candidate(found, production)
+        print(decision.markdown())
+        if not decision.is_allowed:
+            registry.refuse(found.run_id, why=decision.sentence, by=by)
+            raise ValueError(
+                f"{found.run_id} is not promoted; without --check it would be. {decision.sentence}"
+            )
+        registry.promote(found.run_id, why=why or decision.sentence, by=by, instead_of=before)
+    else:
+        registry.promote(found.run_id, why=why or "promoted by hand", by=by)
     print(f"{found.run_id} is in production{f' instead of {before}' if before else ''}.")
 
 

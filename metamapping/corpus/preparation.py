@@ -51,11 +51,14 @@ class PreparedCorpus(NamedTuple):
     report: Reference
 
 
-def prepare_corpus(config: RunConfig, *, show: ShowRows = show_nothing) -> PreparedCorpus:
+def prepare_corpus(
+    config: RunConfig, *, tokenizer: Reference | None = None, show: ShowRows = show_nothing
+) -> PreparedCorpus:
     """Prepare the tokens of every source, several sources at a time.
 
     Args:
         config: Used are the sources, the processing of their texts, and the engine.
+        tokenizer: The tokenizer to use. Default: the one that `encoder` describes.
         show: Shows the progress of rows; not called if the engine is ``processes``.
 
     Raises:
@@ -73,7 +76,8 @@ def prepare_corpus(config: RunConfig, *, show: ShowRows = show_nothing) -> Prepa
         of_groups = list(workers.map(clean, groups))
         examples = [each for group in of_groups for each in group]
         leaks = find_leaks(store, sources, examples, config.leakage, config.duplicates)
-        tokenizer = make_tokenizer(store, config.encoder, sources, examples, leaks)
+        if tokenizer is None:
+            tokenizer = make_tokenizer(store, config.encoder, sources, examples, leaks)
         finish = functools.partial(
             _tokenize_and_screen, store, config.encoder, limits, tokenizer, leaks, show
         )

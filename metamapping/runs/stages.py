@@ -28,6 +28,7 @@ from metamapping.rounds.next_round import needed_rounds, settings_of
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
+from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces, read_spaces
 from metamapping.runs.lock import exclusive, locked
@@ -52,6 +53,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
     Raises:
         ConfigError: A source has too few examples for its episodes.
     """
+    config = with_start_of(config, corpus)
     run = RunFolder(config.home, run_id(config, corpus.fingerprints))
     with locked(run):
         if not run.is_open:
@@ -66,7 +68,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 @exclusive
 def initialise_stage(run: RunFolder) -> None:
-    """Save the encoder before meta-training as round 0, unless that has been done.
+    """Save the encoder that the run starts from as round 0, unless that has been done.
 
     Args:
         run: An opened run.
@@ -86,6 +88,7 @@ def initialise_stage(run: RunFolder) -> None:
         vocabulary_size=run.corpus.vocabulary_size,
         seed=config.seed,
     )
+    load_start_weights(config, learner)
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 
