@@ -16,6 +16,7 @@ from metamapping.corpus.preparation import PreparedCorpus, prepare_corpus
 from metamapping.rounds.records import Round
 from metamapping.rounds.wording import count
 from metamapping.runs.continuation import pin_start, tokenizer_of_start
+from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
 from metamapping.runs.progress import count_diagnosis, count_sources, load_tensorflow, show_rows
@@ -49,7 +50,12 @@ def run_pipeline(config: RunConfig) -> RunFolder:
         StoreError: Something in the store or the run's folder is damaged.
     """
     screen = current_screen()
-    run = open_run(config, prepare_on_screen(config, keep_start=True).corpus)
+    corpus = prepare_on_screen(config, keep_start=True).corpus
+    rows = {tokens.name: tokens.counts["rows_out"] for tokens in corpus.tokens}
+    changes = changes_since_last_run(config.home, config.name, rows, corpus.report)
+    run = open_run(config, corpus)
+    for sentence in changes:
+        screen.say(f"look at {sentence}")
     for line in describe_plan(run):
         screen.say(line)
     screen.begin_laps()

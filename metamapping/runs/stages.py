@@ -59,8 +59,11 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
         if not run.is_open:
             check_label_spaces(config, corpus)
             run.open(config, corpus)
-        elif run.config.training.devices != config.training.devices:
-            # The devices do not affect the result: the run resumes on the new ones.
+        elif (run.config.training.devices, run.config.promotion) != (
+            config.training.devices,
+            config.promotion,
+        ):
+            # Neither affects the result: the run resumes on the new devices, by the new rules.
             run.open(config, corpus)
             run = RunFolder(config.home, run.run_id)
     return run

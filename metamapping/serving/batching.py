@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -56,9 +57,14 @@ class BatchingFeaturizer(Featurizer):
     def __init__(self, model: LoadedModel, *, on_batch: Callable[[int], None]) -> None:
         super().__init__(model, progress=False)
         self._on_batch = on_batch
-        self._waiting: queue.SimpleQueue[_Part] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Part | None] = queue.SimpleQueue()
         self._cache = threading.local()
-        threading.Thread(target=self._encode_forever, name="encoder", daemon=True).start()
+        # The thread must not keep an encoder in memory that no task uses any more.
+        me = weakref.ref(self)
+        threading.Thread(
+            target=_encode_forever, args=(self._waiting, me), name="encoder", daemon=True
+        ).start()
+        weakref.finalize(self, self._waiting.put, None)
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
         """Encode texts, as ``Featurizer.texts`` does; the call waits for its part of a batch.
@@ -114,13 +120,18 @@ class BatchingFeaturizer(Featurizer):
             cached.append(part)
         return features
 
-    def _encode_forever(self) -> None:
-        while True:
-            parts = [self._waiting.get()]
-            while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS and not self._waiting.empty():
-                parts.append(self._waiting.get())
-            for kind in {part.kind for part in parts}:
-                self._encode([part for part in parts if part.kind == kind])
+    def encode_waiting(self, first: _Part) -> None:
+        """Encode a part, and what else has arrived, as few batches; only the encoder's thread calls it.
+
+        Args:
+            first: The part that has arrived first.
+        """
+        parts = [first]
+        while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS and not self._waiting.empty():
+            if (part := self._waiting.get()) is not None:
+                parts.append(part)
+        for kind in {part.kind for part in parts}:
+            self._encode([part for part in parts if part.kind == kind])
 
     def _encode(self, parts: list[_Part]) -> None:
         """Set the features of each part, or its error."""
@@ -150,3 +161,15 @@ class BatchingFeaturizer(Featurizer):
         ends = list(accumulate(len(part.texts) for part in parts))
         spans = (offsets[first : last + 1] for first, last in zip([0, *ends], ends, strict=False))
         return [(features[span[0] : span[-1]], span - span[0]) for span in spans]
+
+
+def _encode_forever(
+    waiting: queue.SimpleQueue[_Part | None], featurizer: weakref.ref[BatchingFeaturizer]
+) -> None:
+    """The encoder's thread. Who waits for a part holds the featurizer; without it there is nothing to do."""
+    while (part := waiting.get()) is not None:
+        encoder = featurizer()
+        if encoder is None:
+            return
+        encoder.encode_waiting(part)
+        del encoder

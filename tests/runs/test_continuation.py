@@ -17,6 +17,7 @@ from metamapping.runs.folder import RunFolder, deciding_settings, run_id
 from metamapping.runs.gate import check_candidate
 from metamapping.runs.pipeline import run_pipeline
 from metamapping.runs.registry import Registry
+from metamapping.runs.stages import open_run
 from metamapping.storage.artifacts import Reference
 from tests.corpus.toys import labelled, write_jsonl
 from tests.runs.test_registry import make_published
@@ -111,6 +112,18 @@ def test_promotion_and_the_usual_start_leave_the_id_of_a_run_as_it_was(tmp_path)
     other = make_config(tmp_path, start="pretrained", promotion={"mode": "automatic"})
     assert run_id(other, []) == run_id(config, [])
     assert run_id(config.model_copy(update={"start": "toy-1"}), []) != run_id(config, [])
+
+
+def test_a_run_follows_new_rules_of_promotion(tmp_path):
+    config = make_config(tmp_path, start="pretrained")
+    tokenizer = Reference(stage="tokenizer", name="toy", fingerprint="0", path="x", counts={})
+    corpus = Corpus(tokens=[], tokenizer=tokenizer)
+    run = RunFolder(config.home, run_id(config, corpus.fingerprints))
+    run.open(config, corpus)
+    rules = config.promotion.model_copy(update={"mode": "automatic"})
+    opened = open_run(config.model_copy(update={"promotion": rules}), corpus)
+    assert opened.run_id == run.run_id
+    assert opened.config.promotion.mode == "automatic"
 
 
 @pytest.mark.slow
