@@ -10,6 +10,7 @@ any longer.
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -17,6 +18,7 @@ from prefect import runtime, suspend_flow_run
 from prefect.deployments import run_deployment
 from prefect.input import RunInput
 from prefect.states import Completed
+from pydantic import ValidationError
 
 from flows.check_candidate import check_candidate
 from flows.outcomes import AWAITING_APPROVAL, NOT_PROMOTED, PROMOTED, REFUSED
@@ -26,7 +28,7 @@ from metamapping.runs.gate import Decision
 from metamapping.runs.promotion import Answer
 from tasks.promotion import apply_person, apply_promotion_rules
 
-_KEY = "approval"  # of the suspension: a run that asks again finds the answer to the same key
+_KEY = "approval"  # of the suspension: a run that asks by the same key again finds the answer
 # Prefect itself would fail the run. It must not come before `expire-approval`, which may wait for a worker.
 _GRACE_HOURS = 24 * 30
 
@@ -78,7 +80,15 @@ def ask(config: RunConfig, run_id: str, decision: Decision) -> dict[str, Any]:
         description=f"Put {run_id} into production?\n\n{decision.markdown()}\n\nWithout an answer within "
         f"{hours:g} hours it is not promoted."
     )
-    answer = suspend_flow_run(wait_for_input=form, key=_KEY, timeout=int((hours + _GRACE_HOURS) * 3600))
+    for attempt in itertools.count(1):
+        key = f"{_KEY}-{attempt}"
+        try:
+            answer = suspend_flow_run(
+                wait_for_input=form, key=key, timeout=int((hours + _GRACE_HOURS) * 3600)
+            )
+        except ValidationError:  # it has asked by this key, and was cancelled and retried without an answer
+            continue
+        break
     return answer_of(answer)
 
 

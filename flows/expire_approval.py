@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from uuid import UUID
 
 from prefect import flow, get_client
@@ -12,6 +13,8 @@ from flows.run_names import name_run
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.promotion import is_undecided
 from tasks.promotion import give_up
+
+POLL_SECONDS = 5.0
 
 
 @flow(
@@ -29,9 +32,10 @@ def expire_approval(run_id: str, waiting: str, home: str = ".metamapping") -> st
         home: Folder of the store and the runs, as in the run's configuration.
     """
     with get_client(sync_client=True) as client:
-        state = client.read_flow_run(UUID(waiting)).state
-        if state is None or not state.is_paused() or not is_undecided(RunFolder(home, run_id)):
-            return "decided before"
+        while not (state := client.read_flow_run(UUID(waiting)).state) or not state.is_paused():
+            if state is None or state.is_final() or not is_undecided(RunFolder(home, run_id)):
+                return "decided before"
+            time.sleep(POLL_SECONDS)  # it has just been answered, or is about to ask
         sentence = give_up(home, run_id, "no answer")
         client.set_flow_run_state(UUID(waiting), Completed(name=UNANSWERED, message=sentence), force=True)
     return sentence

@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple
 
 from pydantic import BaseModel, Field
 
+from metamapping.errors import ConfigError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.gate import Decision, check_candidate
 from metamapping.runs.registry import Registry
@@ -93,16 +94,15 @@ def apply_rules(run: RunFolder, decision: Decision, *, by: str) -> Promotion:
         decision: What the rules say.
         by: Who applies them, for the history.
 
-    Raises:
-        ConfigError: Another run was promoted since the comparison.
+    Returns:
+        What became of it; refused also if another run was promoted since the comparison.
     """
     if not decision.is_allowed:
         _registry(run).refuse(run.run_id, why=decision.sentence, by=by)
         return Promotion("refused", decision.sentence)
     if run.config.promotion.mode == "approval":
         return Promotion("waiting", decision.sentence)
-    _promote(run, decision, why=decision.sentence, by=by)
-    return Promotion("promoted", decision.sentence)
+    return _promote(run, decision, why=decision.sentence, by=by, sentence=decision.sentence)
 
 
 def apply_answer(run: RunFolder, decision: Decision, answer: Answer) -> Promotion:
@@ -113,13 +113,12 @@ def apply_answer(run: RunFolder, decision: Decision, answer: Answer) -> Promotio
         decision: What the rules say, which the person has seen.
         answer: What the person says.
 
-    Raises:
-        ConfigError: Another run was promoted since the comparison.
+    Returns:
+        What became of it; refused also if another run was promoted since the comparison.
     """
     why = answer.reason.strip() or decision.sentence
     if answer.decision == "promote":
-        _promote(run, decision, why=why, by=answer.by)
-        return Promotion("promoted", f"Approved by {answer.by}: {why}")
+        return _promote(run, decision, why=why, by=answer.by, sentence=f"Approved by {answer.by}: {why}")
     why = answer.reason.strip() or "no reason given"
     _registry(run).refuse(run.run_id, why=why, by=answer.by)
     return Promotion("refused", f"Refused by {answer.by}: {why}")
@@ -153,8 +152,14 @@ def describe_promotion(promotion: Promotion, run_id: str) -> str:
     return f"{run_id} is {'' if promotion.state == 'promoted' else 'not '}in production."
 
 
-def _promote(run: RunFolder, decision: Decision, *, why: str, by: str) -> None:
-    _registry(run).promote(run.run_id, why=why, by=by, instead_of=decision.production)
+def _promote(run: RunFolder, decision: Decision, *, why: str, by: str, sentence: str) -> Promotion:
+    registry = _registry(run)
+    try:
+        registry.promote(run.run_id, why=why, by=by, instead_of=decision.production)
+    except ConfigError as error:  # the comparison does not hold any more
+        registry.refuse(run.run_id, why=str(error), by=by)
+        return Promotion("refused", str(error))
+    return Promotion("promoted", sentence)
 
 
 def _registry(run: RunFolder) -> Registry:

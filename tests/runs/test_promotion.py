@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from metamapping.errors import ConfigError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.promotion import (
     Answer,
@@ -71,8 +70,11 @@ def test_an_answer_that_comes_after_another_promotion_does_not_count(tmp_path):
     run = make_candidate(tmp_path, "approval")
     decision = check_promotion(run, by="night")
     make_published(tmp_path, "third").promote("third", why="urgent", by="ann")
-    with pytest.raises(ConfigError, match="meanwhile third is in production"):
-        apply_answer(run, decision, Answer(decision="promote", by="bob"))
+    result = apply_answer(run, decision, Answer(decision="promote", by="bob"))
+    assert result.state == "refused"
+    assert "compared with old, but meanwhile third is in production" in result.sentence
+    assert Registry(tmp_path).production == "third"
+    assert not is_undecided(run)
 
 
 def test_without_an_answer_the_candidate_is_dropped_and_can_still_be_promoted(tmp_path):
