@@ -25,5 +25,5 @@ def check_candidate(run_id: str, home: str = ".metamapping") -> dict[str, Any]:
     """
     decision = compare_with_production(home, run_id, f"Prefect run {runtime.flow_run.name}")
     name = PROPOSED if decision["is_allowed"] else NOT_PROMOTED
-    state = Completed(name=name, message=f"{run_id}: {decision['sentence']}", data=decision)
-    return cast(dict[str, Any], state)
+    message = f"{run_id}: {decision['sentence']}"
+    return cast(dict[str, Any], Completed(name=name, message=message, data=decision))
