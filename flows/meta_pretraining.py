@@ -11,8 +11,9 @@ from uuid import UUID
 from prefect import flow, runtime
 
 from flows.adjust_round import adjust_round
+from flows.approval import promotion_state
 from flows.evaluate_round import evaluate_round
-from flows.outcomes import published_state
+from flows.outcomes import published_state, unchanged_state
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
 from flows.run_names import add_tag, name_run
@@ -43,6 +44,9 @@ def meta_pretraining(config: RunConfig) -> str:
     run_id = open_training_run(config, corpus)
     run = {"run_id": run_id, "home": config.home}
     add_tag(UUID(runtime.flow_run.id), f"run:{run_id}")
+    if (unchanged := unchanged_state(config.home, run_id)) is not None:
+        show_run(**run)
+        return unchanged
     if config.selection.mode != "all":
         run_stage(select_sources, "select", **run)
     for number in range(1, config.convergence.max_rounds + 1):
@@ -54,6 +58,8 @@ def meta_pretraining(config: RunConfig) -> str:
             break
     published: str = run_stage(publish, "publish", **run)
     show_run(**run)
+    if config.promotion.mode != "never":
+        return promotion_state(config, run_id, published)
     return published_state(config.home, run_id, published)
 
 

@@ -16,6 +16,7 @@ from metamapping.corpus.report import Prepared
 from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
 from metamapping.rounds.wording import count
+from metamapping.runs.continuation import pin_start, tokenizer_of_start
 from metamapping.runs.screen import current_screen
 from metamapping.storage.artifacts import Reference
 from tasks.check_label_noise import check_label_noise
@@ -44,14 +45,15 @@ def prepare_corpus(config: RunConfig) -> dict[str, Any]:
 
 
 def prepare(config: RunConfig) -> dict[str, Any]:
-    """Run the tasks of the flow, each on a group of sources.
+    """Run the tasks of the flow, each on a group of sources; what the run starts from is decided here.
 
     Args:
         config: The configuration of the run.
 
     Returns:
-        References as JSON: `tokens` (a list, one per source), `tokenizer` and `report`.
+        References as JSON: `tokens` (a list, one per source), `tokenizer` and `report`; and the `start`.
     """
+    config = pin_start(config)
     home = config.home
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)
     rules = Rules(config.cleaning, config.filters, config.duplicates)
@@ -65,7 +67,9 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     examples = _results(cleaned)
     checked = check_label_noise(config, examples)
     leaks = find_leaks(home, config.sources, examples, config.leakage, config.duplicates)
-    tokenizer = make_tokenizer(home, config.encoder, config.sources, examples, leaks)
+    tokenizer = tokenizer_of_start(config) or make_tokenizer(
+        home, config.encoder, config.sources, examples, leaks
+    )
     tokenized = [
         tokenize_sources.submit(home, group, config.encoder, limits, _argument(each), tokenizer)
         for group, each in zip(groups, cleaned, strict=True)
@@ -81,6 +85,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
         "tokens": [each.model_dump(mode="json") for each in finished],
         "tokenizer": tokenizer.model_dump(mode="json"),
         "report": report.model_dump(mode="json"),
+        "start": config.start,
     }
 
 

@@ -104,13 +104,15 @@ def state_of_living_run(before: State | None) -> State:
     """
     if before is not None and before.is_paused():
         details = before.state_details
-        return Paused(
+        state: State = Paused(
             name=before.name,
             message=before.message,
             pause_expiration_time=details.pause_timeout,
             reschedule=details.pause_reschedule,
             pause_key=details.pause_key,
         )
+        state.state_details.run_input_keyset = details.run_input_keyset
+        return state
     return Running(message="The server missed its heartbeats, but the run continued.")
 
 

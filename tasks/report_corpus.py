@@ -7,7 +7,7 @@ from prefect.logging import get_run_logger
 
 from metamapping.corpus import stages as library
 from metamapping.corpus.report import Prepared, read_source_table
-from metamapping.runs.source_data import shrunken_sources
+from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.storage.artifacts import Reference, Store
 from tasks.artifacts import artifact_key, create_picture
 
@@ -18,8 +18,8 @@ SHOWN = ("source", "role", "rows in", "rows out", "labels", "truncated")  # as m
 def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Reference) -> Reference:
     """Write the report of a corpus, and create artifacts of it for this flow run.
 
-    Sources that have shrunk since the last run are told in the artifact and in the log; the report itself
-    depends on the corpus alone.
+    What has changed since the last run is told in the artifact and in the log; the report itself depends on
+    the corpus alone.
 
     Args:
         home: Folder or address of the store.
@@ -33,15 +33,15 @@ def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Referen
     report = library.report_corpus(Store(home), prepared, leaks)
     folder = report.fetch()
     rows = {each.source.name: each.screened.counts["rows_out"] for each in prepared}
-    shrunken = shrunken_sources(home, name, rows)
-    for sentence in shrunken:
+    changes = changes_since_last_run(home, name, rows, report)
+    for sentence in changes:
         get_run_logger().warning("%s", sentence)
     create_table_artifact(
         key=artifact_key("corpus-sources", name),
         table=[{column: row[column] for column in SHOWN} for row in read_source_table(folder)],
         description=f"Rows of each source of {name}",
     )
-    warning = "".join(f"**Shrunken:** {sentence}.\n\n" for sentence in shrunken)
+    warning = "".join(f"**Changed:** {sentence}.\n\n" for sentence in changes)
     create_markdown_artifact(
         key=artifact_key("corpus-report", name),
         markdown=warning + (folder / "report.md").read_text(encoding="utf-8"),

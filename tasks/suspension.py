@@ -22,6 +22,7 @@ from prefect.states import Suspended
 
 POLL_SECONDS = 2.0
 HOLDS = "It holds here. Press Resume, and it continues where it was."
+ASKS = "It waits for approval. Press Resume, and fill in the form."
 
 _log = logging.getLogger(__name__)
 _paused_run: UUID | None = None
@@ -99,6 +100,10 @@ def confirm_suspension(flow_run_id: UUID) -> None:
                     pause_expiration_time=details.pause_timeout,
                     pause_key=details.pause_key,
                 )
+                # Where the form of the run is stored, if it waits for an answer.
+                again.state_details.run_input_keyset = details.run_input_keyset
+                if details.run_input_keyset:
+                    again.message = ASKS
                 client.set_flow_run_state(flow_run_id, again, force=True)
     except Exception:  # the server is down: it will expect heartbeats when it is back, and mark the run
         _log.debug("the suspension of this run could not be confirmed", exc_info=True)

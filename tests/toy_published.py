@@ -12,7 +12,7 @@ SENTENCES = [
 ]
 
 
-def publish_toy(making: Path, folder: Path, *, num_layers: int = 1) -> None:
+def publish_toy(making: Path, folder: Path, *, num_layers: int = 1, seed: int = 0) -> None:
     """Publish a small BERT as ``folder``; ``making`` is a scratch folder for the tokenizer."""
     from metamapping.config.corpus import CleaningSpec
     from metamapping.config.encoder import EncoderSpec, ScratchEncoder
@@ -32,7 +32,7 @@ def publish_toy(making: Path, folder: Path, *, num_layers: int = 1) -> None:
     # The features of an untrained encoder say little about a text; a ridge fitted to the task would notice
     # that and rely on them less.
     training = TrainingSpec(solver="plain-ridge")
-    learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=0)
+    learner = build_learner(spec, training, vocabulary_size=counts["vocabulary_size"], seed=seed)
     model = PublishedModel(
         encoder=learner.encoder,
         mapping=learner.mapping,

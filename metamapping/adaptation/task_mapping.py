@@ -59,6 +59,16 @@ class Mapping(TaskQuestions):
         self._write_lock = threading.Lock()
 
     @property
+    def state(self) -> TaskState:
+        """The task's labels, examples and solution at this moment."""
+        return self._state
+
+    @property
+    def encoder_fingerprint(self) -> str:
+        """16 hexadecimal digits over everything that determines a feature of the task's encoder."""
+        return self._featurizer.fingerprint
+
+    @property
     def labels(self) -> tuple[Label, ...]:
         """The labels, in the order of ``predict_proba``'s columns; for ``ner`` "O" and the types.
 

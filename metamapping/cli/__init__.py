@@ -31,6 +31,7 @@ from metamapping.cli.follow import follow
 from metamapping.cli.init import init
 from metamapping.cli.inspect import inspect
 from metamapping.cli.predict import predict
+from metamapping.cli.promote import promote, rollback
 from metamapping.cli.push import push
 from metamapping.cli.report import report
 from metamapping.cli.runs import runs
@@ -55,6 +56,7 @@ _COMMANDS = {
     "Use it": (adapt, predict, evaluate, explain, serve, export, push),
     "Look at labels": (check_labels, suggest, drift),
     "Look at runs": (runs, report, compare, inspect, follow),
+    "Put runs into production": (promote, rollback),
 }
 for panel, commands in _COMMANDS.items():
     for command in commands:

@@ -9,7 +9,7 @@ import typer
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="ID, folder or address of a run.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="ID, alias, folder or address of a run.")],
     second: Annotated[
         str, typer.Argument(metavar="RUN", help="ID, folder or address of the run that is compared with it.")
     ],
@@ -25,9 +25,13 @@ def compare(
     from metamapping.runs.comparison import compare_runs
     from metamapping.runs.folder import RunFolder
     from metamapping.runs.plots import comparison_png
+    from metamapping.runs.registry import Registry
 
+    aliases = Registry(home).aliases
     runs = [
-        RunFolder.at(name) if "://" in name or Path(name).is_dir() else RunFolder(home, name)
+        RunFolder.at(name)
+        if "://" in name or Path(name).is_dir()
+        else RunFolder(home, aliases.get(name, name))
         for name in (first, second)
     ]
     comparison = compare_runs(*runs)

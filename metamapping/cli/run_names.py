@@ -1,6 +1,7 @@
-"""Runs by the names that people give them: an id, the beginning of one, a folder, or an address.
+"""Runs by the names that people give them: an id, the beginning of one, an alias, a folder, or an address.
 
 find_run("demo", home=".metamapping")            # the only run whose id begins with demo
+find_run("production", home=".metamapping")      # the run in production
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from metamapping.errors import ConfigError, listed
 from metamapping.runs.folder import RUN_FILE, RunFolder
+from metamapping.runs.registry import ALIASES, Registry
 from metamapping.storage.remote import list_folders, local_folder
 
 
@@ -34,7 +36,8 @@ def find_run(name: str, *, home: str) -> RunFolder:
     """The run that a name stands for.
 
     Args:
-        name: An id or the beginning of one; a run's folder or published folder; or the address of one.
+        name: `production` or `candidate`; an id or the beginning of one; a run's folder or published folder;
+            or the address of one.
         home: The home in which ids are looked up.
 
     Raises:
@@ -47,6 +50,8 @@ def find_run(name: str, *, home: str) -> RunFolder:
         if not run.is_open:
             raise ConfigError(f"{name} is not the folder of a run: it has no run.json")
         return run
+    if name in ALIASES:
+        return _aliased(name, home)
     if "/" in name:
         raise ConfigError(f"there is no folder {name}: give that of a run, or the id of one in {home}")
     runs = {run.run_id: run for run in runs_in(home)}
@@ -58,3 +63,14 @@ def find_run(name: str, *, home: str) -> RunFolder:
         known = "" if found else f"; there are {listed(runs) or 'none'}"
         raise ConfigError(f"{what} of {home} begins with {name!r}{known}: give the id of one, or its --home")
     return runs[found[0]]
+
+
+def _aliased(alias: str, home: str) -> RunFolder:
+    run_id = Registry(home).aliases.get(alias)
+    if run_id is None:
+        raise ConfigError(
+            f"no run of {home} is the {alias}: `metamapping promote RUN` puts one into production"
+            if alias == "production"
+            else f"no run of {home} is the {alias}: a run with `promotion` becomes it when it publishes"
+        )
+    return RunFolder(home, run_id)

@@ -17,22 +17,34 @@ def runs(
     home: Annotated[
         str, typer.Argument(help="Folder or address of the store and the runs.")
     ] = ".metamapping",
+    history: Annotated[
+        bool, typer.Option("--history", help="Show who has promoted what, when and why, instead of the runs.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a home, the newest last: their state, rounds and accuracy on the validation sources.
 
+    The run in production and its candidate are marked.
+
     `metamapping runs`
+
+    `metamapping runs --history`
     """
     from metamapping.cli.run_names import runs_in
     from metamapping.cli.tables import print_json, print_lines
 
-    found = sorted(map(_described, runs_in(home)), key=lambda row: str(row["when"]))
+    if history:
+        _print_history(home, as_json=as_json)
+        return
+    described = sorted(map(_described, runs_in(home)), key=lambda row: str(row["when"]))
+    aliases = _aliases_by_run(home)
+    found = [{"run": row["run"], "alias": aliases.get(row["run"]), **row} for row in described]
     if as_json:
         print_json(found)
     elif not found:
         print(f"There are no runs in {home}: `metamapping train CONFIG` starts one, or name another home.")
     else:
-        columns = ("run", "state", "rounds", "best", "accuracy", "gain", "when")
+        columns = ("run", "alias", "state", "rounds", "best", "accuracy", "gain", "when")
         print_lines(columns, [[_shown(row[column]) for column in columns] for row in found])
 
 
@@ -58,6 +70,29 @@ def _described(run: RunFolder) -> dict[str, Any]:
         gain = paired_difference(report, report.untrained()).signed if best else "none"
         row |= {"best": best, "accuracy": f"{round_accuracy(report).mean:.3f}", "gain": gain}
     return row
+
+
+def _aliases_by_run(home: str) -> dict[str, str]:
+    from metamapping.runs.registry import Registry
+
+    return {run_id: alias for alias, run_id in Registry(home).aliases.items()}
+
+
+def _print_history(home: str, *, as_json: bool) -> None:
+    from metamapping.cli.tables import print_json, print_lines
+    from metamapping.runs.registry import Registry
+
+    entries = Registry(home).history()
+    if as_json:
+        print_json([entry.model_dump(mode="json") for entry in entries])
+    elif not entries:
+        print(f"No run of {home} was promoted yet: `metamapping promote RUN` puts one into production.")
+    else:
+        rows = [
+            [f"{each.at.astimezone():%Y-%m-%d %H:%M}", each.action, each.run, each.by, each.why]
+            for each in entries
+        ]
+        print_lines(("when", "what", "run", "who", "why"), rows)
 
 
 def _time_of(run: RunFolder) -> str:

@@ -3,20 +3,37 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from metamapping.cli.options import BackendOption, Model
+from metamapping.cli.options import BackendOption, folder_or_address
 
 
 def serve(
-    model: Model,
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            parser=folder_or_address,
+            metavar="[MODEL]",
+            help="Folder of a published encoder, or its address (`s3://…/published`). Not with `--follow`.",
+        ),
+    ] = None,
     host: Annotated[
         str, typer.Option(help="Address to listen on; other machines need METAMAPPING_API_KEY.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535, help="Port to listen on.")] = 8080,
+    follow: Annotated[
+        Literal["production", "candidate"] | None,
+        typer.Option(
+            help="Serve the encoder of the run with this alias, and move to another one when the alias does."
+        ),
+    ] = None,
+    home: Annotated[
+        str, typer.Option(help="With `--follow`: folder or address of the store and the runs.")
+    ] = ".metamapping",
     tasks: Annotated[Path, typer.Option(file_okay=False, help="Folder in which tasks are stored.")] = Path(
         ".metamapping/tasks"
     ),
@@ -47,6 +64,8 @@ def serve(
 
     `metamapping serve published --tasks tasks`
 
+    `metamapping serve --follow production --home .metamapping`
+
     `METAMAPPING_API_KEY=… metamapping serve published --host 0.0.0.0`
     """
     try:
@@ -64,10 +83,27 @@ def serve(
 
     key = os.environ.get(KEY_VARIABLE) or None
     check_host(host, key=key)
+    if (model is None) is (follow is None):
+        raise ValueError("give either MODEL, the folder of a published encoder, or --follow production")
+    if follow is not None:
+        from metamapping.cli.run_names import find_run
+        from metamapping.storage.remote import open_folder
+
+        run = find_run(follow, home=home)
+        model = open_folder(run.published)
+    assert model is not None
     check_published(model)
     limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
     if log_texts and log is None:
         raise ValueError("--log-texts needs a log: give --log FILE, too")
     written = None if log is None else PredictionLog(log, with_texts=log_texts)
-    service = Service(model, tasks, limits, Metrics(), written, backend=backend)
+    service = Service(
+        model, tasks, limits, Metrics(), written, backend=backend, keeps_encoders=follow is not None
+    )
+    if follow is not None:
+        from metamapping.runs.registry import Registry
+        from metamapping.serving.moving import follow as follow_alias
+
+        arguments = (service, Registry(home), follow, run.run_id)
+        threading.Thread(target=follow_alias, args=arguments, name="following", daemon=True).start()
     run_server(service, host=host, port=port, key=key)

@@ -19,10 +19,14 @@ from metamapping.config.encoder import EncoderSpec
 from metamapping.config.engine import EngineSpec
 from metamapping.config.episodes import EpisodeSpec, EvaluationSpec
 from metamapping.config.part import Name, Part
+from metamapping.config.promotion import PromotionSpec
 from metamapping.config.rounds import AdjustmentSpec, ConvergenceSpec
 from metamapping.config.selection import SelectionSpec
 from metamapping.config.sources import Role, Source, check_sources
 from metamapping.config.training import TrainingSpec
+
+# Values of `start`; all others are ids of runs.
+PRETRAINED, PRODUCTION = "pretrained", "production"
 
 
 class RunConfig(Part):
@@ -46,6 +50,12 @@ class RunConfig(Part):
     selection: SelectionSpec = Field(
         SelectionSpec(), description="Selection of the train sources to train on."
     )
+    start: str = Field(
+        PRETRAINED,
+        description="Where training starts: from the `encoder` as it is described (`pretrained`), or from "
+        "the encoder and mapping that are in production (`production`; before the first promotion as "
+        "`pretrained`). The id of a published run of this home is possible, too.",
+    )
     encoder: EncoderSpec = Field(description="Encoder to start from, and the part of it that is trained.")
     cleaning: CleaningSpec = Field(CleaningSpec(), description="Cleaning of the texts.")
     filters: FilterSpec = Field(FilterSpec(), description="Limits beyond which rows are rejected.")
@@ -66,6 +76,9 @@ class RunConfig(Part):
     )
     adjustment: AdjustmentSpec = Field(
         AdjustmentSpec(), description="Changes that are allowed between rounds, and their bounds."
+    )
+    promotion: PromotionSpec = Field(
+        PromotionSpec(), description="Whether the published encoder goes into production."
     )
     engine: EngineSpec = Field(
         EngineSpec(), description="Where the corpus is prepared; without effect on the result."

@@ -59,6 +59,7 @@ class PreparedCorpus(NamedTuple):
 def prepare_corpus(
     config: RunConfig,
     *,
+    tokenizer: Reference | None = None,
     show: ShowRows = show_nothing,
     find_suspicious: FindSuspicious = lambda examples: {},
 ) -> PreparedCorpus:
@@ -66,6 +67,7 @@ def prepare_corpus(
 
     Args:
         config: Used are the sources, the processing of their texts, and the engine.
+        tokenizer: The tokenizer to use. Default: the one that `encoder` describes.
         show: Shows the progress of rows; not called if the engine is ``processes``.
         find_suspicious: Called with the examples of all sources; finds the rows whose label is rejected, with
             the schema ``SUSPICIOUS``. This takes an encoder, which no stage of the corpus loads.
@@ -86,7 +88,8 @@ def prepare_corpus(
         examples = [each for group in of_groups for each in group]
         suspicious = find_suspicious(examples)
         leaks = find_leaks(store, sources, examples, config.leakage, config.duplicates)
-        tokenizer = make_tokenizer(store, config.encoder, sources, examples, leaks)
+        if tokenizer is None:
+            tokenizer = make_tokenizer(store, config.encoder, sources, examples, leaks)
         finish = functools.partial(
             _tokenize_and_screen, store, config.encoder, limits, tokenizer, leaks, suspicious, show
         )

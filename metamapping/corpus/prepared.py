@@ -17,6 +17,7 @@ class Corpus(BaseModel):
         tokens: The token shards of each source.
         tokenizer: The tokenizer that made them.
         report: What came in, what came out and what was left out; runs of earlier versions do not name it.
+        start: The run whose tokenizer made the tokens, or `pretrained`; `None` if nothing was pinned.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -24,6 +25,7 @@ class Corpus(BaseModel):
     tokens: list[Reference]
     tokenizer: Reference
     report: Reference | None = None
+    start: str | None = None
 
     @property
     def fingerprints(self) -> list[str]:

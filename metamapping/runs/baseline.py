@@ -20,6 +20,7 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.intervals import Estimate, Group, bootstrap_mean
 from metamapping.rounds.records import CellScores
+from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.stages import TextsCallback
@@ -75,6 +76,7 @@ def measure_baseline(
         vocabulary_size=corpus.vocabulary_size,
         seed=config.seed,
     )
+    load_start_weights(with_start_of(config, corpus), learner)
     spaces, spec, seed = read_spaces(config, corpus, role), config.evaluation, config.seed
     encoder = learner.encoder
     closed = evaluate(encoder, learner.mapping, spaces, spec, seed=seed, on_progress=on_progress)
@@ -101,6 +103,7 @@ def run_of(config: RunConfig, corpus: Corpus) -> RunFolder:
         config: The configuration.
         corpus: Its prepared sources.
     """
+    config = with_start_of(config, corpus)
     return RunFolder(config.home, run_id(config, corpus.fingerprints))
 
 

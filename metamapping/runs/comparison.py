@@ -155,7 +155,7 @@ def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measur
     """The mean of all sources, then of each task type where there are several, then each source alone."""
     old, new = cells_of(first, role), cells_of(second, role)
     pairs = [(old[key], new[key]) for key in old if key in new]
-    paired = {cell.source for cell, _ in pairs if _same_episodes(first, second, cell.source, role)}
+    paired = {cell.source for cell, _ in pairs if same_episodes(first, second, cell.source, role)}
     groups = {"all sources": pairs}
     task_types: list[TaskType] = list(dict.fromkeys(cell.task_type for cell, _ in pairs))
     if len(task_types) > 1:
@@ -171,7 +171,7 @@ def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measur
                 what=what,
                 first=_mean([cell for cell, _ in cells]),
                 second=_mean([cell for _, cell in cells]),
-                difference=_paired(cells) if is_paired else _unpaired(cells),
+                difference=_paired(cells) if is_paired else unpaired(cells),
                 is_paired=is_paired,
             )
 
@@ -183,8 +183,15 @@ def _paired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
     return bootstrap_mean(list(groups.values()))
 
 
-def _unpaired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
-    """Student's interval over the differences of several sources; for one source, Welch's over episodes."""
+def unpaired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
+    """Estimate the mean difference of cells that were measured on different episodes.
+
+    Args:
+        cells: The cells of the old and the new run.
+
+    Returns:
+        Student's interval over the differences of several sources; for one source, Welch's over episodes.
+    """
     by_source: dict[str, list[tuple[CellScores, CellScores]]] = {}
     for each in cells:
         by_source.setdefault(each[0].source, []).append(each)
@@ -261,8 +268,15 @@ def best_round(run: RunFolder) -> int:
     return history[-1].verdict.best_round
 
 
-def _same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role) -> bool:
-    """Whether both runs drew a source's episodes from the same rows by the same rules."""
+def same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role) -> bool:
+    """Whether both runs drew a source's episodes from the same rows by the same rules.
+
+    Args:
+        first: One run.
+        second: The other run.
+        source: Name of the source.
+        role: ``validation`` or ``test``.
+    """
     a, b = first.config, second.config
     if (a.seed, a.evaluation) != (b.seed, b.evaluation):
         return False

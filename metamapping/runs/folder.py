@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from metamapping.config.schema import RunConfig
+from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError, StoreError, one_line
 from metamapping.rounds.records import Round, TrainingReport
@@ -52,18 +52,23 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
         config: The configuration.
 
     Returns:
-        The settings as nested plain values, without locations, devices and which checkpoints are kept.
+        The settings as nested plain values, without locations, devices, which checkpoints are kept and what
+        happens to the published encoder.
     """
-    return config.model_dump(
+    settings = config.model_dump(
         mode="json",
         exclude={
             "home": True,
             "engine": True,
             "label_noise": True,
+            "promotion": True,
             "sources": {"__all__": {"files", "hub"}},
             "training": {"devices", "keep_checkpoints"},
         },
     )
+    if config.start == PRETRAINED:  # so that runs from before there was this setting keep their ids
+        del settings["start"]
+    return settings
 
 
 class RunFolder:

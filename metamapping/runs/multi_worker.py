@@ -19,7 +19,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-from metamapping.config.schema import RunConfig
+from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.errors import ConfigError
 from metamapping.rounds.next_round import mean_of_rounds
 from metamapping.runs.folder import RunFolder, deciding_settings
@@ -118,7 +118,9 @@ def await_run(config: RunConfig) -> RunFolder:
     while True:
         for path in RunFolder(config.home, config.name).path.parent.glob(f"{config.name}-*/run.json"):
             run = RunFolder.at(path.parent)
-            if deciding_settings(run.config) == deciding_settings(config):
+            # The start of an opened run is pinned.
+            ours, opened = (each.model_copy(update={"start": PRETRAINED}) for each in (config, run.config))
+            if deciding_settings(opened) == deciding_settings(ours):
                 return run
         time.sleep(POLL_SECONDS)
 

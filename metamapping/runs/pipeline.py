@@ -13,15 +13,19 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from metamapping.config.schema import RunConfig
+from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.corpus.preparation import PreparedCorpus, prepare_corpus
 from metamapping.rounds.records import Round
 from metamapping.rounds.wording import count
+from metamapping.runs.continuation import pin_start, tokenizer_of_start
+from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_noise import CheckedLabels, check_label_noise, not_checked, rows_to_reject
 from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
 from metamapping.runs.progress import count_sources, load_tensorflow, show_rows
+from metamapping.runs.promotion import apply_rules, check_promotion, describe_promotion, is_undecided
 from metamapping.runs.publish_best import publish_stage
+from metamapping.runs.registry import current_user
 from metamapping.runs.round_training import train_stage
 from metamapping.runs.screen import current_screen
 from metamapping.runs.select_sources import select_stage
@@ -32,6 +36,7 @@ from metamapping.runs.stages import (
     initialise_stage,
     open_run,
 )
+from metamapping.runs.suspicions import HELD_OUT
 from metamapping.storage.artifacts import Reference
 
 
@@ -49,7 +54,12 @@ def run_pipeline(config: RunConfig) -> RunFolder:
         StoreError: Something in the store or the run's folder is damaged.
     """
     screen = current_screen()
-    run = open_run(config, prepare_on_screen(config).corpus)
+    corpus = prepare_on_screen(config, keep_start=True).corpus
+    rows = {tokens.name: tokens.counts["rows_out"] for tokens in corpus.tokens}
+    changes = changes_since_last_run(config.home, config.name, rows, corpus.report)
+    run = open_run(config, corpus)
+    for sentence in changes:
+        screen.say(f"look at {sentence}")
     for line in describe_plan(run):
         screen.say(line)
     screen.begin_laps()
@@ -62,14 +72,16 @@ def run_pipeline(config: RunConfig) -> RunFolder:
         if judged.verdict.is_final:
             break
     _publish(run)
+    _promote(run)
     return run
 
 
-def prepare_on_screen(config: RunConfig) -> PreparedCorpus:
+def prepare_on_screen(config: RunConfig, *, keep_start: bool = False) -> PreparedCorpus:
     """Prepare the corpus of a configuration, and show it on the screen.
 
     Args:
         config: The configuration.
+        keep_start: Whether what is in production now stays the start of these rows and settings.
 
     Raises:
         ConfigError: The corpus cannot be prepared.
@@ -87,11 +99,30 @@ def prepare_on_screen(config: RunConfig) -> PreparedCorpus:
         return rows_to_reject(config, checked)
 
     with current_screen().work(f"preparing {count(len(config.sources), 'source')}"):
-        prepared = prepare_corpus(config, show=show_rows, find_suspicious=find_suspicious)
+        pinned = pin_start(config, keep=keep_start)
+        prepared = prepare_corpus(
+            pinned, tokenizer=tokenizer_of_start(pinned), show=show_rows, find_suspicious=find_suspicious
+        )
     for each in checked:
         if each.stage.counts["suspicious"]:
             current_screen().say(each.sentence)
-    return prepared
+    if config.start == PRETRAINED:
+        return prepared
+    return prepared._replace(corpus=prepared.corpus.model_copy(update={"start": pinned.start}))
+
+
+def _promote(run: RunFolder) -> None:
+    """Decide whether the published encoder goes into production, by the rules of the configuration."""
+    screen, by = current_screen(), current_user()
+    if not is_undecided(run):
+        return
+    total = sum(len(run.config.sources_with(role)) for role in HELD_OUT)
+    with screen.work("comparing with production", total) as work:
+        names = [source.name for role in HELD_OUT for source in run.config.sources_with(role)]
+        decision = check_promotion(run, by=by, on_progress=count_sources(work, names))
+    if decision is not None:
+        result = apply_rules(run, decision, by=by)
+        screen.say(f"{describe_promotion(result, run.run_id)} {result.sentence}")
 
 
 def _select(run: RunFolder) -> None:

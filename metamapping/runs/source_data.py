@@ -44,7 +44,7 @@ def shrunken_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]
     Returns:
         A sentence for each of these sources.
     """
-    last = _last_run(home, name, rows)
+    last = last_run(home, name, rows)
     if last is None:
         return []
     before = {tokens.name: tokens.counts["rows_out"] for tokens in last.corpus.tokens}
@@ -56,8 +56,14 @@ def shrunken_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]
     ]
 
 
-def _last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
-    """The run of that name that was opened last, unless it has the same numbers of rows as now."""
+def last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
+    """Find the run of a name that was opened last, unless it has the same numbers of rows as now.
+
+    Args:
+        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
+        name: Name of the run's configuration.
+        rows: Rows by source, as prepared now.
+    """
     folder = remote.local_folder(home) / "runs"
     if remote.is_remote(folder) or not folder.is_dir():
         return None

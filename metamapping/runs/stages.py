@@ -29,6 +29,7 @@ from metamapping.rounds.next_round import needed_rounds, settings_of
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
+from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces, read_spaces
 from metamapping.runs.lock import exclusive, locked
@@ -54,13 +55,17 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
     Raises:
         ConfigError: A source has too few examples for its episodes.
     """
+    config = with_start_of(config, corpus)
     run = RunFolder(config.home, run_id(config, corpus.fingerprints))
     with locked(run):
         if not run.is_open:
             check_label_spaces(config, corpus)
             run.open(config, corpus)
-        elif run.config.training.devices != config.training.devices:
-            # The devices do not affect the result: the run resumes on the new ones.
+        elif (run.config.training.devices, run.config.promotion) != (
+            config.training.devices,
+            config.promotion,
+        ):
+            # Neither affects the result: the run resumes on the new devices, by the new rules.
             run.open(config, corpus)
             run = RunFolder(config.home, run.run_id)
     return run
@@ -68,7 +73,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 @exclusive
 def initialise_stage(run: RunFolder) -> None:
-    """Save the encoder before meta-training as round 0, unless that has been done.
+    """Save the encoder that the run starts from as round 0, unless that has been done.
 
     Args:
         run: An opened run.
@@ -88,6 +93,7 @@ def initialise_stage(run: RunFolder) -> None:
         vocabulary_size=run.corpus.vocabulary_size,
         seed=config.seed,
     )
+    load_start_weights(config, learner)
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -67,9 +68,14 @@ class BatchingFeaturizer(Featurizer):
     def __init__(self, model: LoadedModel, *, on_batch: Callable[[int], None]) -> None:
         super().__init__(model, progress=False)
         self._on_batch = on_batch
-        self._waiting: queue.SimpleQueue[Part] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
         self._cache = threading.local()
-        threading.Thread(target=self._encode_forever, name="encoder", daemon=True).start()
+        # The thread must not keep an encoder in memory that no task uses any more.
+        me = weakref.ref(self)
+        threading.Thread(
+            target=_encode_forever, args=(self._waiting, me), name="encoder", daemon=True
+        ).start()
+        weakref.finalize(self, self._waiting.put, None)
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
         """Encode texts, as ``Featurizer.texts`` does; the call waits for its part of a batch.
@@ -125,15 +131,14 @@ class BatchingFeaturizer(Featurizer):
             cached.append(part)
         return features
 
-    def _encode_forever(self) -> None:
-        wait_seconds = 0.0
-        while True:
-            parts = gather(self._waiting, wait_seconds)
-            start = time.monotonic()
-            for kind in {part.kind for part in parts}:
-                self._encode([part for part in parts if part.kind == kind])
-            is_alone = len(parts) == 1
-            wait_seconds = 0.0 if is_alone else min(_MAX_WAIT_SECONDS, (time.monotonic() - start) / 2)
+    def encode_parts(self, parts: Sequence[Part]) -> None:
+        """Encode parts as few batches; only the encoder's thread calls it.
+
+        Args:
+            parts: What has arrived.
+        """
+        for kind in {part.kind for part in parts}:
+            self._encode([part for part in parts if part.kind == kind])
 
     def _encode(self, parts: list[Part]) -> None:
         """Set the features of each part, or its error."""
@@ -165,22 +170,44 @@ class BatchingFeaturizer(Featurizer):
         return [(features[span[0] : span[-1]], span - span[0]) for span in spans]
 
 
-def gather(waiting: queue.SimpleQueue[Part], wait_seconds: float) -> list[Part]:
-    """Wait for the first part of a batch, and take what is there or arrives soon.
+def gather(first: Part, waiting: queue.SimpleQueue[Part | None], wait_seconds: float) -> list[Part]:
+    """Take what is there, or arrives soon, into the batch of a part.
 
     Args:
-        waiting: The parts.
-        wait_seconds: How long the batch is held at most after its first part; 0 for what is there.
+        first: The first part of the batch.
+        waiting: The parts that follow; ``None`` is the end of all.
+        wait_seconds: How long the batch is held at most; 0 for what is there.
 
     Returns:
         Parts of together up to ``MAX_BATCH_TEXTS`` texts; the last may exceed it.
     """
-    parts = [waiting.get()]
+    parts = [first]
     end = time.monotonic() + wait_seconds
     while sum(len(part.texts) for part in parts) < MAX_BATCH_TEXTS:
         patience = min(_ARRIVAL_SECONDS, end - time.monotonic())
         try:
-            parts.append(waiting.get(timeout=patience) if patience > 0 else waiting.get_nowait())
+            part = waiting.get(timeout=patience) if patience > 0 else waiting.get_nowait()
         except queue.Empty:
             break
+        if part is None:
+            waiting.put(None)
+            break
+        parts.append(part)
     return parts
+
+
+def _encode_forever(
+    waiting: queue.SimpleQueue[Part | None], featurizer: weakref.ref[BatchingFeaturizer]
+) -> None:
+    """The encoder's thread. Who waits for a part holds the featurizer; without it there is nothing to do."""
+    wait_seconds = 0.0
+    while (first := waiting.get()) is not None:
+        parts = gather(first, waiting, wait_seconds)
+        encoder = featurizer()
+        if encoder is None:
+            return
+        start = time.monotonic()
+        encoder.encode_parts(parts)
+        del encoder
+        is_alone = len(parts) == 1
+        wait_seconds = 0.0 if is_alone else min(_MAX_WAIT_SECONDS, (time.monotonic() - start) / 2)

@@ -17,6 +17,7 @@ import shutil
 import threading
 import uuid
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -25,8 +26,9 @@ from metamapping.errors import StoreError
 from metamapping.storage.manifest import MANIFEST
 
 if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.featurizer import Featurizer
     from metamapping.adaptation.mapper import MetaMapper
-    from metamapping.adaptation.task_mapping import Mapping
+    from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 
 # A name is the name of a folder: no separator, and no leading dot, which temporary directories have.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
@@ -47,6 +49,13 @@ class TooManyTasksError(RuntimeError):
     """The server has reached its limit of tasks."""
 
 
+@dataclass(frozen=True)
+class _Encoder:
+    """An encoder that tasks were kept on, when another one is in production."""
+
+    featurizer: Featurizer
+
+
 class TaskRegistry:
     """Tasks by name, for any number of reading and writing threads.
 
@@ -54,17 +63,29 @@ class TaskRegistry:
         folder: Folder in which each task has a folder of its own.
         mapper: The encoder to which all tasks belong.
         max_tasks: Limit of tasks, damaged ones included.
+        load_encoder: Loads the encoder of tasks on disk that belong to another one. Default: such tasks
+            cannot be read.
 
     Attributes:
         mapper: The encoder.
         damaged: Why a task on disk cannot be read, by name.
     """
 
-    def __init__(self, folder: Path, mapper: MetaMapper, *, max_tasks: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        mapper: MetaMapper,
+        *,
+        max_tasks: int,
+        load_encoder: Callable[[str], Featurizer] | None = None,
+    ) -> None:
         self.mapper = mapper
         self.damaged: dict[str, str] = {}
         self._folder, self._max_tasks = folder, max_tasks
         self._tasks: dict[str, Mapping] = {}
+        self._load_encoder = load_encoder
+        # Only tasks hold an encoder, so that it is freed with the last task that uses it.
+        self._others: WeakValueDictionary[str, Featurizer] = WeakValueDictionary()
         self._writers: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()
         self._writers_lock = threading.Lock()
 
@@ -77,10 +98,25 @@ class TaskRegistry:
             if not re.match(NAME_PATTERN, folder.name) or not _is_task(folder):
                 continue  # Not a task: it is neither read, nor overwritten, nor deleted.
             try:
-                self._tasks[folder.name] = Mapping.load(folder, self.mapper)
+                self._tasks[folder.name] = Mapping.load(folder, self._encoder_of(folder))
             except (StoreError, OSError) as error:
                 self.damaged[folder.name] = str(error)
                 _log.warning("task %s is not served: %s", folder.name, error)
+
+    def _encoder_of(self, folder: Path) -> LoadedEncoder:
+        """The encoder to read a task with: the registry's, or one that the task was kept on."""
+        from metamapping.adaptation.task_folder import read_task
+
+        if self._load_encoder is None:
+            return self.mapper
+        saved = read_task(folder)
+        if saved.model_fingerprint == self.mapper.featurizer.fingerprint:
+            return self.mapper
+        featurizer = self._others.get(saved.model_fingerprint)
+        if featurizer is None:
+            featurizer = self._load_encoder(saved.model_folder)
+            self._others[saved.model_fingerprint] = featurizer
+        return _Encoder(featurizer)
 
     def __len__(self) -> int:
         return len(self._tasks)
@@ -162,9 +198,33 @@ class TaskRegistry:
                 mapping.save(self._folder / name)
             except OSError:
                 # After a restart the server would load the task from disk: restore the same state now.
-                self._tasks[name] = Mapping.load(self._folder / name, self.mapper)
+                self._tasks[name] = Mapping.load(self._folder / name, self._encoder_of(self._folder / name))
                 raise
             return mapping
+
+    def replace(self, name: str, change: Callable[[Mapping], Mapping]) -> bool:
+        """Put another task in the place of a task, and store it; the old one answers requests meanwhile.
+
+        Args:
+            name: Name of the task.
+            change: Called with the task while no other thread writes it; returns the new one, or the same.
+
+        Returns:
+            Whether it is another one now.
+
+        Raises:
+            NoSuchTaskError: There is no task of that name.
+            DamagedTaskError: The task on disk cannot be read.
+            OSError: The task could not be written; then it is as before.
+        """
+        with self._lock(name):
+            mapping = self.get(name)
+            changed = change(mapping)
+            if changed is mapping:
+                return False
+            changed.save(self._folder / name)
+            self._tasks[name] = changed
+            return True
 
     def delete(self, name: str) -> None:
         """Delete a task, also a damaged one.

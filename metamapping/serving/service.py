@@ -17,6 +17,7 @@ from metamapping.serving.monitoring import Monitor, PredictionLog
 from metamapping.serving.registry import TaskRegistry
 
 if TYPE_CHECKING:  # these modules import TensorFlow
+    from metamapping.adaptation.featurizer import Featurizer
     from metamapping.adaptation.mapper import MetaMapper
     from metamapping.publishing.runtime_model import Backend
     from metamapping.serving.batching import BatchingFeaturizer
@@ -45,6 +46,7 @@ class Service:
         metrics: The counters.
         log: Where predictions are written; ``None`` for nowhere.
         backend: What computes features, as for ``publishing.runtime_model.load_model``.
+        keeps_encoders: Whether tasks on disk that belong to another encoder are served on that one.
     """
 
     def __init__(
@@ -56,9 +58,12 @@ class Service:
         log: PredictionLog | None = None,
         *,
         backend: Backend = "auto",
+        keeps_encoders: bool = False,
     ) -> None:
         self.limits, self.metrics, self.monitor = limits, metrics, Monitor(log)
         metrics.add_collector(self.monitor)
+        self._keeps_encoders = keeps_encoders
+        self._tried: set[tuple[str, str, str, int]] = set()
         self._model, self._tasks, self._backend = model, tasks, backend
         self._loaded: Loaded | None = None
 
@@ -80,18 +85,64 @@ class Service:
             FileNotFoundError: There is no published encoder.
             StoreError: It is damaged.
         """
+        mapper, featurizer = self._load_mapper(self._model)
+        load_encoder = self._load_featurizer if self._keeps_encoders else None
+        tasks = TaskRegistry(self._tasks, mapper, max_tasks=self.limits.tasks, load_encoder=load_encoder)
+        tasks.load()
+        self.metrics.set_task_counter(lambda: len(tasks))
+        self._loaded = Loaded(mapper, featurizer, tasks)
+
+    def switch(self, model: Path) -> None:
+        """Use another encoder from now on for new tasks; ``move_tasks`` moves the others.
+
+        Requests are answered meanwhile, by the encoder that a task is on.
+
+        Args:
+            model: Folder of the published encoder.
+
+        Raises:
+            FileNotFoundError: There is no published encoder.
+            StoreError: It is damaged.
+        """
+        tasks = self.loaded().tasks
+        mapper, featurizer = self._load_mapper(model)
+        self._model, tasks.mapper = model, mapper
+        self._loaded = Loaded(mapper, featurizer, tasks)
+
+    def move_tasks(self) -> list[str]:
+        """Adapt the tasks that are on other encoders again, on the current one, unless they would be worse.
+
+        A task stays on its encoder where the new one would predict its own examples worse, each from the
+        others.
+
+        Returns:
+            A sentence about each of them; none about tasks that were tried on this encoder before.
+        """
+        from metamapping.serving.moving import move_task
+
+        loaded = self.loaded()
+        current = loaded.mapper.featurizer.fingerprint
+        sentences = []
+        for name, mapping in loaded.tasks.items():
+            tried = (name, mapping.encoder_fingerprint, current, id(mapping.state))
+            if mapping.encoder_fingerprint != current and tried not in self._tried:
+                sentences.append(move_task(loaded.tasks, name, loaded.mapper))
+                self._tried.add(tried)
+        return sentences
+
+    def _load_mapper(self, place: Path | str) -> tuple[MetaMapper, BatchingFeaturizer]:
         from metamapping.adaptation.mapper import MetaMapper
         from metamapping.publishing.runtime_model import load_model
         from metamapping.serving.batching import BatchingFeaturizer
 
-        model = load_model(self._model, backend=self._backend)
+        model = load_model(place, backend=self._backend)
         mapper = MetaMapper(model, progress=False)
         featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
         mapper.featurizer = featurizer
         featurizer.texts(
             ["The first batch is slow: TensorFlow traces the encoder, onnxruntime packs weights."]
         )
-        tasks = TaskRegistry(self._tasks, mapper, max_tasks=self.limits.tasks)
-        tasks.load()
-        self.metrics.set_task_counter(lambda: len(tasks))
-        self._loaded = Loaded(mapper, featurizer, tasks)
+        return mapper, featurizer
+
+    def _load_featurizer(self, place: str) -> Featurizer:
+        return self._load_mapper(place)[1]

@@ -8,6 +8,8 @@ nothing.
 
 from __future__ import annotations
 
+import os
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +47,20 @@ class LocalPlace:
         """Write a file atomically."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         write_bytes(self.path, data)
+
+    def create(self, data: bytes) -> bool:
+        """Write a file, unless it exists; it appears with its whole content, or not at all."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex[:8]}")
+        write_bytes(temporary, data)
+        try:
+            # Unlike a rename, a link is refused where there is something already.
+            os.link(temporary, self.path)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+        return True
 
     def modified_at(self) -> float:
         """Return when a file was last written, in seconds since the epoch."""
@@ -98,6 +114,14 @@ class LocalPlace:
     def list_folders(self, marker: str = MANIFEST) -> list[Path]:
         """Return the finished folders directly inside of a folder: those with the file ``marker``."""
         return sorted(path.parent for path in self.path.glob(f"*/{marker}"))
+
+    def list_files(self) -> list[str]:
+        """Return the names of the files directly inside of a folder."""
+        if not self.path.is_dir():
+            return []
+        return sorted(
+            each.name for each in self.path.iterdir() if each.is_file() and not each.name.startswith(".")
+        )
 
     def remove(self) -> None:
         """Remove a folder."""

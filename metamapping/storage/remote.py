@@ -43,6 +43,16 @@ class Place(Protocol):
             data: Its whole content.
         """
 
+    def create(self, data: bytes) -> bool:
+        """Write a file that does not exist yet.
+
+        Args:
+            data: Its whole content.
+
+        Returns:
+            False if it exists already; it is left as it is.
+        """
+
     def modified_at(self) -> float:
         """Return when a file was last written."""
 
@@ -75,6 +85,9 @@ class Place(Protocol):
         Args:
             marker: The file that every finished folder has.
         """
+
+    def list_files(self) -> list[str]:
+        """Return the names of the files directly inside of a folder."""
 
     def remove(self) -> None:
         """Remove a folder."""
@@ -172,6 +185,22 @@ def write_file(path: Path, data: bytes) -> None:
     _place(path).write(data)
 
 
+def create_file(path: Path, data: bytes) -> bool:
+    """Write a file atomically, unless it exists: of several writers exactly one succeeds.
+
+    Args:
+        path: The file's path on this machine, which may be in the cache of an address.
+        data: Its whole content, which must differ from what any other writer writes.
+
+    Returns:
+        Whether this call has written it.
+
+    Raises:
+        StoreError: The store cannot be written.
+    """
+    return _place(path).create(data)
+
+
 def modified_at(path: Path) -> float:
     """Return when a file was last written, in seconds since the epoch.
 
@@ -241,6 +270,18 @@ def list_folders(folder: Path, marker: str = MANIFEST) -> list[Path]:
         Their paths on this machine, sorted by name; those at an address need not be downloaded yet.
     """
     return _place(folder).list_folders(marker)
+
+
+def list_files(folder: Path) -> list[str]:
+    """List the files directly inside a folder, which need not exist.
+
+    Args:
+        folder: The folder's path on this machine, which may be in the cache of an address.
+
+    Returns:
+        Their names, sorted; without those that begin with a dot.
+    """
+    return _place(folder).list_files()
 
 
 def remove_folder(folder: Path) -> None:

@@ -64,6 +64,19 @@ class RemotePlace:
         with self._opened() as (file_system, key):
             file_system.pipe_file(key, data)
 
+    def create(self, data: bytes) -> bool:
+        """Write an object, unless it exists."""
+        with self._opened() as (file_system, key):
+            try:
+                file_system.pipe_file(key, data, mode="create")
+            except OSError:  # Another writer was faster, or the store refuses the request.
+                found = self.read()
+                if found is None:
+                    raise
+                # A client that repeats a request whose answer was lost meets its own object.
+                return found == data
+        return True
+
     def modified_at(self) -> float:
         """Return when an object was last written, in seconds since the epoch."""
         with self._opened() as (file_system, key):
@@ -146,6 +159,13 @@ class RemotePlace:
             paths = file_system.find(key, maxdepth=2)
             found = [PurePosixPath(str(each)).relative_to(key).parts for each in paths]
         return sorted(self.path / parts[0] for parts in found if len(parts) == 2 and parts[1] == marker)
+
+    def list_files(self) -> list[str]:
+        """Return the names of the objects directly inside of a folder."""
+        with self._opened() as (file_system, key):
+            file_system.invalidate_cache()
+            found = [PurePosixPath(str(each)).relative_to(key).parts for each in file_system.find(key)]
+        return sorted(parts[0] for parts in found if len(parts) == 1 and not parts[0].startswith("."))
 
     def remove(self) -> None:
         """Remove a folder: its manifests first, then the other objects, then the cache's copy."""

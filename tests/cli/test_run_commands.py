@@ -7,6 +7,7 @@ from filelock import FileLock
 
 from metamapping import __version__
 from metamapping.adaptation.task_folder import SavedTask
+from metamapping.cli.run_names import find_run
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.config.rounds import ConvergenceSpec
 from metamapping.config.schema import RunConfig
@@ -171,3 +172,43 @@ def test_the_version_and_a_first_line_for_newcomers_are_printed(capsys):
     assert capsys.readouterr().out == f"metamapping {__version__}\n"
     assert run_cli("--help") == 0
     assert "One encoder for many small language tasks" in capsys.readouterr().out
+
+
+@pytest.fixture
+def published_home(home):
+    """The home with two runs that have published, as far as the registry can see."""
+    for name in ("toy", "new"):
+        manifest = home / "runs" / f"{name}-0123456789abcdef" / "published" / "manifest.json"
+        manifest.parent.mkdir()
+        manifest.write_text("{}")
+    return home
+
+
+def test_a_promoted_run_is_marked_and_a_rollback_undoes_it(published_home, capsys):
+    for name in ("new", "toy"):
+        assert run_cli("promote", name, "--home", published_home, "--why", f"try {name}") == 0
+    assert "toy-0123456789abcdef is in production instead of new-0123456789abcdef." in capsys.readouterr().out
+    assert listed(published_home, capsys)["toy"]["alias"] == "production"
+    assert run_cli("rollback", "--home", published_home, "--why", "complaints", "--by", "bob") == 0
+    capsys.readouterr()
+    runs = listed(published_home, capsys)
+    assert (runs["toy"]["alias"], runs["new"]["alias"]) == (None, "production")
+    assert run_cli("runs", published_home, "--history") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[2] for line in lines[1:]] == ["promote", "promote", "rollback"]
+    assert lines[-1].endswith("complaints")
+    assert "bob" in lines[-1]
+
+
+def test_an_alias_names_a_run(published_home, capsys):
+    run_cli("promote", "toy", "--home", published_home)
+    assert find_run("production", home=str(published_home)).run_id == "toy-0123456789abcdef"
+    assert run_cli("promote", "candidate", "--home", published_home) == 2
+    assert "is the candidate" in capsys.readouterr().err
+
+
+def test_what_has_not_published_is_not_promoted(home, capsys):
+    assert run_cli("promote", "toy", "--home", home) == 2
+    assert "has no published encoder" in capsys.readouterr().err
+    assert run_cli("rollback", "--home", home) == 2
+    assert "nothing to roll back to" in capsys.readouterr().err

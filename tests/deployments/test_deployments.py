@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import load_flow_from_entrypoint
+from prefect.input import RunInput
 from prefect.states import (
     AwaitingRetry,
     Cancelled,
@@ -43,7 +44,8 @@ from deployments.deploy import (
 from deployments.local_server import redis_command, server_env
 from deployments.processes import read_env_file
 from deployments.work_pools import LIMITS
-from flows.outcomes import NO_IMPROVEMENT
+from flows.approval import answer_of
+from flows.outcomes import NO_IMPROVEMENT, NOT_PROMOTED, PROPOSED, STATE_NAMES
 from flows.state_watchdog import (
     MISSED_HEARTBEATS,
     MISSED_HEARTBEATS_MESSAGE,
@@ -55,6 +57,7 @@ from flows.state_watchdog import (
 from flows.subflows import CRASH_RETRIES, is_resumable, is_retried, parents_of, stage_outcome
 from metamapping.config.loading import read_config
 from metamapping.errors import ConfigError
+from metamapping.runs.promotion import Answer
 
 ROOT = Path(__file__).parents[2]
 SNAPSHOT = Path(__file__).parent / "deployments.json"
@@ -144,7 +147,7 @@ def test_a_run_is_marked_as_crashed_after_three_missed_heartbeats() -> None:
 
 
 def test_the_watchdog_and_the_automations_use_the_same_state_name() -> None:
-    (marking, failing, _) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    (marking, failing, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
     assert marking["actions"][0]["name"] == MISSED_HEARTBEATS
     # Events are named after states: whoever waits for a crash waits for this name too.
     for automation in (marking, failing):
@@ -155,7 +158,7 @@ def test_the_watchdog_and_the_automations_use_the_same_state_name() -> None:
 
 @pytest.mark.parametrize(
     "state",
-    ["Completed", "NoImprovement", "Failed", "TimedOut", "Cancelled", "Suspended", "Paused", "AwaitingRetry"],
+    [*STATE_NAMES, "Completed", "Failed", "TimedOut", "Cancelled", "Suspended", "Paused", "AwaitingRetry"],
 )
 def test_no_heartbeat_is_expected_of_a_run_that_has_ended_or_holds(state: str) -> None:
     (marking, *_) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
@@ -163,12 +166,16 @@ def test_no_heartbeat_is_expected_of_a_run_that_has_ended_or_holds(state: str) -
 
 
 def test_only_failures_raise_an_alarm() -> None:
-    (_, failing, publishing) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
+    (_, failing, publishing, deciding) = yaml.safe_load((ROOT / "deployments/automations.yaml").read_text())
     told = {event.rpartition(".")[2] for event in failing["trigger"]["expect"]}
     assert told == {"Failed", "Crashed", MISSED_HEARTBEATS}
     assert set(publishing["trigger"]["expect"]) == {
         "prefect.flow-run.Completed",
         f"prefect.flow-run.{NO_IMPROVEMENT}",
+    }
+    assert set(deciding["trigger"]["expect"]) == {
+        f"prefect.flow-run.{PROPOSED}",
+        f"prefect.flow-run.{NOT_PROMOTED}",
     }
 
 
@@ -341,6 +348,23 @@ def test_a_suspended_run_that_was_marked_is_suspended_again() -> None:
     assert (state.name, state.message) == ("Suspended", "why")
     assert (state.state_details.pause_timeout, state.state_details.pause_key) == (until, "a")
     assert state.state_details.pause_reschedule
+
+
+def test_a_run_that_waits_for_an_answer_and_was_marked_keeps_its_form() -> None:
+    asking = Suspended(pause_key="approval")
+    asking.state_details.run_input_keyset = {"schema": "s", "response": "r", "description": "d"}
+    assert state_of_living_run(asking).state_details.run_input_keyset == {
+        "schema": "s", "response": "r", "description": "d"
+    }  # fmt: skip
+
+
+def test_the_form_of_an_approval_asks_for_a_decision_and_a_name() -> None:
+    form = RunInput.subclass_from_base_model_type(Answer).with_initial_data(description="Better.")
+    schema = form.model_json_schema()
+    assert schema["required"] == ["decision", "by"]
+    assert schema["properties"]["decision"]["enum"] == ["promote", "refuse"]
+    answer = form(decision="promote", by="bob")
+    assert answer_of(answer) == Answer(decision="promote", by="bob").model_dump()
 
 
 def test_docker_compose_accepts_the_file() -> None:

@@ -38,6 +38,33 @@ def test_label_roles_keep_the_labels_of_one_role():
     assert train.num_rows == 4
 
 
+def rows_of_roles(rows, roles):
+    """The rows of each role; a row is known by its only token."""
+    source = Source(name="s", task_type="text-classification", files=["x"], label_roles=roles)
+    table = token_table([(label, None, [token], None) for token, label in rows], "s")
+    spaces = {
+        role: build_label_space(source, table, role=role, tokenize_names=tokenize_names) for role in roles
+    }
+    return {role: set(space.token_ids.values.tolist()) for role, space in spaces.items()}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_growth_in_any_order_moves_no_row_to_another_role(seed):
+    roles = {"train": ["a", "b"], "validation": ["c", "d"], "test": ["e", "f"]}
+    rng = np.random.default_rng(seed)
+    rows = list(enumerate("aabbccddeeff"))
+    before = rows_of_roles(rows, roles)
+    grown = [
+        *rows,
+        *((100 + number, str(label)) for number, label in enumerate(rng.choice(list("abcdefg"), 30))),
+    ]
+    after = rows_of_roles([grown[i] for i in rng.permutation(len(grown))], roles)
+    for role, texts in before.items():
+        assert len(texts) == 4
+        assert texts <= after[role]
+        assert not texts & {token for other in roles if other != role for token in after[other]}
+
+
 def test_a_label_of_a_role_without_any_example_is_an_error():
     source = Source(
         name="s", task_type="text-classification", files=["x"], label_roles={"train": ["a", "zebra"]}

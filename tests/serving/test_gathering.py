@@ -28,14 +28,14 @@ def parts(*sizes):
 
 def test_a_batch_takes_what_is_there_without_waiting():
     first, second, late = parts(1, 2, 1)
-    assert gather(Arrivals([first, second], [late]), 0.0) == [first, second]
+    assert gather(first, Arrivals([second], [late]), 0.0) == [first, second]
 
 
 def test_a_batch_is_held_while_texts_keep_arriving():
     first, *late = parts(1, 1, 1, 1)
-    assert gather(Arrivals([first], late), 60.0) == [first, *late]
+    assert gather(first, Arrivals([], late), 60.0) == [first, *late]
 
 
 def test_a_full_batch_is_not_held():
     there = parts(*[1] * MAX_BATCH_TEXTS)
-    assert gather(Arrivals(there, parts(1)), 60.0) == there
+    assert gather(there[0], Arrivals(there[1:], parts(1)), 60.0) == there

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,6 +19,7 @@ from metamapping.storage.manifest import MANIFEST
 from metamapping.storage.remote import is_remote, local_folder, place_of
 from metamapping.storage.remote_place import RemotePlace
 from tests.runs.test_comparison import make_run
+from tests.runs.test_registry import check_no_promotion_is_lost, promote_all
 from tests.s3_server import flip_a_bit, make_bucket, objects, s3_server
 
 STAGE = Stage("tokens", "toys", 1, {"a": 1})
@@ -302,3 +304,20 @@ def test_memory_is_an_address_too(machine):
     reference = write("memory://toys")
     machine("second")
     assert json.loads((reference.fetch() / MANIFEST).read_text())["name"] == "toys"
+
+
+def test_of_two_who_create_a_file_the_first_one_wins(home):
+    path = local_folder(home) / "registry" / "00000001.json"
+    assert remote.create_file(path, b"first")
+    assert not remote.create_file(path, b"second")
+    assert remote.read_file(path) == b"first"
+    assert remote.list_files(path.parent) == ["00000001.json"]
+    assert remote.list_files(path.parent / "nothing") == []
+
+
+def test_two_promote_at_once_and_no_promotion_is_lost(home):
+    def run(home, names):
+        with ThreadPoolExecutor(len(names)) as threads:
+            list(threads.map(lambda name: promote_all(home, name), names))
+
+    check_no_promotion_is_lost(home, run)

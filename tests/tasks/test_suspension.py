@@ -13,7 +13,7 @@ from prefect.exceptions import Abort, Pause
 from prefect.states import AwaitingRetry, Cancelling, Completed, Crashed, Failed, Paused, Running, Suspended
 
 from tasks import suspension
-from tasks.suspension import HOLDS, confirm_suspension, hold, hold_if_paused, note_state
+from tasks.suspension import ASKS, HOLDS, confirm_suspension, hold, hold_if_paused, note_state
 
 RUN = uuid4()
 IN_AN_HOUR = datetime.now(UTC) + timedelta(hours=1)
@@ -111,6 +111,16 @@ def test_when_its_process_ends_a_suspended_run_is_suspended_until_the_same_hour(
     (again,) = client.was_set
     assert (again.name, again.message, again.state_details.pause_reschedule) == ("Suspended", HOLDS, True)
     assert (again.state_details.pause_timeout, again.state_details.pause_key) == (IN_AN_HOUR, "a")
+
+
+def test_a_run_that_waits_for_an_answer_keeps_its_form(run_is: Any) -> None:
+    asking = Suspended(pause_expiration_time=IN_AN_HOUR, pause_key="approval")
+    asking.state_details.run_input_keyset = {"schema": "s", "response": "r", "description": "d"}
+    client = run_is(asking)
+    confirm_suspension(RUN)
+    (again,) = client.was_set
+    assert again.state_details.run_input_keyset == asking.state_details.run_input_keyset
+    assert again.message == ASKS
 
 
 @pytest.mark.parametrize("state", [Running(), AwaitingRetry(), Completed(), Paused(), None])
