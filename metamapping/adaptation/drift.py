@@ -158,7 +158,7 @@ def text_signals(state: TaskState, features: np.ndarray) -> Signals:
         features: Float32 ``(num_texts, text_dim)``.
 
     Raises:
-        ValueError: It is a ``ner`` task, or it has no examples.
+        ValueError: It is a task of words or of several labels a text, or it has no examples.
     """
     _check_texts(state)
     return Signals(
@@ -204,5 +204,7 @@ def _similarity(state: TaskState, features: np.ndarray, items: np.ndarray | None
 def _check_texts(state: TaskState) -> None:
     if state.is_ner:
         raise ValueError("drift is measured for texts with one label, but ner has one label for each word")
+    if state.is_multi_label:
+        raise ValueError("drift is measured for texts with one label, but here a text has any number of them")
     if not state.support.num_examples:
         raise ValueError("the task has no examples that new texts could be compared with: add some")

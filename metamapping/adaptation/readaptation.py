@@ -11,7 +11,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from metamapping.adaptation.state import empty_state, with_examples, with_labels
+from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label_state import (
+    MultiLabelState,
+    empty_multi_label_state,
+    with_label_lists,
+)
+from metamapping.adaptation.state import (
+    TaskState,
+    empty_state,
+    with_examples,
+    with_grades,
+    with_labels,
+    with_out_of_scope,
+)
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.config.labels import label_text
@@ -29,26 +42,54 @@ def readapt(mapping: Mapping, mapper: LoadedEncoder) -> Mapping:
         The same labels, names and examples on the other encoder.
 
     Raises:
-        ValueError: The task was saved without its texts.
+        ValueError: The task was saved without its texts, or was tuned.
     """
     state, featurizer = mapping.state, mapper.featurizer
-    support = state.support
-    if None in support.texts or (support.text_pairs is not None and None in support.text_pairs):
-        raise ValueError("the task was saved without the texts of its examples: adapt it again from them")
-    is_type = [not (state.is_ner and label == OUTSIDE) for label in state.labels]
-    labels = [label for label, is_wanted in zip(state.labels, is_type, strict=True) if is_wanted]
-    named = zip(state.labels, state.names, is_type, strict=True)
-    names = {str(label_text(label)): name for label, name, is_wanted in named if is_wanted}
-    moved = with_labels(featurizer, empty_state(featurizer, state.task_type), labels, names)
-    if support.num_examples:
-        of_items: list[Any] = [state.labels[slot] for slot in support.targets]
-        if state.is_ner:
-            tags = [kind if kind == OUTSIDE else f"I-{kind}" for kind in of_items]
-            bounds = zip(support.offsets, support.offsets[1:], strict=False)
-            of_items = [tags[first:end] for first, end in bounds]
-        pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
-        moved = with_examples(featurizer, moved, Examples(list(support.texts), of_items, pairs), {})
+    if state.tuning is not None and state.tuning.weight > 0:
+        raise ValueError("the task is tuned, on the encoder that it has: adapt it again from its examples")
+    examples, names = _examples(state), _names(state)
+    if isinstance(state, MultiLabelState):
+        empty = empty_multi_label_state(featurizer, state.task_type)
+        known = {str(label_text(label)) for labels in examples.labels for label in labels}
+        names = {label: name for label, name in names.items() if label in known}
+        return MultiLabelMapping(featurizer, with_label_lists(featurizer, empty, examples, names))
+    labels = [label for label in state.labels if not (state.is_ner and label == OUTSIDE)]
+    moved = empty_state(featurizer, state.task_type)
+    if state.outside is not None:
+        moved = with_out_of_scope(featurizer, moved, state.outside.label)
+    if state.is_ordinal:
+        moved = with_grades(featurizer, moved, labels, names)
+    else:
+        moved = with_labels(featurizer, moved, labels, names)
+    if examples.texts:
+        moved = with_examples(featurizer, moved, examples, {})
     return Mapping(featurizer, moved)
+
+
+def _names(state: TaskState) -> dict[str, str]:
+    """The words of each label, by label as text."""
+    return {
+        str(label_text(label)): name
+        for label, name in zip(state.labels, state.names, strict=True)
+        if not (state.is_ner and label == OUTSIDE)
+    }
+
+
+def _examples(state: TaskState) -> Examples:
+    """The examples as they were given, those out of scope last. Raises ``ValueError`` without texts."""
+    supports = [state.support, *([] if state.outside is None else [state.outside.support])]
+    texts = [text for support in supports for text in support.texts]
+    pairs = [pair for support in supports for pair in support.text_pairs or ()]
+    if None in texts or None in pairs:
+        raise ValueError("the task was saved without the texts of its examples: adapt it again from them")
+    of_items: list[Any] = [state.label_of_item(item) for item in range(len(state.support.targets))]
+    if state.is_ner:
+        tags = [kind if kind == OUTSIDE else f"I-{kind}" for kind in of_items]
+        bounds = zip(state.support.offsets, state.support.offsets[1:], strict=False)
+        of_items = [tags[first:end] for first, end in bounds]
+    if state.outside is not None:
+        of_items += [state.outside.label] * state.outside.support.num_examples
+    return Examples(texts, of_items, [str(pair) for pair in pairs] if pairs else None)
 
 
 def left_out_accuracy(mapping: Mapping) -> float | None:

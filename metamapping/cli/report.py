@@ -83,10 +83,19 @@ def _report_run(name: str, home: str, html: Path | None, open_it: bool) -> Path 
 
 def _report_task(folder: Path, html: Path | None, open_it: bool) -> Path | None:
     from metamapping.adaptation.cross_validation import cross_validate
+    from metamapping.adaptation.multi_label_scores import cross_validate_lists
+    from metamapping.adaptation.multi_label_state import MultiLabelState
     from metamapping.adaptation.task_folder import read_task
     from metamapping.adaptation.task_page import PAGE, task_page
 
     task = read_task(folder)
+    if isinstance(task.state, MultiLabelState):
+        if html is not None or open_it:
+            raise ValueError(
+                "there is no page of a task with any number of labels a text: leave --html and --open out"
+            )
+        print(cross_validate_lists(task.state))
+        return None
     if html is None and not open_it:
         print(cross_validate(task.state))
         return None

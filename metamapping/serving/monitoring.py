@@ -90,7 +90,7 @@ class Monitor:
         labels: Sequence[Any],
         text_pairs: Sequence[str] | None,
     ) -> None:
-        """Take note of predictions. Named entities and tasks without examples are left out.
+        """Take note of predictions. Only tasks of one label a text that have examples are observed.
 
         Args:
             task: Name of the task.
@@ -100,7 +100,7 @@ class Monitor:
             text_pairs: Their second texts.
         """
         state = mapping.state
-        if state.is_ner or not state.support.num_examples:
+        if state.is_ner or state.is_multi_label or not state.support.num_examples:
             return
         # Of all texts, as they were predicted, so that none is encoded again; empty ones have no signals.
         signals = mapping.signals(texts, text_pairs=text_pairs)
