@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import GradeCuts
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Outside, Support
@@ -66,6 +67,17 @@ class _LogisticFile(BaseModel):
     inverse_temperature: Annotated[float, Field(gt=0)]
 
 
+class _GradeCutsFile(BaseModel):
+    """``GradeCuts`` in ``task.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    centre: float
+    scale: Annotated[float, Field(gt=0)]
+    slope: Annotated[float, Field(gt=0)]
+    cuts: list[float]
+
+
 class _OutsideFile(BaseModel):
     """An ``Outside`` in ``task.json``, without its features."""
 
@@ -101,6 +113,7 @@ class _TaskFile(BaseModel):
     # These are left out where there is nothing to say, so that earlier releases read all other tasks.
     outside: _OutsideFile | None = None
     is_ordinal: bool = False
+    grade_cuts: _GradeCutsFile | None = None
 
 
 @dataclass(frozen=True)
@@ -218,6 +231,8 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     pairs = support.text_pairs if has_texts else None
     labels: list[Any] = list(state.labels)
     rare: dict[str, Any] = {"is_ordinal": True} if state.is_ordinal else {}
+    if (cuts := state.grade_cuts) is not None:
+        rare["grade_cuts"] = _GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
     if state.outside is not None:
         rare["outside"] = _outside_file(state.outside, keep_texts)
     return _TaskFile(
@@ -306,9 +321,14 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         calibration=Calibration(task.scale, task.centre, task.slope),
         outside=None if task.outside is None else _outside(task, task.outside, arrays),
         is_ordinal=task.is_ordinal,
+        grade_cuts=None if task.grade_cuts is None else _grade_cuts(task.grade_cuts),
     )
     _check_consistent(state, count)
     return state
+
+
+def _grade_cuts(file: _GradeCutsFile) -> GradeCuts:
+    return GradeCuts(file.centre, file.scale, file.slope, tuple(file.cuts))
 
 
 def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
@@ -332,6 +352,10 @@ def _spelled(task: _TaskFile) -> tuple[Label, ...]:
     return tuple(label for label in spelled if label is not None) if is_clear else stored
 
 
+def _are_cuts(grade_cuts: GradeCuts, num_labels: int) -> bool:
+    return len(grade_cuts.cuts) == num_labels - 1 and list(grade_cuts.cuts) == sorted(grade_cuts.cuts)
+
+
 def _check_consistent(state: TaskState, num_examples: int) -> None:
     """Raise ``ValueError`` with the first part of a task whose size or values do not fit the others."""
     support, solution, is_ner = state.support, state.solution, state.is_ner
@@ -344,7 +368,8 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and width % num_views == 0,
         # The views of words are already weighted in their features.
         "views": len(solution.views) == (0 if is_ner else num_views - 1),
-        "grades": not (is_ner and state.is_ordinal),
+        "grades": not (is_ner and state.is_ordinal)
+        and (state.grade_cuts is None or (state.is_ordinal and _are_cuts(state.grade_cuts, num_labels))),
         "labels": num_labels >= 2 and (not is_ner or state.labels[0] == OUTSIDE),
         "texts": len(texts) == num_examples
         and (pairs is None or (len(pairs) == num_examples and not is_ner))
