@@ -224,7 +224,7 @@ def test_a_saved_classifier_is_loaded_as_it_was(mapper, published, tmp_path, dty
     folder = fitted.save(tmp_path / "classifier")
     assert fitted.save(folder) == folder  # replaces it
     loaded = MetaMappingClassifier.load(folder)
-    assert loaded.get_params() == {"model": str(published), "label_names": names}
+    assert loaded.get_params() == {"model": str(published), "label_names": names, "ordinal": None}
     assert loaded.classes_.dtype == fitted.classes_.dtype
     np.testing.assert_array_equal(loaded.classes_, fitted.classes_)
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))

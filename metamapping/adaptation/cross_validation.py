@@ -111,7 +111,7 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
     """
     scores = left_out_scores(state, groups=groups)
     support, targets = state.support, state.support.targets
-    probabilities: Any = state.calibration.probabilities(scores)
+    probabilities: Any = state.probabilities_of(scores)
     if state.is_ner:
         ends = support.offsets[1:-1]
         predictions: list[Any] = [state.bio_tags(each, None) for each in np.split(scores, ends)]

@@ -1,24 +1,101 @@
 """Grades: tasks whose labels have an order, such as stars or severity.
 
-The mapping is that of any task. But from its probabilities the *median* grade is predicted: the first one up
-to which they sum to one half, which has the smallest expected distance to the true grade. The most probable
-label does not know that it is better to be one grade off than four. The figures: docs/experiments/grades.md.
+The mapping is that of any task. Its scores, weighted by the grades' places on a line from -1 to 1, are one
+number for each text, still linear in the features: how high it is graded. Between any two neighbouring grades
+there is a cut on that line, and all cuts have one slope (an ordered logit); they are fitted to what the
+mapping says about examples that were left out. A grade's probability is the mean of what the cuts say and
+what the scores say by themselves. The *median* grade is predicted, which has the smallest expected distance
+from the true one. The figures: docs/experiments/grades.md.
 
     order = read_grades(["bad", "ok", "good"])
-    median_grades(probabilities)                # slots (num_texts,)
+    cuts = fit_grade_cuts(left_out_scores, targets)
+    median_grades(cuts.probabilities(scores))   # slots (num_texts,)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy.optimize import minimize
+from scipy.special import expit
 
 from metamapping.adaptation.inputs import read_labels
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.errors import listed
+
+# Heights are scaled to this standard deviation, about that of grades that are evenly spread from -1 to 1.
+_HEIGHT_SPREAD = 0.7
+# The prior: cuts lie halfway between the grades' places, with this standard deviation, and have this slope,
+# with the standard deviation 1 of its logarithm.
+_CUT_SPREAD, _SLOPE = 0.3, 4.0
+
+
+@dataclass(frozen=True)
+class GradeCuts:
+    """Where one grade ends and the next begins.
+
+    Attributes:
+        centre: The mean height of left-out examples.
+        scale: Heights less the centre are multiplied by it.
+        slope: Slope of the logistic function at each cut.
+        cuts: The scaled height of each cut, in increasing order; one less than there are grades.
+    """
+
+    centre: float
+    scale: float
+    slope: float
+    cuts: tuple[float, ...]
+
+    def probabilities(self, scores: np.ndarray) -> np.ndarray:
+        """The probability of each grade, by the cuts alone.
+
+        Args:
+            scores: ``(num_texts, num_grades)``.
+
+        Returns:
+            Float32 ``(num_texts, num_grades)``; rows sum to 1.
+        """
+        heights = self.scale * (_heights(scores) - self.centre)
+        below = expit(self.slope * (np.asarray(self.cuts) - heights[:, None]))
+        ends = np.zeros((len(scores), 1)), np.ones((len(scores), 1))
+        probabilities: np.ndarray = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
+        return probabilities.astype(np.float32)
+
+
+def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
+    """Fit the cuts between grades to examples that the scores were not computed from.
+
+    Args:
+        scores: ``(num_examples, num_grades)``.
+        targets: Slots of the grades, ``(num_examples,)``.
+    """
+    num_grades, heights = scores.shape[1], _heights(scores)
+    centre, scale = float(heights.mean()), float(_HEIGHT_SPREAD / (heights.std() + 1e-9))
+    heights = scale * (heights - centre)
+    places = np.linspace(-1.0, 1.0, num_grades)
+    expected = (places[1:] + places[:-1]) / 2
+    is_above = targets[:, None] > np.arange(num_grades - 1)
+
+    def loss(parameters: np.ndarray) -> float:
+        slope, offsets = np.exp(parameters[0]), parameters[1:]
+        logits = slope * heights[:, None] - offsets
+        fit = np.logaddexp(0.0, np.where(is_above, -logits, logits)).sum() / (num_grades - 1)
+        prior = (parameters[0] - np.log(_SLOPE)) ** 2 / 2
+        return float(fit + prior + ((offsets / slope - expected) ** 2).sum() / (2 * _CUT_SPREAD**2))
+
+    found = minimize(loss, np.append(np.log(_SLOPE), _SLOPE * expected), method="L-BFGS-B").x
+    slope = float(np.exp(found[0]))
+    return GradeCuts(centre, scale, slope, tuple(np.sort(found[1:] / slope).tolist()))
+
+
+def _heights(scores: np.ndarray) -> np.ndarray:
+    """How high each text is graded, ``(num_texts,)``."""
+    heights: np.ndarray = scores @ np.linspace(-1.0, 1.0, scores.shape[1])
+    return heights
 
 
 def read_grades(ordinal: Any) -> list[Label]:

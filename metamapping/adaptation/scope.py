@@ -21,7 +21,7 @@ from metamapping.adaptation.calibration import leave_out
 from metamapping.adaptation.mixture import mixed_left_out
 from metamapping.adaptation.state import TaskState
 
-AUTO = "auto"
+AUTO: Literal["auto"] = "auto"
 # A probability, `auto`, or {"precision": 0.95}.
 Threshold = float | Literal["auto"] | abc.Mapping[str, float]
 _EXPECTED = "expected a probability from 0 to 1, 'auto', or {'precision': 0.95}"
@@ -137,7 +137,7 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
     items = left_out.rows[np.bincount(support.targets)[left_out.targets] > 1]
     is_scored = np.isfinite(scores[items]).all(axis=1)
     items, near = items[is_scored], left_out.near_labels[is_scored]
-    best, probabilities = state.best(scores[items]), calibration.probabilities(scores[items])
+    best, probabilities = state.best(scores[items]), state.probabilities_of(scores[items])
     confidence = probabilities[np.arange(len(best)), best] * calibration.membership(near)
     is_right = best == support.targets[items]
     if state.outside is not None and state.outside.support.num_examples:

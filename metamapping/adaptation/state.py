@@ -18,10 +18,10 @@ from typing import Any, TypeVar
 import numpy as np
 
 from metamapping.adaptation import runtime_solution
-from metamapping.adaptation.calibration import Calibration, calibrate, nearness
+from metamapping.adaptation.calibration import Calibration, calibrate, leave_out, nearness
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.grades import check_grades, median_grades
-from metamapping.adaptation.mixture import mix
+from metamapping.adaptation.grades import GradeCuts, check_grades, fit_grade_cuts, median_grades
+from metamapping.adaptation.mixture import mix, mixed_left_out
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, Outside, Support, empty_support
 from metamapping.adaptation.tuning_record import Tuning
@@ -52,6 +52,7 @@ class TaskState:
         tuning: What tuning the encoder to the task decided; ``None`` if that was not asked for.
         outside: Examples of none of the labels; ``None`` if texts outside of the task have no label.
         is_ordinal: Whether the labels are grades, in their order.
+        grade_cuts: Where one grade ends and the next begins; ``None`` without examples to fit them to.
     """
 
     task_type: TaskType
@@ -64,6 +65,7 @@ class TaskState:
     tuning: Tuning | None = None
     outside: Outside | None = None
     is_ordinal: bool = False
+    grade_cuts: GradeCuts | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -108,7 +110,22 @@ class TaskState:
         Returns:
             Float32 ``(num_items, num_labels)``; rows sum to 1.
         """
-        return self.calibration.probabilities(self.solution.scores(features))
+        return self.probabilities_of(self.solution.scores(features))
+
+    def probabilities_of(self, scores: np.ndarray) -> np.ndarray:
+        """The probabilities of items with these scores.
+
+        Args:
+            scores: ``(num_items, num_labels)``.
+
+        Returns:
+            Float32 ``(num_items, num_labels)``; rows sum to 1.
+        """
+        probabilities = self.calibration.probabilities(scores)
+        if self.grade_cuts is None or not len(scores):
+            return probabilities
+        mean: np.ndarray = (probabilities + self.grade_cuts.probabilities(scores)) / 2
+        return mean
 
     def best_of(self, probabilities: np.ndarray) -> np.ndarray:
         """The predicted labels: the most probable ones, or of grades the median.
@@ -129,7 +146,7 @@ class TaskState:
             scores: ``(num_items, num_labels)``.
         """
         best: np.ndarray = scores.argmax(axis=-1)
-        return self.best_of(self.calibration.probabilities(scores)) if self.is_ordinal else best
+        return self.best_of(self.probabilities_of(scores)) if self.is_ordinal else best
 
     def confidence(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The predicted labels of texts, and the probability that each is right.
@@ -144,7 +161,7 @@ class TaskState:
             Label slots ``(num_texts,)`` and confidences, float32 ``(num_texts,)``.
         """
         scores = self.solution.scores(features)
-        best, probabilities = self.best(scores), self.calibration.probabilities(scores)
+        best, probabilities = self.best(scores), self.probabilities_of(scores)
         own = probabilities[np.arange(len(best)), best]
         near = nearness(features, self.solution.solver_scores(features), self.support)
         membership = self.calibration.membership(near)
@@ -468,7 +485,17 @@ def _solve(featurizer: Featurizer, state: TaskState) -> TaskState:
         calibration = calibrate(solution, support, learned_scale=learned_scale)
         if state.tuning is not None:
             calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
-    return replace(state, solution=solution, calibration=calibration)
+    state = replace(state, solution=solution, calibration=calibration, grade_cuts=None)
+    return replace(state, grade_cuts=_grade_cuts(state)) if state.is_ordinal else state
+
+
+def _grade_cuts(state: TaskState) -> GradeCuts | None:
+    solution, support = state.solution, state.support
+    if solution.ridge is None or not support.num_examples or np.bincount(support.targets).max() < 2:
+        return None
+    mixed = mixed_left_out(solution, support)
+    left_out = leave_out(solution, support) if mixed is None else mixed
+    return fit_grade_cuts(left_out.scores, support.targets[left_out.rows])
 
 
 def _solution(

@@ -21,6 +21,7 @@ from safetensors.numpy import save_file
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import GradeCuts
 from metamapping.adaptation.multi_label import LabelDecisions
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.solution import LogisticPart, Solution
@@ -89,6 +90,17 @@ class _TuningFile(BaseModel):
     scale_factor: Annotated[float, Field(gt=0)] = 1.0
 
 
+class _GradeCutsFile(BaseModel):
+    """``GradeCuts`` in ``task.json``."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+    centre: float
+    scale: Annotated[float, Field(gt=0)]
+    slope: Annotated[float, Field(gt=0)]
+    cuts: list[float]
+
+
 class _OutsideFile(BaseModel):
     """An ``Outside`` in ``task.json``, without its features."""
 
@@ -127,6 +139,7 @@ class _TaskFile(BaseModel):
     outside: _OutsideFile | None = None
     is_ordinal: bool = False
     tuning: _TuningFile | None = None
+    grade_cuts: _GradeCutsFile | None = None
 
 
 @dataclass(frozen=True)
@@ -272,6 +285,8 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         rare["multi_label"] = True
     if state.tuning is not None:
         rare["tuning"] = _TuningFile(**vars(state.tuning))
+    if (cuts := state.grade_cuts) is not None:
+        rare["grade_cuts"] = _GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
     if state.outside is not None:
         rare["outside"] = _outside_file(state.outside, keep_texts)
     return _TaskFile(
@@ -363,6 +378,7 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         tuning=None if task.tuning is None else Tuning(**task.tuning.model_dump()),
         outside=None if task.outside is None else _outside(task, task.outside, arrays),
         is_ordinal=task.is_ordinal,
+        grade_cuts=None if task.grade_cuts is None else _grade_cuts(task.grade_cuts),
     )
     if task.multi_label:
         state = MultiLabelState(**vars(state), decisions=LabelDecisions(*(arrays[n] for n in _DECISIONS)))
@@ -376,6 +392,10 @@ def _read_delta(task: _TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta |
     if bool(tuned) != (task.tuning is not None and task.tuning.weight > 0):
         raise ValueError("its tuned weights do not fit the rest")
     return WeightDelta.from_arrays(tuned) if tuned else None
+
+
+def _grade_cuts(file: _GradeCutsFile) -> GradeCuts:
+    return GradeCuts(file.centre, file.scale, file.slope, tuple(file.cuts))
 
 
 def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
@@ -399,6 +419,10 @@ def _spelled(task: _TaskFile) -> tuple[Label, ...]:
     return tuple(label for label in spelled if label is not None) if is_clear else stored
 
 
+def _are_cuts(grade_cuts: GradeCuts, num_labels: int) -> bool:
+    return len(grade_cuts.cuts) == num_labels - 1 and list(grade_cuts.cuts) == sorted(grade_cuts.cuts)
+
+
 def _check_consistent(state: TaskState, num_examples: int) -> None:
     """Raise ``ValueError`` with the first part of a task whose size or values do not fit the others."""
     support, solution, is_ner = state.support, state.solution, state.is_ner
@@ -411,7 +435,8 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         and width % num_views == 0,
         # The views of words are already weighted in their features.
         "views": len(solution.views) == (0 if is_ner else num_views - 1),
-        "grades": not (state.is_ordinal and (is_ner or state.is_multi_label)),
+        "grades": not (state.is_ordinal and (is_ner or state.is_multi_label))
+        and (state.grade_cuts is None or (state.is_ordinal and _are_cuts(state.grade_cuts, num_labels))),
         "labels": num_labels >= state.min_labels and (not is_ner or state.labels[0] == OUTSIDE),
         "texts": len(texts) == num_examples
         and (pairs is None or (len(pairs) == num_examples and not is_ner))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.grades import median_grades, read_grades
+from metamapping.adaptation.grades import fit_grade_cuts, median_grades, read_grades
 from metamapping.adaptation.scores import text_scores
 from metamapping.sklearn import MetaMappingClassifier
 
@@ -77,10 +77,31 @@ def test_a_task_of_grades_has_its_labels_in_their_order(mapper, tmp_path):
     assert loaded.predict(TEXTS) == expected
 
 
-def test_the_order_changes_no_probability(mapper):
+def test_probabilities_are_the_mean_of_those_of_scores_and_cuts(mapper):
     plain, graded = mapper.adapt(TEXTS, LABELS), mapper.adapt(TEXTS, LABELS, ordinal=GRADES)
-    np.testing.assert_allclose(graded.predict_proba(TEXTS), plain.predict_proba(TEXTS), atol=1e-5)
+    scores = graded._state.solution.scores(mapper.featurizer.texts(TEXTS))
+    by_cuts = graded._state.grade_cuts.probabilities(scores)
+    np.testing.assert_allclose(by_cuts.sum(axis=1), 1, atol=1e-5)
+    expected = (plain.predict_proba(TEXTS) + by_cuts) / 2
+    np.testing.assert_allclose(graded.predict_proba(TEXTS), expected, atol=1e-5)
     assert not plain.is_ordinal
+
+
+def test_cuts_are_found_where_the_grades_are_separated():
+    heights, targets = np.repeat([-0.9, -0.5, 0.8], 40), np.repeat([0, 1, 2], 40)
+    # Heights are the scores times -1, 0 and 1, so that they are the last score here.
+    scores = np.stack([0 * heights, 0 * heights, heights], axis=1)
+    cuts = fit_grade_cuts(scores, targets)
+    assert cuts.probabilities(scores).argmax(axis=1).tolist() == targets.tolist()
+    assert list(cuts.cuts) == sorted(cuts.cuts)
+
+
+def test_a_high_text_is_not_graded_low():
+    rng = np.random.default_rng(0)
+    scores, targets = rng.normal(size=(30, 5)), rng.integers(0, 5, 30)
+    cuts = fit_grade_cuts(scores, targets)
+    order = np.argsort(scores @ np.linspace(-1, 1, 5))
+    assert (np.diff(median_grades(cuts.probabilities(scores))[order]) >= 0).all()
 
 
 def test_grades_may_have_no_example(mapper):
