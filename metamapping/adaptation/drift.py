@@ -22,7 +22,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from metamapping.adaptation.left_out import left_out_scores
 from metamapping.adaptation.state import TaskState
@@ -181,6 +180,8 @@ def joined(parts: Sequence[Signals]) -> Signals:
 
 def _measure(name: str, reference: np.ndarray, texts: np.ndarray) -> Measure:
     # The exact distribution takes a hundred times as long, and hardly differs from 20 texts on.
+    from scipy.stats import ks_2samp  # half a second, which predicting need not pay
+
     test = ks_2samp(reference, texts, method="asymp")
     return Measure(
         name, float(test.statistic), float(test.pvalue), float(reference.mean()), float(texts.mean())

@@ -19,13 +19,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from metamapping.adaptation.inputs import read_labels
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.errors import listed
+from metamapping.models.probabilities import expit
 
 # Heights are scaled to this standard deviation, about that of grades that are evenly spread from -1 to 1.
 _HEIGHT_SPREAD = 0.7
@@ -73,6 +72,8 @@ def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
         scores: ``(num_examples, num_grades)``.
         targets: Slots of the grades, ``(num_examples,)``.
     """
+    from scipy.optimize import minimize  # predicting does not need it
+
     num_grades, heights = scores.shape[1], _heights(scores)
     centre, scale = float(heights.mean()), float(_HEIGHT_SPREAD / (heights.std() + 1e-9))
     heights = scale * (heights - centre)

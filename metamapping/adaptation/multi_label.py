@@ -20,10 +20,10 @@ import itertools
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, softmax
 
 from metamapping.adaptation.solution import Solution, view_roots
 from metamapping.adaptation.support import Support
+from metamapping.models.probabilities import expit, softmax
 from metamapping.models.solvers.solver_constants import MAX_ITEMS, TEXT_RIDGE_FACTORS
 from metamapping.models.solvers.vector_layout import ALPHA_GRID
 from metamapping.runtime.mapping import LearnedHyperparameters, LearnedMapping
@@ -174,7 +174,8 @@ def fit_columns(
     distance = distance + ((np.log(TEXT_RIDGE_FACTORS) / learned.ridge_spread) ** 2)[:, None]
     odds = np.clip(learned.views.astype(np.float64), _MIN_VIEW_PROBABILITY, 1.0 - _MIN_VIEW_PROBABILITY)
     log_views = subsets @ np.log(odds) + (1.0 - subsets) @ np.log1p(-odds)
-    posterior = softmax(log_posterior + log_views[:, None, None] - 0.5 * distance)
+    log_posterior = log_posterior + log_views[:, None, None] - 0.5 * distance
+    posterior = softmax(log_posterior.ravel()).reshape(log_posterior.shape)
     log_factor = (posterior.sum(axis=(0, 2)) * np.log(TEXT_RIDGE_FACTORS)).sum()
     weights = posterior.sum(axis=(1, 2)) @ subsets
     return (

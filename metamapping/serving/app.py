@@ -37,7 +37,6 @@ from metamapping.serving.messages import (
     Task,
     Tasks,
     TextsToLabel,
-    WantedPrecision,
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
@@ -226,10 +225,8 @@ def _predictions(
     if mapping.task_type == "ner" and request.text_pairs is not None:
         raise ValueError("ner does not support text_pairs: leave them out")
     texts, pairs = request.texts, request.text_pairs
-    wanted = request.threshold
-    threshold = wanted.model_dump() if isinstance(wanted, WantedPrecision) else wanted
     with loaded.featurizer.caching():
-        predicted = mapping.predict(texts, text_pairs=pairs, threshold=threshold)
+        predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
         observe(predicted)
         if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
             predicted = [[_entity(entity) for entity in entities] for entities in predicted]

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 
 from metamapping.config.part import WithoutBooleanNumbers
 from metamapping.config.sources import TaskType
@@ -81,10 +92,26 @@ class MoreExamples(_Message):
     label_names: LabelNames = {}
 
 
-class WantedPrecision(_Message):
-    """The lowest threshold at which this share of the answers is right."""
+def _threshold(given: Any) -> Any:
+    from metamapping.adaptation.scope import check_threshold
 
-    precision: float = Field(ge=0, le=1)
+    check_threshold(given)
+    return given
+
+
+_THRESHOLDS = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"const": "auto"},
+        {
+            "type": "object",
+            "properties": {"precision": {"type": "number", "minimum": 0, "maximum": 1}},
+            "required": ["precision"],
+            "additionalProperties": False,
+        },
+        {"type": "null"},
+    ]
+}
 
 
 class _Texts(_Message):
@@ -92,7 +119,7 @@ class _Texts(_Message):
         description="For `ner` all texts may be lists of words instead of strings."
     )
     text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
-    threshold: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] | WantedPrecision | None = Field(
+    threshold: Annotated[Any, PlainValidator(_threshold), WithJsonSchema(_THRESHOLDS)] = Field(
         None,
         description="A text whose confidence is lower gets `null`, or the task's `out_of_scope`; `auto` is "
         "the threshold that is best for the task's examples, and `precision` the lowest at which so many "

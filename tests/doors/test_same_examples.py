@@ -107,6 +107,9 @@ def test_scikit_learn_reads_the_same_columns(monkeypatch, oddity):
     if oddity in own:  # what scikit-learn demands of classes
         with pytest.raises(ValueError, match=own[oddity]):
             classifier.fit(X, y)
+    elif oddity == "lists of labels":  # a task with any number of labels a text
+        classifier.fit(X, y)
+        assert mapper.examples == together(X, y, None)
     elif isinstance(expected, str):
         with pytest.raises(ValueError, match=r"^label \d+ ") as refused:
             classifier.fit(X, y)
@@ -119,8 +122,8 @@ def test_scikit_learn_reads_the_same_columns(monkeypatch, oddity):
 class RecordingMapper:
     """Keeps the examples that it is to be adapted to."""
 
-    def adapt(self, texts, labels, *, text_pairs, label_names):
-        examples = read_examples(texts, labels, text_pairs=text_pairs)
+    def adapt(self, texts, labels, *, text_pairs, multi_label=None, **others):
+        examples = read_examples(texts, labels, text_pairs=text_pairs, multi_label=multi_label)
         self.examples = together(examples.texts, examples.labels, examples.text_pairs)
 
 

@@ -73,6 +73,9 @@ def test_putting_a_task_again_replaces_it(client):
         "labels": ["yes", "no"],
         "num_examples": 2,
         "multi_label": False,
+        "out_of_scope": None,
+        "is_ordinal": False,
+        "num_out_of_scope": 0,
     }
 
 
@@ -193,7 +196,7 @@ def test_labels_probabilities_and_confidences_encode_a_text_once(client):
             "/tasks/orders/predict",
             {"texts": ["a"], "threshold": True},
             422,
-            "a boolean is not a number",
+            "threshold is True: expected a probability",
         ),
         (
             "PUT",
