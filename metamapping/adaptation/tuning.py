@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState, with_features, without_examples
 from metamapping.adaptation.tuning_gate import NUM_FOLDS, choose, has_evidence, left_out_evidence
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
+from metamapping.corpus.ragged import Ragged
 from metamapping.models.keras_import import quiet_keras
 from metamapping.models.weight_delta import WeightDelta
 
@@ -32,6 +33,19 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 # More examples than these teach the layers nothing in so few steps; the closed form uses all.
 MAX_EXAMPLES = 2_000
 _SEED = 0
+
+
+@dataclass(frozen=True)
+class TaskTokens:
+    """What the encoder reads of a task, as token ids and segment ids.
+
+    Attributes:
+        texts: Of each text or pair.
+        names: Of each label's name.
+    """
+
+    texts: tuple[Ragged, Ragged]
+    names: tuple[Ragged, Ragged]
 
 
 @dataclass(frozen=True)
@@ -91,10 +105,10 @@ def tune_task(
     """
     check_can_tune(featurizer, state.task_type)
     started = time.monotonic()
-    outcome = _tune(featurizer, state, seconds, seed)
+    limited, support = _limited(featurizer, state), state.support
+    outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed)
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
-        support = state.support
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
         features = featurizer.texts(list(support.texts), pairs)
@@ -103,16 +117,46 @@ def tune_task(
     return featurizer, replace(state, tuning=record)
 
 
-def _tune(featurizer: Featurizer, state: TaskState, seconds: float | None, seed: int) -> _Outcome:
+def tune_tokens(
+    featurizer: Featurizer, state: TaskState, tokens: TaskTokens, *, seed: int = _SEED
+) -> tuple[WeightDelta | None, Tuning]:
+    """Find out what tuning would change for a task of which the tokens are known, and not the texts.
+
+    Args:
+        featurizer: The encoder; not changed.
+        state: The task, solved in closed form, with at most ``MAX_EXAMPLES`` examples.
+        tokens: Of its examples and labels.
+        seed: Seed of the splits.
+
+    Returns:
+        What to change in the encoder, ``None`` for nothing, and what was decided.
+    """
+    outcome = _tune(featurizer, state, lambda: tokens, None, seed)
+    return outcome.delta, outcome.record
+
+
+def _tokens(featurizer: Featurizer, state: TaskState) -> TaskTokens:
+    support = state.support
+    pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
+    texts = featurizer.text_tokens([str(text) for text in support.texts], pairs)
+    return TaskTokens(texts, featurizer.name_tokens(list(state.names)))
+
+
+def _tune(
+    featurizer: Featurizer,
+    state: TaskState,
+    read_tokens: Callable[[], TaskTokens],
+    seconds: float | None,
+    seed: int,
+) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
     if not has_evidence(state.support.targets):
         return _unknown("two labels with two examples each are needed to estimate a gain")
-    state = _limited(featurizer, state)
     budget = Budget(seconds, num_folds=NUM_FOLDS + 1)
     with _progress_bar(featurizer) as report:
         try:
-            steps = TuningSteps(featurizer, state, budget, report, seed=seed)
+            steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
             evidence = left_out_evidence(featurizer, state, steps)
         except KeyboardInterrupt:
             return _unknown("it was interrupted before a gain was known", budget.steps)

@@ -3,7 +3,7 @@
 It needs TensorFlow. An encoder that runs on its graph is loaded there once more, because a graph has no
 gradients; the delta that results can be used on either.
 
-    steps = TuningSteps(featurizer, state, budget, report, seed=0)
+    steps = TuningSteps(featurizer, state, tokens, budget, report, seed=0)
     weights = steps.take(0, rows)                          # tuned to some of the examples
     features, name_features = steps.features(weights)      # of all of them
     delta = steps.delta(weights)
@@ -21,6 +21,7 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.tuning import TaskTokens
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.runtime_model import load_model
@@ -79,7 +80,8 @@ class TuningSteps:
 
     Args:
         featurizer: The encoder; not changed.
-        state: The task; its examples have texts.
+        state: The task.
+        tokens: Of its examples and labels.
         budget: How many steps each fold takes.
         report: Called after each step.
         seed: Seed of the splits.
@@ -93,7 +95,14 @@ class TuningSteps:
     """
 
     def __init__(
-        self, featurizer: Featurizer, state: TaskState, budget: Budget, report: Report, *, seed: int
+        self,
+        featurizer: Featurizer,
+        state: TaskState,
+        tokens: TaskTokens,
+        budget: Budget,
+        report: Report,
+        *,
+        seed: int,
     ) -> None:
         model: Any = featurizer.model
         if not hasattr(model.encoder, "upper_layers"):
@@ -102,12 +111,10 @@ class TuningSteps:
         self._budget, self._report, self._seed = budget, report, seed
         self._num_taken = 0
         self.start = self._step.start
-        upper, support = self._step.upper, state.support
-        pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
         self._task = TaskStates(
-            texts=LowerStates.of(upper, *featurizer.text_tokens(list(support.texts), pairs)),
-            names=LowerStates.of(upper, *featurizer.name_tokens(list(state.names))),
-            targets=support.targets,
+            texts=LowerStates.of(self._step.upper, *tokens.texts),
+            names=LowerStates.of(self._step.upper, *tokens.names),
+            targets=state.support.targets,
         )
 
     def take(self, fold: int, rows: np.ndarray) -> Weights:

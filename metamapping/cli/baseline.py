@@ -25,13 +25,23 @@ def baseline(
             help="Measure on the test sources. They are to be looked at once: choose nothing by them.",
         ),
     ] = False,
+    tuned_episodes: Annotated[
+        int,
+        typer.Option(
+            "--tuned-episodes",
+            metavar="N",
+            min=0,
+            help="Also tune the encoder to the first N episodes of each source, at the most shots.",
+        ),
+    ] = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Measure the encoder as it is on the validation sources: is meta-training worth it?
 
     The encoder is used with the closed form of this library and with plain logistic regression, on the
     episodes by which the rounds of a run are judged. If the run of the configuration has judged rounds, the
-    best one is shown next to them.
+    best one is shown next to them. With --tuned-episodes, all methods are compared on those episodes with an
+    encoder that is tuned to each, which takes about as long as `adapt --tune` for each.
 
     `metamapping baseline metamapping.yaml`
     """
@@ -53,11 +63,19 @@ def baseline(
         load_tensorflow()
         # Once with the closed form, and once with logistic regression.
         with screen.work(f"measuring the encoder: {role} sources", 2 * len(sources)) as work:
-            cells = measure_baseline(settings, corpus, role=role, on_progress=count_sources(work, sources))
+            cells = measure_baseline(
+                settings,
+                corpus,
+                role=role,
+                tuned_episodes=tuned_episodes,
+                on_progress=count_sources(work, sources),
+                on_tuned=lambda source: work.advance(2 * len(sources), f"tuning to {source}"),
+            )
     if as_json:
         print_json([vars(cell) for cell in cells])
         return
     _print_cells(cells)
+    _print_tuned(cells)
     _print_means(cells, best=best_round(run_of(settings, corpus)))
 
 
@@ -76,6 +94,27 @@ def _print_cells(cells: Sequence[BaselineCell]) -> None:
         for cell in cells
     ]
     print_lines(columns, [row[: len(columns)] for row in rows])
+
+
+def _print_tuned(cells: Sequence[BaselineCell]) -> None:
+    """All methods on the episodes to which the encoder was tuned."""
+    from metamapping.cli.tables import print_lines
+
+    rows = []
+    for cell in cells:
+        if cell.tuned:
+            few = [
+                None if scores is None else scores[: len(cell.tuned)]
+                for scores in (cell.closed_form, cell.logistic_regression, cell.trained)
+            ]
+            rows.append(
+                [cell.source, str(cell.shots), str(len(cell.tuned)), *map(_score, (cell.tuned, *few))]
+            )
+    if rows:
+        print("\nThe same on the first episodes, with the encoder tuned to each:")
+        columns = ["source", "shots", "episodes", "tuned", "closed form", "logistic regression"]
+        columns += ["meta-trained"] * any(cell.trained for cell in cells)
+        print_lines(columns, [row[: len(columns)] for row in rows])
 
 
 def _print_means(cells: Sequence[BaselineCell], *, best: int | None) -> None:

@@ -11,12 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Role, TaskType
 from metamapping.corpus.prepared import Corpus
+from metamapping.episodes.label_space import LabelSpace
+from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.intervals import Estimate, Group, bootstrap_mean
 from metamapping.rounds.records import CellScores
@@ -24,6 +27,9 @@ from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.stages import TextsCallback
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from metamapping.training.learner import Learner
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,7 @@ class BaselineCell:
         closed_form: The encoder as it is, with the closed form.
         logistic_regression: The encoder as it is, with logistic regression; ``None`` for zero shots.
         trained: The best round of the run; ``None`` if there is none, or it has not been measured.
+        tuned: The encoder tuned to each of the first episodes; ``None`` where that was not asked for.
     """
 
     source: str
@@ -45,10 +52,17 @@ class BaselineCell:
     closed_form: list[float]
     logistic_regression: list[float] | None
     trained: list[float] | None
+    tuned: list[float] | None = None
 
 
 def measure_baseline(
-    config: RunConfig, corpus: Corpus, *, role: Role, on_progress: TextsCallback | None = None
+    config: RunConfig,
+    corpus: Corpus,
+    *,
+    role: Role,
+    tuned_episodes: int = 0,
+    on_progress: TextsCallback | None = None,
+    on_tuned: Callable[[str], None] | None = None,
 ) -> list[BaselineCell]:
     """Measure the encoder as it is on the held-out sources of a role.
 
@@ -56,13 +70,15 @@ def measure_baseline(
         config: The configuration.
         corpus: Its prepared sources.
         role: ``validation`` or ``test``.
+        tuned_episodes: To how many episodes of each source of texts the encoder is tuned, at the most shots.
         on_progress: Called with a source's name and the number of texts just encoded.
+        on_tuned: Called with a source's name before each of these episodes.
 
     Returns:
         A cell for each source and number of shots.
 
     Raises:
-        ConfigError: The encoder cannot be read, or a source cannot be drawn from.
+        ConfigError: The encoder cannot be read or tuned, or a source cannot be drawn from.
     """
     with lean_keras():
         from metamapping.adaptation.evaluation import evaluate
@@ -82,6 +98,7 @@ def measure_baseline(
     closed = evaluate(encoder, learner.mapping, spaces, spec, seed=seed, on_progress=on_progress)
     logistic = score_logistic_regression(encoder, spaces, spec, seed=seed, on_progress=on_progress)
     trained = _trained_scores(config, corpus, role)
+    tuned = _tuned_scores(config, corpus, learner, spaces, tuned_episodes, on_tuned)
     return [
         BaselineCell(
             source=space.source,
@@ -90,6 +107,7 @@ def measure_baseline(
             closed_form=closed[space.source, shots],
             logistic_regression=logistic.get((space.source, shots)),
             trained=trained.get((space.source, shots)),
+            tuned=tuned.get((space.source, shots)),
         )
         for space in spaces
         for shots in spec.shots
@@ -142,6 +160,40 @@ def mean_difference(
             groups.setdefault(cell.source, []).append(np.array(one) - np.array(other))
     values: list[Group] = list(groups.values())
     return bootstrap_mean(values) if values else None
+
+
+def _tuned_scores(
+    config: RunConfig,
+    corpus: Corpus,
+    learner: Learner,
+    spaces: Sequence[LabelSpace],
+    num_episodes: int,
+    on_episode: Callable[[str], None] | None,
+) -> dict[tuple[str, int], list[float]]:
+    if not num_episodes:
+        return {}
+    from metamapping.adaptation.featurizer import Featurizer
+    from metamapping.adaptation.tuned_episodes import score_tuned
+    from metamapping.publishing.published_model import PublishedModel
+
+    model = PublishedModel(
+        encoder=learner.encoder,
+        mapping=learner.mapping,
+        tokenizer_folder=corpus.tokenizer.fetch(),
+        max_length_tokens=config.encoder.max_length_tokens,
+        cleaning=config.cleaning,
+    )
+    try:
+        return score_tuned(
+            Featurizer(model, progress=False),
+            spaces,
+            config.evaluation,
+            seed=config.seed,
+            num_episodes=num_episodes,
+            on_episode=on_episode,
+        )
+    except ValueError as error:
+        raise ConfigError(f"the encoder cannot be tuned to an episode: {error}") from error
 
 
 def _trained_scores(config: RunConfig, corpus: Corpus, role: Role) -> dict[tuple[str, int], list[float]]:
