@@ -96,7 +96,7 @@ def evaluate(
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model, backend)
-        fields = reading.fields(mapping.task_type, records)
+        fields = reading.fields(mapping.task_type, records, rows, labels=True)
         rows = [rows[i] for i in answered(fields, rows)]
         if mapping.is_multi_label:
             fields = fields.with_label_lists(label_separator)
