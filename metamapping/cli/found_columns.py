@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metamapping.cli.columns import LABEL_NAMES, TEXT_NAMES, Column, is_pair
-from metamapping.cli.rows import PREDICTION, WORDS, NumberedRow, Row, SentenceRow
+from metamapping.cli.rows import PREDICTION, WORDS, NumberedRow, Row, SentenceRow, TableRow
 from metamapping.corpus.columns import find_name
 
 _TEXT, _LABEL, _PAIR = "text", "label", "text_pair"
 # Columns that commands write: what was predicted is neither a text nor a true label.
 _WRITTEN = (PREDICTION, "probability", "confidence", "probabilities")
 _PEEKED_ROWS = 1_000
+_MAX_NAME_WORDS = 3  # longer ones are probably the first row of a file without a header
 
 
 def found_columns(
@@ -47,14 +48,30 @@ def found_columns(
     return text, label
 
 
+def is_without_header(rows: Sequence[Row]) -> bool:
+    """Whether the first line of a delimited file is a row: it has a sentence, or a value that comes again.
+
+    Args:
+        rows: The first rows of the file, read as if its first line named the columns.
+    """
+    if not rows or not isinstance(rows[0], TableRow):
+        return False
+    return any(
+        len(name.split()) > 5 or (name.strip() != "" and [row[name] for row in rows[:100]].count(name) > 0)
+        for name in rows[0]
+    )
+
+
 def names_of(columns: Sequence[str], rows: Sequence[Row]) -> tuple[str, ...]:
-    """The names of the columns of an input; none where columns have numbers, or are words and tags.
+    """The names of the columns of an input; none where columns have no names, or are words and tags.
 
     Args:
         columns: The columns that the format names.
         rows: The rows that are read already; may be empty.
     """
     if WORDS in columns or (rows and isinstance(rows[0], NumberedRow | SentenceRow)):
+        return ()
+    if is_without_header(rows) or any(len(name.split()) > _MAX_NAME_WORDS for name in columns):
         return ()
     return tuple(columns) or tuple(dict.fromkeys(name for row in rows[:_PEEKED_ROWS] for name in row))
 

@@ -89,3 +89,29 @@ def test_the_hint_for_a_missing_column_is_no_column_that_has_another_use(tmp_pat
     with pytest.raises(ValueError, match="has no column 'inten'") as error:
         fields.texts(rows)
     assert "did you mean 'intent'" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["2,the team won the cup\n3,shares fell\n2,a goal\n", "sport,they won\nnews,it fell\nsport,a goal\n"],
+)
+def test_the_first_row_of_a_file_without_a_header_is_no_name(tmp_path, lines):
+    file = tmp_path / "examples.csv"
+    file.write_text(lines, encoding="utf-8")
+    reading = Reading()
+    records, rows = reading.rows(str(file))
+    fields = reading.fields("text-classification", records, rows, labels=True)
+
+    with pytest.raises(ValueError, match="has no column 'text'.*--no-header"):
+        fields.texts(rows)
+
+
+def test_a_single_text_without_a_header_is_no_name(tmp_path):
+    file = tmp_path / "new.csv"
+    file.write_text("the team won the cup\nshares fell today\n", encoding="utf-8")
+    reading = Reading()
+
+    with reading.open(str(file)) as records:
+        fields = reading.fields("text-classification", records)
+
+    assert fields.text_column is None
