@@ -102,7 +102,7 @@ def test_the_first_row_of_a_file_without_a_header_is_no_name(tmp_path, lines):
     records, rows = reading.rows(str(file))
     fields = reading.fields("text-classification", records, rows, labels=True)
 
-    with pytest.raises(ValueError, match="has no column 'text'.*--no-header"):
+    with pytest.raises(ValueError, match=r"has no column 'text'.*--no-header"):
         fields.texts(rows)
 
 
