@@ -92,6 +92,8 @@ class Reading:
         """
         text, label, pair = self.text, self.label, self.text_pair
         names = () if task_type == "ner" or records.header == () else names_of(records.columns, rows)
+        if records.header and names:  # columns without a name are none that anybody means
+            names = tuple(name for name, own in zip(names, records.header, strict=True) if own.strip())
         if names:
             found_text, found_label = found_columns(names, rows, text=text, label=label)
             if text is None and find_name("text", names) is None:

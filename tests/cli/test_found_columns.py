@@ -115,3 +115,15 @@ def test_a_single_text_without_a_header_is_no_name(tmp_path):
         fields = reading.fields("text-classification", records)
 
     assert fields.text_column is None
+
+
+def test_columns_without_a_name_are_none_of_those_that_are_left(tmp_path):
+    file = tmp_path / "examples.csv"
+    rows = ["refund,please refund me", "delivery,where is it", "refund,my money", "delivery,it is late"]
+    file.write_text("v1,v2,,\n" + "".join(f"{row},,\n" for row in rows), encoding="utf-8")
+    reading = Reading()
+    records, read = reading.rows(str(file))
+
+    fields = reading.fields("text-classification", records, read, labels=True)
+
+    assert (fields.text_column, fields.label_column) == ("v2", "v1")
