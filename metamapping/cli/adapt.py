@@ -99,7 +99,7 @@ def adapt(
     label_names = _label_names(label_name or [])
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     records, rows = reading.rows(examples, format)
-    fields = reading.fields(task_type, records)
+    fields = reading.fields(task_type, records, rows, labels=True)
     rows = [rows[i] for i in answered(fields, rows)]
     if multi_label or label_separator is not None or fields.have_label_lists(rows):
         fields = fields.with_label_lists(label_separator)

@@ -62,7 +62,7 @@ def baseline(
         check_label_spaces(settings, corpus)
         load_tensorflow()
         # Once with the closed form, and once with logistic regression.
-        with screen.work(f"measuring the encoder: {role} sources", 2 * len(sources)) as work:
+        with screen.work(f"measuring the encoder: {role} sources, two methods", 2 * len(sources)) as work:
             cells = measure_baseline(
                 settings,
                 corpus,

@@ -82,7 +82,7 @@ def check_labels(
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     records, every = reading.rows(rows, format)
-    fields = reading.fields("text-classification", records)
+    fields = reading.fields("text-classification", records, every, labels=True)
     positions = answered(fields, every)
     found = [every[i] for i in positions]
     texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)

@@ -18,7 +18,7 @@ from typing import Any
 from metamapping.config.labels import NotOneLabelError, label_text
 from metamapping.corpus.columns import listed_names
 
-_LABEL_NAMES = (
+LABEL_NAMES = (
     "label",
     "labels",
     "intent",
@@ -40,7 +40,7 @@ _LABEL_NAMES = (
     "mood",
     "stance",
 )
-_TEXT_NAMES = (
+TEXT_NAMES = (
     "text",
     "sentence",
     "review",
@@ -134,9 +134,9 @@ def label_column(columns: Sequence[Column], given: str | None = None) -> Column 
     if given is not None:
         return _given(columns, given, "--label")
     candidates = [column for column in columns if column.is_label]
-    named = [column for column in candidates if column.own_name in _LABEL_NAMES]
+    named = [column for column in candidates if column.own_name in LABEL_NAMES]
     if named:
-        return min(named, key=lambda column: _LABEL_NAMES.index(column.own_name))
+        return min(named, key=lambda column: LABEL_NAMES.index(column.own_name))
     # Words before numbers, and of equals the last column, where labels usually are.
     return min(
         candidates,
@@ -160,8 +160,8 @@ def text_columns(columns: Sequence[Column], given: str | None = None) -> list[Co
         first: Column | None = _given(columns, given, "--text")
     else:
         pairs = [a for a in texts for b in texts if is_pair(a.name, b.name)]
-        named = [column for column in texts if column.own_name in _TEXT_NAMES]
-        named.sort(key=lambda column: _TEXT_NAMES.index(column.own_name))
+        named = [column for column in texts if column.own_name in TEXT_NAMES]
+        named.sort(key=lambda column: TEXT_NAMES.index(column.own_name))
         longest = max(texts, key=lambda column: fmean(column.lengths), default=None)
         first = next(iter([*pairs, *named]), longest)
     return [] if first is None else [first, *(column for column in texts if column is not first)]

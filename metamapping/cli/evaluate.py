@@ -96,7 +96,7 @@ def evaluate(
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model, backend)
-        fields = reading.fields(mapping.task_type, records)
+        fields = reading.fields(mapping.task_type, records, rows, labels=True)
         rows = [rows[i] for i in answered(fields, rows)]
         if mapping.is_multi_label:
             fields = fields.with_label_lists(label_separator)
@@ -124,8 +124,13 @@ def _score_rows_of_file(
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.progress import print_note
     from metamapping.config.labels import label_text
+    from metamapping.rounds.wording import count
 
     texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    if num_empty := sum(fields.are_empty(texts, text_pairs)):
+        print_note(
+            f"note: {count(num_empty, 'row')} without a text: no label is predicted, which counts as wrong"
+        )
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
     is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)

@@ -16,9 +16,10 @@ from typing import Any
 
 from metamapping.cli.columns import Column, is_pair, label_column, text_columns
 from metamapping.cli.entity_rows import columns_of
+from metamapping.cli.found_columns import is_without_header
 from metamapping.cli.options import Format, input_source
 from metamapping.cli.records import open_records
-from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
+from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow
 from metamapping.config.sources import TaskType
 from metamapping.corpus.columns import listed_names, nested_value
 from metamapping.corpus.span_formats import has_spans, read_entities
@@ -98,7 +99,7 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
     if rows and isinstance(rows[0], SentenceRow):
         return _guess_words(path, given, rows, WORDS, TAGS, is_whole)
     header = True
-    if _is_without_header(rows):
+    if is_without_header(rows):
         header = False
         rows, is_whole = _first_rows(path, given, header=False)
     columns = _columns(rows)
@@ -166,16 +167,6 @@ def _flattened(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
             yield from _flattened(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value
-
-
-def _is_without_header(rows: Sequence[Row]) -> bool:
-    """Whether the first line of a delimited file is a row: it has a sentence, or a value that comes again."""
-    if not rows or not isinstance(rows[0], TableRow):
-        return False
-    return any(
-        len(name.split()) > 5 or (name.strip() != "" and [row[name] for row in rows[:100]].count(name) > 0)
-        for name in rows[0]
-    )
 
 
 def _texts_and_spans(rows: Sequence[Row], given: Given) -> tuple[str, str] | None:

@@ -153,8 +153,8 @@ TextColumn = Annotated[
     typer.Option(
         "--text",
         metavar="COLUMN",
-        help="Column of the text; default: `text`, for ner `words` if there is one. In CoNLL and CSV also "
-        "its number, from 0.",
+        help="Column of the text; default: `text`, or the only other column, or that with a usual name; for "
+        "ner `words` if there is one. In CoNLL and CSV also its number, from 0.",
     ),
 ]
 PairColumn = Annotated[
@@ -168,7 +168,10 @@ PairColumn = Annotated[
 LabelColumn = Annotated[
     str | None,
     typer.Option(
-        "--label", metavar="COLUMN", help="Column of the label; default: `label`, for ner `tags` or spans."
+        "--label",
+        metavar="COLUMN",
+        help="Column of the label; default: `label`, or the only other column, or one with a usual name; "
+        "for ner `tags` or spans.",
     ),
 ]
 MultiLabelOption = Annotated[

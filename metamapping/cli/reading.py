@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from metamapping.cli.fields import Fields
+from metamapping.cli.fields import PAIR, Fields
+from metamapping.cli.found_columns import found_columns, names_of
 from metamapping.cli.options import PREFIX, Format, input_source
 from metamapping.cli.progress import print_note
 from metamapping.cli.records import Records, open_records
 from metamapping.cli.rows import Row
 from metamapping.config.sources import Source, TaskType
-from metamapping.corpus.columns import nested_value
+from metamapping.corpus.columns import find_name, nested_value
 from metamapping.corpus.records import no_rows
 from metamapping.corpus.tool_exports import LABEL, UNANSWERED, is_unanswered
 from metamapping.rounds.wording import count
@@ -78,14 +79,30 @@ class Reading:
             raise ValueError(str(error).removeprefix(PREFIX))
         return records, rows
 
-    def fields(self, task_type: TaskType, records: Records) -> Fields:
-        """Return the columns of a task.
+    def fields(
+        self, task_type: TaskType, records: Records, rows: Sequence[Row] = (), *, labels: bool = False
+    ) -> Fields:
+        """Return the columns of a task. A note says which ones were found under names of their own.
 
         Args:
             task_type: The type of the task.
             records: The rows that are read.
+            rows: Those of them that are known already, whose values may help to find the columns.
+            labels: Whether labels are read, too.
         """
-        return Fields(task_type, self.text, self.text_pair, self.label, records.origin)
+        text, label, pair = self.text, self.label, self.text_pair
+        names = () if task_type == "ner" or records.header == () else names_of(records.columns, rows)
+        if records.header and names:  # columns without a name are none that anybody means
+            names = tuple(name for name, own in zip(names, records.header, strict=True) if own.strip())
+        if names:
+            found_text, found_label = found_columns(names, rows, text=text, label=label)
+            if text is None and find_name("text", names) is None:
+                text = found_text
+                pair = pair or find_name(PAIR, names)
+            if labels and label is None and find_name("label", names) is None:
+                label = found_label
+            print_found(text if self.text is None else None, label if self.label is None else None)
+        return Fields(task_type, text, pair, label, records.origin)
 
     @property
     def _source(self) -> Source:
@@ -98,6 +115,22 @@ class Reading:
             label=self.label,
             text_pair=self.text_pair,
         )
+
+
+def print_found(text: str | None, label: str | None) -> None:
+    """Print a note about columns that no option has named.
+
+    Args:
+        text: The column of texts that was found, if one was.
+        label: The column of labels that was found, if one was.
+    """
+    found = [
+        f"{what} from column {name!r} ({option})"
+        for what, name, option in (("texts", text, "--text"), ("labels", label, "--label"))
+        if name is not None
+    ]
+    if found:
+        print_note(f"note: reading {' and '.join(found)}; the option in brackets names another one")
 
 
 def answered(fields: Fields, rows: Sequence[Row]) -> list[int]:

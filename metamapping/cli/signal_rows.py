@@ -72,5 +72,5 @@ class LoadedTask:
         if found is not None:
             return found if last is None else Signals(*(each[-last:] for each in found))
         rows = rows if last is None else rows[-last:]
-        fields = reading.fields(self.state.task_type, records)
+        fields = reading.fields(self.state.task_type, records, rows)
         return self._mapping.signals(fields.texts(rows), text_pairs=fields.text_pairs(rows))

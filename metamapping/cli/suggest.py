@@ -74,7 +74,7 @@ def suggest(
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
     records, rows = reading.rows(pool, format)
     mapping = load_task(task, model, backend)
-    fields = reading.fields(mapping.task_type, records)
+    fields = reading.fields(mapping.task_type, records, rows)
     suggestions = mapping.suggest(fields.texts(rows), num, text_pairs=fields.text_pairs(rows))
     if tool is None:
         write_records(_rows(rows, suggestions), out, format_of(out, format))

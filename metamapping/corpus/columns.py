@@ -85,7 +85,10 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
     known = f"{names} columns" if isinstance(names, int) else f"the columns {listed_names(names) or 'none'}"
     if header.delimiter is not None:
         known += f" (separated by {header.delimiter!r})"
-    similar = [] if isinstance(names, int) else difflib.get_close_matches(str(name), names, n=1)
+    # A column that has another use already is not what was meant.
+    used = {getattr(source.columns, other) for other in SETTINGS if other != setting}
+    free = [] if isinstance(names, int) else [each for each in names if each not in used]
+    similar = difflib.get_close_matches(str(name), free, n=1)
     known += f" (did you mean {similar[0]!r:.80}?)" if similar else ""
     option = f"--{setting.replace('_', '-')}"
     fixes = [f"set `columns.{setting}` (on the command line {option}) to the right one"]

@@ -60,7 +60,10 @@ def label_list_of(value: Any, separator: str | None = None) -> list[Label]:
         else:
             items = [value]
     if any(isinstance(item, list | tuple | dict) for item in items):
-        raise UnusableError(f'is {value!r:.60}: expected a list of labels, such as ["login", "urgent"]')
+        raise UnusableError(
+            f'is {value!r:.60}: expected a list of labels, such as ["login", "urgent"]; spans in the '
+            "text are for the task type ner (on the command line --task-type ner)"
+        )
     return list(dict.fromkeys(label_of(item) for item in items))
 
 

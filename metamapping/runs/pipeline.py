@@ -136,10 +136,12 @@ def _run_round(run: RunFolder, number: int) -> Round:
     """Train, evaluate and judge a round."""
     _train(run, number)
     sources = [source.name for source in run.config.sources_with("validation")]
-    total = len(checkpoints_to_measure(run, number, "validation")) * len(sources)
+    passes = len(checkpoints_to_measure(run, number, "validation"))
+    total = passes * len(sources)
     if total:
         load_tensorflow()
-    with current_screen().work(f"round {number}: validation sources", total) as work:
+    what = "validation sources, before and after training" if passes > 1 else "validation sources"
+    with current_screen().work(f"round {number}: {what}", total) as work:
         evaluate_stage(run, number, on_progress=count_sources(work, sources))
         work.advance(total)
     return adjust_stage(run, number)

@@ -433,7 +433,9 @@ def test_empty_texts_are_not_learned_and_get_no_label(folder, published, task, c
         assert [row.get("confidence") is None for row in rows] == [True, not options, True]
     capsys.readouterr()
     assert run_cli("evaluate", task, folder / "empty.csv", "--json") == 0
-    assert json.loads(capsys.readouterr().out)["scores"]["accuracy"]["mean"] == pytest.approx(4 / 7)
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["scores"]["accuracy"]["mean"] == pytest.approx(4 / 7)
+    assert "note: 3 rows without a text" in printed.err
 
 
 def test_files_of_other_programs_are_read(folder, published, capsys):

@@ -51,8 +51,9 @@ def test_a_published_folder_is_no_pretrained_one_even_if_it_is_damaged(published
     shutil.copytree(published, damaged)
     (damaged / "manifest.json").unlink()
     assert not is_pretrained(damaged)
-    with pytest.raises(FileNotFoundError, match="is not a published encoder"):
+    with pytest.raises(FileNotFoundError, match="is not a published encoder") as error:
         MetaMapper.from_pretrained(damaged)
+    assert "pretrained model" not in str(error.value)
 
 
 def test_a_folder_without_a_tokenizer_is_refused_with_the_fix(pretrained, tmp_path):

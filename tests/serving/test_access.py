@@ -77,4 +77,10 @@ def test_the_command_checks_its_arguments_before_it_listens(published, tmp_path,
     assert run_cli("serve", published, "--host", "0.0.0.0") == 2
     assert "error: --host 0.0.0.0 is reachable from other machines" in capsys.readouterr().err
     assert run_cli("serve", tmp_path) == 2
-    assert "is not a published encoder" in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "is not a published encoder" in printed
+    assert "pretrained" not in printed
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "model.safetensors").touch()
+    assert run_cli("serve", tmp_path) == 2
+    assert "it looks like a pretrained model, which `adapt`" in capsys.readouterr().err
