@@ -99,7 +99,7 @@ def test_it_works_in_pipelines_searches_and_cross_validation(mapper, published):
     folds = StratifiedKFold(3)
     assert cross_val_score(MetaMappingClassifier(mapper), TEXTS, LABELS, cv=folds).tolist() == [1, 1, 1]
     names = [None, {"refund": "money back"}]
-    search = GridSearchCV(MetaMappingClassifier(published), {"label_names": names, "tune": False}, cv=folds)
+    search = GridSearchCV(MetaMappingClassifier(published), {"label_names": names}, cv=folds)
     assert search.fit(np.array(TEXTS), np.array(LABELS)).best_score_ == 1
     assert search.predict(TEXTS[:1]).tolist() == ["delivery"]
 
@@ -224,7 +224,12 @@ def test_a_saved_classifier_is_loaded_as_it_was(mapper, published, tmp_path, dty
     folder = fitted.save(tmp_path / "classifier")
     assert fitted.save(folder) == folder  # replaces it
     loaded = MetaMappingClassifier.load(folder)
-    assert loaded.get_params() == {"model": str(published), "label_names": names, "ordinal": None}
+    assert loaded.get_params() == {
+        "model": str(published),
+        "label_names": names,
+        "tune": False,
+        "ordinal": None,
+    }
     assert loaded.classes_.dtype == fitted.classes_.dtype
     np.testing.assert_array_equal(loaded.classes_, fitted.classes_)
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), fitted.predict_proba(TEXTS))
