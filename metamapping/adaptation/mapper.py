@@ -107,7 +107,7 @@ class MetaMapper:
 
         With ``tune``, the encoder's upper layers are tuned to the task before, if left-out examples show that
         it helps; ``Mapping.tuning`` says what was decided, and why. The encoder itself never changes, and the
-        task keeps the difference alone (docs/tuning.md).
+        task keeps the difference alone (docs/how-to/tuning.md).
 
         Columns may be lists, tuples, NumPy arrays, or columns of pandas, Arrow or ``datasets``.
 

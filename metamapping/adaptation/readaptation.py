@@ -52,8 +52,8 @@ def readapt(mapping: Mapping, mapper: LoadedEncoder) -> Mapping:
     if isinstance(state, MultiLabelState):
         empty = empty_multi_label_state(featurizer, state.task_type)
         # All labels first: they keep their order, and those without an example stay.
-        moved = add_labels(featurizer, empty, state.labels, names)
-        return MultiLabelMapping(featurizer, with_label_lists(featurizer, moved, examples, {}))
+        empty = add_labels(featurizer, empty, state.labels, names)
+        return MultiLabelMapping(featurizer, with_label_lists(featurizer, empty, examples, {}))
     labels = [label for label in state.labels if not (state.is_ner and label == OUTSIDE)]
     moved = empty_state(featurizer, state.task_type)
     if state.outside is not None:
