@@ -208,7 +208,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             classes=classes,
             dtype=self.classes_.dtype.str,
             label_names=names,
-            tune=self.tune,
+            tune=self.tune.item() if isinstance(self.tune, np.generic) else self.tune,
         )
         content = about.model_dump(mode="json")
         # What was not asked for is left out, so that earlier releases read all other classifiers.
@@ -276,6 +276,8 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             text_pairs=text_pairs,
             label_names={text: name for text, name in names.items() if text in given},
             multi_label=True,
+            tune=self.tune,
+            ordinal=self.ordinal,
         )
         return self
 

@@ -144,9 +144,11 @@ def support_signals(state: TaskState) -> Signals:
         ValueError: It is a ``ner`` task, or as ``left_out_scores``.
     """
     _check_texts(state)
-    probabilities = state.calibration.probabilities(left_out_scores(state))
+    probabilities = state.probabilities_of(left_out_scores(state))
     features = state.support.features
-    return Signals(probabilities.max(axis=-1), _similarity(state, features, np.arange(len(features))))
+    return Signals(
+        _of_predicted(state, probabilities), _similarity(state, features, np.arange(len(features)))
+    )
 
 
 def text_signals(state: TaskState, features: np.ndarray) -> Signals:
@@ -160,9 +162,7 @@ def text_signals(state: TaskState, features: np.ndarray) -> Signals:
         ValueError: It is a task of words or of several labels a text, or it has no examples.
     """
     _check_texts(state)
-    return Signals(
-        state.probabilities(features).max(axis=-1, initial=0.0), _similarity(state, features, None)
-    )
+    return Signals(_of_predicted(state, state.probabilities(features)), _similarity(state, features, None))
 
 
 def joined(parts: Sequence[Signals]) -> Signals:
@@ -186,6 +186,12 @@ def _measure(name: str, reference: np.ndarray, texts: np.ndarray) -> Measure:
     return Measure(
         name, float(test.statistic), float(test.pvalue), float(reference.mean()), float(texts.mean())
     )
+
+
+def _of_predicted(state: TaskState, probabilities: np.ndarray) -> np.ndarray:
+    """The probability of the label that is predicted, which is not the highest one of every grade."""
+    found: np.ndarray = probabilities[np.arange(len(probabilities)), state.best_of(probabilities)]
+    return found
 
 
 def _similarity(state: TaskState, features: np.ndarray, items: np.ndarray | None) -> np.ndarray:

@@ -23,7 +23,8 @@ TOKENIZER = "tokenizer.json"
 def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     """Write a task of texts as an ONNX file from token ids to probabilities, and its tokenizer.
 
-    Texts are not cleaned by the file: clean them first if they have HTML or broken characters.
+    Texts are not cleaned by the file: clean them first if they have HTML or broken characters. Longer texts
+    than the encoder reads at once are cut there, where ``Mapping`` reads them in windows.
 
     Args:
         featurizer: The encoder that the task was adapted with.
@@ -54,7 +55,8 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     width = featurizer.text_dim
     bias = state.solution.scores(np.zeros((1, width), np.float32))
     kernel = state.solution.scores(np.eye(width, dtype=np.float32)) - bias
-    head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels)
+    cuts = None if state.grade_cuts is None else state.grade_cuts.affine(kernel, bias[0])
+    head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels, state.is_ordinal, cuts)
     model = task_graph(
         folder / MODEL,
         max_length_tokens=featurizer.model.max_length_tokens,

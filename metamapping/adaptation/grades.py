@@ -64,6 +64,20 @@ class GradeCuts:
         probabilities: np.ndarray = np.diff(np.concatenate([ends[0], below, ends[1]], axis=1), axis=1)
         return probabilities.astype(np.float32)
 
+    def affine(self, kernel: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The logits that a text is graded no higher than each cut, as a function of its features.
+
+        Args:
+            kernel: ``(text_dim, num_grades)``, of the scores.
+            bias: ``(num_grades,)``.
+
+        Returns:
+            Kernel ``(text_dim, num_grades - 1)`` and bias ``(num_grades - 1,)``.
+        """
+        heights, height = _heights(kernel), float(_heights(bias))
+        cuts = np.asarray(self.cuts) - self.scale * (height - self.centre)
+        return np.outer(heights, np.full(len(cuts), -self.slope * self.scale)), self.slope * cuts
+
 
 def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
     """Fit the cuts between grades to examples that the scores were not computed from.
@@ -94,8 +108,8 @@ def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
 
 
 def _heights(scores: np.ndarray) -> np.ndarray:
-    """How high each text is graded, ``(num_texts,)``."""
-    heights: np.ndarray = scores @ np.linspace(-1.0, 1.0, scores.shape[1])
+    """How high each text is graded: ``(…, num_grades)`` to ``(…,)``."""
+    heights: np.ndarray = scores @ np.linspace(-1.0, 1.0, scores.shape[-1])
     return heights
 
 
@@ -106,15 +120,17 @@ def read_grades(ordinal: Any) -> list[Label]:
         ordinal: A column of labels, from one end to the other.
 
     Raises:
-        ValueError: There are fewer than two, or one occurs twice.
+        ValueError: It is no column, there are fewer than two, or one occurs twice.
     """
+    if isinstance(ordinal, str | bytes) or not hasattr(ordinal, "__len__"):
+        raise ValueError(f"ordinal is {ordinal!r:.80}: give a list of the grades, from one end to the other")
     grades = read_labels(ordinal)
     texts = [label_text(grade) for grade in grades]
     twice = [grade for grade, text in zip(grades, texts, strict=True) if texts.count(text) > 1]
     if twice:
         raise ValueError(f"ordinal has {twice[0]!r} twice: give each grade once, from one end to the other")
     if len(grades) < 2:
-        raise ValueError(f"ordinal is {listed(grades)}: give at least two grades, from one end to the other")
+        raise ValueError(f"ordinal is {grades}: give at least two grades, from one end to the other")
     return grades
 
 

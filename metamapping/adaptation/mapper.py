@@ -233,7 +233,7 @@ def _read_tune(tune: Any) -> tuple[bool, float | None]:
     """Whether to tune, and the seconds for it if they are given. Raises ``ValueError``."""
     if isinstance(tune, bool | np.bool_):
         return bool(tune), None
-    if not isinstance(tune, int | float) or not 0 < tune < math.inf:
+    if not isinstance(tune, int | float | np.number) or not 0 < tune < math.inf:
         raise ValueError(f"tune is {tune!r:.80}: expected True, False, or a number of seconds above 0")
     return True, float(tune)
 

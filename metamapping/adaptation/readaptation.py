@@ -19,6 +19,7 @@ from metamapping.adaptation.multi_label_state import (
 )
 from metamapping.adaptation.state import (
     TaskState,
+    add_labels,
     empty_state,
     with_examples,
     with_grades,
@@ -50,9 +51,9 @@ def readapt(mapping: Mapping, mapper: LoadedEncoder) -> Mapping:
     examples, names = _examples(state), _names(state)
     if isinstance(state, MultiLabelState):
         empty = empty_multi_label_state(featurizer, state.task_type)
-        known = {str(label_text(label)) for labels in examples.labels for label in labels}
-        names = {label: name for label, name in names.items() if label in known}
-        return MultiLabelMapping(featurizer, with_label_lists(featurizer, empty, examples, names))
+        # All labels first: they keep their order, and those without an example stay.
+        empty = add_labels(featurizer, empty, state.labels, names)
+        return MultiLabelMapping(featurizer, with_label_lists(featurizer, empty, examples, {}))
     labels = [label for label in state.labels if not (state.is_ner and label == OUTSIDE)]
     moved = empty_state(featurizer, state.task_type)
     if state.outside is not None:

@@ -117,14 +117,21 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
         state: A task of texts with examples.
 
     Raises:
-        ValueError: It is a ``ner`` task, has no label with two examples, or its solver is not a ridge
-            regression.
+        ValueError: It is a ``ner`` task or one of any number of labels a text, it has no label with two
+            examples, or its solver is not a ridge regression.
     """
     solution, support, calibration = state.solution, state.support, state.calibration
     if state.is_ner:
         raise ValueError("a threshold is found for tasks with one label for each text: for ner give a number")
+    if state.is_multi_label:
+        raise ValueError(
+            "a threshold is found for tasks with one label for each text: here each label has one of its "
+            "own, see `thresholds`"
+        )
     if not support.num_examples or np.bincount(support.targets).max() < 2:
-        raise ValueError("a threshold is found by leaving examples out: give two examples of each label")
+        raise ValueError(
+            "a threshold is found by leaving examples out: give a label two examples, or a number"
+        )
     if solution.ridge is None:
         raise ValueError("a threshold is found with the solvers `ridge` and `plain-ridge`: give a number")
     left_out = leave_out(solution, support)

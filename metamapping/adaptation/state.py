@@ -250,7 +250,8 @@ def with_examples(
             ``with_labels``.
     """
     # Checked first, because encoding takes time.
-    state.support.check_pairs(examples.text_pairs is not None)
+    for support in (state.support, *([] if state.outside is None else [state.outside.support])):
+        support.check_pairs(examples.text_pairs is not None)
     check_not_empty(featurizer, examples, is_ner=state.is_ner)
     if state.outside is not None:
         inside, outside = _split(examples, state.outside.label)
@@ -306,6 +307,10 @@ def with_grades(
     """
     if state.is_ner:
         raise ValueError("ordinal is for tasks with one label for each text: ner has types without an order")
+    if state.outside is not None and any(_is_same(grade, state.outside.label) for grade in grades):
+        raise ValueError(
+            f"{state.outside.label!r} is one of the grades and also out_of_scope: leave it out of one of them"
+        )
     return replace(add_labels(featurizer, state, grades, label_names), is_ordinal=True)
 
 
@@ -327,7 +332,7 @@ def with_out_of_scope(featurizer: Featurizer, state: TaskState, label: Label) ->
 
 def _split(examples: Examples, label: Label) -> tuple[Examples, Examples]:
     """The examples without this label, and those with it."""
-    is_outside = [label_text(each) == label_text(label) for each in examples.labels]
+    is_outside = [_is_same(each, label) for each in examples.labels]
     parts = []
     for wanted in (False, True):
         rows = [i for i, each in enumerate(is_outside) if each == wanted]
@@ -340,6 +345,11 @@ def _split(examples: Examples, label: Label) -> tuple[Examples, Examples]:
             )
         )
     return parts[0], parts[1]
+
+
+def _is_same(label: Label, other: Label) -> bool:
+    """Whether two labels are equal and of one type: in Python, True == 1."""
+    return label == other and label_kind(label) == label_kind(other)
 
 
 def _with_outside(
@@ -375,7 +385,7 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     Raises:
         ValueError: There is no such label, or fewer than two labels would be left.
     """
-    if state.outside is not None and label_text(label) == label_text(state.outside.label):
+    if state.outside is not None and _is_same(label, state.outside.label):
         return replace(state, outside=None)
     removable = [each for each in state.labels if not (state.is_ner and each == OUTSIDE)]
     # True == 1 in Python: the types are compared as well.
@@ -418,6 +428,11 @@ def add_labels(
         raise ValueError(
             f"the label {labels[0]!r} is a {label_kind(labels[0])}, but the task's labels are {known_kind}s "
             f"({listed(state.labels)}): give {known_kind}s"
+        )
+    if state.outside is not None and labels and label_kind(labels[0]) != label_kind(state.outside.label):
+        raise ValueError(
+            f"the label {labels[0]!r} is a {label_kind(labels[0])}, but out_of_scope is "
+            f"{state.outside.label!r}, a {label_kind(state.outside.label)}: give both in one type"
         )
     first = [OUTSIDE] if state.is_ner else []
     known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
@@ -512,5 +527,7 @@ def _solution(
 
 
 def _check_labels(labels: Sequence[Label], needed: int) -> None:
+    if not labels:
+        raise ValueError("no example has a label of the task: a task needs at least two to choose between")
     if len(labels) < needed:
         raise ValueError(f"only one label ({listed(labels)}): a task needs at least two to choose between")

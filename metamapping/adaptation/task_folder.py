@@ -45,6 +45,8 @@ FORMAT_VERSION = 4
 # Version 3 has no logistic regression; it is read, and predicts as the release that wrote it.
 _READ_VERSIONS = (3, 4)
 TASK, ARRAYS = "task.json", "mapping.safetensors"
+# Where a classifier of scikit-learn has its task.
+CLASSIFIER_TASK = "task"
 # Data type and number of axes of each array in ``mapping.safetensors``.
 _ARRAYS = {
     "name_features": ("float32", 2),
@@ -233,6 +235,10 @@ def read_task(folder: Path) -> SavedTask:
         FileNotFoundError: The folder is not a saved task.
         StoreError: It is damaged, or was written in another format version.
     """
+    if not (folder / TASK).exists() and (folder / CLASSIFIER_TASK / TASK).is_file():
+        raise FileNotFoundError(
+            f"{folder} is a saved classifier, and its task is {folder / CLASSIFIER_TASK}: give that folder"
+        )
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")
     check_files(folder, [TASK, ARRAYS])

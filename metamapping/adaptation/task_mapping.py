@@ -342,8 +342,9 @@ class Mapping(TaskQuestions):
     def export(self, path: str | Path) -> Path:
         """Write the task as one ONNX file, for programs that have no metamapping.
 
-        The file computes the probabilities of ``predict_proba`` from the token ids of clean texts. Its
-        metadata has the labels as JSON. Tasks of named entities cannot be exported.
+        The file computes the probabilities of ``predict_proba`` from the token ids of clean texts that are
+        not longer than the encoder reads at once. Its metadata has the labels as JSON, and whether they are
+        grades, of which the median is predicted. Tasks of named entities cannot be exported.
 
         Args:
             path: The file to write, ``….onnx``; the tokenizer becomes ``tokenizer.json`` in the same folder.

@@ -77,6 +77,11 @@ def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
             f"an encoder that was meta-trained with the solver {solver!r} cannot be tuned, expected 'ridge' "
             "or 'plain-ridge': leave tune out"
         )
+    if getattr(featurizer.model.encoder, "precision", "float32") != "float32":
+        raise ValueError(
+            "an encoder that computes with 8 bits cannot be tuned: load it with the backend `runtime` or "
+            "`tensorflow`, or leave tune out"
+        )
     with quiet_keras("tuning an encoder to a task"):
         import metamapping.adaptation.tuning_steps  # noqa: F401
 

@@ -135,10 +135,12 @@ def adapt(
         label_names=label_names,
         tune=tune if tune_seconds is None else tune_seconds,
         multi_label=fields.is_multi_label,
-        out_of_scope=out_of_scope,
-        ordinal=None if ordinal is None else _grades(ordinal, labels),
+        out_of_scope=None if out_of_scope is None else _label_of(out_of_scope, labels),
+        ordinal=None if ordinal is None else _labels_of(ordinal, labels),
     )
     print_long_texts(mapping)
+    if mapping.out_of_scope is not None and not mapping.num_out_of_scope:
+        print_note(f"note: no row has the label {out_of_scope!r} of --out-of-scope")
     if mapping.tuning is not None:
         print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
@@ -146,12 +148,17 @@ def adapt(
     print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels{outside}: {folder}")
 
 
-def _grades(option: str, labels: list[Any]) -> list[Any]:
-    """The grades of an option, as the labels of the file have them: `1` is a number where labels are."""
-    known = {} if not labels else {str(label_text(label)): label for label in labels}
-    texts = [str(label_text(part)) for part in option.split(",") if part.strip()]
+def _labels_of(option: str, labels: list[Any]) -> list[Any]:
+    """The labels of an option, as the labels of the file have them: `1` is a number where labels are."""
+    return [_label_of(part, labels) for part in option.split(",") if part.strip()]
+
+
+def _label_of(option: str, labels: list[Any]) -> Any:
+    """A label of an option, as the labels of the file have it."""
+    text = str(label_text(option))
+    known = {label_text(label): label for label in labels if not isinstance(label, list)}
     is_number = bool(labels) and isinstance(labels[0], int | float) and not isinstance(labels[0], bool)
-    return [known.get(text, _number(text) if is_number else text) for text in texts]
+    return known.get(text, _number(text) if is_number else text)
 
 
 def _number(text: str) -> Any:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from metamapping.cli.options import (
+    BackendOption,
     DelimiterOption,
     EncodingOption,
     FormatOption,
@@ -43,6 +44,7 @@ def drift(
     text: TextColumn = None,
     text_pair: PairColumn = None,
     model: ModelOption = None,
+    backend: BackendOption = "auto",
     format: FormatOption = None,
     delimiter: DelimiterOption = None,
     no_header: NoHeaderOption = False,
@@ -67,7 +69,7 @@ def drift(
     from metamapping.cli.tables import print_json, print_table
 
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
-    loaded = LoadedTask(task, model)
+    loaded = LoadedTask(task, model, backend)
     now = loaded.signals(reading, log, format, name=name, last=last)
     if before is None:
         reference = support_signals(loaded.state)

@@ -173,7 +173,9 @@ class Labelling:
             if self._mapping.is_multi_label:
                 lists = map(SpanList, answers.labels)
                 return zip(lists, _rounded(answers.confidence), named, strict=True)
-            return zip(answers.labels, map(max, rows), _rounded(answers.confidence), named, strict=True)
+            best = self._mapping.state.best_of(answers.probabilities)
+            own = [row[slot] for row, slot in zip(rows, best, strict=True)]
+            return zip(answers.labels, own, _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if self.fields.is_ner and isinstance(texts[0], str):
             spans = [SpanList(_span(entity) for entity in entities) for entities in predicted]

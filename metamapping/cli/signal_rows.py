@@ -10,7 +10,7 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from metamapping.cli.options import Format
+from metamapping.cli.options import Backend, Format
 from metamapping.cli.reading import Reading
 
 if TYPE_CHECKING:  # these modules may import TensorFlow
@@ -25,10 +25,11 @@ class LoadedTask:
     Args:
         folder: The folder of the task.
         model: Another folder of its encoder.
+        backend: What the encoder is loaded with.
     """
 
-    def __init__(self, folder: Path, model: str | None) -> None:
-        self._folder, self._model = folder, model
+    def __init__(self, folder: Path, model: str | None, backend: Backend = "auto") -> None:
+        self._folder, self._model, self._backend = folder, model, backend
 
     @functools.cached_property
     def state(self) -> TaskState:
@@ -41,7 +42,7 @@ class LoadedTask:
     def _mapping(self) -> Mapping:
         from metamapping.cli.labelling import load_task
 
-        return load_task(self._folder, self._model)
+        return load_task(self._folder, self._model, self._backend)
 
     def signals(
         self,

@@ -81,6 +81,11 @@ class RuntimeEncoder:
         self._session = self._open(model, tuple(self._table))
         weights.release()  # what checking and copying them has read
 
+    @property
+    def precision(self) -> Precision:
+        """What dense layers compute with."""
+        return self._precision
+
     def tuned(self, delta: WeightDelta) -> TunedRuntimeEncoder:
         """This encoder with other upper layers; it stays as it is, and shares everything else.
 
@@ -91,7 +96,7 @@ class RuntimeEncoder:
             ValueError: The delta is that of another encoder, or the encoder computes with 8 bits.
         """
         if self._precision == "int8":
-            raise ValueError("a tuned task is computed in float32: use backend='runtime'")
+            raise ValueError("a tuned task is computed in float32, not in 8 bits: use the backend `runtime`")
         delta.check_fits({name: array.shape for name, array in self._upper.base.items()})
         return TunedRuntimeEncoder(self, self._upper, delta)
 

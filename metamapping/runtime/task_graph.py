@@ -32,12 +32,18 @@ class TaskHead:
         bias: Float32 ``(num_labels,)``.
         scale: The inverse temperature, by which scores are multiplied.
         labels: The labels in the order of the columns, as values of JSON.
+        is_ordinal: Whether the labels are grades, in their order.
+        cuts: Of grades the logits that a text is graded no higher than each cut: kernel
+            ``(text_dim, num_labels - 1)`` and bias. The probabilities are then the mean of what the scores
+            and the cuts say.
     """
 
     kernel: np.ndarray
     bias: np.ndarray
     scale: float
     labels: tuple[Any, ...]
+    is_ordinal: bool = False
+    cuts: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def task_graph(
@@ -53,7 +59,8 @@ def task_graph(
 
     Returns:
         A graph of the inputs ``token_ids``, ``segment_ids`` and ``padding_mask``, int32 ``(texts, tokens)``,
-        and the output ``probabilities``, float32 ``(texts, labels)``. Its metadata has ``labels`` as JSON.
+        and the output ``probabilities``, float32 ``(texts, labels)``. Its metadata has ``labels`` as
+        JSON, and ``is_ordinal`` for grades.
 
     Raises:
         StoreError: The folder has no valid graph.
@@ -82,7 +89,7 @@ def task_graph(
     )
     for field, values in (
         ("input", inputs),
-        ("node", [*_pool(), *nodes, *_probabilities()]),
+        ("node", [*_pool(), *nodes, *_probabilities(has_cuts=head.cuts is not None)]),
         ("output", [probabilities]),
     ):
         kept = [type(value).FromString(value.SerializeToString()) for value in values]
@@ -94,10 +101,13 @@ def task_graph(
         "task_kernel": np.float32(head.scale) * head.kernel.astype(np.float32),
         "task_bias": np.float32(head.scale) * head.bias.astype(np.float32),
     }
+    if head.cuts is not None:
+        constants |= _cut_constants(*head.cuts)
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
-    helper.set_model_props(model, {"labels": json.dumps(list(head.labels), ensure_ascii=False)})
+    grades = {"is_ordinal": "true"} if head.is_ordinal else {}
+    helper.set_model_props(model, {"labels": json.dumps(list(head.labels), ensure_ascii=False)} | grades)
     return model
 
 
@@ -113,9 +123,36 @@ def _pool() -> list[onnx.NodeProto]:
     ]
 
 
-def _probabilities() -> list[onnx.NodeProto]:
-    return [
+def _probabilities(*, has_cuts: bool) -> list[onnx.NodeProto]:
+    by_scores = "task_by_scores" if has_cuts else "probabilities"
+    nodes = [
         helper.make_node("MatMul", ["texts", "task_kernel"], ["task_products"]),
         helper.make_node("Add", ["task_products", "task_bias"], ["task_logits"]),
-        helper.make_node("Softmax", ["task_logits"], ["probabilities"], axis=-1),
+        helper.make_node("Softmax", ["task_logits"], [by_scores], axis=-1),
     ]
+    if not has_cuts:
+        return nodes
+    return [
+        *nodes,
+        helper.make_node("MatMul", ["texts", "task_cut_kernel"], ["task_cut_products"]),
+        helper.make_node("Add", ["task_cut_products", "task_cut_bias"], ["task_cut_logits"]),
+        helper.make_node("Sigmoid", ["task_cut_logits"], ["task_below"]),
+        helper.make_node("MatMul", ["task_below", "task_steps"], ["task_differences"]),
+        helper.make_node("Add", ["task_differences", "task_last"], ["task_by_cuts"]),
+        helper.make_node("Sum", [by_scores, "task_by_cuts"], ["task_sum"]),
+        helper.make_node("Mul", ["task_sum", "task_half"], ["probabilities"]),
+    ]
+
+
+def _cut_constants(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
+    """What turns the features into the probabilities that the cuts give each grade."""
+    num_cuts = len(bias)
+    # A grade's probability is what lies below its upper cut less what lies below its lower one.
+    steps = np.eye(num_cuts, num_cuts + 1) - np.eye(num_cuts, num_cuts + 1, k=1)
+    return {
+        "task_cut_kernel": kernel.astype(np.float32),
+        "task_cut_bias": bias.astype(np.float32),
+        "task_steps": steps.astype(np.float32),
+        "task_last": (np.arange(num_cuts + 1) == num_cuts).astype(np.float32),
+        "task_half": np.float32(0.5),
+    }

@@ -33,7 +33,8 @@ if TYPE_CHECKING:  # these modules import TensorFlow
 # A name is the name of a folder: no separator, and no leading dot, which temporary directories have.
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"
 
-_FILES = {"task.json", "mapping.safetensors", MANIFEST}
+# `metamapping report --open` writes its page next to the files of the task.
+_FILES = {"task.json", "mapping.safetensors", MANIFEST, "report.html"}
 _log = logging.getLogger("uvicorn.error")
 
 

@@ -54,6 +54,15 @@ def test_pairs_are_read_as_in_the_task(mapper, tmp_path):
     np.testing.assert_allclose(computed, mapping.predict_proba(TEXTS, text_pairs=PAIRS), atol=1e-4)
 
 
+def test_grades_have_the_probabilities_of_the_task(mapper, tmp_path):
+    grades = ["late", "lost", "found"]
+    mapping = mapper.adapt(TEXTS, ["late", "lost", "late", "found"], ordinal=grades)
+    mapping.export(tmp_path / "model.onnx")
+    labels, computed = probabilities(tmp_path, TEXTS)
+    assert (labels, mapping.state.grade_cuts is None) == (grades, False)
+    np.testing.assert_allclose(computed, mapping.predict_proba(TEXTS), atol=1e-4)
+
+
 def test_the_command_exports_a_saved_task(mapper, tmp_path):
     mapper.adapt(TEXTS, [0, 0, 1, 1]).save(tmp_path / "task")
     app(["export", str(tmp_path / "task"), str(tmp_path / "model.onnx")], standalone_mode=False)
