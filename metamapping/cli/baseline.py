@@ -97,21 +97,17 @@ def _print_cells(cells: Sequence[BaselineCell]) -> None:
 
 
 def _print_tuned(cells: Sequence[BaselineCell]) -> None:
-    """All methods on the episodes to which the encoder was tuned."""
+    """Means of all methods over the episodes to which the encoder was tuned; too few for intervals."""
     from metamapping.cli.tables import print_lines
 
     rows = []
     for cell in cells:
         if cell.tuned:
-            few = [
-                None if scores is None else scores[: len(cell.tuned)]
-                for scores in (cell.closed_form, cell.logistic_regression, cell.trained)
-            ]
-            rows.append(
-                [cell.source, str(cell.shots), str(len(cell.tuned)), *map(_score, (cell.tuned, *few))]
-            )
+            count, methods = len(cell.tuned), [cell.tuned, cell.closed_form, cell.logistic_regression]
+            means = [_mean(scores[:count] if scores else None) for scores in (*methods, cell.trained)]
+            rows.append([cell.source, str(cell.shots), str(count), *means])
     if rows:
-        print("\nThe same on the first episodes, with the encoder tuned to each:")
+        print("\nMeans over the first episodes, with the encoder tuned to each:")
         columns = ["source", "shots", "episodes", "tuned", "closed form", "logistic regression"]
         columns += ["meta-trained"] * any(cell.trained for cell in cells)
         print_lines(columns, [row[: len(columns)] for row in rows])
@@ -151,3 +147,7 @@ def _score(scores: list[float] | None) -> str:
     from metamapping.rounds.intervals import mean_with_interval
 
     return "–" if scores is None else str(mean_with_interval(scores))
+
+
+def _mean(scores: Sequence[float] | None) -> str:
+    return "–" if scores is None else f"{sum(scores) / len(scores):.3f}"
