@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    field_validator,
+)
 
 from metamapping.config.part import WithoutBooleanNumbers
 from metamapping.config.sources import TaskType
@@ -101,6 +111,14 @@ class _Texts(_Message):
         "probability is lower is left out, and a word whose probability is lower gets `O`.",
     )
     probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
+
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _check_threshold(cls, value: Any) -> Any:
+        # The check of all fields looks into no union that has a model.
+        if isinstance(value, bool):
+            raise ValueError("a boolean is not a number: give a number")
+        return value
 
 
 class TextsToLabel(_Texts):

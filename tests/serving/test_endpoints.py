@@ -73,6 +73,9 @@ def test_putting_a_task_again_replaces_it(client):
         "labels": ["yes", "no"],
         "num_examples": 2,
         "multi_label": False,
+        "out_of_scope": None,
+        "is_ordinal": False,
+        "num_out_of_scope": 0,
     }
 
 
