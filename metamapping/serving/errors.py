@@ -39,7 +39,16 @@ _STATUS: dict[type[Exception], int] = {
 
 
 # Parts of pydantic's error locations that tell a user nothing: the body, and the members of a union type.
-_IGNORED_LOCATIONS = ("body", "str", "constrained-str", "list[str]", "list[constrained-str]")
+_IGNORED_LOCATIONS = (
+    "body",
+    "str",
+    "constrained-str",
+    "list[str]",
+    "list[constrained-str]",
+    "constrained-float",
+    "literal['auto']",
+    "WantedPrecision",
+)
 
 
 class InvalidRequestError(ValueError):
