@@ -25,7 +25,8 @@ from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
 from metamapping.adaptation.evaluation import entity_spans
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.state import TaskState, empty_state, with_examples
+from metamapping.adaptation.state import TaskState, empty_state
+from metamapping.adaptation.state_changes import with_examples
 from metamapping.adaptation.support import Examples
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec

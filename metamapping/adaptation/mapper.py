@@ -25,13 +25,8 @@ from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
-from metamapping.adaptation.state import (
-    empty_state,
-    with_examples,
-    with_grades,
-    with_labels,
-    with_out_of_scope,
-)
+from metamapping.adaptation.state import empty_state
+from metamapping.adaptation.state_changes import with_examples, with_grades, with_labels, with_out_of_scope
 from metamapping.adaptation.support import LabelListExamples
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task

@@ -19,7 +19,8 @@ from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.left_out import LeftOutRegression
 from metamapping.adaptation.multi_label import LabelDecisions, decide, solve_columns, undecided
-from metamapping.adaptation.state import TaskState, add_labels, check_not_empty, empty_state
+from metamapping.adaptation.state import TaskState, empty_state
+from metamapping.adaptation.state_changes import add_labels, check_not_empty
 from metamapping.adaptation.support import Examples
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_kind

@@ -17,10 +17,9 @@ from metamapping.adaptation.multi_label_state import (
     empty_multi_label_state,
     with_label_lists,
 )
-from metamapping.adaptation.state import (
-    TaskState,
+from metamapping.adaptation.state import TaskState, empty_state
+from metamapping.adaptation.state_changes import (
     add_labels,
-    empty_state,
     with_examples,
     with_grades,
     with_labels,

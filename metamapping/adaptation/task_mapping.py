@@ -28,7 +28,8 @@ from metamapping.adaptation.length_counts import LengthCounts
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.results import Answers
 from metamapping.adaptation.scope import Threshold, check_threshold, find_threshold
-from metamapping.adaptation.state import TaskState, with_examples, without_examples, without_label
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.state_changes import with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import read_task, write_task
 from metamapping.adaptation.task_questions import TaskQuestions
 from metamapping.adaptation.tuning_record import Tuning

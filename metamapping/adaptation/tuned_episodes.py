@@ -16,7 +16,8 @@ import numpy as np
 
 from metamapping.adaptation.evaluation import Scores, draw_episodes
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.state import empty_state, with_features
+from metamapping.adaptation.state import empty_state
+from metamapping.adaptation.state_changes import with_features
 from metamapping.adaptation.support import text_support
 from metamapping.adaptation.tuning import TaskTokens, check_can_tune, tune_tokens
 from metamapping.config.episodes import EvaluationSpec

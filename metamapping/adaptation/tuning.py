@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.state import TaskState, with_features, without_examples
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.state_changes import with_features, without_examples
 from metamapping.adaptation.tuning_gate import NUM_FOLDS, choose, has_evidence, left_out_evidence
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
 from metamapping.corpus.ragged import Ragged

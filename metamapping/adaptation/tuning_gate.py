@@ -21,7 +21,8 @@ import numpy as np
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
-from metamapping.adaptation.state import TaskState, without_examples
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.state_changes import without_examples
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps

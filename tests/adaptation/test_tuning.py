@@ -8,7 +8,8 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.state import empty_state, with_examples, with_features
+from metamapping.adaptation.state import empty_state
+from metamapping.adaptation.state_changes import with_examples, with_features
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import tune_task
 from metamapping.adaptation.tuning_gate import (

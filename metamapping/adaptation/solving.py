@@ -1,0 +1,64 @@
+"""Solving: the solution and the calibration that follow from a task's labels and support.
+
+state = solved(featurizer, state)
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from metamapping.adaptation import runtime_solution
+from metamapping.adaptation.calibration import Calibration, calibrate, leave_out
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.grades import GradeCuts, fit_grade_cuts
+from metamapping.adaptation.mixture import mix, mixed_left_out
+from metamapping.adaptation.solution import Solution
+from metamapping.adaptation.state import TaskState
+from metamapping.adaptation.support import Support
+from metamapping.corpus.tags import OUTSIDE
+from metamapping.publishing.loaded_model import TaskMapping
+from metamapping.runtime.mapping import LearnedMapping
+
+
+def solved(featurizer: Featurizer, state: TaskState) -> TaskState:
+    """The state with the solution and the calibration that follow from its labels and support."""
+    mapping, support = featurizer.model.mapping, state.support
+    is_outside = np.asarray([state.is_ner and label == OUTSIDE for label in state.labels])
+    solution = _solution(mapping, state.name_features, is_outside, support)
+    learned_scale = float(mapping.inverse_temperature)
+    if mapping.solver == "ridge" and not state.is_ner and support.num_examples:
+        solution = mix(solution, support, inverse_temperature=learned_scale)
+    # Calibration leaves examples out. That needs examples, it needs a ridge regression, and it needs
+    # independent examples, which the words of one sentence are not. Otherwise the learned τ is used.
+    if state.is_ner or not support.num_examples or solution.ridge is None:
+        calibration = Calibration(learned_scale)
+    else:
+        calibration = calibrate(solution, support, learned_scale=learned_scale)
+        if state.tuning is not None:
+            calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
+    state = replace(state, solution=solution, calibration=calibration, grade_cuts=None)
+    return replace(state, grade_cuts=_grade_cuts(state)) if state.is_ordinal else state
+
+
+def _grade_cuts(state: TaskState) -> GradeCuts | None:
+    solution, support = state.solution, state.support
+    if solution.ridge is None or not support.num_examples or np.bincount(support.targets).max() < 2:
+        return None
+    mixed = mixed_left_out(solution, support)
+    left_out = leave_out(solution, support) if mixed is None else mixed
+    return fit_grade_cuts(left_out.scores, support.targets[left_out.rows])
+
+
+def _solution(
+    mapping: TaskMapping, name_features: np.ndarray, is_outside: np.ndarray, support: Support
+) -> Solution:
+    """The solution by the implementation that fits how the encoder was loaded."""
+    if isinstance(mapping, LearnedMapping):
+        return runtime_solution.solve(mapping, name_features, is_outside, support)
+    from metamapping.adaptation import closed_form  # these import TensorFlow
+    from metamapping.models.mapping import MetaMapping
+
+    assert isinstance(mapping, MetaMapping)
+    return closed_form.solve(mapping, name_features, is_outside, support)
