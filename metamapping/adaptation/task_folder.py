@@ -237,7 +237,7 @@ def read_task(folder: Path) -> SavedTask:
     """
     if not (folder / TASK).exists() and (folder / CLASSIFIER_TASK / TASK).is_file():
         raise FileNotFoundError(
-            f"{folder} is a saved classifier, and its task is {folder / CLASSIFIER_TASK}: give that folder"
+            f"{folder} is not a saved task, but {folder / CLASSIFIER_TASK} in it is: give that folder"
         )
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")

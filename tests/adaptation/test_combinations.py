@@ -113,7 +113,7 @@ def test_a_classifier_of_several_labels_ignores_nothing_that_was_asked(mapper, a
 def test_the_folder_of_a_classifier_says_where_its_task_is(mapper, tmp_path):
     classifier = MetaMappingClassifier(mapper, ordinal=GRADES).fit(TEXTS, LABELS)
     folder = classifier.save(tmp_path / "classifier")
-    with pytest.raises(FileNotFoundError, match="is a saved classifier, and its task is"):
+    with pytest.raises(FileNotFoundError, match="is not a saved task, but"):
         Mapping.load(folder, mapper)
     assert Mapping.load(folder / "task", mapper).predict(TEXTS) == classifier.predict(TEXTS).tolist()
 

@@ -74,10 +74,10 @@ def test_a_file_without_rows_gets_the_column(tmp_path, task):
 
 
 def test_errors_name_the_columns_of_the_file(tmp_path, task, capsys):
-    pq.write_table(pa.table({"body": TEXTS, "id": [1, 2, 3]}), tmp_path / "in.parquet")
+    pq.write_table(pa.table({"first": TEXTS, "id": [1, 2, 3]}), tmp_path / "in.parquet")
     out = tmp_path / "out.parquet"
     assert run_cli("predict", task, tmp_path / "in.parquet", "--out", out) == 2
-    assert "in.parquet has no column 'text', but the columns body, id: set" in capsys.readouterr().err
+    assert "in.parquet has no column 'text', but the columns first, id: set" in capsys.readouterr().err
     pq.write_table(pa.table({"text": TEXTS, "prediction": [1, 2, 3]}), tmp_path / "in.parquet")
     assert run_cli("predict", task, tmp_path / "in.parquet", "--out", out) == 2
     assert "row 1 already has a column 'prediction'" in capsys.readouterr().err

@@ -62,6 +62,9 @@ def fault_of(row, text, label):
 def command_line(path, columns, task_type, *, header=True, **settings):
     """What `adapt` and `evaluate` read."""
     text, label, text_pair = (None if each is None else str(each) for each in columns_of(columns))
+    if header and task_type != "ner" and Path(path).suffix != ".conll":
+        # Commands find columns of other names where there is one choice; here all doors have the same ones.
+        text, label = text or "text", label or "label"
     reading = Reading(no_header=not header, text=text, label=label, text_pair=text_pair, **settings)
     try:
         records, rows = reading.rows(str(path))
