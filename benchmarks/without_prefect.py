@@ -17,6 +17,8 @@ from typing import Any
 from unittest.mock import MagicMock
 from uuid import UUID
 
+from pydantic import BaseModel
+
 MODULES = (
     "prefect",
     "prefect.artifacts",
@@ -28,6 +30,7 @@ MODULES = (
     "prefect.deployments",
     "prefect.exceptions",
     "prefect.futures",
+    "prefect.input",
     "prefect.logging",
     "prefect.logging.loggers",
     "prefect.settings",
@@ -49,6 +52,9 @@ def install() -> None:
     # Long work creates a progress artifact, and checks that it has got one.
     sys.modules["prefect.artifacts"].create_progress_artifact.return_value = UUID(int=0)
     prefect.runtime.flow_run.id = "00000000-0000-0000-0000-000000000000"
+    prefect.runtime.flow_run.run_count = 1
+    # The class of a form, from which forms are derived.
+    sys.modules["prefect.input"].RunInput = BaseModel
     # A flow that returns a state returns the data in it to its caller.
     sys.modules["prefect.states"].Completed = lambda *, data, **_: data
 
