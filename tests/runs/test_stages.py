@@ -241,6 +241,7 @@ def test_a_damaged_history_is_rejected_and_once_removed_written_again_identicall
     assert file.read_bytes() == written
 
 
+@pytest.mark.slow
 def test_a_removed_checkpoint_is_trained_again_to_the_same_weights(run):
     for round in (1, 2):
         train_stage(run, round)
