@@ -177,32 +177,11 @@ class MultiLabelMapping(Mapping):
         with self._write_lock:
             self._state = with_label_lists(self._featurizer, self._state, examples, names)
 
-    def remove(self, indices: Sequence[int] | None = None, *, label: Label | None = None) -> None:
-        """Remove examples, or a label from all examples.
+    def _without_label(self, label: Label) -> MultiLabelState:
+        return without_label_column(self._featurizer, self._state, label)
 
-        Args:
-            indices: Positions of examples, counted from 0 in the order in which they were added. A label
-                that loses its last example stays, and is predicted from its name alone.
-            label: The label to remove. The examples that have it stay, with their other labels or none.
-
-        Raises:
-            ValueError: There is no such example or label, no label would be left, or not exactly one of the
-                arguments is given.
-        """
-        if (indices is None) == (label is None):
-            raise ValueError("give either indices or a label to remove")
-        with self._write_lock:
-            if indices is None:
-                value = label_value(label)
-                if value is None:
-                    raise ValueError(f"label is {label!r}: expected a label of the task")
-                self._state = without_label_column(self._featurizer, self._state, value)
-                return
-            positions = [int(index) for index in indices]
-            for position in positions:
-                if not 0 <= position < self.num_examples:
-                    raise ValueError(f"there is no example {position}: the task has {self.num_examples}")
-            self._state = without_label_lists(self._featurizer, self._state, positions)
+    def _without_examples(self, positions: Sequence[int]) -> MultiLabelState:
+        return without_label_lists(self._featurizer, self._state, positions)
 
     def export(self, path: str | Path) -> Path:
         """Refused: exported files have one label a text.

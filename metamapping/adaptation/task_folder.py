@@ -13,11 +13,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors.numpy import save_file
+from pydantic import ValidationError
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
@@ -27,8 +26,8 @@ from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Outside, Support
+from metamapping.adaptation.task_file import GradeCutsFile, LogisticFile, OutsideFile, TaskFile, TuningFile
 from metamapping.adaptation.tuning_record import Tuning
-from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.errors import StoreError, listed, one_line
@@ -39,7 +38,7 @@ from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES
 from metamapping.storage.manifest import MANIFEST, check_files, write_json
 from metamapping.storage.remote import place_of
-from metamapping.storage.tensors import read_safetensors
+from metamapping.storage.tensors import read_safetensors, write_safetensors
 
 FORMAT_VERSION = 4
 # Version 3 has no logistic regression; it is read, and predicts as the release that wrote it.
@@ -60,88 +59,7 @@ _ARRAYS = {
 _DECISIONS = {"slopes": ("float32", 1), "offsets_of_labels": ("float32", 1), "thresholds": ("float32", 1)}
 _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
 _TUNED = "tuned/"  # what the names of the arrays of a delta begin with
-
-
 _OUTSIDE_FEATURES = "outside_features"  # only where there are examples out of scope
-
-
-class _LogisticFile(BaseModel):
-    """A ``LogisticPart`` in ``task.json``, without its weights."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    ridge: Annotated[float, Field(gt=0)]
-    share: Annotated[float, Field(ge=0)]
-    ridge_share: Annotated[float, Field(ge=0)]
-    inverse_temperature: Annotated[float, Field(gt=0)]
-
-
-class _TuningFile(BaseModel):
-    """A ``Tuning`` in ``task.json``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    weight: Annotated[float, Field(ge=0, le=1)]
-    steps: Annotated[int, Field(ge=0)]
-    seconds: Annotated[float, Field(ge=0)]
-    num_left_out: Annotated[int, Field(ge=0)]
-    likelihood_before: float | None
-    likelihood_after: float | None
-    gain_error: float | None
-    reason: Annotated[str, Field(max_length=500)]
-    scale_factor: Annotated[float, Field(gt=0)] = 1.0
-
-
-class _GradeCutsFile(BaseModel):
-    """``GradeCuts`` in ``task.json``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    centre: float
-    scale: Annotated[float, Field(gt=0)]
-    slope: Annotated[float, Field(gt=0)]
-    cuts: list[float]
-
-
-class _OutsideFile(BaseModel):
-    """An ``Outside`` in ``task.json``, without its features."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    label: str | bool | int | float
-    num_examples: Annotated[int, Field(ge=0)]
-    texts: list[str] | None
-    text_pairs: list[str] | None
-
-
-class _TaskFile(BaseModel):
-    """The contents of ``task.json``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    format_version: int
-    task_type: TaskType
-    labels: list[str] | list[bool] | list[int | float]
-    names: list[str]
-    model_folder: str
-    model_fingerprint: str
-    ridge: Annotated[float, Field(gt=0)] | None
-    views: list[Annotated[float, Field(ge=0, le=1)]]
-    logistic: _LogisticFile | None = None
-    scale: Annotated[float, Field(gt=0)]
-    centre: float
-    slope: float
-    num_examples: Annotated[int, Field(ge=0)]
-    is_pair: bool
-    # Absent in tasks of one label a text, so that releases without several labels refuse those that have it.
-    multi_label: Literal[True] | None = None
-    texts: list[str] | list[list[str]] | None
-    text_pairs: list[str] | None
-    # These are left out where there is nothing to say, so that earlier releases read all other tasks.
-    outside: _OutsideFile | None = None
-    is_ordinal: bool = False
-    tuning: _TuningFile | None = None
-    grade_cuts: _GradeCutsFile | None = None
 
 
 @dataclass(frozen=True)
@@ -243,7 +161,7 @@ def read_task(folder: Path) -> SavedTask:
         raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")
     check_files(folder, [TASK, ARRAYS])
     try:
-        task = _TaskFile.model_validate_json(_read_bounded(folder / TASK))
+        task = TaskFile.model_validate_json(_read_bounded(folder / TASK))
         if task.format_version not in _READ_VERSIONS:
             raise StoreError(
                 f"{folder} has format version {task.format_version}; this release of metamapping reads "
@@ -276,26 +194,23 @@ def _write_arrays(path: Path, state: TaskState, delta: WeightDelta | None) -> No
         arrays |= zip(_DECISIONS, (decisions.slopes, decisions.offsets, decisions.thresholds), strict=True)
     if state.outside is not None:
         arrays[_OUTSIDE_FEATURES] = state.outside.support.features
-    save_file({name: np.ascontiguousarray(array) for name, array in arrays.items()}, path)
-    path.chmod(0o644)  # safetensors creates files that only their owner can read
+    write_safetensors(arrays, path)
 
 
-def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> _TaskFile:
+def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) -> TaskFile:
     support, solution, calibration = state.support, state.solution, state.calibration
-    # A task that was loaded without texts has none to store.
-    has_texts = keep_texts and None not in support.texts
-    pairs = support.text_pairs if has_texts else None
+    texts, pairs = _stored_texts(support, keep_texts)
     labels: list[Any] = list(state.labels)
     rare: dict[str, Any] = {"is_ordinal": True} if state.is_ordinal else {}
     if state.is_multi_label:
         rare["multi_label"] = True
     if state.tuning is not None:
-        rare["tuning"] = _TuningFile(**vars(state.tuning))
+        rare["tuning"] = TuningFile(**vars(state.tuning))
     if (cuts := state.grade_cuts) is not None:
-        rare["grade_cuts"] = _GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
+        rare["grade_cuts"] = GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
     if state.outside is not None:
         rare["outside"] = _outside_file(state.outside, keep_texts)
-    return _TaskFile(
+    return TaskFile(
         format_version=FORMAT_VERSION,
         task_type=state.task_type,
         labels=labels,
@@ -310,28 +225,31 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
         slope=calibration.slope,
         num_examples=support.num_examples,
         is_pair=support.text_pairs is not None,
-        texts=list(support.texts) if has_texts else None,
-        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+        texts=texts,
+        text_pairs=pairs,
         **rare,
     )
 
 
-def _outside_file(outside: Outside, keep_texts: bool) -> _OutsideFile:
-    support = outside.support
-    has_texts = keep_texts and None not in support.texts
-    pairs = support.text_pairs if has_texts else None
-    return _OutsideFile(
-        label=outside.label,
-        num_examples=support.num_examples,
-        texts=list(support.texts) if has_texts else None,
-        text_pairs=None if pairs is None else [str(pair) for pair in pairs],
+def _outside_file(outside: Outside, keep_texts: bool) -> OutsideFile:
+    texts, pairs = _stored_texts(outside.support, keep_texts)
+    return OutsideFile(
+        label=outside.label, num_examples=outside.support.num_examples, texts=texts, text_pairs=pairs
     )
 
 
-def _logistic_file(part: LogisticPart | None) -> _LogisticFile | None:
+def _stored_texts(support: Support, keep_texts: bool) -> tuple[list[Any] | None, list[str] | None]:
+    """The texts and second texts to store; a task that was loaded without texts has none."""
+    if not keep_texts or None in support.texts:
+        return None, None
+    pairs = support.text_pairs
+    return list(support.texts), None if pairs is None else [str(pair) for pair in pairs]
+
+
+def _logistic_file(part: LogisticPart | None) -> LogisticFile | None:
     if part is None:
         return None
-    return _LogisticFile(**{name: getattr(part, name) for name in _LogisticFile.model_fields})
+    return LogisticFile(**{name: getattr(part, name) for name in LogisticFile.model_fields})
 
 
 def _read_bounded(path: Path) -> bytes:
@@ -343,7 +261,7 @@ def _read_bounded(path: Path) -> bytes:
     return content
 
 
-def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
+def _read_state(task: TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     """The state from the contents of both files. Raises ``ValueError`` if they contradict each other."""
     specified = dict(_ARRAYS)
     if task.logistic is not None:
@@ -392,7 +310,7 @@ def _read_state(task: _TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     return state
 
 
-def _read_delta(task: _TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta | None:
+def _read_delta(task: TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta | None:
     """What tuning changed, if the task was tuned. Raises ``ValueError`` if it is damaged."""
     tuned = {name.removeprefix(_TUNED): array for name, array in arrays.items() if name.startswith(_TUNED)}
     if bool(tuned) != (task.tuning is not None and task.tuning.weight > 0):
@@ -400,11 +318,11 @@ def _read_delta(task: _TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta |
     return WeightDelta.from_arrays(tuned) if tuned else None
 
 
-def _grade_cuts(file: _GradeCutsFile) -> GradeCuts:
+def _grade_cuts(file: GradeCutsFile) -> GradeCuts:
     return GradeCuts(file.centre, file.scale, file.slope, tuple(file.cuts))
 
 
-def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
+def _outside(task: TaskFile, outside: OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:
     count, features = outside.num_examples, arrays[_OUTSIDE_FEATURES]
     no_texts = (None,) * count
     texts: tuple[Any, ...] = no_texts if outside.texts is None else tuple(outside.texts)
@@ -417,7 +335,7 @@ def _outside(task: _TaskFile, outside: _OutsideFile, arrays: dict[str, np.ndarra
     return Outside(outside.label, Support(texts, of_pairs, features, targets, offsets, NUM_VIEWS))
 
 
-def _spelled(task: _TaskFile) -> tuple[Label, ...]:
+def _spelled(task: TaskFile) -> tuple[Label, ...]:
     """The labels in the spelling of ``label_value``; tasks of earlier versions may have a label ``1.0``."""
     stored: tuple[Label, ...] = tuple(task.labels)
     spelled = [label_value(label) for label in stored]

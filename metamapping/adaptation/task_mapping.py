@@ -300,14 +300,16 @@ class Mapping(TaskQuestions):
     def remove(self, indices: Sequence[int] | None = None, *, label: Label | None = None) -> None:
         """Remove examples, or a label with all its examples.
 
+        Where a text has any number of labels, examples of the label stay, with their other labels or none.
+
         Args:
             indices: Positions of examples, counted from 0 in the order in which they were added. A label
                 that loses its last example stays, and is predicted from its name alone.
             label: The label to remove. For ``ner`` the words of the removed type become "O".
 
         Raises:
-            ValueError: There is no such example or label, fewer than two labels would be left, or not
-                exactly one of the arguments is given.
+            ValueError: There is no such example or label, too few labels would be left, or not exactly one
+                of the arguments is given.
         """
         if (indices is None) == (label is None):
             raise ValueError("give either indices or a label to remove")
@@ -316,13 +318,19 @@ class Mapping(TaskQuestions):
                 value = label_value(label)
                 if value is None:
                     raise ValueError(f"label is {label!r}: expected a label of the task")
-                self._state = without_label(self._featurizer, self._state, value)
+                self._state = self._without_label(value)
                 return
             positions = [int(index) for index in indices]
             for position in positions:
                 if not 0 <= position < self.num_examples:
                     raise ValueError(f"there is no example {position}: the task has {self.num_examples}")
-            self._state = without_examples(self._featurizer, self._state, positions)
+            self._state = self._without_examples(positions)
+
+    def _without_label(self, label: Label) -> TaskState:
+        return without_label(self._featurizer, self._state, label)
+
+    def _without_examples(self, positions: Sequence[int]) -> TaskState:
+        return without_examples(self._featurizer, self._state, positions)
 
     def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
         """Save the task atomically; an older saved task in the same folder is replaced.
