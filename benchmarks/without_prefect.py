@@ -37,6 +37,7 @@ MODULES = (
     "prefect.states",
     "prefect.task_runners",
     "prefect.types._datetime",
+    "prefect.utilities.engine",
 )
 # Twice as many as cores, because a function that waits for another's result occupies a thread meanwhile.
 THREADS = ThreadPoolExecutor(2 * (os.cpu_count() or 2))
@@ -53,6 +54,7 @@ def install() -> None:
     sys.modules["prefect.artifacts"].create_progress_artifact.return_value = UUID(int=0)
     prefect.runtime.flow_run.id = "00000000-0000-0000-0000-000000000000"
     prefect.runtime.flow_run.run_count = 1
+    sys.modules["prefect.utilities.engine"].get_state_for_result.return_value = None
     # The class of a form, from which forms are derived.
     sys.modules["prefect.input"].RunInput = BaseModel
     # A flow that returns a state returns the data in it to its caller.
@@ -66,7 +68,7 @@ def plain(*function: Callable[..., Any], **_: Any) -> Any:
     (called,) = function
 
     @functools.wraps(called)
-    def run(*args: Any, **kwargs: Any) -> Any:
+    def run(*args: Any, wait_for: Any = None, **kwargs: Any) -> Any:
         return called(*map(result, args), **{name: result(value) for name, value in kwargs.items()})
 
     run.submit = functools.partial(THREADS.submit, run)

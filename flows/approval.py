@@ -27,6 +27,7 @@ from metamapping.config.schema import RunConfig
 from metamapping.runs.gate import Decision
 from metamapping.runs.promotion import Answer
 from tasks.promotion import apply_person, apply_promotion_rules
+from tasks.summary import show_run
 
 _KEY = "approval"  # of the suspension: a run that asks by the same key again finds the answer
 # Prefect itself would fail the run. It must not come before `expire-approval`, which may wait for a worker.
@@ -44,14 +45,16 @@ def promotion_state(config: RunConfig, run_id: str, published: str) -> str:
     Raises:
         Pause: A person is asked: the process ends, and the run continues with the answer.
     """
-    decision = run_stage(check_candidate, "check", run_id=run_id, home=config.home)
+    decision = run_stage(check_candidate, "check", after=published, run_id=run_id, home=config.home)
     state, sentence = apply_promotion_rules(
         config.home, run_id, decision, f"Prefect run {runtime.flow_run.name}"
     )
+    show_run(config.home, run_id, decision)
     name = {"promoted": PROMOTED, "refused": NOT_PROMOTED, "waiting": AWAITING_APPROVAL}[state]
     if state == "waiting" and runtime.deployment.id is not None:
         answer = ask(config, run_id, Decision.model_validate(decision))
         state, sentence = apply_person(config.home, run_id, decision, answer)
+        show_run(config.home, run_id, decision)
         name = PROMOTED if state == "promoted" else REFUSED
     return cast(str, Completed(name=name, message=f"{sentence} Published: {published}", data=published))
 

@@ -19,7 +19,7 @@ from flows.publish import publish
 from flows.run_names import add_tag, name_run
 from flows.select_sources import select_sources
 from flows.state_watchdog import keep_cancelled, watch_state
-from flows.subflows import run_stage
+from flows.subflows import run_stage, unlinked
 from flows.train_round import train_round
 from metamapping.config.schema import RunConfig
 from tasks.summary import show_run
@@ -42,24 +42,26 @@ def meta_pretraining(config: RunConfig) -> str:
     """
     corpus = run_stage(prepare_corpus, "prepare", config=config)
     run_id = open_training_run(config, corpus)
-    run = {"run_id": run_id, "home": config.home}
+    run = {"run_id": unlinked(run_id), "home": config.home}
     add_tag(UUID(runtime.flow_run.id), f"run:{run_id}")
     if (unchanged := unchanged_state(config.home, run_id)) is not None:
         show_run(**run)
         return unchanged
+    show_run(**run)
+    before = run_id
     if config.selection.mode != "all":
-        run_stage(select_sources, "select", **run)
+        before = run_stage(select_sources, "select", after=run_id, **run)
     for number in range(1, config.convergence.max_rounds + 1):
-        run_stage(train_round, f"train round {number}", round=number, **run)
-        run_stage(evaluate_round, f"evaluate round {number}", round=number, **run)
-        verdict = run_stage(adjust_round, f"adjust round {number}", round=number, **run)
+        trained = run_stage(train_round, f"train round {number}", after=before, round=number, **run)
+        report = run_stage(evaluate_round, f"evaluate round {number}", after=trained, round=number, **run)
+        before = run_stage(adjust_round, f"adjust round {number}", after=report, round=number, **run)
         show_run(**run)
-        if verdict["is_final"]:
+        if before["is_final"]:
             break
-    published: str = run_stage(publish, "publish", **run)
+    published: str = run_stage(publish, "publish", after=before, **run)
     show_run(**run)
     if config.promotion.mode != "never":
-        return promotion_state(config, run_id, published)
+        return promotion_state(config, run["run_id"], published)
     return published_state(config.home, run_id, published)
 
 

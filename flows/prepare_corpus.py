@@ -24,6 +24,7 @@ from tasks.check_sources import check_sources
 from tasks.clean_sources import clean_sources
 from tasks.engine import run_on_engine
 from tasks.find_leaks import find_leaks
+from tasks.headline import with_headline
 from tasks.make_tokenizer import make_tokenizer
 from tasks.read_sources import read_sources
 from tasks.report_corpus import report_corpus
@@ -81,12 +82,13 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     finished = _results(screened)
     stages = zip(config.sources, examples, _results(tokenized), finished, strict=True)
     report = report_corpus(home, config.name, [Prepared(*each) for each in stages], leaks)
-    return {
+    prepared = {
         "tokens": [each.model_dump(mode="json") for each in finished],
         "tokenizer": tokenizer.model_dump(mode="json"),
         "report": report.model_dump(mode="json"),
         "start": config.start,
     }
+    return with_headline(prepared, count(sum(each.counts["rows_out"] for each in finished), "row"))
 
 
 def _argument(future: PrefectFuture[Result]) -> Result:

@@ -1,9 +1,10 @@
 """Names and tags of flow runs: what a list of runs shows of them.
 
 A run that Prefect has named by chance (`fiery-otter`), or that its parent has started, is named by what it
-does. A name that a person has typed in the form is kept.
+does, and when a stage has completed, also by what it has found: `evaluate demo-1f0c… round 2: 0.583`. A name
+that a person has typed in the form is kept.
 
-    @flow(flow_run_name=name_run("meta-pretrain {config.name}"))
+    @flow(flow_run_name=name_run("meta-pretrain {config.name}"), on_completion=[add_headline])
 """
 
 from __future__ import annotations
@@ -13,12 +14,18 @@ from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
-from prefect import get_client
+from prefect import Flow, State, get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 
+from tasks.headline import HEADLINE
+
 # Prefect names a run by an adjective and a noun, and its UI by two words such as `rho5-bajor`.
 _BY_CHANCE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)+")
+# What follows in the name of a run that was named by what it does, and is run again.
+_REST = re.compile(r"(?P<given>( \([a-z0-9-]+\))?)(: .*)?")
+
+_is_named: set[UUID] = set()  # the flow runs of this process that were named by what they do
 
 
 def name_run(template: str) -> Callable[[], str]:
@@ -34,7 +41,11 @@ def name_run(template: str) -> Callable[[], str]:
         assert context.flow_run is not None, "only asynchronous flows may have none"
         run = context.flow_run
         is_child = run.parent_task_run_id is not None
-        return choose_name(run.name, template, context.parameters or {}, is_started_by_parent=is_child)
+        parameters = context.parameters or {}
+        chosen = choose_name(run.name, template, parameters, is_started_by_parent=is_child)
+        if chosen.startswith(template.format(**parameters)):
+            _is_named.add(run.id)
+        return chosen
 
     return name
 
@@ -51,11 +62,23 @@ def choose_name(given: str, template: str, parameters: dict[str, Any], *, is_sta
     Returns:
         The name. If only the form of the given one looks like chance, it is kept in brackets.
     """
+    what = template.format(**parameters)
     if is_started_by_parent:
-        return template.format(**parameters)
+        return what
     if _BY_CHANCE.fullmatch(given):
-        return f"{template.format(**parameters)} ({given})"
+        return f"{what} ({given})"
+    if given.startswith(what) and (rest := _REST.fullmatch(given.removeprefix(what))):
+        return f"{what}{rest['given']}"
     return given
+
+
+def add_headline(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
+    """An ``on_completion`` hook: add what a stage has found to its name, unless a person has named it."""
+    result = state.result(raise_on_failure=False)
+    if flow_run.id not in _is_named or not isinstance(result, dict) or HEADLINE not in result:
+        return
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(flow_run.id, name=f"{flow_run.name}: {result[HEADLINE]}")
 
 
 def tag_with_run(flow_run: FlowRun) -> None:

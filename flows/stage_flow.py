@@ -4,8 +4,9 @@
     def train_round(run_id: str, round: int, home: str = ".metamapping") -> dict[str, Any]: ...
 
 The result is persisted as JSON, so that a parent which is retried can read it without running the stage
-again. The hooks tag the flow run with its run (``flows.run_names``), keep its state correct
-(``flows.state_watchdog``), and resume the parent when a retried stage completes (``flows.subflows``).
+again. The hooks tag the flow run with its run and add what it has found to its name (``flows.run_names``),
+keep its state correct (``flows.state_watchdog``), and resume the parent when a retried stage completes
+(``flows.subflows``).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect import Flow, State, flow
 from prefect.client.schemas.objects import FlowRun
 
-from flows.run_names import name_run, tag_with_run
+from flows.run_names import add_headline, name_run, tag_with_run
 from flows.state_watchdog import keep_cancelled, watch_state
 from flows.subflows import resume_parents
 
@@ -46,5 +47,5 @@ def stage_flow(
         result_serializer="json",
         on_running=[begin_stage],
         on_crashed=[keep_cancelled],
-        on_completion=[resume_parents],
+        on_completion=[add_headline, resume_parents],
     )

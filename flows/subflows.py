@@ -5,7 +5,10 @@ process. Such a parent can be stopped at any point and retried: by the idempoten
 the flow run that was created for it before. If that one completed, its result is used; if it failed, it is
 rescheduled. Any other parent (``make demo``) calls the stage as a subflow.
 
-    verdict = run_stage(adjust_round, "adjust round 2", run_id=run_id, round=2, home=config.home)
+On the graph of the parent, an arrow leads to a stage from what it comes ``after``.
+
+    report = run_stage(evaluate_round, "evaluate round 2", after=trained, run_id=run_id, round=2, home=home)
+    verdict = run_stage(adjust_round, "adjust round 2", after=report, run_id=run_id, round=2, home=home)
 """
 
 from __future__ import annotations
@@ -17,13 +20,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 from uuid import UUID
 
-from prefect import Flow, State, get_client, runtime
+from prefect import Flow, State, Task, get_client, runtime
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun
-from prefect.deployments import run_deployment
 from prefect.logging import get_run_logger
 from prefect.states import AwaitingRetry
+from prefect.utilities.engine import (
+    collect_task_run_inputs_sync,
+    get_state_for_result,
+    link_state_to_flow_run_result,
+    link_state_to_result,
+)
 from pydantic import BaseModel
 
 from flows.errors import StageError
@@ -39,12 +47,13 @@ CRASH_RETRIES = "METAMAPPING_CRASH_RETRIES"
 CRASH_SETTLES_AFTER = timedelta(seconds=20)
 
 
-def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
+def run_stage(stage: Flow[..., Any], key: str, *, after: Any = None, **parameters: Any) -> Any:
     """Run a stage, or find the run that did it before, and return its result.
 
     Args:
         stage: The flow of the stage.
         key: Name of the stage, unique within the parent, such as ``train round 2``.
+        after: Result of the stage or task that comes before it, for the graph of the parent.
         **parameters: Parameters of the flow; pydantic models are passed to a deployment as JSON.
 
     Raises:
@@ -53,12 +62,27 @@ def run_stage(stage: Flow[..., Any], key: str, **parameters: Any) -> Any:
             process finds the stage again.
     """
     if runtime.deployment.id is None:
-        return stage(**parameters)
+        return stage(**parameters, wait_for=[_arrow_from(after)])
     json_parameters = {name: _as_json(value) for name, value in parameters.items()}
     hold(UUID(runtime.flow_run.id))
     with get_client(sync_client=True) as client:
-        flow_run_id = _start(client, stage, key, json_parameters)
-        return _wait(client, flow_run_id, key).result()
+        flow_run_id = _start(client, stage, key, json_parameters, after)
+        state = _wait(client, flow_run_id, key)
+        result = state.result()
+    link_state_to_flow_run_result(state, result)  # as Prefect does it for a subflow in this process
+    return result
+
+
+def unlinked(text: str) -> str:
+    """Return a copy of a text that a task has returned.
+
+    Prefect draws an arrow from that task to every task and stage that gets the very object as a parameter.
+    All stages get the id of the run, and the arrows would hide in which order they run.
+
+    Args:
+        text: At least two characters.
+    """
+    return "".join(list(text))
 
 
 def resume_parents(flow: Flow[..., Any], flow_run: FlowRun, state: State) -> None:
@@ -111,17 +135,33 @@ def stage_outcome(state: State, age: timedelta) -> Literal["running", "completed
     return "stopped" if state.is_final() else "running"
 
 
-def _start(client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameters: dict[str, Any]) -> UUID:
-    """The id of the stage's flow run: a new one, or the one from before, rescheduled if it had failed."""
-    stage_run = run_deployment(
-        f"{stage.name}/{stage.name}",
-        parameters=parameters,
-        flow_run_name=key,
-        tags=[f"run:{parameters['run_id']}"] if "run_id" in parameters else [],
-        idempotency_key=f"{runtime.flow_run.id}:{key}",
-        timeout=0,
+def _start(
+    client: SyncPrefectClient, stage: Flow[..., Any], key: str, parameters: dict[str, Any], after: Any
+) -> UUID:
+    """The id of the stage's flow run: a new one, or the one from before, rescheduled if it had failed.
+
+    Prefect's own ``run_deployment`` takes the arrows of the graph from the parameters alone.
+    """
+    parent_id = runtime.flow_run.id
+    deployment = client.read_deployment_by_name(f"{stage.name}/{stage.name}")
+    # The stage on the graph of the parent; a parent that was retried finds the same one by its keys.
+    node: Task[[], None] = Task(fn=_stand_in, name=key)
+    node.task_key = f"{__name__}.{stage.name}"
+    link = client.create_task_run(
+        task=node,
+        flow_run_id=UUID(parent_id),
+        dynamic_key=key,
+        name=key,
+        task_inputs={"wait_for": list(collect_task_run_inputs_sync(_arrow_from(after)))},
     )
-    assert isinstance(stage_run, FlowRun), "run_deployment is only asynchronous within an event loop"
+    stage_run = client.create_flow_run_from_deployment(
+        deployment.id,
+        parameters=parameters,
+        name=key,
+        tags=[f"run:{parameters['run_id']}"] if "run_id" in parameters else [],
+        idempotency_key=f"{parent_id}:{key}",
+        parent_task_run_id=link.id,
+    )
     state = client.read_flow_run(stage_run.id).state
     if state is not None and state.is_final() and not state.is_completed():
         get_run_logger().info("%s was %s: it is rescheduled", key, state.name)
@@ -171,6 +211,26 @@ def is_retried(state: State, run_count: int) -> bool:
 def _cause(state: State) -> str:
     """The message of a failed state, without what Prefect puts before an error's own message."""
     return re.sub(r"^Flow run encountered an exception: (\w+: )?", "", state.message or "")
+
+
+class _Arrow:
+    """Stands for the result of a stage or task where only the arrow from there is wanted.
+
+    Prefect looks for such results also within results, by the addresses of all values, and numbers and words
+    that two results share would draw arrows of their own.
+    """
+
+
+def _arrow_from(result: Any) -> _Arrow:
+    """An arrow from the stage or task that has returned a result; from nowhere, if none has."""
+    arrow = _Arrow()
+    if (found := get_state_for_result(result)) is not None:
+        link_state_to_result(found[0], arrow, found[1])
+    return arrow
+
+
+def _stand_in() -> None:
+    """What the task run that stands for a stage would execute; it is never executed."""
 
 
 def _as_json(value: Any) -> Any:

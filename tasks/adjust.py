@@ -9,12 +9,14 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.rounds.tables import rounds_markdown
+from metamapping.rounds.wording import state_words
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plan import describe_judged_round
 from metamapping.runs.plots import learning_curve_png
 from metamapping.runs.screen import current_screen
 from metamapping.runs.stages import adjust_stage
 from tasks.artifacts import artifact_key, create_picture
+from tasks.headline import with_headline
 from tasks.progress import say
 
 
@@ -43,4 +45,5 @@ def judge_and_adjust(home: str, run_id: str, round_number: int) -> dict[str, Any
         key=artifact_key("learning-curve", run_id),
         description=f"The learning curve of {run_id} after round {round_number}",
     )
-    return {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}
+    verdict = {**judged.verdict.model_dump(mode="json"), "is_final": judged.verdict.is_final}
+    return with_headline(verdict, state_words(judged.verdict))

@@ -26,6 +26,18 @@ def artifact_key(kind: str, run: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", f"{kind}-{run}".lower()).strip("-")
 
 
+def artifact_link(text: str, kind: str, run: str) -> str:
+    """Return a link to the page of an artifact of a run, as Markdown for other artifacts.
+
+    Args:
+        text: What is read.
+        kind: As for ``artifact_key``.
+        run: As for ``artifact_key``.
+    """
+    # An absolute path: a worker knows the server by another address than the browser does.
+    return f"[{text}](/v2/artifacts/key/{artifact_key(kind, run)})"
+
+
 def create_picture(png: bytes, *, key: str, description: str) -> None:
     """Show a picture as an artifact of the current flow run.
 

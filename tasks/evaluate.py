@@ -8,11 +8,13 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from metamapping.rounds.statistics import round_accuracy
 from metamapping.rounds.tables import source_shots_markdown
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.progress import count_sources, load_tensorflow
 from metamapping.runs.stages import checkpoints_to_measure, evaluate_stage
 from tasks.artifacts import artifact_key
+from tasks.headline import with_headline
 from tasks.progress import show_progress
 from tasks.retries import may_go_away
 
@@ -50,4 +52,4 @@ def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
         markdown=source_shots_markdown(report),
         description=f"Validation sources, round {round_number} of {run_id}, next to before meta-training",
     )
-    return report.model_dump(mode="json")
+    return with_headline(report.model_dump(mode="json"), f"{round_accuracy(report).mean:.3f}")

@@ -23,6 +23,7 @@ from metamapping.runs.registry import Registry
 from metamapping.runs.suspicions import HELD_OUT
 from metamapping.storage import remote
 from tasks.artifacts import artifact_key, shown_card
+from tasks.headline import with_headline
 from tasks.progress import show_progress
 
 
@@ -54,7 +55,8 @@ def compare_with_production(home: str, run_id: str, by: str) -> dict[str, Any]:
         markdown=shown_card(remote.open_folder(run.published)),
         description=f"The candidate: {remote.place_of(run.published)}",
     )
-    return decision.model_dump(mode="json")
+    headline = "better than production" if decision.is_allowed else "not better"
+    return with_headline(decision.model_dump(mode="json"), headline)
 
 
 @task(task_run_name="apply the rules to {run_id}", cache_policy=NO_CACHE, tags=["promotion"])

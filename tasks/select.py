@@ -8,11 +8,13 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
+from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.plots import similarity_png
 from metamapping.runs.select_sources import select_stage
 from metamapping.training.source_selection import selection_markdown
 from tasks.artifacts import artifact_key, create_picture
+from tasks.headline import with_headline
 from tasks.progress import say, show_progress
 
 
@@ -43,4 +45,6 @@ def select(home: str, run_id: str) -> dict[str, Any]:
             key=artifact_key("similarity", run_id),
             description=f"How similar the sources of {run_id} are to each other",
         )
-    return selection.model_dump(mode="json")
+    return with_headline(
+        selection.model_dump(mode="json"), f"{len(selection.chosen)} of {count(total, 'source')}"
+    )

@@ -18,6 +18,7 @@ from metamapping.runs.round_training import train_stage
 from metamapping.runs.screen import current_screen
 from metamapping.runs.stages import initialise_stage, open_run
 from tasks.artifacts import artifact_key
+from tasks.headline import with_headline
 from tasks.progress import say, show_progress
 from tasks.retries import may_go_away
 
@@ -80,7 +81,8 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
         table=[{"source": name, "loss": _shown(loss)} for name, loss in report.source_losses.items()],
         description=f"Mean query loss of each source in round {round_number} of {run_id}",
     )
-    return report.model_dump(mode="json")
+    loss = "" if math.isnan(report.loss) else f"loss {report.loss:.3f}"
+    return with_headline(report.model_dump(mode="json"), loss or "diverged")
 
 
 def _shown(loss: float) -> float | str:

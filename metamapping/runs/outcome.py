@@ -6,6 +6,7 @@ print(outcome.sentence)
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -15,9 +16,12 @@ from metamapping.errors import StoreError
 from metamapping.rounds.records import Cell, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.tables import rounds_markdown, source_shots_markdown
-from metamapping.rounds.wording import BEFORE
+from metamapping.rounds.wording import BEFORE, count
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.gate import Decision
 from metamapping.runs.page_tables import failure_groups
+from metamapping.runs.registry import Registry
+from metamapping.runs.screen import duration
 from metamapping.storage.remote import place_of
 
 _MAX_CONFUSED = 3  # for each source; the page of the run has more
@@ -55,11 +59,13 @@ def outcome_of(run: RunFolder) -> Outcome:
     return Outcome(verdict.best_round > 0, " ".join(parts))
 
 
-def summary_markdown(run: RunFolder) -> str:
+def summary_markdown(run: RunFolder, decision: Decision | None = None, *, links: Sequence[str] = ()) -> str:
     """Describe a run so far as Markdown: the verdict, its rounds, the test sources, and where everything is.
 
     Args:
         run: An opened run.
+        decision: What the rules say about its promotion; ``None`` before they are asked.
+        links: Links to pages about it, as Markdown.
 
     Raises:
         ConfigError: The run does not exist.
@@ -75,6 +81,9 @@ def summary_markdown(run: RunFolder) -> str:
         parts.append(f"**{verdict.state}.** {verdict.sentence}")
     else:
         parts.append("No round is judged yet.")
+    parts += [sentence for sentence in (_promotion(run), time_left(run)) if sentence]
+    if decision is not None:
+        parts += ["## Against production", decision.markdown()]
     if history:
         parts += ["## Rounds", "Means of the validation sources, 95 % intervals.", rounds_markdown(history)]
     report = _test_report(run)
@@ -87,8 +96,37 @@ def summary_markdown(run: RunFolder) -> str:
         places = {"report, a page for the browser": run.page} | places
     if run.has_published:
         places |= {"published encoder": run.published, "model card": run.published / "README.md"}
-    parts += ["## Where", "\n".join(f"- {what}: `{place_of(path)}`" for what, path in places.items())]
+    where = [f"- {what}: `{place_of(path)}`" for what, path in places.items()]
+    parts += ["## Where", "\n".join([*(f"- {link}" for link in links), *where])]
     return "\n\n".join(parts) + "\n"
+
+
+def time_left(run: RunFolder) -> str:
+    """Say how many rounds a run can still train and how long their meta-steps take; empty after the last one.
+
+    Args:
+        run: An opened run.
+    """
+    history, spec = run.read_history(), run.config.convergence
+    if history and history[-1].verdict.is_final:
+        return ""
+    num_left = spec.max_rounds - len(history)
+    rounds = f"At most {count(num_left, 'more round' if history else 'round')}"
+    seconds = [judged.report.training.seconds for judged in history if judged.report.training.meta_steps]
+    if not seconds:
+        return f"{rounds} of {count(run.config.training.meta_steps, 'meta-step')}."
+    usual = sum(seconds) / len(seconds)
+    total = duration(num_left * usual)
+    return f"{rounds}, whose meta-steps take about {total}; measuring the rounds comes on top."
+
+
+def _promotion(run: RunFolder) -> str:
+    """What was decided about a run that has published; empty as long as nothing is."""
+    entry = Registry(run.path.parent.parent).decision(run.run_id) if run.has_published else None
+    if entry is None:
+        return ""
+    words = {"promote": "Promoted", "refuse": "Not promoted"}.get(entry.action, "Nobody has decided")
+    return f"**{words}** by {entry.by}, {entry.at:%Y-%m-%d %H:%M} UTC: {entry.why}"
 
 
 def _confused(run: RunFolder, best: int) -> list[dict[str, str]]:
