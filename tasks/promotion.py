@@ -21,6 +21,7 @@ from metamapping.runs.promotion import (
 )
 from metamapping.runs.registry import Registry
 from metamapping.runs.suspicions import HELD_OUT
+from metamapping.runs.tracking import TrackedRegistry
 from metamapping.storage import remote
 from tasks.artifacts import artifact_key, shown_card
 from tasks.headline import with_headline
@@ -105,7 +106,7 @@ def put_into_production(home: str, run_id: str, why: str, by: str) -> str:
         why: The reason, one sentence.
         by: Who decides.
     """
-    registry = Registry(home)
+    registry = TrackedRegistry(home)
     before = registry.production
     entry = registry.promote(registry.aliases.get(run_id, run_id), why=why, by=by)
     return f"{entry.production} is in production. Before: {before or 'none'}. {by}: {why}"
@@ -120,7 +121,7 @@ def roll_production_back(home: str, why: str, by: str) -> str:
         why: The reason, one sentence.
         by: Who decides.
     """
-    registry = Registry(home)
+    registry = TrackedRegistry(home)
     left = registry.production
     entry = registry.rollback(why=why, by=by)
     return f"{entry.production} is in production again, instead of {left}. {by}: {why}"

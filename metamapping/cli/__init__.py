@@ -38,6 +38,7 @@ from metamapping.cli.runs import runs
 from metamapping.cli.serve import serve
 from metamapping.cli.settings import settings
 from metamapping.cli.suggest import suggest
+from metamapping.cli.track import track
 from metamapping.cli.train import train
 from metamapping.errors import MissingExtraError, StoreError, needs_train_extra
 
@@ -55,7 +56,7 @@ _COMMANDS = {
     "Train an encoder": (init, check, baseline, train, settings),
     "Use it": (adapt, predict, evaluate, explain, serve, export, push),
     "Look at labels": (check_labels, suggest, drift),
-    "Look at runs": (runs, report, compare, inspect, follow),
+    "Look at runs": (runs, report, compare, inspect, follow, track),
     "Put runs into production": (promote, rollback),
 }
 for panel, commands in _COMMANDS.items():

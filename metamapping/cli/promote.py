@@ -37,10 +37,11 @@ def promote(
     """
     from metamapping.cli.run_names import find_run
     from metamapping.runs.folder import RunFolder
-    from metamapping.runs.registry import Registry, current_user
+    from metamapping.runs.registry import current_user
+    from metamapping.runs.tracking import TrackedRegistry
 
     found = find_run(run, home=home)
-    registry = Registry(home)
+    registry = TrackedRegistry(home)
     before = registry.production
     if before == found.run_id:
         print(f"{before} is in production already.")
@@ -68,9 +69,10 @@ def rollback(home: HomeOption = ".metamapping", why: WhyOption = "", by: ByOptio
 
     `metamapping rollback --why "complaints from the shop"`
     """
-    from metamapping.runs.registry import Registry, current_user
+    from metamapping.runs.registry import current_user
+    from metamapping.runs.tracking import TrackedRegistry
 
-    registry = Registry(home)
+    registry = TrackedRegistry(home)
     left = registry.production
     entry = registry.rollback(why=why or "rolled back by hand", by=by or current_user())
     print(f"{entry.run} is in production again, instead of {left}.")

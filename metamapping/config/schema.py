@@ -23,6 +23,7 @@ from metamapping.config.promotion import PromotionSpec
 from metamapping.config.rounds import AdjustmentSpec, ConvergenceSpec
 from metamapping.config.selection import SelectionSpec
 from metamapping.config.sources import Role, Source, check_sources
+from metamapping.config.tracking import TrackingSpec
 from metamapping.config.training import TrainingSpec
 
 # Values of `start`; all others are ids of runs.
@@ -80,6 +81,7 @@ class RunConfig(Part):
     promotion: PromotionSpec = Field(
         PromotionSpec(), description="Whether the published encoder goes into production."
     )
+    tracking: TrackingSpec = Field(TrackingSpec(), description="Copy of the run on an MLflow server.")
     engine: EngineSpec = Field(
         EngineSpec(), description="Where the corpus is prepared; without effect on the result."
     )

@@ -289,7 +289,7 @@ def same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role) 
 
 def _settings(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
     old, new = (
-        _flat(run.config.model_dump(mode="json", exclude={"home", "engine", "sources"}))
+        _flat(run.config.model_dump(mode="json", exclude={"home", "engine", "tracking", "sources"}))
         for run in (first, second)
     )
     for name in sorted({*old, *new}):

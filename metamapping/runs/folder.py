@@ -62,6 +62,7 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "engine": True,
             "label_noise": True,
             "promotion": True,
+            "tracking": True,
             "sources": {"__all__": {"files", "hub"}},
             "training": {"devices", "keep_checkpoints"},
         },

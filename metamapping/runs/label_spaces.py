@@ -18,6 +18,7 @@ from metamapping.corpus.shards import read_shards
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
 from metamapping.runs.suspicions import suspicions
+from metamapping.runs.tracking import check_tracking
 from metamapping.storage.hub_access import check_hub
 from metamapping.storage.remote import check_writable
 
@@ -34,7 +35,8 @@ def check_run(config: RunConfig) -> list[str]:
         Sentences about what is suspicious, though it can run.
 
     Raises:
-        ConfigError: A source cannot be read, a label has too few examples, or the hub cannot be reached.
+        ConfigError: A source cannot be read, a label has too few examples, the hub cannot be reached, or
+            tracking needs a package that is not installed.
         StoreError: ``home`` is an address that cannot be written to.
     """
     check_writable(config.home)
@@ -52,7 +54,7 @@ def check_run(config: RunConfig) -> list[str]:
             labels = source.label_roles[role] if source.label_roles else counts
             of_role = {label: counts[label] for label in labels if label in counts}
             _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
-    return suspicions(config, known)
+    return [*suspicions(config, known), *check_tracking(config)]
 
 
 def check_label_spaces(config: RunConfig, corpus: Corpus) -> None:

@@ -19,6 +19,7 @@ from metamapping.runs.folder import RunFolder
 from metamapping.runs.gate import Decision, check_candidate
 from metamapping.runs.registry import Registry
 from metamapping.runs.stages import TextsCallback
+from metamapping.runs.tracking import TrackedRegistry
 
 
 class Answer(BaseModel):
@@ -163,4 +164,4 @@ def _promote(run: RunFolder, decision: Decision, *, why: str, by: str, sentence:
 
 
 def _registry(run: RunFolder) -> Registry:
-    return Registry(run.path.parent.parent)
+    return TrackedRegistry(run.path.parent.parent)

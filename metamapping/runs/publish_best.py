@@ -19,6 +19,7 @@ from metamapping.runs.run_page import write_run_page
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.session import session_of
 from metamapping.runs.stages import TextsCallback, measure_stage
+from metamapping.runs.tracking import track_run
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Stage
 from metamapping.training import checkpoints
@@ -72,7 +73,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         version=FORMAT_VERSION,
         # The files' paths are private to this machine; their bytes are covered by the fingerprints.
         settings=config.model_dump(
-            mode="json", exclude={"home": True, "engine": True, "sources": {"__all__": {"files"}}}
+            mode="json", exclude={"home": True, "engine": True, "tracking": True, "sources": {"__all__": {"files"}}}
         ),
         upstream=corpus.fingerprints,
     )
@@ -83,6 +84,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
     provenance = published_model.Provenance(stage, cells, card, learning_curve_png(history))
     published_model.write_published(run.published, model, provenance)
     write_run_page(run)
+    track_run(run)
     return remote.open_folder(run.published)
 
 

@@ -17,6 +17,7 @@ the run's own ``run.json``: the run and the number of a round are all they need.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Role
@@ -36,6 +37,7 @@ from metamapping.runs.lock import exclusive, locked
 from metamapping.runs.run_page import write_run_page
 from metamapping.runs.session import session_of
 from metamapping.runs.tensorboard import write_round_curves
+from metamapping.runs.tracking import track_run
 from metamapping.storage import remote
 from metamapping.training import checkpoints
 
@@ -61,14 +63,17 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
         if not run.is_open:
             check_label_spaces(config, corpus)
             run.open(config, corpus)
-        elif (run.config.training.devices, run.config.promotion) != (
-            config.training.devices,
-            config.promotion,
-        ):
-            # Neither affects the result: the run resumes on the new devices, by the new rules.
+        elif _without_effect(run.config) != _without_effect(config):
+            # The run resumes on the new devices, by the new rules.
             run.open(config, corpus)
             run = RunFolder(config.home, run.run_id)
+    track_run(run)
     return run
+
+
+def _without_effect(config: RunConfig) -> tuple[Any, ...]:
+    """The settings that a run can resume with, because they do not affect its result."""
+    return config.training.devices, config.promotion, config.tracking
 
 
 @exclusive
@@ -197,6 +202,7 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
         for number in set(range(round)) - keep:
             checkpoints.drop_weights(run.checkpoint(number))
     write_run_page(run)
+    track_run(run)
     return judged
 
 

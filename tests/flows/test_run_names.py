@@ -23,6 +23,9 @@ PARAMETERS = {"run_id": "demo-1", "round": 2}
         ("fiery-otter", False, "train demo-1 round 2 (fiery-otter)"),
         ("rho5-bajor", False, "train demo-1 round 2 (rho5-bajor)"),
         ("train demo-1 round 2 (fiery-otter)", False, "train demo-1 round 2 (fiery-otter)"),  # retried
+        ("train demo-1 round 2 (fiery-otter): loss 0.812", False, "train demo-1 round 2 (fiery-otter)"),
+        ("train demo-1 round 2: again", False, "train demo-1 round 2"),
+        ("train demo-1 round 2 by ann", False, "train demo-1 round 2 by ann"),
         ("train round 2", True, "train demo-1 round 2"),
         ("fiery-otter", True, "train demo-1 round 2"),
     ],

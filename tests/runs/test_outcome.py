@@ -13,7 +13,9 @@ from metamapping.errors import StoreError
 from metamapping.rounds.records import Round
 from metamapping.rounds.verdict import judge
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.gate import Decision
 from metamapping.runs.outcome import outcome_of, summary_markdown
+from metamapping.runs.registry import Registry
 from metamapping.storage.artifacts import Reference
 from metamapping.storage.manifest import write_manifest
 from tests.toy_rounds import toy_report
@@ -75,6 +77,27 @@ def test_the_summary_has_verdict_rounds_test_sources_and_places(
     assert shown.startswith(f"# toy-1\n\n{verdict} ")
     assert shown.index("## Rounds") < shown.index("## Test sources") < shown.index("## Where")
     assert f"- model card: `{tmp_path / 'runs/toy-1/published/README.md'}`" in shown
+
+
+def test_the_summary_of_a_running_run_says_how_much_is_left(tmp_path: Path) -> None:
+    run = finished_run(tmp_path, 0.8, max_rounds=3)
+    shown = summary_markdown(run)
+    # Toy rounds take 60 seconds; the configuration allows five.
+    assert "At most 4 more rounds, whose meta-steps take about " in shown
+    opened = RunFolder(tmp_path, "toy-2")
+    opened.open(run.config, run.corpus)
+    assert "At most 5 rounds of 100 meta-steps." in summary_markdown(opened)
+    assert "At most" not in summary_markdown(finished_run(tmp_path / "ended", 0.8))
+
+
+def test_the_summary_has_the_comparison_the_decision_and_links(tmp_path: Path) -> None:
+    run = finished_run(tmp_path, 0.8)
+    decision = Decision(candidate="toy-1", production="toy-0", is_allowed=True, sentence="Better.")
+    Registry(tmp_path).promote("toy-1", why="Better.", by="ann")
+    shown = summary_markdown(run, decision, links=["[model card](/card)"])
+    assert "**Promoted** by ann, " in shown
+    assert "## Against production\n\nBetter." in shown
+    assert "## Where\n\n- [model card](/card)\n- " in shown
 
 
 def test_a_damaged_file_of_scores_is_named(tmp_path: Path) -> None:
