@@ -16,7 +16,7 @@ from flows.evaluate_round import evaluate_round
 from flows.outcomes import published_state, unchanged_state
 from flows.prepare_corpus import prepare_corpus
 from flows.publish import publish
-from flows.run_names import add_tag, name_run
+from flows.run_names import add_outcome, add_tag, name_run
 from flows.select_sources import select_sources
 from flows.state_watchdog import keep_cancelled, watch_state
 from flows.subflows import run_stage, unlinked
@@ -33,6 +33,7 @@ from tasks.train import open_training_run
     result_serializer="json",
     on_running=[watch_state],
     on_crashed=[keep_cancelled],
+    on_completion=[add_outcome],
 )
 def meta_pretraining(config: RunConfig) -> str:
     """Prepare the corpus, select sources, train rounds until the verdict is final, publish the best one.

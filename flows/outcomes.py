@@ -19,7 +19,9 @@ from metamapping.runs.outcome import outcome_of
 from metamapping.runs.promotion import is_undecided
 from metamapping.storage import remote
 
-# Names of final states. Events are named after them: deployments/automations.yaml lists them all.
+# Names of final states. All are of the type Completed, although their badges are green then: a cancelled or
+# failed run would be offered a retry, raise an alarm, and raise an error in the flow that has called it.
+# Events are named after them: deployments/automations.yaml lists them all.
 NO_IMPROVEMENT = "NoImprovement"
 NOTHING_NEW = "NothingNew"
 PROPOSED = "Proposed"

@@ -18,6 +18,7 @@ from metamapping.corpus.tokens import TokenLimits
 from metamapping.rounds.wording import count
 from metamapping.runs.continuation import pin_start, tokenizer_of_start
 from metamapping.runs.screen import current_screen
+from metamapping.runs.tracking import require_tracking
 from metamapping.storage.artifacts import Reference
 from tasks.check_label_noise import check_label_noise
 from tasks.check_sources import check_sources
@@ -54,6 +55,7 @@ def prepare(config: RunConfig) -> dict[str, Any]:
     Returns:
         References as JSON: `tokens` (a list, one per source), `tokenizer` and `report`; and the `start`.
     """
+    require_tracking(config)
     config = pin_start(config)
     home = config.home
     limits = TokenLimits(config.filters.min_tokens, config.filters.max_tokens)

@@ -236,6 +236,7 @@ class MlflowServer:
             server_id,
             tags={RUN_TAG: run.run_id},
             description=outcome_of(run).sentence,
+            await_creation_for=0,  # it is ready at once: the files are there already
         )
         return str(version.version)
 

@@ -73,7 +73,8 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         version=FORMAT_VERSION,
         # The files' paths are private to this machine; their bytes are covered by the fingerprints.
         settings=config.model_dump(
-            mode="json", exclude={"home": True, "engine": True, "tracking": True, "sources": {"__all__": {"files"}}}
+            mode="json",
+            exclude={"home": True, "engine": True, "tracking": True, "sources": {"__all__": {"files"}}},
         ),
         upstream=corpus.fingerprints,
     )

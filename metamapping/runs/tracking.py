@@ -80,16 +80,29 @@ def check_tracking(config: RunConfig) -> list[str]:
         ConfigError: The configuration names a server, but MLflow is not installed; or the address in the
             environment is not valid.
     """
+    require_tracking(config)
     target = target_of(config)
     if target is None:
         return []
-    if importlib.util.find_spec("mlflow") is None:
-        if config.tracking.uri is not None:
-            raise ConfigError(
-                f"tracking.uri needs the extra `mlflow`, which is not installed: {_INSTALL}, or drop the setting"
-            )
+    if not _is_installed():
         return [f"{VARIABLE} is set, but MLflow is not installed, so nothing is sent there: {_INSTALL}"]
     return [sentence for sentence in [_attempt(target, lambda server: None)] if sentence]
+
+
+def require_tracking(config: RunConfig) -> None:
+    """Check, without asking the server, that what the configuration says about tracking can be done.
+
+    Args:
+        config: The configuration of the run.
+
+    Raises:
+        ConfigError: The configuration names a server, but MLflow is not installed; or the address in the
+            environment is not valid.
+    """
+    if target_of(config) is not None and config.tracking.uri is not None and not _is_installed():
+        raise ConfigError(
+            f"tracking.uri needs the extra `mlflow`, which is not installed: {_INSTALL}, or drop the setting"
+        )
 
 
 def track_run(run: RunFolder) -> str | None:
@@ -102,7 +115,7 @@ def track_run(run: RunFolder) -> str | None:
         What went wrong, which is logged as a warning as well; ``None`` if nothing did.
     """
     target = target_of(run.config)
-    if target is None or importlib.util.find_spec("mlflow") is None:
+    if target is None or not _is_installed():
         return None
     return _warn(_attempt(target, lambda server: server.send(run)))
 
@@ -124,7 +137,7 @@ def track_aliases(home: str | Path) -> str | None:
     for run in (RunFolder(home, name) for name in sorted(runs)):
         if (target := _target_of_run(run)) is not None:
             targets.setdefault(target, []).append(run)
-    if not targets or importlib.util.find_spec("mlflow") is None:
+    if not targets or not _is_installed():
         return None
     problem = None
     for target, members in targets.items():
@@ -142,6 +155,10 @@ class TrackedRegistry(Registry):
         entry = super()._append(*arguments)
         track_aliases(self.home)
         return entry
+
+
+def _is_installed() -> bool:
+    return importlib.util.find_spec("mlflow") is not None
 
 
 def _target_of_run(run: RunFolder) -> Target | None:

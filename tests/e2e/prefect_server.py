@@ -135,10 +135,15 @@ class PrefectServer:
 
     def stage_states(self, parent_id: str) -> dict[str, str]:
         """The state of each stage run under a parent, by its key, such as ``train round 2``."""
-        return {
-            re.sub(r" [^ ]+-[0-9a-f]{16}", "", run["name"]): run["state_type"]
-            for run in self.stage_runs(parent_id)
+        return {key_of(run["name"]): run["state_type"] for run in self.stage_runs(parent_id)}
+
+    def arrows(self, run_id: str) -> set[tuple[str, str]]:
+        """The arrows on the graph of a run, from key to key."""
+        nodes = dict(self.http.get(f"/flow_runs/{run_id}/graph-v2").raise_for_status().json()["nodes"])
+        keys = {
+            node: key_of(each["label"].partition(" / ")[2] or each["label"]) for node, each in nodes.items()
         }
+        return {(keys[arrow["id"]], keys[node]) for node, each in nodes.items() for arrow in each["parents"]}
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:
         try:
@@ -187,6 +192,11 @@ class PrefectServer:
         """Set the state that the server's automation sets if it receives no heartbeats of a run."""
         state = {"type": "CRASHED", "name": "MissedHeartbeats", "message": "No heartbeat for 90 seconds."}
         self.post(f"/flow_runs/{run_id}/set_state", {"state": state, "force": True})
+
+
+def key_of(name: str) -> str:
+    """The key of a stage, such as ``train round 2``: its name without the run's id and what it has found."""
+    return re.sub(r" [^ :]+-[0-9a-f]{16}|: .*", "", name)
 
 
 def wait_for(is_done: Callable[[], bool], seconds: float, what: str) -> None:

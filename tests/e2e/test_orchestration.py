@@ -20,7 +20,7 @@ import pytest
 
 from deployments.workers import STOPPED
 from tasks.suspension import HOLDS
-from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, kill, wait_for
+from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, key_of, kill, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -230,10 +230,15 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     kill([server.process_of(parent)])
     server.wait_for_state(parent, "CRASHED", seconds=60)
     server.wait_for_state(parent, "COMPLETED", seconds=1_500)
-    counts = {re.sub(" tiny[^ ]*", "", run["name"]): run["run_count"] for run in server.stage_runs(parent)}
+    counts = {key_of(run["name"]): run["run_count"] for run in server.stage_runs(parent)}
     assert counts.pop("train round 1") > 1  # killed, cancelled and resumed
     rounds = ["evaluate round 1", "adjust round 1", "train round 2", "evaluate round 2", "adjust round 2"]
-    assert counts == dict.fromkeys(["prepare", *rounds, "publish"], 1)
+    assert counts == dict.fromkeys(["prepare tiny", *rounds, "publish"], 1)
+    # The graph of the run is the chain of its stages, although it was crashed in between.
+    chain = ["prepare tiny", "open run tiny", "train round 1", *rounds, "publish"]
+    assert server.arrows(parent) == set(zip(chain, chain[1:], strict=False))
+    names = [run["name"] for run in server.stage_runs(parent)]
+    assert all(any(re.search(f"round {n}: 0\\.[0-9]{{3}}$", name) for name in names) for n in (1, 2))
     shown = server.post("/artifacts/filter", {"sort": "CREATED_DESC"})
     for kind in ("run", "rounds", "learning-curve", "corpus-report", "model-card"):
         artifact = next(each for each in shown if str(each["key"]).startswith(f"{kind}-"))

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 
 from flows import run_names
-from flows.run_names import choose_name, tag_with_run
+from flows.run_names import add_headline, add_outcome, choose_name, tag_with_run
 
 TEMPLATE = "train {run_id} round {round}"
 PARAMETERS = {"run_id": "demo-1", "round": 2}
@@ -38,7 +38,7 @@ class Client:
     """A client of a server that knows one run."""
 
     def __init__(self, *tags: str) -> None:
-        self.tags = list(tags)
+        self.tags, self.name = list(tags), ""
 
     def __enter__(self) -> Client:
         return self
@@ -49,8 +49,9 @@ class Client:
     def read_flow_run(self, run_id: UUID) -> Any:
         return SimpleNamespace(tags=self.tags)
 
-    def update_flow_run(self, run_id: UUID, tags: list[str]) -> None:
-        self.tags = tags
+    def update_flow_run(self, run_id: UUID, tags: list[str] | None = None, name: str = "") -> None:
+        self.tags = self.tags if tags is None else tags
+        self.name = name
 
 
 @pytest.mark.parametrize(
@@ -68,3 +69,31 @@ def test_a_stage_is_tagged_with_its_run(
     monkeypatch.setattr(run_names, "get_client", lambda **_: client)
     tag_with_run(SimpleNamespace(id=uuid4(), parameters=parameters))
     assert client.tags == after
+
+
+@pytest.mark.parametrize(
+    ("hook", "result", "is_named", "name"),
+    [
+        (add_headline, {"headline": "0.583"}, True, "evaluate demo-1 round 2: 0.583"),
+        (add_headline, {"headline": "0.583"}, False, ""),  # by a person
+        (add_headline, "a folder", True, ""),
+        (add_outcome, "a folder", True, "evaluate demo-1 round 2: no improvement"),
+        (add_outcome, "a folder", False, ""),
+    ],
+)
+def test_the_name_of_a_completed_run_says_what_came_out(
+    hook: Any, result: Any, is_named: bool, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, run = Client(), SimpleNamespace(id=uuid4(), name="evaluate demo-1 round 2")
+    monkeypatch.setattr(run_names, "get_client", lambda **_: client)
+    monkeypatch.setattr(run_names, "_is_named", {run.id} if is_named else set())
+    hook(None, run, SimpleNamespace(name="NoImprovement", result=lambda **_: result))
+    assert client.name == name
+
+
+def test_a_run_that_has_just_completed_keeps_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    client, run = Client(), SimpleNamespace(id=uuid4(), name="meta-pretrain demo")
+    monkeypatch.setattr(run_names, "get_client", lambda **_: client)
+    monkeypatch.setattr(run_names, "_is_named", {run.id})
+    add_outcome(None, run, SimpleNamespace(name="Completed"))
+    assert client.name == ""

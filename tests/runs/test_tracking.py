@@ -104,7 +104,9 @@ def test_a_server_that_cannot_be_reached_costs_a_run_a_warning(
     monkeypatch.setenv(tracking.VARIABLE, NOWHERE)
     run = finished_run(tmp_path, 0.8)
     (sentence,) = check_tracking(run.config)
-    assert sentence.startswith(f"the MLflow server at {NOWHERE} has not got everything: it cannot be reached.")
+    assert sentence.startswith(
+        f"the MLflow server at {NOWHERE} has not got everything: it cannot be reached."
+    )
     with caplog.at_level(logging.WARNING, logger="metamapping"):
         assert track_run(run) == sentence
         entry = TrackedRegistry(tmp_path).promote("toy-1", why="better", by="ann")
