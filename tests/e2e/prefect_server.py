@@ -140,9 +140,7 @@ class PrefectServer:
     def arrows(self, run_id: str) -> set[tuple[str, str]]:
         """The arrows on the graph of a run, from key to key."""
         nodes = dict(self.http.get(f"/flow_runs/{run_id}/graph-v2").raise_for_status().json()["nodes"])
-        keys = {
-            node: key_of(each["label"].partition(" / ")[2] or each["label"]) for node, each in nodes.items()
-        }
+        keys = {node: key_of(each["label"].rpartition(" / ")[2]) for node, each in nodes.items()}
         return {(keys[arrow["id"]], keys[node]) for node, each in nodes.items() for arrow in each["parents"]}
 
     def wait_for_state(self, run_id: str, *states: str, seconds: float = 600) -> dict[str, Any]:

@@ -6,6 +6,7 @@ properties of one run. How often a stage was executed is read from its flow run 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -236,7 +237,7 @@ def test_a_run_of_two_rounds_survives_dead_workers_a_cancel_and_its_own_crash(
     assert counts == dict.fromkeys(["prepare tiny", *rounds, "publish"], 1)
     # The graph of the run is the chain of its stages, although it was crashed in between.
     chain = ["prepare tiny", "open run tiny", "train round 1", *rounds, "publish"]
-    assert server.arrows(parent) == set(zip(chain, chain[1:], strict=False))
+    assert server.arrows(parent) == set(itertools.pairwise(chain))
     names = [run["name"] for run in server.stage_runs(parent)]
     assert all(any(re.search(f"round {n}: 0\\.[0-9]{{3}}$", name) for name in names) for n in (1, 2))
     shown = server.post("/artifacts/filter", {"sort": "CREATED_DESC"})
