@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch e2e faults audit requirements clean server worker deploy docs
+.PHONY: help setup demo test check format torch mlflow e2e faults audit requirements clean server worker deploy docs
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -32,6 +32,8 @@ check: $(VENV)/.dev  ## lint, types and layers only
 	$(BIN)/lint-imports
 
 torch: $(VENV)/.torch  ## PyTorch, for the tests that open a published folder with it
+
+mlflow: $(VENV)/.mlflow  ## an MLflow server, for the test that sends runs to one
 
 docs: $(VENV)/.dev  ## build the documentation into build/site
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
@@ -101,6 +103,14 @@ $(VENV)/.run: requirements/run.txt pyproject.toml | $(VENV)/bin/python
 $(VENV)/.dev: requirements/dev.txt requirements/encoder.txt $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/dev.txt
 	$(BIN)/python -m pip install --quiet --require-hashes --no-deps -r requirements/encoder.txt
+	touch $@
+
+# On top of the development environment, whose packages it sees.
+$(VENV)/.mlflow: requirements/mlflow.txt $(VENV)/.dev
+	$(PYTHON) -m venv $(VENV)/mlflow
+	$(BIN)/python -c 'import site; print(site.getsitepackages()[0])' \
+	    > "$$($(VENV)/mlflow/bin/python -c 'import site; print(site.getsitepackages()[0])')/development.pth"
+	$(VENV)/mlflow/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/mlflow.txt
 	touch $@
 
 # The CPU build if pip finds one, else PyPI's, which on Linux cannot be imported without CUDA's libraries.

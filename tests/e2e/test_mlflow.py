@@ -31,10 +31,7 @@ SECONDS = 600
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a local MLflow server."""
-    try:
-        importlib.metadata.distribution("mlflow")
-    except importlib.metadata.PackageNotFoundError:
-        pytest.skip("missing: mlflow (requirements/mlflow.txt)")
+    pytest.importorskip("mlflow", reason="missing: mlflow-skinny")
     folder = tmp_path_factory.mktemp("mlflow")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -44,7 +41,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # half a dozen processes that runs do not need
     }
-    command = [sys.executable, "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
+    command = [server_python(), "-m", "mlflow", "server", "--port", str(port), "--workers", "1"]
     command += ["--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}"]
     command += ["--artifacts-destination", str(folder / "artifacts")]
     uri = f"http://127.0.0.1:{port}"
@@ -62,6 +59,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield uri
     finally:
         stop(process)
+
+
+def server_python() -> str:
+    """The Python that has the server: that of `make mlflow`, or this one."""
+    own = Path(sys.prefix) / "mlflow/bin/python"
+    if own.is_file():
+        return str(own)
+    try:
+        importlib.metadata.distribution("mlflow")
+    except importlib.metadata.PackageNotFoundError:
+        pytest.skip("missing: an MLflow server (make mlflow)")
+    return sys.executable
 
 
 def publish_toy(home: Path, name: str, gain: float, uri: str) -> RunFolder:
