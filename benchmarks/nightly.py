@@ -120,7 +120,7 @@ def spend_night(config: RunConfig, home: Path, steps: int, changes: dict[str, ob
     run = run_pipeline(RunConfig.model_validate(settings))
     seconds = time.process_time() - began
     production = Registry(home).production if changes else run.run_id
-    # The first night may leave nothing in production; then nothing but the pretrained encoder could be served.
+    # The first night may leave nothing in production; then its own run is shown.
     shown = run if production is None else RunFolder(home, production)
     cells = test_report(shown, shown.read_history()).cells
     accuracy = float(np.mean([np.mean(cell.scores) for cell in cells]))

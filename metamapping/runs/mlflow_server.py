@@ -185,9 +185,9 @@ class MlflowServer:
     def _send_rounds(self, server_id: str, history: list[Round], num_sent: int) -> None:
         from metamapping.runs.plots import learning_curve_png
 
-        metrics = [metric for judged in history[num_sent:] for metric in _metrics(judged)]
-        if num_sent == 0:
-            metrics += _score_metrics(history[0].report.untrained(), "validation", step=0)
+        untrained = history[0].report.untrained()
+        metrics = [] if num_sent else _score_metrics(untrained, "validation", step=0)
+        metrics += [metric for judged in history[num_sent:] for metric in _metrics(judged)]
         self._client.log_batch(server_id, metrics=metrics)
         self._client.log_text(server_id, rounds_markdown(history), "rounds.md")
         with tempfile.TemporaryDirectory() as folder:
