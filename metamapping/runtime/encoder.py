@@ -92,6 +92,11 @@ class RuntimeEncoder:
         """What dense layers compute with."""
         return self._precision
 
+    @property
+    def tunable_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights that tuning may change, by name."""
+        return {name: self._arrays[name].shape for name in self._graph.tunable if name in self._arrays}
+
     def tuned(self, delta: WeightDelta) -> TunedRuntimeEncoder:
         """This encoder with other layers; it stays as it is, and shares everything else.
 
@@ -103,9 +108,9 @@ class RuntimeEncoder:
         """
         if self._precision == "int8":
             raise ValueError("a tuned task is computed in float32, not in 8 bits: use the backend `runtime`")
-        base = {name: self._arrays[name] for name in self._graph.tunable if name in delta.names}
-        delta.check_fits({name: array.shape for name, array in base.items()})
-        return TunedRuntimeEncoder(self, tuple(base), delta)
+        shapes = {name: shape for name, shape in self.tunable_shapes.items() if name in delta.names}
+        delta.check_fits(shapes)
+        return TunedRuntimeEncoder(self, tuple(shapes), delta)
 
     def tuned_weights(self, names: tuple[str, ...]) -> TunedWeights:
         """What all tasks share of which the same weights were tuned.

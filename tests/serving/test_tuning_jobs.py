@@ -11,9 +11,18 @@ from metamapping.serving.app import build_app
 from metamapping.serving.limits import Limits
 from metamapping.serving.metrics import Metrics
 from metamapping.serving.service import Service
-from tests.serving.server import ORDERS
+from tests.serving.server import ORDERS as FEW
 from tests.toy_published import publish_toy
 
+ORDERS = {
+    "examples": [
+        *FEW["examples"],
+        {"text": "my parcel has not arrived", "label": "delivery"},
+        {"text": "nobody answers about the delivery", "label": "delivery"},
+        {"text": "refund the broken lamp", "label": "refund"},
+        {"text": "i sent the lamp back", "label": "refund"},
+    ]
+}
 MORE = {"examples": [{"text": "the parcel was lost", "label": "delivery"}]}
 
 
@@ -73,8 +82,8 @@ def test_a_task_is_tuned_in_a_job_and_says_what_was_decided(client, service):
     assert started.json()["task"] == "orders"
     job = finished(client, started.json())
     assert job["status"] == "done", job
-    assert job["steps"] >= 2
-    assert "4 left-out examples" in job["result"]
+    assert job["steps"] >= 3  # one in each fold
+    assert "8 left-out examples" in job["result"]
     assert job["seconds_left"] == 0
     mapping = service.loaded().tasks.get("orders")
     assert job["result"] == str(mapping.tuning)
@@ -122,7 +131,7 @@ def test_a_task_that_was_changed_meanwhile_stays_as_it_is(client, service, monke
     job = finished(client, job)
     assert (job["status"], "changed meanwhile" in job["result"]) == ("failed", True)
     mapping = service.loaded().tasks.get("orders")
-    assert (mapping.num_examples, mapping.tuning) == (5, None)
+    assert (mapping.num_examples, mapping.tuning) == (9, None)
 
 
 def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
