@@ -2,8 +2,8 @@
 
     python -m benchmarks.tuned_memory PUBLISHED [--tasks 100]
 
-In: a published folder with a graph. Out: what tasks with random changes of all layers add to the peak memory of
-a process, after each has encoded a text, and what the change of one task takes on disk, as Markdown.
+In: a published folder with a graph. Out: what tasks with random changes of all layers add to the peak memory
+of a process, after each has encoded a text, and what the change of one task takes on disk, as Markdown.
 """
 
 from __future__ import annotations
