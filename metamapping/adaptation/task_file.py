@@ -39,6 +39,7 @@ class TuningFile(BaseModel):
     gain_error: float | None
     reason: Annotated[str, Field(max_length=500)]
     scale_factor: Annotated[float, Field(gt=0)] = 1.0
+    num_layers: Annotated[int, Field(ge=1)] | None = None
 
 
 class GradeCutsFile(BaseModel):

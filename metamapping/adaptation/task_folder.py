@@ -205,7 +205,9 @@ def _task_file(featurizer: Featurizer, state: TaskState, *, keep_texts: bool) ->
     if state.is_multi_label:
         rare["multi_label"] = True
     if state.tuning is not None:
-        rare["tuning"] = TuningFile(**vars(state.tuning))
+        # Without what is not set, so that releases without that field read the task.
+        known = {name: value for name, value in vars(state.tuning).items() if name != "num_layers" or value}
+        rare["tuning"] = TuningFile(**known)
     if (cuts := state.grade_cuts) is not None:
         rare["grade_cuts"] = GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
     if state.outside is not None:

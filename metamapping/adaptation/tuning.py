@@ -1,4 +1,4 @@
-"""Tuning: a copy of the encoder's upper layers is changed for one task, if that helps it.
+"""Tuning: a copy of the encoder's layers is changed for one task, if that helps it.
 
 The steps are those of ``metamapping.tuning``; ``tuning_gate`` decides whether their result is used.
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,15 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 # More examples than these teach the layers nothing in so few steps; the closed form uses all.
 MAX_EXAMPLES = 2_000
 _SEED = 0
+
+OnStep = Callable[[int, int], None]  # steps taken, steps in all
+
+
+class StopTuningError(Exception):
+    """Raised by a function that is called after each step: tuning ends with the best so far."""
+
+
+_INTERRUPTIONS = (KeyboardInterrupt, StopTuningError)
 
 
 @dataclass(frozen=True)
@@ -58,7 +67,7 @@ class _Outcome:
 
 
 def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
-    """Check what can be known before any text is encoded.
+    """Check what can be known before any text is encoded, and import what tuning needs.
 
     Args:
         featurizer: The encoder.
@@ -67,6 +76,21 @@ def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
     Raises:
         ValueError: Tasks of this type, or of this encoder, cannot be tuned.
         MissingExtraError: TensorFlow is not installed.
+    """
+    check_is_tunable(featurizer, task_type)
+    with quiet_keras("tuning an encoder to a task"):
+        import metamapping.adaptation.tuning_steps  # noqa: F401
+
+
+def check_is_tunable(featurizer: Featurizer, task_type: str) -> None:
+    """Check what can be known without importing anything.
+
+    Args:
+        featurizer: The encoder.
+        task_type: The task type.
+
+    Raises:
+        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
     """
     if task_type == "ner":
         raise ValueError(
@@ -83,12 +107,15 @@ def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
             "an encoder that computes with 8 bits cannot be tuned: load it with the backend `runtime` or "
             "`tensorflow`, or leave tune out"
         )
-    with quiet_keras("tuning an encoder to a task"):
-        import metamapping.adaptation.tuning_steps  # noqa: F401
 
 
 def tune_task(
-    featurizer: Featurizer, state: TaskState, *, seconds: float | None, seed: int = _SEED
+    featurizer: Featurizer,
+    state: TaskState,
+    *,
+    seconds: float | None,
+    seed: int = _SEED,
+    on_step: OnStep | None = None,
 ) -> tuple[Featurizer, TaskState]:
     """Tune an encoder to a task, if that helps the task.
 
@@ -100,6 +127,8 @@ def tune_task(
         seconds: Time for all steps together; ``None`` for a number of steps that does not depend on the
             machine, so that the same examples give the same result.
         seed: Seed of the splits.
+        on_step: Called after each step with their number and that of all; it may raise ``StopTuningError``.
+            Default: a progress bar.
 
     Returns:
         The featurizer and the state to use from now on. If the task was not tuned, they are those given,
@@ -112,7 +141,7 @@ def tune_task(
     check_can_tune(featurizer, state.task_type)
     started = time.monotonic()
     limited, support = _limited(featurizer, state), state.support
-    outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed)
+    outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed, on_step)
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
         pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
@@ -154,17 +183,18 @@ def _tune(
     read_tokens: Callable[[], TaskTokens],
     seconds: float | None,
     seed: int,
+    on_step: OnStep | None = None,
 ) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
     if not has_evidence(state.support.targets):
         return _unknown("two labels with two examples each are needed to estimate a gain")
     budget = Budget(seconds, num_folds=NUM_FOLDS + 1)
-    with _progress_bar(featurizer) as report:
+    with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
             evidence = left_out_evidence(featurizer, state, steps)
-        except KeyboardInterrupt:
+        except _INTERRUPTIONS:
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:
             return _unknown(f"{error}", budget.steps)
@@ -181,6 +211,7 @@ def _tune(
             gain_error=choice.error if np.isfinite(choice.error) else None,
             reason=gain_sentence(choice.gain, choice.error),
             scale_factor=choice.scale_factor if choice.weight else 1.0,
+            num_layers=steps.num_layers,
         )
         return (
             _finish(steps, record, np.arange(len(state.support.targets)))
@@ -198,7 +229,7 @@ def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
     try:
         for weights in steps.steps(NUM_FOLDS, rows):  # noqa: B007
             count += 1
-    except KeyboardInterrupt:
+    except _INTERRUPTIONS:
         reason = f"{record.reason}, but the last steps were interrupted"
         if 2 * count < record.steps:
             return _Outcome(replace(record, weight=0.0, steps=count, reason=reason, scale_factor=1.0))

@@ -1,6 +1,6 @@
 """Tuning gate: whether tuning the encoder to a task helps it, by what is left out of its examples.
 
-In each of three folds the upper layers are tuned to the other examples alone, a mapping is computed from
+In each of three folds the encoder's layers are tuned to the other examples alone, a mapping is computed from
 those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Weights
 between the two encoders are considered as well. Only a gain of more than one standard error counts, so that
 few examples are rarely enough.
@@ -31,8 +31,8 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 NUM_FOLDS = 3
 # The shares of the change that are considered, besides none of it.
 WEIGHTS = (0.5, 1.0)
-# A change is used if it gains more than this many standard errors.
-MIN_ERRORS = 1.0
+# A change is used if it gains more than this many standard errors, and at least so much log probability.
+MIN_ERRORS, MIN_GAIN = 1.0, 0.01
 _LEAST_LOG_PROBABILITY = -14.0
 
 
@@ -88,7 +88,7 @@ def choose(evidence: Evidence) -> Choice:
     gains = differences.mean(axis=1)
     errors = differences.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(gains), np.inf)
     best = int(np.argmax(gains - MIN_ERRORS * errors))
-    is_used = gains[best] > MIN_ERRORS * errors[best]
+    is_used = gains[best] > max(MIN_ERRORS * errors[best], MIN_GAIN)
     return Choice(
         weight=WEIGHTS[best] if is_used else 0.0,
         best_weight=WEIGHTS[best],

@@ -25,13 +25,16 @@ from metamapping.adaptation.tuning import TaskTokens
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.runtime_model import load_model
-from metamapping.tuning.lower_states import LowerStates
-from metamapping.tuning.steps import MetaStep, TaskStates, Weights, tuned_weights
+from metamapping.tuning.lower_states import MAX_TOKENS, LowerStates
+from metamapping.tuning.steps import MAX_TEXTS, MetaStep, TaskStates, Weights, tuned_weights
 
 # Steps of each fold and of the result; more lose (docs/experiments/tuning.md).
-STEPS, MAX_STEPS = 16, 40
-# Rank of the change of each matrix: 0.5 MB for a MiniLM.
+STEPS, MAX_STEPS = 8, 16
+# Rank of the change of each matrix: 1.4 MB for all layers of a MiniLM.
 RANK = 16
+# All layers are tuned if a step reads at most about this many tokens, otherwise only those above the lower
+# view: a step through all layers of a MiniLM costs about a second of CPU time for 1,000 tokens.
+MAX_TOKENS_ALL_LAYERS = 3_000
 
 Report = Callable[[int, int], None]  # steps taken, steps in all
 
@@ -87,7 +90,8 @@ class TuningSteps:
         seed: Seed of the splits.
 
     Attributes:
-        start: The weights of the upper layers as they are.
+        start: The weights of the tuned layers as they are.
+        num_layers: How many of the last layers are tuned.
 
     Raises:
         ValueError: The encoder cannot be tuned.
@@ -105,15 +109,17 @@ class TuningSteps:
         seed: int,
     ) -> None:
         model: Any = featurizer.model
-        if not hasattr(model.encoder, "upper_layers"):
+        if not hasattr(model.encoder, "tuned_layers"):
             model = _tensorflow_model(model.tokenizer_folder, featurizer.fingerprint)
-        self._step = MetaStep.of(model.encoder.upper_layers, model.mapping)
+        fewest, most = model.encoder.tunable_depths
+        self.num_layers = most if num_tokens(tokens) <= MAX_TOKENS_ALL_LAYERS else fewest
+        self._step = MetaStep.of(model.encoder.tuned_layers(self.num_layers), model.mapping)
         self._budget, self._report, self._seed = budget, report, seed
         self._num_taken = 0
         self.start = self._step.start
         self._task = TaskStates(
-            texts=LowerStates.of(self._step.upper, *tokens.texts),
-            names=LowerStates.of(self._step.upper, *tokens.names),
+            texts=LowerStates.of(self._step.layers, *tokens.texts),
+            names=LowerStates.of(self._step.layers, *tokens.names),
             targets=state.support.targets,
         )
 
@@ -151,14 +157,14 @@ class TuningSteps:
         """The features of all examples and of all names under some weights.
 
         Args:
-            weights: The weights of the upper layers.
+            weights: The weights of the tuned layers.
 
         Returns:
             Float32 ``(num_texts, num_views * dim)`` and ``(num_labels, dim)``.
         """
-        upper = self._step.upper
-        names = self._task.names.features(upper, weights)[:, : upper.dim]
-        return self._task.texts.features(upper, weights), names
+        layers = self._step.layers
+        names = self._task.names.features(layers, weights)[:, : layers.dim]
+        return self._task.texts.features(layers, weights), names
 
     def shares(self, weights: Weights, shares: Sequence[float]) -> list[Weights]:
         """Weights between those before tuning and some tuned ones, as they would be kept.
@@ -167,8 +173,8 @@ class TuningSteps:
             weights: The tuned weights.
             shares: How much of the change each has.
         """
-        upper, delta = self._step.upper, self.delta(weights)
-        return [upper.to_tensors(delta.scaled(share).added_to(upper.base)) for share in shares]
+        layers, delta = self._step.layers, self.delta(weights)
+        return [layers.to_tensors(delta.scaled(share).added_to(layers.base)) for share in shares]
 
     def delta(self, weights: Weights) -> WeightDelta:
         """What changed.
@@ -176,8 +182,20 @@ class TuningSteps:
         Args:
             weights: The tuned weights.
         """
-        upper = self._step.upper
-        return WeightDelta.between(upper.base, upper.to_arrays(weights), rank=RANK)
+        layers = self._step.layers
+        return WeightDelta.between(layers.base, layers.to_arrays(weights), rank=RANK)
+
+
+def num_tokens(tokens: TaskTokens) -> int:
+    """About how many tokens one step reads: those of its texts, and of all names.
+
+    Args:
+        tokens: Of the task.
+    """
+    texts, names = tokens.texts[0].lengths, tokens.names[0].lengths
+    num_texts = max(min(len(texts), MAX_TEXTS), 2 * len(names))
+    mean = float(np.minimum(texts, MAX_TOKENS).mean()) if len(texts) else 0.0
+    return int(min(len(texts), num_texts) * mean + names.sum())
 
 
 @lru_cache(maxsize=1)

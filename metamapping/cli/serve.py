@@ -43,6 +43,12 @@ def serve(
     max_characters: Annotated[
         int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
     ] = 500_000,
+    max_jobs: Annotated[
+        int, typer.Option(min=1, help="Limit of tuning jobs that run or wait; one runs at a time.")
+    ] = 8,
+    max_tune_seconds: Annotated[
+        float, typer.Option(min=1, help="Time limit of a tuning job; then it ends with the best so far.")
+    ] = 600.0,
     log: Annotated[
         Path | None,
         typer.Option(
@@ -93,7 +99,14 @@ def serve(
         model = open_folder(run.published)
     assert model is not None
     check_published(model)
-    limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
+    limits = Limits(
+        tasks=max_tasks,
+        examples=max_examples,
+        texts=max_texts,
+        characters=max_characters,
+        jobs=max_jobs,
+        tune_seconds=max_tune_seconds,
+    )
     if log_texts and log is None:
         raise ValueError("--log-texts needs a log: give --log FILE, too")
     written = None if log is None else PredictionLog(log, with_texts=log_texts)

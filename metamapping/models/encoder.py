@@ -29,7 +29,7 @@ from metamapping.episodes.length_groups import by_length
 from metamapping.models.text_views import text_views
 from metamapping.models.transformer_blocks import block_outputs, token_states
 from metamapping.models.tuned_encoder import TunedEncoder
-from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.tuned_layers import TunedLayers, layer_names, tunable_depths
 from metamapping.models.view_layout import (
     LOWER_WORD_WEIGHT,
     NUM_VIEWS,
@@ -71,6 +71,7 @@ class Encoder:
         # One trace for every shape: the number of texts and their length are left open.
         self._texts = tf.function(self.texts, input_signature=[tokens | pool])
         self._words = tf.function(self.words, input_signature=[tokens | pieces])
+        self._tuned_layers: dict[int, TunedLayers] = {}
 
     def texts(self, batch: Tensors) -> tf.Tensor:
         """The views of texts, pooled over the tokens where ``pool`` is 1.
@@ -169,13 +170,26 @@ class Encoder:
                 on_progress(len(rows))
         return features
 
-    @cached_property
-    def upper_layers(self) -> UpperLayers:
-        """The layers that tuning changes. Raises ``ValueError`` for an encoder that cannot be tuned."""
-        return UpperLayers(self.backbone)
+    @property
+    def tunable_depths(self) -> tuple[int, int]:
+        """The smallest and the largest number of layers that can be tuned. Raises ``ValueError`` for none."""
+        return tunable_depths(self.backbone)
+
+    def tuned_layers(self, num_layers: int) -> TunedLayers:
+        """The layers that tuning changes.
+
+        Args:
+            num_layers: How many of the last layers.
+
+        Raises:
+            ValueError: The encoder cannot be tuned, or not in this number of layers.
+        """
+        if num_layers not in self._tuned_layers:
+            self._tuned_layers[num_layers] = TunedLayers(self.backbone, num_layers)
+        return self._tuned_layers[num_layers]
 
     def tuned(self, delta: WeightDelta) -> TunedEncoder:
-        """This encoder with other upper layers; it stays as it is, and shares the lower ones.
+        """This encoder with other layers; it stays as it is, and shares what does not change.
 
         Args:
             delta: What tuning changed.
@@ -183,7 +197,16 @@ class Encoder:
         Raises:
             ValueError: The delta is that of another encoder.
         """
-        return TunedEncoder(self.upper_layers, delta)
+        known = self._layer_names
+        # One that fits no number of layers is compared with all of them, for the message.
+        num_layers = next((num for num, names in known.items() if names == delta.names), max(known))
+        return TunedEncoder(self.tuned_layers(num_layers), delta)
+
+    @cached_property
+    def _layer_names(self) -> dict[int, frozenset[str]]:
+        """The names of the weights of each number of layers that can be tuned."""
+        fewest, most = self.tunable_depths
+        return {num: layer_names(self.backbone, num) for num in range(fewest, most + 1)}
 
     def _encode_words(
         self, batch: dict[str, Any], rows: np.ndarray, word_starts: Ragged, features: np.ndarray

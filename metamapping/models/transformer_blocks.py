@@ -42,6 +42,22 @@ def block_outputs(backbone: keras.Model) -> list[Any]:
     return [call.output_tensors[0] for call in _block_calls(backbone)]
 
 
+def block_inputs(backbone: keras.Model) -> list[Any]:
+    """The symbolic states ``(batch, length, dim)`` before each call of a block, from the first to the last.
+
+    Args:
+        backbone: As for ``transformer_blocks``.
+
+    Returns:
+        As for ``block_outputs``; the first are the embeddings.
+    """
+    shape = token_states(backbone).shape
+    return [
+        next(tensor for tensor in call.input_tensors if tensor.shape == shape)
+        for call in _block_calls(backbone)
+    ]
+
+
 def token_states(backbone: keras.Model) -> Any:
     """The symbolic output states of a backbone; BERT has a pooled output as well.
 

@@ -1,7 +1,7 @@
-"""Tuned encoder: an encoder with the upper layers of one task, in TensorFlow.
+"""Tuned encoder: an encoder with the tuned layers of one task, in TensorFlow.
 
-Any number of tuned encoders share the lower layers, and the weights of the upper ones that do not change. In
-memory a task has its delta alone; the weights of the tasks that were used last are kept.
+Any number of tuned encoders share the embeddings and the layers that do not change. In memory a task has its
+delta alone; the weights of the tasks that were used last are kept.
 
     encoder = Encoder(backbone).tuned(delta)
     x = encoder.encode(token_ids, segment_ids)          # float32 (num_texts, text_dim)
@@ -16,16 +16,16 @@ import numpy as np
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.length_groups import by_length
-from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS, PADDING_WORTH_A_PASS
 from metamapping.models.weight_delta import WORDS_ARE_NOT_TUNED, WeightDelta
 
 
 class TunedEncoder:
-    """An encoder of texts with other upper layers.
+    """An encoder of texts with other layers.
 
     Args:
-        upper: The upper layers of the encoder.
+        layers: The layers of the encoder that are replaced.
         delta: What tuning changed.
 
     Attributes:
@@ -37,9 +37,9 @@ class TunedEncoder:
         ValueError: The delta is that of another encoder.
     """
 
-    def __init__(self, upper: UpperLayers, delta: WeightDelta) -> None:
-        delta.check_fits({name: array.shape for name, array in upper.base.items()})
-        self._upper, self._delta, self.dim = upper, delta, upper.dim
+    def __init__(self, layers: TunedLayers, delta: WeightDelta) -> None:
+        delta.check_fits({name: array.shape for name, array in layers.base.items()})
+        self._layers, self._delta, self.dim = layers, delta, layers.dim
         self.text_dim, self.word_dim = NUM_VIEWS * self.dim, NUM_WORD_VIEWS * self.dim
 
     def encode(
@@ -68,22 +68,25 @@ class TunedEncoder:
         """
         if word_starts is not None:
             raise ValueError(WORDS_ARE_NOT_TUNED)
-        weights = self._upper.tensors_of(self._delta)
+        weights = self._layers.tensors_of(self._delta)
         features = np.zeros((len(token_ids), self.text_dim), np.float32)
         for rows in by_length(token_ids.lengths, max_size=batch_size, max_padding=PADDING_WORTH_A_PASS):
             longest = int(token_ids.lengths[rows[-1]])
             batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=longest)
-            lower = self._upper.lower_states(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
-            views = self._upper.compiled_views(weights, lower, batch["padding_mask"], batch["pool"])
+            below = self._layers.states_below(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
+            views = self._layers.compiled_views(weights, below, batch["padding_mask"], batch["pool"])
             features[rows] = views.numpy()
             if on_progress is not None:
                 on_progress(len(rows))
         return features
 
     def tuned(self, delta: WeightDelta) -> TunedEncoder:
-        """The encoder with the upper layers of another task.
+        """The encoder with the same layers of another task.
 
         Args:
             delta: What tuning changed, compared with the encoder before any tuning.
+
+        Raises:
+            ValueError: The delta is that of another encoder, or of other layers.
         """
-        return TunedEncoder(self._upper, delta)
+        return TunedEncoder(self._layers, delta)

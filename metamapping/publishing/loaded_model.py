@@ -64,7 +64,7 @@ class FeatureEncoder(Protocol):
         """
 
     def tuned(self, delta: WeightDelta) -> FeatureEncoder:
-        """An encoder of texts with other upper layers, which shares everything else with this one.
+        """An encoder of texts with other layers, which shares everything else with this one.
 
         Args:
             delta: What tuning changed.

@@ -11,8 +11,9 @@ may use one encoder.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
@@ -39,6 +40,9 @@ from metamapping.runtime.weight_file import WeightFile
 Precision = Literal["float32", "int8"]
 
 _ERRORS_ALONE = 3
+# The weights of the tasks that were used last are kept, 42 MB each for all layers of a MiniLM; and an engine
+# for each of the last numbers of layers.
+_KEPT_TASKS, _KEPT_ENGINES = 4, 4
 
 
 class RuntimeEncoder:
@@ -79,6 +83,8 @@ class RuntimeEncoder:
         names = [each.name for each in model.graph.initializer if each.name in graph.weights]
         self._arrays = {name: weights.array(name) for name in names if name != graph.token_table}
         self._session = self._open(model, tuple(self._table))
+        self._tuned: dict[tuple[str, ...], TunedWeights] = {}
+        self._lock = threading.Lock()
         weights.release()  # what checking and copying them has read
 
     @property
@@ -86,8 +92,13 @@ class RuntimeEncoder:
         """What dense layers compute with."""
         return self._precision
 
+    @property
+    def tunable_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the weights that tuning may change, by name."""
+        return {name: self._arrays[name].shape for name in self._graph.tunable if name in self._arrays}
+
     def tuned(self, delta: WeightDelta) -> TunedRuntimeEncoder:
-        """This encoder with other upper layers; it stays as it is, and shares everything else.
+        """This encoder with other layers; it stays as it is, and shares everything else.
 
         Args:
             delta: What tuning changed.
@@ -97,14 +108,27 @@ class RuntimeEncoder:
         """
         if self._precision == "int8":
             raise ValueError("a tuned task is computed in float32, not in 8 bits: use the backend `runtime`")
-        delta.check_fits({name: array.shape for name, array in self._upper.base.items()})
-        return TunedRuntimeEncoder(self, self._upper, delta)
+        shapes = {name: shape for name, shape in self.tunable_shapes.items() if name in delta.names}
+        delta.check_fits(shapes)
+        return TunedRuntimeEncoder(self, tuple(shapes), delta)
 
-    @cached_property
-    def _upper(self) -> UpperWeights:
-        names = self._graph.upper_weights
-        session = self._open(onnx.load_model_from_string(self._graph.data), (*self._table, *names))
-        return UpperWeights({name: self._arrays[name] for name in names}, session)
+    def tuned_weights(self, names: tuple[str, ...]) -> TunedWeights:
+        """What all tasks share of which the same weights were tuned.
+
+        Args:
+            names: The names of these weights, which are those of some number of layers.
+
+        Raises:
+            StoreError: The engine cannot run the graph.
+        """
+        with self._lock:
+            if names not in self._tuned:
+                model = onnx.load_model_from_string(self._graph.data)
+                session = self._open(model, (*self._table, *names))
+                self._tuned[names] = TunedWeights({name: self._arrays[name] for name in names}, session)
+                while len(self._tuned) > _KEPT_ENGINES:
+                    del self._tuned[next(iter(self._tuned))]
+            return self._tuned[names]
 
     def _open(self, model: onnx.ModelProto, inputs: tuple[str, ...]) -> onnxruntime.InferenceSession:
         """The engine for a graph, of whose weights some are inputs of each call. Raises ``StoreError``."""
@@ -192,11 +216,11 @@ class RuntimeEncoder:
         return results
 
 
-class UpperWeights:
+class TunedWeights:
     """The weights that tuning changes, and the engine that takes them with each call.
 
-    All tuned tasks of an encoder share it. In memory a task has its delta alone; the weights of the tasks
-    that were used last are kept.
+    All tasks that were tuned in the same layers share it. In memory a task has its delta alone; the weights
+    of the tasks that were used last are kept.
 
     Args:
         base: The weights of the encoder, by name.
@@ -205,25 +229,24 @@ class UpperWeights:
 
     def __init__(self, base: dict[str, np.ndarray], session: onnxruntime.InferenceSession) -> None:
         self.base, self.session = base, session
-        # 14 MB each for a MiniLM.
-        self.of = lru_cache(maxsize=4)(self._of)
+        self.of = lru_cache(maxsize=_KEPT_TASKS)(self._of)
 
     def _of(self, delta: WeightDelta) -> dict[str, np.ndarray]:
         return delta.added_to(self.base)
 
 
 class TunedRuntimeEncoder(RuntimeEncoder):
-    """An encoder of texts with the upper layers of one task.
+    """An encoder of texts with the tuned layers of one task.
 
     Args:
         encoder: The encoder, which is not changed.
-        upper: Its upper layers.
+        names: The names of the weights that were tuned.
         delta: What tuning changed.
     """
 
-    def __init__(self, encoder: RuntimeEncoder, upper: UpperWeights, delta: WeightDelta) -> None:
+    def __init__(self, encoder: RuntimeEncoder, names: tuple[str, ...], delta: WeightDelta) -> None:
         self.__dict__.update(encoder.__dict__)
-        self._shared, self._delta = upper, delta
+        self._names, self._delta = names, delta
 
     def _run(
         self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
@@ -233,7 +256,8 @@ class TunedRuntimeEncoder(RuntimeEncoder):
         return super()._run(names, inputs, shape)
 
     def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
-        results: list[np.ndarray] = self._shared.session.run(names, inputs | self._shared.of(self._delta))
+        shared = self.tuned_weights(self._names)
+        results: list[np.ndarray] = shared.session.run(names, inputs | shared.of(self._delta))
         return results
 
 

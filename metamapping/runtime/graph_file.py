@@ -55,7 +55,7 @@ class Graph:
         dim: Width of the encoder's states.
         num_positions: Length of the longest text that the encoder can read; ``None`` if that cannot be seen.
         token_table: The name of the weight with a row for each token; likewise.
-        upper_weights: The names of the weights that the lower view does not depend on, which tuning changes.
+        tunable: The names of the weights that tuning may change: all but the tables of embeddings.
     """
 
     data: bytes
@@ -63,7 +63,7 @@ class Graph:
     dim: int
     num_positions: int | None
     token_table: str | None
-    upper_weights: tuple[str, ...]
+    tunable: tuple[str, ...]
 
 
 class _UnsafeGraphError(ValueError):
@@ -106,7 +106,7 @@ def read_graph(folder: Path, weights: WeightFile, *, max_length_tokens: int) -> 
         raise StoreError(f"{path} {error}: publish again with this release of metamapping") from error
     except Exception as error:  # protobuf and onnx raise many types for a damaged file
         raise StoreError(f"{path} is not a valid graph ({one_line(error)}): publish again") from error
-    return Graph(data, external, dim, *_limits(model), _upper_weights(model, external))
+    return Graph(data, external, dim, *_limits(model), _tunable(model, external))
 
 
 def _check_model(model: onnx.ModelProto) -> None:
@@ -268,16 +268,10 @@ def _limits(model: onnx.ModelProto) -> tuple[int | None, str | None]:
     return num_positions, token_table
 
 
-def _upper_weights(model: onnx.ModelProto, weights: tuple[str, ...]) -> tuple[str, ...]:
-    """The weights that are used in computing ``last``, but not ``lower``."""
-    made_by = {name: node for node in model.graph.node for name in node.output}
-    below, waiting = set(), ["lower"]
-    while waiting:
-        name = waiting.pop()
-        if name not in below:
-            below.add(name)
-            waiting += made_by[name].input if name in made_by else []
-    return tuple(name for name in weights if name not in below)
+def _tunable(model: onnx.ModelProto, weights: tuple[str, ...]) -> tuple[str, ...]:
+    """The weights in which no rows are looked up, which those of all layers are."""
+    tables = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    return tuple(name for name in weights if name not in tables)
 
 
 def _shape(value: onnx.ValueInfoProto, limit: int | None) -> tuple[int, ...]:

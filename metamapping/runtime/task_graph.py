@@ -72,8 +72,11 @@ def task_graph(
         raise ValueError(
             f"{model_file} has more than 2 GB, which one ONNX file cannot hold: use the published folder"
         )
-    base = {name: weights.array(name) for name in checked.upper_weights}
-    tuned = {} if delta is None else delta.added_to(base)
+    tuned = {}
+    if delta is not None:
+        base = {name: weights.array(name) for name in checked.tunable if name in delta.names}
+        delta.check_fits({name: array.shape for name, array in base.items()})
+        tuned = delta.added_to(base)
     model = onnx.load_model_from_string(checked.data)
     graph = model.graph
     for tensor in graph.initializer:

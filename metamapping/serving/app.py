@@ -37,11 +37,15 @@ from metamapping.serving.messages import (
     Task,
     Tasks,
     TextsToLabel,
+    TuneTask,
+    TuningJob,
+    TuningJobs,
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
 from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
+from metamapping.serving.tuning_jobs import Job
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Entity as FoundEntity
@@ -200,6 +204,31 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
     )
 
 
+@router.post("/tasks/{name}/tune", status_code=202, responses=error_responses(400, 404, 409, 422, 429, 503))
+def tune(name: Name, request: TuneTask, service: Serving, loaded: Ready) -> TuningJob:
+    """Tune the encoder to a task, if that helps it: a job, whose progress `GET /jobs/{job_id}` reports."""
+    with _rejecting_invalid_input():
+        return _job(service.jobs.start(name, loaded, seconds=request.seconds))
+
+
+@router.get("/jobs", responses=error_responses(503))
+async def list_jobs(service: Serving, loaded: Ready) -> TuningJobs:
+    """List the jobs that are not finished, and the last ones that are."""
+    return TuningJobs(jobs=[_job(job) for job in service.jobs.all()])
+
+
+@router.get("/jobs/{job_id}", responses=error_responses(404, 422, 503))
+async def read_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
+    """Report the progress of a job, and its result."""
+    return _job(service.jobs.get(job_id))
+
+
+@router.delete("/jobs/{job_id}", status_code=202, responses=error_responses(404, 422, 503))
+async def cancel_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
+    """End a job within a step, with the best so far; one that waits does not begin."""
+    return _job(service.jobs.cancel(job_id))
+
+
 @router.post("/zero-shot", responses=error_responses(400, 413, 422, 503))
 def zero_shot(request: ZeroShot, service: Serving, loaded: Ready) -> Predictions:
     """Predict labels of which only the names are known. Nothing is stored."""
@@ -266,6 +295,13 @@ def _task(name: str, mapping: Mapping) -> Task:
         is_ordinal=mapping.is_ordinal,
         num_out_of_scope=mapping.num_out_of_scope,
     )
+
+
+def _job(job: Job) -> TuningJob:
+    times = {"seconds": round(job.seconds, 1)}
+    if job.seconds_left is not None:
+        times["seconds_left"] = round(job.seconds_left, 1)
+    return TuningJob(**vars(job) | times)
 
 
 def _columns(examples: Sequence[Example], task_type: TaskType) -> tuple[list[Any], list[Any], list[str]]:

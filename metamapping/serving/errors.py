@@ -18,15 +18,17 @@ from starlette.exceptions import HTTPException
 from metamapping.serving.messages import Problem
 from metamapping.serving.registry import DamagedTaskError, NoSuchTaskError, TooManyTasksError
 from metamapping.serving.service import LoadingError
+from metamapping.serving.tuning_jobs import JobExistsError, NoSuchJobError, TooManyJobsError
 
 _DESCRIPTIONS = {
     400: "The body cannot be read.",
     401: "The API key is missing or wrong.",
     403: "The request names a foreign host.",
-    404: "The task does not exist.",
-    409: "The task on disk is damaged, or the server has reached its limit of tasks.",
+    404: "The task or the job does not exist.",
+    409: "The task on disk is damaged, is being tuned already, or the server has reached its limit of tasks.",
     413: "The body is too large.",
     422: "The request is invalid.",
+    429: "The server has reached its limit of jobs.",
     503: "The encoder is still loading.",
     507: "The task could not be written to disk.",
 }
@@ -34,8 +36,12 @@ _STATUS: dict[type[Exception], int] = {
     NoSuchTaskError: 404,
     DamagedTaskError: 409,
     TooManyTasksError: 409,
+    NoSuchJobError: 404,
+    JobExistsError: 409,
+    TooManyJobsError: 429,
     LoadingError: 503,
 }
+_RETRY_AFTER = {429: "30", 503: "5"}
 
 
 # Parts of pydantic's error locations that tell a user nothing: the body, and the members of a union type.
@@ -73,7 +79,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, error: Exception) -> JSONResponse:
         status = _STATUS[type(error)]
-        return _problem(status, str(error), {"Retry-After": "5"} if status == 503 else None)
+        retry = _RETRY_AFTER.get(status)
+        return _problem(status, str(error), None if retry is None else {"Retry-After": retry})
 
     async def http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)

@@ -30,12 +30,16 @@ class Limits:
         examples: Number of examples of one task.
         texts: Number of texts of one request for predictions.
         characters: Number of characters of all texts of one request.
+        jobs: Number of tuning jobs that are not finished.
+        tune_seconds: Time of one of them.
     """
 
     tasks: int = 1_000
     examples: int = 5_000
     texts: int = 1_000
     characters: int = 500_000
+    jobs: int = 8
+    tune_seconds: float = 600.0
 
     @property
     def body_bytes(self) -> int:

@@ -160,6 +160,45 @@ class ZeroShot(_Texts):
     task_type: TaskType = "text-classification"
 
 
+class TuneTask(_Message):
+    """How to tune the encoder to a task."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{}, {"seconds": 60}]})
+
+    seconds: StrictInt | StrictFloat | None = Field(
+        None,
+        gt=0,
+        allow_inf_nan=False,
+        description="Time for the steps. Default: a number of steps that suits most tasks.",
+    )
+
+
+class TuningJob(BaseModel):
+    """A task that is being tuned, or was. It answers as before until the job is done."""
+
+    id: str = Field(examples=["0f8fad5bd9cb469fa16570867728950e"])
+    task: str = Field(examples=["orders"])
+    status: Literal["waiting", "running", "done", "cancelled", "failed"]
+    steps: int = Field(description="Steps taken.", examples=[12])
+    steps_in_all: int = Field(description="All steps, as far as known; 0 before the first.", examples=[32])
+    seconds: float = Field(description="Time since it began.", examples=[9.5])
+    seconds_left: float | None = Field(
+        description="Estimated time until it ends; `null` before the first step.", examples=[15.0]
+    )
+    is_tuned: bool | None = Field(
+        description="Whether the task has tuned layers now; `null` until the job is done.", examples=[None]
+    )
+    result: str | None = Field(
+        description="What was decided and why, or why the job failed.", examples=[None]
+    )
+
+
+class TuningJobs(BaseModel):
+    """The jobs of the server, the oldest first."""
+
+    jobs: list[TuningJob]
+
+
 class Task(BaseModel):
     """A task of the server."""
 

@@ -3,7 +3,7 @@
     run_server(service, host="127.0.0.1", port=8080, key=None)
 
 It listens at once, and answers 503 until the encoder is loaded. On SIGTERM and Ctrl-C, requests in progress
-are finished first.
+are finished first, and a task that is being tuned keeps the best so far.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ def run_server(service: Service, *, host: str, port: int, key: str | None) -> No
             server.should_exit = True
 
     threading.Thread(target=load, name="loading", daemon=True).start()
-    server.run()
+    try:
+        server.run()
+    finally:
+        service.jobs.close()
     if failures:
         raise failures[0]

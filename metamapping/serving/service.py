@@ -15,6 +15,7 @@ from metamapping.serving.limits import Limits
 from metamapping.serving.metrics import Metrics
 from metamapping.serving.monitoring import Monitor, PredictionLog
 from metamapping.serving.registry import TaskRegistry
+from metamapping.serving.tuning_jobs import TuningJobs
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.featurizer import Featurizer
@@ -62,6 +63,7 @@ class Service:
     ) -> None:
         self.limits, self.metrics, self.monitor = limits, metrics, Monitor(log)
         metrics.add_collector(self.monitor)
+        self.jobs = TuningJobs(max_waiting=limits.jobs, max_seconds=limits.tune_seconds)
         self._keeps_encoders = keeps_encoders
         self._tried: set[tuple[str, str, str, int]] = set()
         self._model, self._tasks, self._backend = model, tasks, backend

@@ -1,8 +1,8 @@
 """Lower states: the token states below the tuned layers, computed once for each text of a task.
 
-states = LowerStates.of(upper, token_ids, segment_ids)
-batch = states.batch([0, 3, 5])            # padded arrays, as the upper layers read them
-features = states.features(upper, weights)
+states = LowerStates.of(layers, token_ids, segment_ids)
+batch = states.batch([0, 3, 5])            # padded arrays, as the tuned layers read them
+features = states.features(layers, weights)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import tensorflow as tf
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.length_groups import by_length
-from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS, PADDING_WORTH_A_PASS
 
 _BATCH_SIZE = 64
@@ -40,20 +40,20 @@ class LowerStates:
     pools: list[np.ndarray]
 
     @classmethod
-    def of(cls, upper: UpperLayers, token_ids: Ragged, segment_ids: Ragged) -> LowerStates:
+    def of(cls, layers: TunedLayers, token_ids: Ragged, segment_ids: Ragged) -> LowerStates:
         """Compute the states of texts.
 
         Args:
-            upper: The upper layers of the encoder, which knows the lower ones.
+            layers: The tuned layers, which know those below them.
             token_ids: Tokens of each text.
             segment_ids: Segments of the same tokens.
         """
-        states: list[np.ndarray] = [np.zeros((0, upper.dim), np.float16)] * len(token_ids)
+        states: list[np.ndarray] = [np.zeros((0, layers.dim), np.float16)] * len(token_ids)
         pools: list[np.ndarray] = [np.zeros(0, np.float32)] * len(token_ids)
         for rows in _batches(token_ids.lengths):
             length = int(token_ids.lengths[rows[-1]])
             batch = pad_tokens(token_ids, segment_ids, rows, len(rows), length=length)
-            lower = upper.lower_states(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
+            lower = layers.states_below(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
             for row, each, pool in zip(rows, lower.numpy(), batch["pool"], strict=True):
                 count = max(1, len(token_ids[row]))
                 count = min(count, MAX_TOKENS) if pool[0] else count
@@ -80,19 +80,19 @@ class LowerStates:
             states[i, :count], mask[i, :count], pool[i, :count] = self.states[row], 1, self.pools[row]
         return states, mask, pool
 
-    def features(self, upper: UpperLayers, weights: Sequence[tf.Tensor]) -> np.ndarray:
-        """The features of all texts under some weights of the upper layers.
+    def features(self, layers: TunedLayers, weights: Sequence[tf.Tensor]) -> np.ndarray:
+        """The features of all texts under some weights of the tuned layers.
 
         Args:
-            upper: The upper layers.
-            weights: As ``UpperLayers.to_tensors`` returns them.
+            layers: The tuned layers.
+            weights: As ``TunedLayers.to_tensors`` returns them.
 
         Returns:
             Float32 ``(num_texts, NUM_VIEWS * dim)``.
         """
-        features = np.zeros((len(self), NUM_VIEWS * upper.dim), np.float32)
+        features = np.zeros((len(self), NUM_VIEWS * layers.dim), np.float32)
         for rows in _batches(np.array([len(pool) for pool in self.pools])):
-            features[rows] = upper.compiled_views(weights, *self.batch(rows)).numpy()
+            features[rows] = layers.compiled_views(weights, *self.batch(rows)).numpy()
         return features
 
 

@@ -1,10 +1,10 @@
-"""Steps: meta-steps on one task's own examples, which change a copy of the upper layers.
+"""Steps: meta-steps on one task's own examples, which change a copy of its layers.
 
 One step is that of meta-training (``training.meta_step``): several support/query splits are cut from the
 examples, the mapping of each support is computed in closed form, and the queries' cross-entropy is
-back-propagated through the solve, here into the weights of the upper layers alone.
+back-propagated through the solve, here into the weights of the tuned layers alone.
 
-    meta_step = MetaStep.of(encoder.upper_layers, mapping)
+    meta_step = MetaStep.of(encoder.tuned_layers(6), mapping)
     for weights in tuned_weights(meta_step, examples, rng):          # endless: the caller stops
         ...
 """
@@ -22,7 +22,7 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.support_set import masked_logits, score
-from metamapping.models.upper_layers import UpperLayers
+from metamapping.models.tuned_layers import TunedLayers
 from metamapping.tuning.lower_states import LowerStates
 from metamapping.tuning.splits import sample_rows, sample_supports
 
@@ -56,17 +56,17 @@ class MetaStep:
     """One step of tuning, compiled once for all tasks of an encoder.
 
     Args:
-        upper: The upper layers.
+        layers: The tuned layers.
         mapping: The meta-learned mapping, which is not changed.
     """
 
-    def __init__(self, upper: UpperLayers, mapping: MetaMapping) -> None:
-        self.upper, self._mapping = upper, mapping
-        self.start: Weights = upper.to_tensors(upper.base)
+    def __init__(self, layers: TunedLayers, mapping: MetaMapping) -> None:
+        self.layers, self._mapping = layers, mapping
+        self.start: Weights = layers.to_tensors(layers.base)
         weights = [tf.TensorSpec(each.shape, tf.float32) for each in self.start]
         shape = (None, None)
         pool = tf.TensorSpec(shape, tf.float32)
-        batch = (tf.TensorSpec((*shape, upper.dim), tf.float32), tf.TensorSpec(shape, tf.int32), pool)
+        batch = (tf.TensorSpec((*shape, layers.dim), tf.float32), tf.TensorSpec(shape, tf.int32), pool)
         optimizer = (tf.TensorSpec((), tf.float32), weights, weights)
         targets = tf.TensorSpec((None,), tf.int32)
         self._compiled = tf.function(
@@ -80,14 +80,14 @@ class MetaStep:
         return tf.constant(0.0), zeros, zeros
 
     @classmethod
-    def of(cls, upper: UpperLayers, mapping: MetaMapping) -> MetaStep:
+    def of(cls, layers: TunedLayers, mapping: MetaMapping) -> MetaStep:
         """The step of an encoder, which is compiled the first time only.
 
         Args:
-            upper: The upper layers.
+            layers: The tuned layers.
             mapping: The meta-learned mapping.
         """
-        return _meta_step(upper, mapping)
+        return _meta_step(layers, mapping)
 
     def __call__(
         self, weights: Weights, optimizer: Optimizer, task: TaskStates, rows: np.ndarray, supports: np.ndarray
@@ -95,7 +95,7 @@ class MetaStep:
         """Take one step.
 
         Args:
-            weights: The weights of the upper layers.
+            weights: The weights of the tuned layers.
             optimizer: The state of the optimizer.
             task: The examples.
             rows: Positions of the examples of this step.
@@ -136,9 +136,9 @@ class MetaStep:
         supports: tf.Tensor,
     ) -> tf.Tensor:
         """The mean cross-entropy of the queries over all splits, as ``training.meta_step.query_loss``."""
-        mapping, upper = self._mapping, self.upper
-        x = upper.views(weights, *texts)
-        name_features = upper.views(weights, *names)[:, : upper.dim]
+        mapping, layers = self._mapping, self.layers
+        x = layers.views(weights, *texts)
+        name_features = layers.views(weights, *names)[:, : layers.dim]
         is_label = tf.ones_like(name_features[:, 0])
         prior = mapping.prior(mapping.label_vectors(name_features, tf.zeros_like(is_label), is_label))
         support = SupportSet(x, targets, supports, is_label)
@@ -189,6 +189,6 @@ def tuned_weights(
         yield weights
 
 
-@lru_cache(maxsize=2)
-def _meta_step(upper: UpperLayers, mapping: MetaMapping) -> MetaStep:
-    return MetaStep(upper, mapping)
+@lru_cache(maxsize=4)
+def _meta_step(layers: TunedLayers, mapping: MetaMapping) -> MetaStep:
+    return MetaStep(layers, mapping)

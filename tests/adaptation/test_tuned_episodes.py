@@ -43,7 +43,7 @@ def test_what_is_not_tuned_scores_as_the_closed_form_on_the_same_episodes(
 
 
 def test_a_tuned_encoder_scores_its_own_features(featurizer, closed_form, monkeypatch):
-    base = featurizer.model.encoder.upper_layers.base
+    base = featurizer.model.encoder.tuned_layers(3).base
     rng = np.random.default_rng(0)
     other = {name: array + rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
     delta = WeightDelta.between(base, other, rank=8)

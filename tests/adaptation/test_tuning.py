@@ -14,6 +14,7 @@ from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import tune_task
 from metamapping.adaptation.tuning_gate import (
     MIN_ERRORS,
+    MIN_GAIN,
     WEIGHTS,
     Evidence,
     _judge,
@@ -61,13 +62,18 @@ def on_tensorflow(mapper):
     return MetaMapper(model, progress=False)
 
 
-@pytest.fixture(scope="module")
-def delta(on_tensorflow):
-    """A change of the upper layer that is large enough to be seen."""
+def change_of(on_tensorflow, num_layers):
+    """A change of the last layers that is large enough to be seen."""
     rng = np.random.default_rng(0)
-    base = on_tensorflow.featurizer.model.encoder.upper_layers.base
+    base = on_tensorflow.featurizer.model.encoder.tuned_layers(num_layers).base
     tuned = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
     return WeightDelta.between(base, tuned, rank=4)
+
+
+@pytest.fixture(scope="module")
+def delta(on_tensorflow):
+    """A change of all layers."""
+    return change_of(on_tensorflow, 3)
 
 
 def tuned_mapping(mapper, delta, scale_factor=1.0):
@@ -77,13 +83,24 @@ def tuned_mapping(mapper, delta, scale_factor=1.0):
     return Mapping(featurizer, with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {}))
 
 
-def test_only_the_first_view_of_texts_changes_on_both_backends(mapper, on_tensorflow, delta):
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_a_change_of_any_number_of_layers_is_the_same_on_both_backends(mapper, on_tensorflow, num_layers):
+    change = change_of(on_tensorflow, num_layers)
     plain = mapper.featurizer.texts(TEXTS)
-    tuned = mapper.featurizer.tuned(delta).texts(TEXTS)
-    dim = mapper.featurizer.dim
-    np.testing.assert_allclose(tuned[:, dim:], plain[:, dim:], atol=1e-5)
-    assert np.abs(tuned[:, :dim] - plain[:, :dim]).max() > 0.01
-    np.testing.assert_allclose(on_tensorflow.featurizer.tuned(delta).texts(TEXTS), tuned, atol=1e-4)
+    tuned = mapper.featurizer.tuned(change).texts(TEXTS)
+    differences = np.abs(tuned - plain).reshape(len(TEXTS), 3, -1).max(axis=(0, 2))
+    # Only from the second layer of three on, the views of the lower states change as well.
+    assert (differences > 0.01).tolist() == [True, num_layers > 1, num_layers > 1]
+    np.testing.assert_allclose(on_tensorflow.featurizer.tuned(change).texts(TEXTS), tuned, atol=1e-4)
+
+
+def test_embeddings_cannot_be_changed(mapper, on_tensorflow, delta):
+    name = "bert.embeddings.word_embeddings.weight"
+    factors = (np.zeros((8, 1), np.float16), np.zeros((1, 8), np.float16))
+    other = WeightDelta({**delta.matrices, name: factors}, delta.vectors)
+    for each in (mapper, on_tensorflow):
+        with pytest.raises(ValueError, match="not those of this encoder"):
+            each.featurizer.tuned(other)
 
 
 def test_the_encoder_and_its_other_tasks_are_as_before_to_the_bit(on_tensorflow, delta):
@@ -190,6 +207,8 @@ def test_the_gate_uses_a_clear_gain_and_nothing_else():
     unsure = choose(Evidence(before, before + no_more_than_noise))
     assert 0 < unsure.gain < MIN_ERRORS * unsure.error
     assert unsure.weight == 0.0
+    negligible = choose(Evidence(before, before + np.full((len(WEIGHTS), 40), MIN_GAIN / 2)))
+    assert negligible.weight == 0.0
     assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
 
 
@@ -243,7 +262,7 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     assert (choose(evidence).weight > 0) == is_tuned_better
 
 
-@pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 12, 3 * tuning_steps.STEPS + 2])
+@pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 6, 3 * tuning_steps.STEPS + 2])
 def test_an_interruption_keeps_the_best_so_far(mapper, monkeypatch, when):
     taken = []
 
@@ -265,7 +284,7 @@ def test_an_interruption_keeps_the_best_so_far(mapper, monkeypatch, when):
     assert taken[-1] == (when, 4 * tuning_steps.STEPS)
     assert "interrupted" in record.reason
     # Only from half of the last steps on are the weights close enough to those that were judged.
-    assert record.is_tuned == (when == 3 * tuning_steps.STEPS + 12)
+    assert record.is_tuned == (when == 3 * tuning_steps.STEPS + 6)
 
 
 def _chosen(evidence):
@@ -278,11 +297,9 @@ def test_too_few_examples_are_left_as_they_are(mapper):
     assert "two labels with two examples each" in record.reason
 
 
-def test_what_cannot_be_tuned_is_refused(mapper, published):
+def test_what_cannot_be_tuned_is_refused(mapper):
     with pytest.raises(ValueError, match="named entities"):
         mapper.adapt([["in", "paris"]], [["O", "B-place"]], task_type="ner", tune=True)
-    with pytest.raises(ValueError, match="1 transformer layers cannot be tuned"):
-        MetaMapper.from_pretrained(published, progress=False).adapt(TEXTS, LABELS, tune=True)
     for tune in (0, -1.0, "30", float("nan"), float("inf")):
         with pytest.raises(ValueError, match="a number of seconds above 0"):
             mapper.adapt(TEXTS, LABELS, tune=tune)
@@ -305,8 +322,12 @@ def test_all_tuned_tasks_share_one_engine_and_keep_only_their_delta(mapper, delt
     for featurizer in featurizers:
         featurizer.texts(TEXTS[:1])
     encoders = [featurizer.model.encoder for featurizer in featurizers]
-    assert len({id(encoder._shared.session) for encoder in encoders}) == 1
-    assert encoders[0]._shared.of.cache_info().currsize <= 4
+    (shared,) = {id(each): each for each in map(_shared_weights, encoders)}.values()
+    assert shared.of.cache_info().currsize <= 4
+
+
+def _shared_weights(encoder):
+    return encoder.tuned_weights(encoder._names)
 
 
 def test_tuned_features_of_words_are_refused(mapper, delta):
@@ -349,7 +370,7 @@ def test_the_command_line_tunes_and_says_what_was_decided(folder, tmp_path, caps
     (tmp_path / "examples.csv").write_text("\n".join(["text,label", *rows]))
     arguments = ("adapt", folder, tmp_path / "examples.csv", "--out", tmp_path / "task")
     assert run_cli(*arguments, "--tune-seconds", "0.001") == 0
-    assert "8 left-out examples, 1 steps" in capsys.readouterr().err
+    assert "8 left-out examples, 3 layers, 1 steps" in capsys.readouterr().err
     assert Mapping.load(tmp_path / "task").tuning.steps == 1
 
 

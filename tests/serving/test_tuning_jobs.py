@@ -1,0 +1,158 @@
+"""Tasks of a server that are tuned while it answers requests, on an encoder of three layers."""
+
+import threading
+import time
+
+import pytest
+from fastapi.testclient import TestClient
+
+from metamapping.adaptation import retuning
+from metamapping.serving.app import build_app
+from metamapping.serving.limits import Limits
+from metamapping.serving.metrics import Metrics
+from metamapping.serving.service import Service
+from tests.serving.server import ORDERS as FEW
+from tests.toy_published import publish_toy
+
+ORDERS = {
+    "examples": [
+        *FEW["examples"],
+        {"text": "my parcel has not arrived", "label": "delivery"},
+        {"text": "nobody answers about the delivery", "label": "delivery"},
+        {"text": "refund the broken lamp", "label": "refund"},
+        {"text": "i sent the lamp back", "label": "refund"},
+    ]
+}
+MORE = {"examples": [{"text": "the parcel was lost", "label": "delivery"}]}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    making = tmp_path_factory.mktemp("deep")
+    publish_toy(making, making / "published", num_layers=3)
+    return making / "published"
+
+
+@pytest.fixture
+def service(folder, tmp_path):
+    service = Service(folder, tmp_path / "tasks", Limits(jobs=2, tune_seconds=60.0), Metrics())
+    service.load()
+    yield service
+    service.jobs.close()
+
+
+@pytest.fixture
+def client(service):
+    client = TestClient(build_app(service, key=None), base_url="http://127.0.0.1")
+    client.put("/tasks/orders", json=ORDERS)
+    return client
+
+
+class Held:
+    """In place of the steps: waits to be released, and reports one step of two."""
+
+    def __init__(self, monkeypatch):
+        self.is_running, self.release = threading.Event(), threading.Event()
+        self.tune = retuning.tune_mapping
+        monkeypatch.setattr(retuning, "tune_mapping", self)
+
+    def __call__(self, mapping, mapper, *, seconds, on_step):
+        self.is_running.set()
+        assert self.release.wait(timeout=60)
+
+        def step(steps, steps_in_all):
+            on_step(1, 2)
+
+        return self.tune(mapping, mapper, seconds=1e-6, on_step=step)
+
+
+def finished(client, job):
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        answer = client.get(f"/jobs/{job['id']}").json()
+        if answer["status"] not in ("waiting", "running"):
+            return answer
+        time.sleep(0.05)
+    raise AssertionError(answer)
+
+
+def test_a_task_is_tuned_in_a_job_and_says_what_was_decided(client, service):
+    started = client.post("/tasks/orders/tune", json={"seconds": 0.001})
+    assert started.status_code == 202
+    assert started.json()["task"] == "orders"
+    job = finished(client, started.json())
+    assert job["status"] == "done", job
+    assert job["steps"] >= 3  # one in each fold
+    assert "8 left-out examples" in job["result"]
+    assert job["seconds_left"] == 0
+    mapping = service.loaded().tasks.get("orders")
+    assert job["result"] == str(mapping.tuning)
+    assert client.get("/jobs").json() == {"jobs": [job]}
+    assert client.delete(f"/jobs/{job['id']}").json() == job  # a finished job stays as it is
+    predicted = client.post("/tasks/orders/predict", json={"texts": ["my parcel"]})
+    assert predicted.status_code == 200
+
+
+def test_requests_are_answered_while_a_job_runs_and_others_wait(client, monkeypatch):
+    held = Held(monkeypatch)
+    client.put("/tasks/others", json=ORDERS)
+    client.put("/tasks/third", json=ORDERS)
+    first = client.post("/tasks/orders/tune", json={}).json()
+    assert held.is_running.wait(timeout=60)
+    assert client.post("/tasks/orders/predict", json={"texts": ["my parcel"]}).status_code == 200
+    again = client.post("/tasks/orders/tune", json={})
+    assert (again.status_code, first["id"] in again.json()["detail"]) == (409, True)
+    second = client.post("/tasks/others/tune", json={}).json()
+    assert client.get(f"/jobs/{second['id']}").json()["status"] == "waiting"
+    refused = client.post("/tasks/third/tune", json={})
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "30")
+    assert client.delete(f"/jobs/{second['id']}").json()["status"] == "cancelled"
+    held.release.set()
+    assert finished(client, first)["status"] == "done"
+
+
+def test_a_cancelled_job_keeps_the_best_so_far(client, monkeypatch):
+    held = Held(monkeypatch)
+    job = client.post("/tasks/orders/tune", json={}).json()
+    assert held.is_running.wait(timeout=60)
+    client.delete(f"/jobs/{job['id']}")
+    held.release.set()
+    job = finished(client, job)
+    assert (job["status"], job["steps"], job["is_tuned"]) == ("done", 1, False)
+    assert "it was interrupted before a gain was known" in job["result"]
+
+
+def test_a_task_that_was_changed_meanwhile_stays_as_it_is(client, service, monkeypatch):
+    held = Held(monkeypatch)
+    job = client.post("/tasks/orders/tune", json={}).json()
+    assert held.is_running.wait(timeout=60)
+    assert client.post("/tasks/orders/examples", json=MORE).status_code == 200
+    held.release.set()
+    job = finished(client, job)
+    assert (job["status"], "changed meanwhile" in job["result"]) == ("failed", True)
+    mapping = service.loaded().tasks.get("orders")
+    assert (mapping.num_examples, mapping.tuning) == (9, None)
+
+
+def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
+    several = [{**each, "label": [each["label"], "any"]} for each in ORDERS["examples"]]
+    client.put("/tasks/several", json={"examples": several})
+    outside = [*ORDERS["examples"], {"text": "good morning", "label": "oos"}]
+    client.put("/tasks/outside", json={"examples": outside, "out_of_scope": "oos"})
+    words = [{"text": ["in", "paris"], "label": ["O", "B-LOC"]}, {"text": ["a"], "label": ["O"]}]
+    client.put("/tasks/words", json={"examples": words, "task_type": "ner"})
+    for name, reason in (
+        ("several", "several labels"),
+        ("outside", "out of scope"),
+        ("words", "named entities"),
+    ):
+        answer = client.post(f"/tasks/{name}/tune", json={})
+        assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.json()
+    assert client.post("/tasks/none/tune", json={}).status_code == 404
+    too_long = client.post("/tasks/orders/tune", json={"seconds": 61})
+    assert (too_long.status_code, "a job may take 60" in too_long.json()["detail"]) == (422, True)
+    for seconds in (0, -1, "a", True):
+        assert client.post("/tasks/orders/tune", json={"seconds": seconds}).status_code == 422
+    for method in (client.get, client.delete):
+        answer = method("/jobs/unknown")
+        assert (answer.status_code, "there is no job 'unknown'" in answer.json()["detail"]) == (404, True)
