@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
@@ -44,7 +45,22 @@ def readapt(mapping: Mapping, mapper: LoadedEncoder) -> Mapping:
     Raises:
         ValueError: The task was saved without its texts, or was tuned.
     """
-    state, featurizer = mapping.state, mapper.featurizer
+    return adapt_state(mapping.state, mapper.featurizer)
+
+
+def adapt_state(state: TaskState, featurizer: Featurizer) -> Mapping:
+    """Compute a task again from its texts; its features and its solution are not used.
+
+    Args:
+        state: The task, possibly of another encoder.
+        featurizer: The encoder to compute it with.
+
+    Returns:
+        The same labels, names and examples on that encoder.
+
+    Raises:
+        ValueError: The task was saved without its texts, or was tuned.
+    """
     if state.tuning is not None and state.tuning.weight > 0:
         raise ValueError("the task is tuned, on the encoder that it has: adapt it again from its examples")
     examples, names = _examples(state), _names(state)

@@ -35,7 +35,7 @@ from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
-from metamapping.storage.bounded_json import MAX_TASK_BYTES
+from metamapping.storage.bounded_json import MAX_TASK_BYTES, read_json
 from metamapping.storage.manifest import MANIFEST, check_files, write_json
 from metamapping.storage.remote import place_of
 from metamapping.storage.tensors import read_safetensors, write_safetensors
@@ -160,13 +160,9 @@ def read_task(folder: Path) -> SavedTask:
     if not (folder / MANIFEST).is_file():
         raise FileNotFoundError(f"{folder} is not a saved task (it has no {MANIFEST}): save one there first")
     check_files(folder, [TASK, ARRAYS])
+    _check_version(folder)
     try:
         task = TaskFile.model_validate_json(_read_bounded(folder / TASK))
-        if task.format_version not in _READ_VERSIONS:
-            raise StoreError(
-                f"{folder} has format version {task.format_version}; this release of metamapping reads "
-                f"the versions {listed(_READ_VERSIONS)}: adapt and save again"
-            )
         arrays = read_safetensors(folder / ARRAYS)
         state, delta = _read_state(task, arrays), _read_delta(task, arrays)
     except (ValidationError, KeyError, ValueError) as error:
@@ -174,6 +170,38 @@ def read_task(folder: Path) -> SavedTask:
             f"{folder} is not a valid saved task of this release ({one_line(error)}): save it again"
         ) from error
     return SavedTask(folder, state, task.model_folder, task.model_fingerprint, delta)
+
+
+def task_version(folder: Path) -> int | None:
+    """The format version that a saved task names, before anything else of it is checked.
+
+    Args:
+        folder: A folder of this machine.
+
+    Returns:
+        ``None`` if it names none, or no number.
+    """
+    try:
+        version = read_json(folder / TASK, max_bytes=MAX_TASK_BYTES)["format_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) and not isinstance(version, bool) else None
+
+
+def _check_version(folder: Path) -> None:
+    version = task_version(folder)
+    if version is None or version in _READ_VERSIONS:
+        return  # ``TaskFile`` reports what is wrong with the file.
+    is_old = 0 < version < FORMAT_VERSION
+    raise StoreError(
+        f"{folder} has format version {version!r:.80}; this release of metamapping reads the versions "
+        f"{listed(_READ_VERSIONS)}: "
+        + (
+            f"run `metamapping migrate {folder}`, which adapts it again from its texts"
+            if is_old
+            else "install the release that wrote it"
+        )
+    )
 
 
 def _write_arrays(path: Path, state: TaskState, delta: WeightDelta | None) -> None:

@@ -30,6 +30,7 @@ from metamapping.cli.export import export
 from metamapping.cli.follow import follow
 from metamapping.cli.init import init
 from metamapping.cli.inspect import inspect
+from metamapping.cli.migrate import migrate
 from metamapping.cli.predict import predict
 from metamapping.cli.promote import promote, rollback
 from metamapping.cli.push import push
@@ -54,7 +55,7 @@ app = typer.Typer(
 )
 _COMMANDS = {
     "Train an encoder": (init, check, baseline, train, settings),
-    "Use it": (adapt, predict, evaluate, explain, serve, export, push),
+    "Use it": (adapt, predict, evaluate, explain, serve, export, push, migrate),
     "Look at labels": (check_labels, suggest, drift),
     "Look at runs": (runs, report, compare, inspect, follow, track),
     "Put runs into production": (promote, rollback),

@@ -58,13 +58,25 @@ def read_backbone(folder: Path) -> keras.Model:
     Raises:
         StoreError: The folder does not describe a backbone of KerasHub, or its weights do not fit.
     """
+    return build_backbone(folder, read_safetensors(folder / MODEL))
+
+
+def build_backbone(folder: Path, arrays: dict[str, np.ndarray]) -> keras.Model:
+    """The backbone that a folder describes, with given weights.
+
+    Args:
+        folder: A folder with ``encoder.json``, which is not trusted.
+        arrays: The weights under Keras' names.
+
+    Raises:
+        StoreError: The folder does not describe a backbone of KerasHub, or the weights do not fit.
+    """
     path = folder / ENCODER
     try:
         content = read_json(path)
     except (OSError, ValueError) as error:
         raise StoreError(f"{path} cannot be read ({error}): it is damaged") from error
     backbone_class, config = _class_and_config(content, path)
-    arrays = read_safetensors(folder / MODEL)
     try:
         backbone = build_bounded(lambda: backbone_class(**config), config, arrays)
     except Exception as error:  # Keras raises many types for values that no layer can have

@@ -107,15 +107,30 @@ def list_files(folder: Path) -> list[str]:
     return list(read_json(folder / MANIFEST)["files"])
 
 
+def format_version_of(folder: Path) -> int | None:
+    """The format version that a published folder names, before anything else of it is checked.
+
+    Args:
+        folder: A folder of this machine.
+
+    Returns:
+        ``None`` if it names none, or no number.
+    """
+    try:
+        version = read_json(folder / SETTINGS)["format_version"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return version if isinstance(version, int) and not isinstance(version, bool) else None
+
+
 def _check_version(folder: Path) -> None:
     """Report another format version, before its missing files are reported as damage."""
-    path = folder / SETTINGS
-    try:
-        version = read_json(path)["format_version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return  # ``check_files`` reports what is wrong with the file.
-    if version not in READABLE_VERSIONS:
-        raise StoreError(
-            f"{folder} has format version {version!r:.80}; this release of metamapping reads versions "
-            f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}: publish again, or install the release that wrote it"
-        )
+    version = format_version_of(folder)
+    if version is None or version in READABLE_VERSIONS:
+        return  # ``check_files`` and ``read_settings`` report what is wrong with the file.
+    is_old = 0 < version < FORMAT_VERSION
+    raise StoreError(
+        f"{folder} has format version {version!r:.80}; this release of metamapping reads versions "
+        f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}: "
+        + (f"run `metamapping migrate {folder}`" if is_old else "install the release that wrote it")
+    )

@@ -123,7 +123,7 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
                 config = family.to_config(model.encoder.backbone)
                 write_graph(draft, build_graph(family.model_type, config, weights))
             write_modules(draft, feature_dim=model.encoder.dim, max_length_tokens=model.max_length_tokens)
-        write_variables(_mapping_variables(model.encoder, model.mapping), draft / MAPPING)
+        write_variables(mapping_variables(model.encoder, model.mapping), draft / MAPPING)
         settings = PublishedSettings(
             format_version=FORMAT_VERSION,
             family=None if family is None else family.model_type,
@@ -165,8 +165,8 @@ def read_published(folder: str | Path) -> PublishedModel:
     encoder = Encoder(export_format.read_backbone(folder))
     mapping = MetaMapping(encoder.dim, solver=settings.solver)
     path = folder / MAPPING
-    assign_variables(_mapping_variables(encoder, mapping), read_safetensors(path), path)
-    _check_consistent(folder, settings, encoder, mapping)
+    assign_variables(mapping_variables(encoder, mapping), read_safetensors(path), path)
+    check_consistent(folder, settings, encoder, mapping)
     return PublishedModel(
         encoder=encoder,
         mapping=mapping,
@@ -176,10 +176,20 @@ def read_published(folder: str | Path) -> PublishedModel:
     )
 
 
-def _check_consistent(
+def check_consistent(
     folder: Path, settings: PublishedSettings, encoder: Encoder, mapping: MetaMapping
 ) -> None:
-    """Check that settings, tokenizer and encoder fit each other, and that all weights are finite."""
+    """Check that settings, tokenizer and encoder fit each other, and that all weights are finite.
+
+    Args:
+        folder: The published folder.
+        settings: Its settings.
+        encoder: Its encoder.
+        mapping: Its mapping.
+
+    Raises:
+        StoreError: They do not, or are not.
+    """
     check_sizes(
         folder,
         settings,
@@ -193,6 +203,12 @@ def _check_consistent(
             raise StoreError(f"{folder}: the weight {name} is not finite: publish another round")
 
 
-def _mapping_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
+def mapping_variables(encoder: Encoder, mapping: MetaMapping) -> dict[str, keras.Variable]:
+    """The weights of a mapping under the names that they have in a published folder.
+
+    Args:
+        encoder: The encoder that the mapping belongs to.
+        mapping: The mapping.
+    """
     variables = model_variables(encoder, mapping)
     return {name: variable for name, variable in variables.items() if name.startswith("mapping/")}

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from metamapping.errors import StoreError
+from metamapping.storage.atomic_folder import recover_folders, remove_abandoned_folders
 from metamapping.storage.manifest import MANIFEST
 
 if TYPE_CHECKING:  # these modules import TensorFlow
@@ -95,6 +96,7 @@ class TaskRegistry:
         from metamapping import Mapping
 
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._clean_up()
         for folder in sorted(self._folder.iterdir()):
             if not re.match(NAME_PATTERN, folder.name) or not _is_task(folder):
                 continue  # Not a task: it is neither read, nor overwritten, nor deleted.
@@ -103,6 +105,13 @@ class TaskRegistry:
             except (StoreError, OSError) as error:
                 self.damaged[folder.name] = str(error)
                 _log.warning("task %s is not served: %s", folder.name, error)
+
+    def _clean_up(self) -> None:
+        """Finish what a killed server had begun: a deleted task is gone, a task to be replaced is there."""
+        for removed in self._folder.glob(".gone-*"):
+            shutil.rmtree(removed, ignore_errors=True)
+        recover_folders(self._folder)
+        remove_abandoned_folders(self._folder)
 
     def _encoder_of(self, folder: Path) -> LoadedEncoder:
         """The encoder to read a task with: the registry's, or one that the task was kept on."""

@@ -2,7 +2,7 @@
 
 Input: the path of a folder. Output: a temporary directory next to it. Readers see the old folder, the new
 one or none, never a part of one, because a rename within one file system is atomic. Names with a leading
-dot (``.draft-*``, ``.removed-*``, ``.damaged-*``) belong to writers: no reader opens them.
+dot (``.draft-*``, ``.removed-*``, ``.replaced-*``, ``.damaged-*``) belong to writers: no reader opens them.
 
     with atomic_folder(home / "report") as temporary:
         (temporary / "report.md").write_text("...")
@@ -18,6 +18,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from metamapping.storage.exchange import exchange
 
 _log = logging.getLogger(__name__)
 _ABANDONED_AFTER_SECONDS = 24 * 3600
@@ -90,9 +92,34 @@ def remove_abandoned_folders(parent: Path) -> None:
                 shutil.rmtree(abandoned, ignore_errors=True)
 
 
+def recover_folders(parent: Path) -> list[Path]:
+    """Bring back the folders that a killed process had taken away and not replaced yet.
+
+    That can only happen where ``exchange`` is not available. No other process may write to ``parent`` at that
+    time.
+
+    Args:
+        parent: The folder in which folders are written.
+
+    Returns:
+        The folders that are there again.
+    """
+    recovered = []
+    for old in parent.glob(".replaced-*"):
+        folder = parent / old.name.removeprefix(".replaced-").rpartition("-")[0]
+        if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.rename(folder)
+            recovered.append(folder)
+    return recovered
+
+
 def _replace(folder: Path, temporary: Path) -> None:
-    """Rename ``temporary`` to ``folder``; the old folder is restored if that fails."""
-    old = folder.with_name(f".removed-{folder.name}-{_suffix()}")
+    """Put ``temporary`` in the place of ``folder``; the old folder is restored if that fails."""
+    if folder.exists() and exchange(temporary, folder):
+        return  # what is named ``temporary`` now is the old folder, which the caller removes
+    old = folder.with_name(f".replaced-{folder.name}-{_suffix()}")
     with suppress(FileNotFoundError):
         folder.rename(old)
     try:

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
+from benchmarks.faults.servers import kill_servers
 from tests.project.test_readme import ROOT, blocks
 from tests.serving.server import ORDERS
 
@@ -51,6 +52,13 @@ def test_a_killed_server_keeps_its_tasks(start):
     again = start("--host", "127.0.0.1")
     again.wait_for(200)
     assert again.http.get("/tasks/orders").json()["num_examples"] == 4
+
+
+@pytest.mark.slow
+def test_a_server_killed_under_load_loses_nothing_that_it_acknowledged(published, tmp_path):
+    lost, num_answers = kill_servers(published, tmp_path, num_kills=3, seed=0)
+    assert num_answers > 0
+    assert lost == [[]] * 3
 
 
 @pytest.mark.slow

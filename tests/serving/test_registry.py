@@ -33,6 +33,16 @@ def test_a_damaged_task_is_listed_and_the_others_are_served(serve, tmp_path):
     assert client.get("/tasks").json()["damaged"] == {}
 
 
+def test_a_server_finishes_what_a_killed_one_had_begun(serve, tmp_path):
+    client, tasks = serve(), tmp_path / "tasks"
+    client.put("/tasks/orders", json=ORDERS)
+    client.put("/tasks/parcels", json=ORDERS)
+    (tasks / "orders").rename(tasks / ".gone-orders-0123abcd")
+    (tasks / "parcels").rename(tasks / ".replaced-parcels-0123abcd")
+    assert [task["name"] for task in serve().get("/tasks").json()["tasks"]] == ["parcels"]
+    assert [path.name for path in tasks.iterdir()] == ["parcels"]
+
+
 def test_a_damaged_task_can_be_deleted(serve, tmp_path):
     serve().put("/tasks/orders", json=ORDERS)
     (tmp_path / "tasks" / "orders" / "task.json").unlink()
