@@ -11,10 +11,9 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
-from metamapping.publishing.layout import MODEL, list_files
+from metamapping.publishing.graphs import open_graph
 from metamapping.runtime.graph_file import GRAPH
 from metamapping.runtime.task_graph import TaskHead, task_graph
-from metamapping.storage.manifest import MANIFEST
 from metamapping.storage.remote import place_of
 
 TOKENIZER = "tokenizer.json"
@@ -46,7 +45,8 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     for file in (path, tokenizer):
         if file.exists():
             raise ValueError(f"{file} already exists: remove it, or export into another folder")
-    if not (folder / MANIFEST).is_file() or GRAPH not in list_files(folder):
+    opened = open_graph(featurizer.model)
+    if opened is None:
         raise ValueError(
             f"{place_of(folder)} has no graph ({GRAPH}): publish the encoder with this release, and "
             "adapt the task to it"
@@ -57,12 +57,7 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     kernel = state.solution.scores(np.eye(width, dtype=np.float32)) - bias
     cuts = None if state.grade_cuts is None else state.grade_cuts.affine(kernel, bias[0])
     head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels, state.is_ordinal, cuts)
-    model = task_graph(
-        folder / MODEL,
-        max_length_tokens=featurizer.model.max_length_tokens,
-        head=head,
-        delta=featurizer.delta,
-    )
+    model = task_graph(*opened, head=head, delta=featurizer.delta)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
     tokenizer.write_text(featurizer.tokenizer_json, encoding="utf-8")

@@ -24,7 +24,7 @@ from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.tuning import TaskTokens
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
-from metamapping.publishing.runtime_model import load_model
+from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.tuning.lower_states import MAX_TOKENS, LowerStates
 from metamapping.tuning.steps import MAX_TEXTS, MetaStep, TaskStates, Weights, tuned_weights
 
@@ -200,8 +200,8 @@ def num_tokens(tokens: TaskTokens) -> int:
 
 @lru_cache(maxsize=1)
 def _tensorflow_model(folder: Path, fingerprint: str) -> Any:
-    """The encoder of a published folder in TensorFlow, next to the one that runs on its graph."""
-    model = load_model(folder, backend="tensorflow")
+    """The encoder of a folder in TensorFlow, next to the one that runs on its graph."""
+    model = read_encoder(folder, backend="tensorflow")
     if model.fingerprint != fingerprint:
         raise StoreError(f"{folder} has changed since it was loaded: load it again")
     return model

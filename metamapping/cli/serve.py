@@ -9,16 +9,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from metamapping.cli.options import BackendOption, folder_or_address
+from metamapping.cli.options import BackendOption, encoder_place
+from metamapping.cli.progress import print_note
 
 
 def serve(
     model: Annotated[
-        Path | None,
+        str | None,
         typer.Argument(
-            parser=folder_or_address,
+            parser=encoder_place,
             metavar="[MODEL]",
-            help="Folder of a published encoder, or its address (`s3://…/published`). Not with `--follow`.",
+            help="Folder of a published encoder, or its address (`s3://…/published`); or a pretrained "
+            "encoder. Not with `--follow`.",
         ),
     ] = None,
     host: Annotated[
@@ -63,7 +65,7 @@ def serve(
     ] = False,
     backend: BackendOption = "auto",
 ) -> None:
-    """Serve a published encoder over HTTP: adapt to tasks, and predict labels.
+    """Serve an encoder over HTTP: adapt to tasks, and predict labels.
 
     Tasks are stored on disk and survive a restart. `/docs` lists the endpoints; `/health` and `/metrics` are
     for monitoring.
@@ -81,11 +83,13 @@ def serve(
             f"{error.name} is not installed: install the extra `serve` with pip install 'metamapping[serve]'"
         ) from error
     from metamapping.publishing.layout import check_published
+    from metamapping.publishing.pretrained_model import is_pretrained, untrained_sentence
     from metamapping.serving.access import KEY_VARIABLE, check_host
     from metamapping.serving.limits import Limits
     from metamapping.serving.metrics import Metrics
     from metamapping.serving.monitoring import PredictionLog
     from metamapping.serving.service import Service
+    from metamapping.storage.remote import local_folder
 
     key = os.environ.get(KEY_VARIABLE) or None
     check_host(host, key=key)
@@ -96,9 +100,12 @@ def serve(
         from metamapping.storage.remote import open_folder
 
         run = find_run(follow, home=home)
-        model = open_folder(run.published)
+        model = str(open_folder(run.published))
     assert model is not None
-    check_published(model)
+    if is_pretrained(model):
+        print_note(f"note: {untrained_sentence(model)}")
+    else:
+        check_published(local_folder(model))
     limits = Limits(
         tasks=max_tasks,
         examples=max_examples,

@@ -12,7 +12,7 @@ the tanh GELU, regardless of a configuration), and the names under which its wei
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -20,8 +20,8 @@ import keras_hub
 import numpy as np
 
 from metamapping.interop.bounded_build import build_bounded
+from metamapping.interop.family_format import FORMATS, FamilyFormat
 from metamapping.interop.weights import (
-    RESERVED_POSITIONS,
     Weight,
     bert_weights,
     distilbert_weights,
@@ -30,35 +30,22 @@ from metamapping.interop.weights import (
 )
 
 
-@dataclass(frozen=True)
-class Family:
-    """How one family of encoders is described and stored in Hugging Face's format.
+@dataclass(frozen=True, kw_only=True)
+class Family(FamilyFormat):
+    """How one family of encoders is described and stored in Hugging Face's format, with Keras.
 
     Attributes:
-        model_type: The value of ``model_type`` in ``config.json``.
         architecture: PyTorch's base class.
         backbone: KerasHub's class.
-        prefix: The prefix that PyTorch's classes with a head put before the names of weights. KerasHub's own
-            reader needs it for RoBERTa and DistilBERT.
-        sizes: For each size argument of the backbone its key in ``config.json``.
-        layers: Keys and values of ``config.json`` that determine what the layers compute.
-        activation: The key of the activation function among ``layers``.
         weights: A function that yields the weights of a backbone.
         unused: Weights that PyTorch's class has and KerasHub's lacks: for each name its shape as a function
             of the hidden width. No feature depends on them; they are written as zeros.
-        reserved_positions: Position embeddings that belong to padding, which KerasHub does not count.
     """
 
-    model_type: str
     architecture: str
     backbone: type
-    prefix: str
-    sizes: Mapping[str, str]
-    layers: Mapping[str, Any]
-    activation: str
     weights: Callable[[Any], Iterator[Weight]]
     unused: Mapping[str, Callable[[int], tuple[int, ...]]] = field(default_factory=dict)
-    reserved_positions: int = 0
 
     def to_config(self, backbone: keras.Model) -> dict[str, Any]:
         """The content of ``config.json`` for a backbone.
@@ -82,19 +69,7 @@ class Family:
             ValueError: A size is missing, is not a positive number, or is larger than the arrays allow; or
                 the configuration has an activation that KerasHub's layers lack.
         """
-        activation = config.get(self.activation, self.layers[self.activation])
-        if not str(activation).startswith("gelu"):
-            raise ValueError(
-                f"{self.activation} is {activation!r}, but KerasHub's {self.model_type} has GELU"
-            )
-        sizes: dict[str, Any] = {argument: config.get(key) for argument, key in self.sizes.items()}
-        if self.model_type == "gpt2" and sizes["intermediate_dim"] is None:
-            sizes["intermediate_dim"] = 4 * sizes["hidden_dim"] if sizes["hidden_dim"] else None
-        for argument, value in sizes.items():
-            is_valid = isinstance(value, int | float) if argument == "dropout" else _is_size(value)
-            if not is_valid:
-                raise ValueError(f"{self.sizes[argument]} is {value!r}, expected a number above 0")
-        sizes["max_sequence_length"] -= self.reserved_positions
+        sizes = self.read_sizes(config)
         return build_bounded(lambda: self.backbone(**sizes), sizes, arrays)
 
     def to_arrays(self, backbone: keras.Model) -> dict[str, np.ndarray]:
@@ -120,7 +95,7 @@ class Family:
         Raises:
             ValueError: An array is missing or has another shape.
         """
-        named = {_base_name(name, self.prefix): array for name, array in arrays.items()}
+        named = {self.base_name(name): array for name, array in arrays.items()}
         for weight in self.weights(backbone):
             if weight.name in named:
                 weight.assign(named[weight.name])
@@ -139,99 +114,33 @@ def family_of(backbone: keras.Model) -> Family | None:
     return next((family for family in FAMILIES.values() if type(backbone) is family.backbone), None)
 
 
-def _is_size(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value > 0
+def _family(
+    model_type: str,
+    architecture: str,
+    backbone: type,
+    weights: Callable[[Any], Iterator[Weight]],
+    unused: Mapping[str, Callable[[int], tuple[int, ...]]] | None = None,
+) -> Family:
+    return Family(
+        **vars(FORMATS[model_type]),
+        architecture=architecture,
+        backbone=backbone,
+        weights=weights,
+        unused=unused or {},
+    )
 
 
-def _base_name(name: str, prefix: str) -> str:
-    """A weight's name without the prefix; the first BERT files call those of normalization gamma and beta."""
-    return name.removeprefix(prefix).replace(".gamma", ".weight").replace(".beta", ".bias")
-
-
-_BERT_SIZES = {
-    "vocabulary_size": "vocab_size",
-    "num_layers": "num_hidden_layers",
-    "num_heads": "num_attention_heads",
-    "hidden_dim": "hidden_size",
-    "intermediate_dim": "intermediate_size",
-    "dropout": "hidden_dropout_prob",
-    "max_sequence_length": "max_position_embeddings",
+_ROBERTA_UNUSED: dict[str, Callable[[int], tuple[int, ...]]] = {
+    "embeddings.token_type_embeddings.weight": lambda dim: (1, dim),
+    "pooler.dense.weight": lambda dim: (dim, dim),
+    "pooler.dense.bias": lambda dim: (dim,),
 }
-_BERT = Family(
-    model_type="bert",
-    architecture="BertModel",
-    backbone=keras_hub.models.BertBackbone,
-    prefix="bert.",
-    sizes={**_BERT_SIZES, "num_segments": "type_vocab_size"},
-    layers={"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-12, "pad_token_id": 0},
-    activation="hidden_act",
-    weights=bert_weights,
+_models = keras_hub.models
+_FAMILIES = (
+    _family("bert", "BertModel", _models.BertBackbone, bert_weights),
+    _family("roberta", "RobertaModel", _models.RobertaBackbone, roberta_weights, _ROBERTA_UNUSED),
+    _family("xlm-roberta", "XLMRobertaModel", _models.XLMRobertaBackbone, roberta_weights, _ROBERTA_UNUSED),
+    _family("distilbert", "DistilBertModel", _models.DistilBertBackbone, distilbert_weights),
+    _family("gpt2", "GPT2Model", _models.GPT2Backbone, gpt2_weights),
 )
-_ROBERTA = Family(
-    model_type="roberta",
-    architecture="RobertaModel",
-    backbone=keras_hub.models.RobertaBackbone,
-    prefix="roberta.",
-    sizes=_BERT_SIZES,
-    # PyTorch counts positions from pad_token_id + 1; the position tables of all RoBERTas start at 2.
-    layers={"hidden_act": "gelu", "layer_norm_eps": 1e-5, "type_vocab_size": 1, "pad_token_id": 1},
-    activation="hidden_act",
-    weights=roberta_weights,
-    unused={
-        "embeddings.token_type_embeddings.weight": lambda dim: (1, dim),
-        "pooler.dense.weight": lambda dim: (dim, dim),
-        "pooler.dense.bias": lambda dim: (dim,),
-    },
-    reserved_positions=RESERVED_POSITIONS,
-)
-# XLM-R differs from RoBERTa in its vocabulary alone, which a Unigram tokenizer of a hundred languages has.
-_XLM_ROBERTA = replace(
-    _ROBERTA,
-    model_type="xlm-roberta",
-    architecture="XLMRobertaModel",
-    backbone=keras_hub.models.XLMRobertaBackbone,
-)
-_DISTILBERT = Family(
-    model_type="distilbert",
-    architecture="DistilBertModel",
-    backbone=keras_hub.models.DistilBertBackbone,
-    prefix="distilbert.",
-    sizes={
-        "vocabulary_size": "vocab_size",
-        "num_layers": "n_layers",
-        "num_heads": "n_heads",
-        "hidden_dim": "dim",
-        "intermediate_dim": "hidden_dim",
-        "dropout": "dropout",
-        "max_sequence_length": "max_position_embeddings",
-    },
-    layers={"activation": "gelu", "pad_token_id": 0},
-    activation="activation",
-    weights=distilbert_weights,
-)
-_GPT2 = Family(
-    model_type="gpt2",
-    architecture="GPT2Model",
-    backbone=keras_hub.models.GPT2Backbone,
-    prefix="transformer.",
-    sizes={
-        "vocabulary_size": "vocab_size",
-        "num_layers": "n_layer",
-        "num_heads": "n_head",
-        "hidden_dim": "n_embd",
-        "intermediate_dim": "n_inner",
-        "dropout": "resid_pdrop",
-        "max_sequence_length": "n_positions",
-    },
-    # The tokenizer knows its begin and end tokens. Transformers' default for both, 50256, may lie outside
-    # of the vocabulary.
-    layers={
-        "activation_function": "gelu_new",
-        "layer_norm_epsilon": 1e-5,
-        "bos_token_id": None,
-        "eos_token_id": None,
-    },
-    activation="activation_function",
-    weights=gpt2_weights,
-)
-FAMILIES = {family.model_type: family for family in (_BERT, _ROBERTA, _XLM_ROBERTA, _DISTILBERT, _GPT2)}
+FAMILIES = {family.model_type: family for family in _FAMILIES}

@@ -15,12 +15,14 @@ import keras
 from safetensors.numpy import save_file
 
 from metamapping.errors import StoreError, one_line
-from metamapping.interop.families import FAMILIES, Family, family_of
+from metamapping.interop.families import FAMILIES, family_of
+from metamapping.interop.family_format import CONFIG as CONFIG
+from metamapping.interop.family_format import MODEL as MODEL
+from metamapping.interop.family_format import is_readable as is_readable
+from metamapping.interop.family_format import read_family
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import write_json
 from metamapping.storage.tensors import read_safetensors
-
-CONFIG, MODEL = "config.json", "model.safetensors"
 
 
 def write_backbone(backbone: keras.Model, folder: Path) -> None:
@@ -60,8 +62,8 @@ def read_backbone(folder: Path) -> keras.Model:
     path = folder / CONFIG
     try:
         config = read_json(path)
-        family = _family(config)
-    except (OSError, ValueError, AttributeError) as error:
+        family = FAMILIES[read_family(config).model_type]
+    except (OSError, ValueError) as error:
         raise _invalid_config(path, error) from error
     arrays = read_safetensors(folder / MODEL)
     try:
@@ -73,31 +75,6 @@ def read_backbone(folder: Path) -> keras.Model:
     except ValueError as error:
         raise StoreError(f"{folder / MODEL} does not fit {path}: {error}") from error
     return backbone
-
-
-def is_readable(folder: Path) -> bool:
-    """Whether ``read_backbone`` can read a folder.
-
-    Args:
-        folder: Any folder; it need not exist.
-
-    Returns:
-        True if the folder is in Hugging Face's format, of a known family, with its weights in one file.
-    """
-    if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
-        return False
-    try:
-        config = read_json(folder / CONFIG)
-    except ValueError:
-        return False
-    return isinstance(config, dict) and config.get("model_type") in FAMILIES
-
-
-def _family(config: dict[str, object]) -> Family:
-    family = FAMILIES.get(str(config.get("model_type")))
-    if family is None:
-        raise ValueError(f"model_type is {config.get('model_type')!r}, expected one of {', '.join(FAMILIES)}")
-    return family
 
 
 def _invalid_config(path: Path, error: Exception) -> StoreError:

@@ -16,8 +16,7 @@ from typing import Any
 import keras
 import numpy as np
 
-# RoBERTa counts positions from 2; the first two rows of its table belong to padding.
-RESERVED_POSITIONS = 2
+from metamapping.interop.weight_parts import RESERVED_POSITIONS
 
 
 @dataclass(frozen=True)

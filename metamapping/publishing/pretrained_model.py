@@ -17,11 +17,15 @@ from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.corpus.tokens import load_tokenizer
 from metamapping.errors import StoreError, one_line
+from metamapping.interop.family_format import FORMATS, MODEL, is_readable
 from metamapping.models.forks import check_not_forked
 from metamapping.models.keras_import import quiet_keras
 from metamapping.publishing.layout import SETTINGS
 from metamapping.publishing.loaded_model import LoadedModel
-from metamapping.publishing.runtime_model import Backend, load_model
+from metamapping.publishing.pretrained_runtime import read_pretrained_runtime
+from metamapping.publishing.runtime_model import BACKENDS, Backend, load_model
+from metamapping.runtime.encoder import Precision
+from metamapping.runtime.pretrained_weights import PretrainedWeights
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import MANIFEST
 
@@ -42,7 +46,8 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
     Args:
         place: A published folder or its address; a Hugging Face or KerasHub folder; or a model on the Hugging
             Face hub (`hf://ORGANISATION/NAME`, or without `hf://` if there is no such folder).
-        backend: As for ``load_model``; a pretrained encoder runs on TensorFlow.
+        backend: As for ``load_model``. Of a pretrained encoder the graph is built in memory, if it is a
+            Hugging Face folder of a family that has one.
 
     Raises:
         FileNotFoundError: There is no such encoder.
@@ -52,13 +57,23 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
     """
     if not is_pretrained(place):
         return load_model(place, backend=backend)
-    if backend in ("runtime", "int8"):
-        raise StoreError(
-            f"{place} is a pretrained encoder, which has no graph for the runtime: publish one with "
-            "`metamapping train`, or load it with backend='tensorflow'"
-        )
+    if backend not in BACKENDS:
+        raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")
     folder = _download(str(place)) if is_on_hub(place) else Path(place)
-    return _read_pretrained(folder)
+    check_not_forked()
+    if not (folder / "tokenizer.json").is_file():
+        raise FileNotFoundError(
+            f"{folder} has no tokenizer.json: write it there with transformers' "
+            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
+        )
+    if backend != "tensorflow" and is_readable(folder):
+        return _read_runtime(folder, "int8" if backend == "int8" else "float32")
+    if backend not in ("auto", "tensorflow"):
+        raise StoreError(
+            f"{place} is not a Hugging Face folder of {', '.join(FORMATS)} with its weights in one {MODEL}, "
+            "which is what the runtime reads: load it with backend='tensorflow'"
+        )
+    return _read_keras(folder, "" if backend == "tensorflow" else _why_keras(folder))
 
 
 def is_pretrained(place: str | Path) -> bool:
@@ -114,30 +129,31 @@ def _download(place: str) -> Path:
         ) from error
 
 
-def _read_pretrained(folder: Path) -> LoadedModel:
-    check_not_forked()
-    with quiet_keras(f"loading the pretrained encoder {folder}"):
+def _read_runtime(folder: Path, precision: Precision) -> LoadedModel:
+    weights = PretrainedWeights(folder)
+    max_length = _max_length(folder, weights.sizes["max_sequence_length"])
+    _check_vocabulary(folder, max_length, weights.sizes["vocabulary_size"])
+    return read_pretrained_runtime(folder, weights, max_length_tokens=max_length, precision=precision)
+
+
+def _why_keras(folder: Path) -> str:
+    """Why the runtime cannot read a folder, as a clause of a sentence about it."""
+    if (folder / MODEL).is_file():
+        return f", which is none of {', '.join(FORMATS)} in Hugging Face's format,"
+    return f", which has no {MODEL},"
+
+
+def _read_keras(folder: Path, why: str) -> LoadedModel:
+    with quiet_keras(f"loading the pretrained encoder {folder}{why}"):
         from metamapping.models.backbones import build_backbone
         from metamapping.models.encoder import Encoder
         from metamapping.models.mapping import MetaMapping
         from metamapping.publishing.published_model import PublishedModel
 
-    if not (folder / "tokenizer.json").is_file():
-        raise FileNotFoundError(
-            f"{folder} has no tokenizer.json: write it there with transformers' "
-            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
-        )
     spec = EncoderSpec(preset=str(folder), max_length_tokens=_MIN_LENGTH_TOKENS)
     encoder = Encoder(build_backbone(spec, vocabulary_size=0, seed=0))
     max_length = _max_length(folder, getattr(encoder.backbone, "max_sequence_length", None))
-    tokenizer = load_tokenizer(folder, max_length_tokens=max_length)
-    highest_id = max(tokenizer.get_vocab(with_added_tokens=False).values(), default=0)
-    vocabulary_size = getattr(encoder.backbone, "vocabulary_size", None)
-    if vocabulary_size is not None and highest_id >= vocabulary_size:
-        raise StoreError(
-            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}: "
-            "download both again"
-        )
+    _check_vocabulary(folder, max_length, getattr(encoder.backbone, "vocabulary_size", None))
     return PublishedModel(
         encoder=encoder,
         mapping=MetaMapping(encoder.dim),
@@ -145,6 +161,17 @@ def _read_pretrained(folder: Path) -> LoadedModel:
         max_length_tokens=max_length,
         cleaning=CleaningSpec(),
     )
+
+
+def _check_vocabulary(folder: Path, max_length_tokens: int, vocabulary_size: int | None) -> None:
+    """Check that the encoder knows all tokens. Raises ``StoreError``."""
+    tokenizer = load_tokenizer(folder, max_length_tokens=max_length_tokens)
+    highest_id = max(tokenizer.get_vocab(with_added_tokens=False).values(), default=0)
+    if vocabulary_size is not None and highest_id >= vocabulary_size:
+        raise StoreError(
+            f"{folder}: the tokenizer has a token {highest_id}, but the encoder knows {vocabulary_size}: "
+            "download both again"
+        )
 
 
 def _max_length(folder: Path, num_positions: int | None) -> int:

@@ -95,6 +95,24 @@ def read_graph(folder: Path, weights: WeightFile, *, max_length_tokens: int) -> 
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES + 1)
+    except OSError as error:
+        raise StoreError(f"{path} is not a valid graph ({one_line(error)}): publish again") from error
+    return check_graph(data, path, weights, max_length_tokens=max_length_tokens)
+
+
+def check_graph(data: bytes, path: Path, weights: WeightFile, *, max_length_tokens: int) -> Graph:
+    """Check that a graph is nothing but an encoder with these weights.
+
+    Args:
+        data: The bytes of its file.
+        path: The file, for messages.
+        weights: The weights next to it.
+        max_length_tokens: Length of the longest text, to which the sizes of values are computed.
+
+    Raises:
+        StoreError: The graph is damaged, or anything else than an encoder.
+    """
+    try:
         if len(data) > _MAX_BYTES:
             raise _UnsafeGraphError(f"has more than {_MAX_BYTES} bytes")
         model = onnx.load_model_from_string(data)

@@ -8,6 +8,7 @@ It computes what ``models.mapping.MetaMapping`` computes for one task, in NumPy.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.errors import StoreError
 from metamapping.models.probabilities import expit
-from metamapping.models.solvers.vector_layout import SPEEDUP, VectorIndex, vector_length
+from metamapping.models.solvers.vector_layout import SPEEDUP, VectorIndex, initial_values, vector_length
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.runtime.encoder import unit_length
 from metamapping.storage.tensors import read_safetensors
@@ -103,15 +104,7 @@ class LearnedMapping:
         Raises:
             StoreError: The file is damaged, or does not fit the encoder.
         """
-        d, arrays = feature_dim, read_safetensors(path)
-        shapes = {
-            "prior_kernel": (d, d),
-            "prior_bias": (d,),
-            "label_map": (d, d),
-            "outside": (d,),
-            "word_shapes": (WINDOW, EDGE + 1, d),
-            "strength": (vector_length(NUM_VIEWS),),
-        }
+        arrays, shapes = read_safetensors(path), _shapes(feature_dim)
         # Keras names each weight by its layer as well, as in `mapping/mapping/outside`.
         named = {name.rsplit("/", 1)[-1]: array for name, array in arrays.items()}
         if set(named) != set(shapes) or len(named) != len(arrays):
@@ -122,6 +115,17 @@ class LearnedMapping:
                 raise StoreError(
                     f"{path}: {name} is {array.dtype} {array.shape}, expected finite float32 {shape}"
                 )
+        return cls.from_arrays(named, solver=solver)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], *, solver: SolverName) -> LearnedMapping:
+        """The mapping with these weights.
+
+        Args:
+            arrays: Float32 arrays by the last part of their names.
+            solver: How a task's mapping is computed.
+        """
+        named = dict(arrays)
         strength = LearnedHyperparameters.from_vector(named.pop("strength"))
         return cls(solver=solver, hyperparameters=strength, **named)
 
@@ -169,3 +173,28 @@ class LearnedMapping:
         stacked = np.concatenate([self.prior_kernel, self.prior_bias[None]])
         prior: np.ndarray = stacked @ label_vectors.T
         return prior
+
+
+def untrained_arrays(feature_dim: int) -> dict[str, np.ndarray]:
+    """The weights of a mapping before any training, as ``models.mapping`` initializes them.
+
+    A text's vector is its feature, and a label's the feature of its name.
+
+    Args:
+        feature_dim: d, the width of one view of the encoder.
+    """
+    arrays = {name: np.zeros(shape, np.float32) for name, shape in _shapes(feature_dim).items()}
+    identity = np.eye(feature_dim, dtype=np.float32)
+    strength = np.asarray(initial_values(NUM_VIEWS), np.float32) / np.float32(SPEEDUP)
+    return arrays | {"prior_kernel": identity, "label_map": identity, "strength": strength}
+
+
+def _shapes(d: int) -> dict[str, tuple[int, ...]]:
+    return {
+        "prior_kernel": (d, d),
+        "prior_bias": (d,),
+        "label_map": (d, d),
+        "outside": (d,),
+        "word_shapes": (WINDOW, EDGE + 1, d),
+        "strength": (vector_length(NUM_VIEWS),),
+    }

@@ -1,14 +1,14 @@
 """Task graph: an encoder with the mapping of one task as one ONNX graph, from token ids to probabilities.
 
-model = task_graph(folder, max_length_tokens=128, head=TaskHead(kernel, bias, scale, ("a", "b")))
+model = task_graph(graph, weights, head=TaskHead(kernel, bias, scale, ("a", "b")))
 model.SerializeToString()            # inputs token_ids, segment_ids, padding_mask; output probabilities
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from metamapping.models.weight_delta import WeightDelta
-from metamapping.runtime.graph_file import read_graph
+from metamapping.runtime.graph_file import Graph
 from metamapping.runtime.weight_file import WeightFile
 
 # A file of protobuf cannot be larger than 2 GiB.
@@ -47,13 +47,13 @@ class TaskHead:
 
 
 def task_graph(
-    model_file: Path, *, max_length_tokens: int, head: TaskHead, delta: WeightDelta | None = None
+    checked: Graph, weights: WeightFile, *, head: TaskHead, delta: WeightDelta | None = None
 ) -> onnx.ModelProto:
     """The whole computation of a task as one graph, with all weights in it.
 
     Args:
-        model_file: The ``model.safetensors`` of a published folder with a graph.
-        max_length_tokens: Number of tokens to which the encoder's texts are truncated.
+        checked: The graph of the encoder.
+        weights: Its weights.
         head: The task's mapping.
         delta: What tuning changed in the encoder, if the task is a tuned one.
 
@@ -63,14 +63,11 @@ def task_graph(
         JSON, and ``is_ordinal`` for grades.
 
     Raises:
-        StoreError: The folder has no valid graph.
         ValueError: The weights do not fit into one file.
     """
-    weights = WeightFile(model_file)
-    checked = read_graph(model_file.parent, weights, max_length_tokens=max_length_tokens)
-    if sum(weights.entries[name].length for name in checked.weights) > _MAX_BYTES:
+    if sum(4 * math.prod(weights.entries[name].shape) for name in checked.weights) > _MAX_BYTES:
         raise ValueError(
-            f"{model_file} has more than 2 GB, which one ONNX file cannot hold: use the published folder"
+            f"{weights.path} has more than 2 GB of weights, which one ONNX file cannot hold: use the folder"
         )
     tuned = {}
     if delta is not None:

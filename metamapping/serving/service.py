@@ -41,18 +41,18 @@ class Service:
     """A published encoder with its tasks, limits and metrics.
 
     Args:
-        model: Folder of the published encoder.
+        model: Folder of the published encoder, or of a pretrained one.
         tasks: Folder in which tasks are stored.
         limits: Limits of requests and of tasks.
         metrics: The counters.
         log: Where predictions are written; ``None`` for nowhere.
-        backend: What computes features, as for ``publishing.runtime_model.load_model``.
+        backend: What computes features, as for ``publishing.pretrained_model.read_encoder``.
         keeps_encoders: Whether tasks on disk that belong to another encoder are served on that one.
     """
 
     def __init__(
         self,
-        model: Path,
+        model: Path | str,
         tasks: Path,
         limits: Limits,
         metrics: Metrics,
@@ -66,7 +66,8 @@ class Service:
         self.jobs = TuningJobs(max_waiting=limits.jobs, max_seconds=limits.tune_seconds)
         self._keeps_encoders = keeps_encoders
         self._tried: set[tuple[str, str, str, int]] = set()
-        self._model, self._tasks, self._backend = model, tasks, backend
+        self._model: Path | str = model
+        self._tasks, self._backend = tasks, backend
         self._loaded: Loaded | None = None
 
     @property
@@ -134,10 +135,10 @@ class Service:
 
     def _load_mapper(self, place: Path | str) -> tuple[MetaMapper, BatchingFeaturizer]:
         from metamapping.adaptation.mapper import MetaMapper
-        from metamapping.publishing.runtime_model import load_model
+        from metamapping.publishing.pretrained_model import read_encoder
         from metamapping.serving.batching import BatchingFeaturizer
 
-        model = load_model(place, backend=self._backend)
+        model = read_encoder(place, backend=self._backend)
         mapper = MetaMapper(model, progress=False)
         featurizer = BatchingFeaturizer(model, on_batch=self.metrics.count_batch)
         mapper.featurizer = featurizer

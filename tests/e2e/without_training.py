@@ -5,7 +5,9 @@
 OLD is a published folder of format 4, which has no graph.
 """
 
+import shutil
 import sys
+import warnings
 
 import pytest
 
@@ -47,7 +49,7 @@ def check_what_needs_scikit_learn():
         import metamapping.sklearn  # noqa: F401
 
 
-def use_the_command_line(published, scratch):
+def use_the_command_line(published, scratch, *, is_published=True):
     from metamapping.cli import app
 
     def call(*arguments):
@@ -59,7 +61,8 @@ def use_the_command_line(published, scratch):
     call("predict", scratch / "cli-task", scratch / "rows.csv", "--out", scratch / "out.jsonl", "--proba")
     assert '"prediction": "refund"' in (scratch / "out.jsonl").read_text()
     call("evaluate", scratch / "cli-task", scratch / "rows.csv", "--json")
-    call("inspect", published)
+    if is_published:
+        call("inspect", published)
 
 
 def serve(published, scratch):
@@ -79,6 +82,19 @@ def serve(published, scratch):
     assert answer.raise_for_status().json()["predictions"] == LABELS
 
 
+def use_a_pretrained_encoder(published, scratch):
+    """A Hugging Face folder, without what publishing adds."""
+    folder = scratch / "pretrained"
+    folder.mkdir()
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        shutil.copy(published / name, folder / name)
+    (scratch / "with-pretrained").mkdir()
+    warnings.simplefilter("ignore", UserWarning)  # it says that the encoder was not meta-trained
+    use_the_library(folder, scratch / "with-pretrained")
+    use_the_command_line(folder, scratch / "with-pretrained", is_published=False)
+    serve(folder, scratch / "with-pretrained")
+
+
 def check_what_needs_training(old):
     from metamapping import MetaMapper
     from metamapping.cli import main
@@ -95,6 +111,7 @@ def main_of(published, old, scratch):
     check_what_needs_scikit_learn()
     use_the_command_line(published, scratch)
     serve(published, scratch)
+    use_a_pretrained_encoder(published, scratch)
     check_what_needs_training(old)
     loaded = sorted(BLOCKED & {name.partition(".")[0] for name in sys.modules})
     assert not loaded, loaded

@@ -9,24 +9,16 @@ the global norm of the gradient stays that of earlier releases. ``vector_layout`
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import tensorflow as tf
 
 from metamapping.models.solvers.vector_layout import ALPHA_GRID as ALPHA_GRID
+from metamapping.models.solvers.vector_layout import INITIAL_ALPHA as INITIAL_ALPHA
 from metamapping.models.solvers.vector_layout import SPEEDUP as SPEEDUP
 from metamapping.models.solvers.vector_layout import VectorIndex as VectorIndex
+from metamapping.models.solvers.vector_layout import initial_values
 from metamapping.models.solvers.vector_layout import vector_length as vector_length
-
-# The values before any training. The figures: docs/experiments/strengths.md and docs/experiments/views.md.
-INITIAL_ALPHA = 0.5
-INITIAL_RIDGE = 1.0
-INITIAL_INVERSE_TEMPERATURE = 10.0
-INITIAL_ALPHA_SPREAD = 0.5
-INITIAL_RIDGE_SPREAD = 1.1
-INITIAL_WORD_RIDGE = 3.0
-INITIAL_VIEW_PROBABILITY = 0.2
 
 
 @dataclass(frozen=True)
@@ -86,14 +78,5 @@ def initial_vector(num_views: int, dtype: str | None = None) -> tf.Tensor:
     Returns:
         ``(vector_length(num_views),)``.
     """
-    scalars = {
-        VectorIndex.ALPHA: INITIAL_ALPHA,
-        VectorIndex.LOG_RIDGE: math.log(INITIAL_RIDGE),
-        VectorIndex.LOG_INVERSE_TEMPERATURE: math.log(INITIAL_INVERSE_TEMPERATURE),
-        VectorIndex.LOG_ALPHA_SPREAD: math.log(INITIAL_ALPHA_SPREAD),
-        VectorIndex.LOG_RIDGE_SPREAD: math.log(INITIAL_RIDGE_SPREAD),
-        VectorIndex.LOG_WORD_RIDGE: math.log(INITIAL_WORD_RIDGE),
-    }
-    log_odds = math.log(INITIAL_VIEW_PROBABILITY / (1 - INITIAL_VIEW_PROBABILITY))
-    values = [scalars[index] for index in sorted(scalars)] + [log_odds] * (num_views - 1)
+    values = initial_values(num_views)
     return tf.constant(values, dtype, shape=(vector_length(num_views),)) / SPEEDUP

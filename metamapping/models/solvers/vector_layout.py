@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import math
 from enum import IntEnum
 
 
@@ -25,6 +26,15 @@ class VectorIndex(IntEnum):
     VIEWS = 6
 
 
+# The values before any training. The figures: docs/experiments/strengths.md and docs/experiments/views.md.
+INITIAL_ALPHA = 0.5
+INITIAL_RIDGE = 1.0
+INITIAL_INVERSE_TEMPERATURE = 10.0
+INITIAL_ALPHA_SPREAD = 0.5
+INITIAL_RIDGE_SPREAD = 1.1
+INITIAL_WORD_RIDGE = 3.0
+INITIAL_VIEW_PROBABILITY = 0.2
+
 # Adam moves every weight by about the same step, which is slow for a scalar. The vector is stored divided
 # by this factor, so that the hyperparameters move that many times faster.
 SPEEDUP = 20.0
@@ -40,3 +50,21 @@ def vector_length(num_views: int) -> int:
         num_views: Number of views of a text.
     """
     return VectorIndex.VIEWS + num_views - 1
+
+
+def initial_values(num_views: int) -> list[float]:
+    """The values of the vector before any training, not yet divided by ``SPEEDUP``.
+
+    Args:
+        num_views: Number of views of a text.
+    """
+    scalars = {
+        VectorIndex.ALPHA: INITIAL_ALPHA,
+        VectorIndex.LOG_RIDGE: math.log(INITIAL_RIDGE),
+        VectorIndex.LOG_INVERSE_TEMPERATURE: math.log(INITIAL_INVERSE_TEMPERATURE),
+        VectorIndex.LOG_ALPHA_SPREAD: math.log(INITIAL_ALPHA_SPREAD),
+        VectorIndex.LOG_RIDGE_SPREAD: math.log(INITIAL_RIDGE_SPREAD),
+        VectorIndex.LOG_WORD_RIDGE: math.log(INITIAL_WORD_RIDGE),
+    }
+    log_odds = math.log(INITIAL_VIEW_PROBABILITY / (1 - INITIAL_VIEW_PROBABILITY))
+    return [scalars[index] for index in sorted(scalars)] + [log_odds] * (num_views - 1)
