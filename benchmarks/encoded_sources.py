@@ -21,8 +21,9 @@ import pandas as pd
 
 from benchmarks.real_run import packaged_encoder
 from metamapping.adaptation.calibration import Calibration, calibrate
-from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.multi_label_state import plain_mapping
+from metamapping.adaptation.runtime_solution import solve
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.corpus import CleaningSpec
@@ -32,6 +33,7 @@ from metamapping.config.training import TrainingSpec
 from metamapping.corpus.tokenizer import write_tokenizer
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.publishing.published_model import PublishedModel
+from metamapping.runtime.mapping import LearnedMapping
 from metamapping.training.learner import build_learner
 
 NUM_ROWS = 1_000
@@ -87,6 +89,12 @@ def untrained_featurizer(max_length_tokens: int = _MAX_LENGTH_TOKENS) -> Featuri
     return Featurizer(model, progress=False)
 
 
+@cache
+def untrained_mapping() -> LearnedMapping:
+    """The mapping before any meta-step, which is solved without TensorFlow."""
+    return plain_mapping(untrained_featurizer().model.mapping)
+
+
 def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None = None) -> TaskState:
     """The task whose examples are these rows of a source.
 
@@ -95,7 +103,7 @@ def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None 
         rows: Positions of the examples; none for a zero-shot task.
         targets: Their label slots, ``(len(rows),)``; default: those of the source.
     """
-    mapping = untrained_featurizer().model.mapping
+    mapping = untrained_mapping()
     targets = source.targets[rows] if targets is None else targets
     texts = source.texts[rows].tolist()
     support = empty_support(source.names.shape[1], NUM_VIEWS).plus(
@@ -105,7 +113,7 @@ def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None 
         targets,
     )
     solution = solve(mapping, source.names, np.zeros(len(source.labels), bool), support)
-    learned_scale = float(mapping.inverse_temperature)
+    learned_scale = mapping.hyperparameters.inverse_temperature
     return TaskState(
         task_type="text-classification",
         labels=tuple(source.labels),

@@ -1,11 +1,14 @@
-"""What to label next: learning curves of suggested, random and margin-sampled texts with the same features.
+"""What to label next: learning curves of suggested texts beside those that other strategies choose.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.suggestion [--cache FOLDER] [--draws 3]
+    pip install small-text
+    METAMAPPING_DATA=path/to/data python -m benchmarks.suggestion [--cache FOLDER] [--draws 5]
 
 In: sources of `encoded_sources`, with the untrained encoder. The task begins with the names of its labels
 alone. Up to each number of examples the texts are chosen at once from a pool, labelled as in the source, and
-added. Every method is followed by the same ridge regression with the encoder's hyperparameters, not fitted to
-the task. Out: accuracy on rows outside of the pool, as Markdown.
+added. Every method has the same features, and is followed by the same ridge regression with the encoder's
+hyperparameters, not fitted to the task; margin sampling is what small-text calls breaking ties. Out: accuracy
+on rows outside of the pool, and how many suggested labels are worth as much as those of the other methods, as
+Markdown.
 """
 
 from __future__ import annotations
@@ -26,7 +29,13 @@ from metamapping.models.solvers.hyperparameters import INITIAL_ALPHA
 
 SOURCES = ("banking77", "20newsgroups", "emotion")
 SHOTS = (1, 2, 4, 8, 20)  # examples for each label on average
-METHODS = ("random", "margin", "suggested")
+# The strategies of small-text that need no classifier of its own; its breaking ties is `margin`.
+PEERS = {
+    "small-text, k-means": "EmbeddingKMeans",
+    "small-text, greedy coreset": "GreedyCoreset",
+    "small-text, lightweight coreset": "LightweightCoreset",
+}
+METHODS = ("random", "margin", *PEERS, "suggested")
 _POOL, _TEST_ROWS = 2_000, 1_000
 
 
@@ -34,18 +43,63 @@ def main() -> None:
     """Print the table of "What to label next" in benchmarks/README.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cache", default=".metamapping/benchmark-features", help="folder for features")
-    parser.add_argument("--draws", type=int, default=3, help="pools for each source")
+    parser.add_argument("--draws", type=int, default=5, help="pools for each source")
+    parser.add_argument("--sources", nargs="+", default=SOURCES, help="sources of `encoded_sources`")
+    parser.add_argument("--methods", nargs="+", default=METHODS, choices=METHODS)
     options = parser.parse_args()
     rows: dict[str, Sequence[str]] = {}
-    for name, source in read_sources(Path(options.cache), SOURCES).items():
-        for method in METHODS:
-            started = time.monotonic()
+    worth: dict[str, Sequence[str]] = {}
+    for name in options.sources:
+        source = read_sources(Path(options.cache), [name])[name]
+        means: dict[str, np.ndarray] = {}
+        for method in options.methods:
+            started = time.process_time()
             curves = np.asarray([curve(source, method, seed) for seed in range(options.draws)])
             cells = [_cell(curves[:, step]) for step in range(curves.shape[1])]
-            rows[f"{name}, {method}"] = cells
-            print(f"{name} {method} {cells} {time.monotonic() - started:.0f} s", flush=True)
+            rows[f"{name}, {method}"], means[method] = cells, curves.mean(axis=0)
+            print(f"{name} {method} {cells} {time.process_time() - started:.0f} CPU s", flush=True)
+        for method in means if "suggested" in means else ():
+            if method != "suggested":
+                needed = labels_needed(means["suggested"][1:], means[method][1:])
+                worth[f"{name}, {method}"] = [_needed(each) for each in needed]
     print(f"\n{options.draws} draws\n")
     print(markdown(rows, ["names alone", *map(str, SHOTS)], heading="source, method"))
+    print()
+    print(markdown(worth, list(map(str, SHOTS)), heading="source, examples a label by"))
+
+
+def labels_needed(suggested: np.ndarray, other: np.ndarray) -> list[float]:
+    """How many suggested examples a label are worth as much as each number of ``SHOTS`` of another method.
+
+    Args:
+        suggested: Accuracies at ``SHOTS``, NaN where it was not measured.
+        other: Those of the other method.
+
+    Returns:
+        Numbers of examples, on a line between the logarithms of two of ``SHOTS``: 0 if fewer than the first
+        are enough, infinity if the last are too few, NaN where nothing was measured.
+    """
+    known = np.isfinite(suggested)
+    logs, reached = np.log(SHOTS)[known], np.maximum.accumulate(suggested[known])
+    needed = []
+    for accuracy in other:
+        if np.isnan(accuracy) or not len(reached):
+            needed.append(float("nan"))
+        elif accuracy <= reached[0]:
+            needed.append(0.0 if accuracy < reached[0] else float(SHOTS[0]))
+        elif accuracy > reached[-1]:
+            needed.append(float("inf"))
+        else:
+            needed.append(float(np.exp(np.interp(accuracy, reached, logs))))
+    return needed
+
+
+def _needed(number: float) -> str:
+    if np.isnan(number):
+        return "–"
+    if np.isinf(number):
+        return "more than measured"
+    return f"under {SHOTS[0]}" if number == 0 else f"{number:.1f}"
 
 
 def curve(source: EncodedSource, method: str, seed: int) -> list[float]:
@@ -74,7 +128,24 @@ def _choose(state: TaskState, features: np.ndarray, method: str, num: int) -> np
     if method == "margin":
         top = np.sort(state.probabilities(features), axis=-1)
         return np.argsort(top[:, -1] - top[:, -2], kind="stable")[:num]
+    if method in PEERS:
+        return _peer(state, features, num, PEERS[method])
     return suggest_items(state, features, num)[0]
+
+
+def _peer(state: TaskState, features: np.ndarray, num: int, name: str) -> np.ndarray:
+    """What a strategy of small-text chooses, given the features of the pool and of the examples."""
+    try:
+        from small_text import query_strategies
+    except ModuleNotFoundError:
+        raise SystemExit("small-text is not installed: pip install small-text") from None
+    np.random.seed(0)  # small-text draws from NumPy's global generator
+    every = np.concatenate([features, state.support.features])
+    unlabelled = np.arange(len(features))
+    labelled = np.arange(len(features), len(every))
+    strategy = getattr(query_strategies, name)()
+    chosen = strategy.query(None, every, unlabelled, labelled, state.support.targets, n=num, embeddings=every)
+    return np.asarray(chosen, int)
 
 
 _zero_shot: dict[int, TaskState] = {}

@@ -55,8 +55,9 @@ FORMAT_VERSION = 1
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """A text classifier that learns a task in closed form, on top of a published encoder.
 
-    An empty text gets the most frequent label of ``y``: unlike ``Mapping.predict``, an estimator of
-    scikit-learn must return a class. ``fit`` refuses empty texts with their positions.
+    An empty text is out of scope, or gets the most frequent label of ``y`` if nothing is: unlike
+    ``Mapping.predict``, an estimator of scikit-learn must return a class. ``fit`` refuses empty texts with
+    their positions.
 
     An encoder is not pickled: ``save`` and ``load`` keep a fitted classifier, and ``n_jobs`` needs the path
     of the published folder as ``model``, which every process loads once.
@@ -67,9 +68,10 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         tune: Whether to tune the encoder to the task, as for ``MetaMapper.adapt``: ``True``, or the time for
             it in seconds.
         ordinal: The labels in their order, if they are grades; all of them occur in ``y``.
+        out_of_scope: The label of texts that belong to none of the others, as for ``MetaMapper.adapt``.
 
     Attributes:
-        classes_: The labels in sorted order, set by ``fit``.
+        classes_: The labels in sorted order, ``out_of_scope`` among them, set by ``fit``.
         mapping_: The task's ``Mapping``, set by ``fit``, which can explain its predictions and be saved.
             Its labels are strings, booleans or numbers, as in ``y``; those of other types are strings.
     """
@@ -80,11 +82,13 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         label_names: abc.Mapping[Any, str] | None = None,
         tune: bool | float = False,
         ordinal: abc.Sequence[Any] | None = None,
+        out_of_scope: Any = None,
     ) -> None:
         self.model = model
         self.label_names = label_names
         self.tune = tune
         self.ordinal = ordinal
+        self.out_of_scope = out_of_scope
 
     def fit(self, X: Any, y: Any) -> MetaMappingClassifier:
         """Adapt to labelled texts.
@@ -106,8 +110,10 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         _check_labels(y)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        self.classes_, encoded = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
+        given = y if self.out_of_scope is None else np.append(y, _class_like(self.out_of_scope, y))
+        self.classes_, encoded = np.unique(given, return_inverse=True)
+        encoded = encoded[: len(y)]
+        if len(self.classes_) < (2 if self.out_of_scope is None else 3):
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
         mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
         labels = _task_labels(self.classes_)
@@ -119,9 +125,10 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             texts,
             [labels[i] for i in encoded],
             text_pairs=text_pairs,
-            label_names=self._readable_names(labels),
+            label_names=self._readable_names([label for label in labels if label != self._outside(labels)]),
             tune=self.tune,
             ordinal=None if self.ordinal is None else self._grades(labels),
+            out_of_scope=self._outside(labels),
         )
         return self
 
@@ -141,6 +148,8 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             lists = self.mapping_.predict(texts, text_pairs=text_pairs)
             indicator: np.ndarray = as_indicator(lists, _task_labels(self.classes_))[rows]
             return indicator
+        if self.mapping_.out_of_scope is not None:
+            return self._predict_in_scope(X)
         probabilities = self.predict_proba(X)
         best = probabilities.argmax(axis=-1)
         if self.mapping_.is_ordinal:
@@ -159,10 +168,14 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         Returns:
             Float32 ``(num_texts, num_classes)``, columns in the order of ``classes_``. Rows sum to 1, unless
             a text has any number of labels: then the probabilities are independent, and 0 for a class that
-            no text of ``y`` has.
+            no text of ``y`` has. The probability of ``out_of_scope`` assumes that half of all texts are; what
+            is predicted is decided by a threshold, see ``Mapping.find_threshold``.
         """
         check_is_fitted(self)
         texts, text_pairs, rows = _unique_sorted(*_columns(X))
+        if self.mapping_.out_of_scope is not None:
+            scoped: np.ndarray = self._scoped_probabilities(texts, text_pairs)[rows]
+            return scoped
         position_of = {label: i for i, label in enumerate(self.mapping_.labels)}
         known = self.mapping_.predict_proba(texts, text_pairs=text_pairs)
         # One more column is for the classes of an indicator matrix that no text has.
@@ -171,6 +184,30 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         probabilities: np.ndarray = known[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
+
+    def _predict_in_scope(self, X: Any) -> np.ndarray:
+        """The labels of texts of which some may be out of scope, as empty ones are."""
+        texts, text_pairs, rows = _unique_sorted(*_columns(X))
+        outside = self.mapping_.out_of_scope
+        labels = self.mapping_.predict(texts, text_pairs=text_pairs)
+        slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
+        slots = np.array([slot_of[outside if label is None else label] for label in labels], int)
+        predicted: np.ndarray = self.classes_[slots[rows]]
+        return predicted
+
+    def _scoped_probabilities(self, texts: Any, text_pairs: Any) -> np.ndarray:
+        """The probabilities of all classes, that of texts out of scope among them; rows sum to 1."""
+        mapping, labels = self.mapping_, _task_labels(self.classes_)
+        answers = mapping.answer(texts, text_pairs=text_pairs)
+        known = answers.probabilities
+        best = median_grades(known) if mapping.is_ordinal else known.argmax(axis=-1)
+        own = known[np.arange(len(best)), best]
+        in_scope = np.minimum(answers.confidence / own, 1.0)
+        probabilities = np.zeros((len(known), len(labels)), np.float32)
+        probabilities[:, [labels.index(label) for label in mapping.labels]] = in_scope[:, None] * known
+        outside: Any = mapping.out_of_scope
+        probabilities[:, labels.index(outside)] = 1.0 - in_scope
+        return probabilities
 
     def save(self, folder: str | Path, *, keep_texts: bool = True) -> Path:
         """Save the fitted classifier as a folder, atomically; an older one in the same folder is replaced.
@@ -220,6 +257,10 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             content["ordinal"] = [
                 each.item() if isinstance(each, np.generic) else each for each in self.ordinal
             ]
+        if self.out_of_scope is None:
+            del content["out_of_scope"]
+        else:
+            content["out_of_scope"] = label_value(self.out_of_scope)
         with atomic_folder(folder) as draft:
             self.mapping_.save(draft / TASK, keep_texts=keep_texts)
             write_json(draft / CLASSIFIER, content)
@@ -255,10 +296,17 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ) from error
         model = read_task(folder / TASK).model_folder if model is None else model
         mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
-        classifier = cls(model, label_names=names, tune=about.tune, ordinal=about.ordinal)
+        classifier = cls(
+            model,
+            label_names=names,
+            tune=about.tune,
+            ordinal=about.ordinal,
+            out_of_scope=about.out_of_scope,
+        )
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
-        found, known = set(_task_labels(classes)), set(classifier.mapping_.labels)
+        outside = {classifier.mapping_.out_of_scope} - {None}
+        found, known = set(_task_labels(classes)), set(classifier.mapping_.labels) | outside
         if not known <= found or (known != found and not classifier.mapping_.is_multi_label):
             raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
         return classifier
@@ -278,6 +326,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             multi_label=True,
             tune=self.tune,
             ordinal=self.ordinal,
+            out_of_scope=self.out_of_scope,
         )
         return self
 
@@ -293,8 +342,16 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             )
         return {text: given.get(text, readable_label(text, {})) for text in texts}
 
+    def _outside(self, labels: list[Label]) -> Label | None:
+        """The label of the task that means out of scope."""
+        if self.out_of_scope is None:
+            return None
+        text = label_text(self.out_of_scope)
+        return next(label for label in labels if label_text(label) == text)
+
     def _grades(self, labels: list[Label]) -> list[Label]:
         """The labels of the task in the order of ``ordinal``."""
+        labels = [label for label in labels if label != self._outside(labels)]
         by_text = {label_text(label): label for label in labels}
         given = [] if self.ordinal is None else list(self.ordinal)
         grades = [label_text(grade) for grade in given]
@@ -327,6 +384,18 @@ class _ClassifierFile(BaseModel):
     # Only in the files of classifiers that were to be tuned; releases that know no tuning refuse those.
     tune: bool | Annotated[float, Field(gt=0)] = False
     ordinal: list[Label] | None = None
+    out_of_scope: Label | None = None
+
+
+def _class_like(label: Any, y: np.ndarray) -> Any:
+    """The label of texts out of scope, as one more class of ``y``. Raises ``ValueError``."""
+    value, first = label_value(label), y[:1].tolist()
+    kinds = {None if each is None else label_kind(each) for each in (value, *map(label_value, first))}
+    if value is None or len(kinds) > 1:
+        raise ValueError(
+            f"out_of_scope is {label!r} but y has labels such as {first}: give a label of the same type"
+        )
+    return np.array([value], dtype=object if y.dtype == object else None)
 
 
 def _is_empty_folder(folder: Path) -> bool:

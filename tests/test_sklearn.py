@@ -229,6 +229,7 @@ def test_a_saved_classifier_is_loaded_as_it_was(mapper, published, tmp_path, dty
         "label_names": names,
         "tune": False,
         "ordinal": None,
+        "out_of_scope": None,
     }
     assert loaded.classes_.dtype == fitted.classes_.dtype
     np.testing.assert_array_equal(loaded.classes_, fitted.classes_)
@@ -312,3 +313,39 @@ def test_scikit_learns_own_checks_pass(published):
     expected = {each["check_name"] for each in outcomes if each["status"] == "xfail"}
     assert expected == set(EXPECTED_TO_FAIL)
     assert sum(each["status"] == "passed" for each in outcomes) > 40
+
+
+OUTSIDE = ["the weather in london was lovely", "anna lives in paris", "bob works in rome in june"]
+
+
+@pytest.mark.parametrize("outside", ["oos", 9], ids=str)
+def test_texts_out_of_scope_are_a_class(mapper, tmp_path, outside):
+    labels = LABELS if outside == "oos" else [int(label == "refund") for label in LABELS]
+    texts, y = [*TEXTS, *OUTSIDE], np.array([*labels, *[outside] * 3])
+    classifier = MetaMappingClassifier(mapper, out_of_scope=outside).fit(texts, y)
+    same = mapper.adapt(texts, y, out_of_scope=outside)
+    assert classifier.classes_.tolist() == sorted({*labels, outside})
+    assert classifier.predict(texts).tolist() == same.predict(texts)
+    assert classifier.predict([" "]).tolist() == [outside]
+    probabilities = classifier.predict_proba([*texts, ""])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, atol=1e-5)
+    place = classifier.classes_.tolist().index(outside)
+    inside = np.delete(probabilities, place, axis=1).max(axis=1)
+    np.testing.assert_allclose(inside[:-1], same.confidence(texts), atol=1e-5)
+    assert probabilities[-1, place] == 1
+    loaded = MetaMappingClassifier.load(classifier.save(tmp_path / "saved"), mapper)
+    assert loaded.get_params() == classifier.get_params()
+    assert loaded.predict(texts).tolist() == classifier.predict(texts).tolist()
+
+
+def test_a_fold_without_texts_out_of_scope_keeps_their_class(mapper):
+    classifier = MetaMappingClassifier(mapper, out_of_scope="oos").fit(TEXTS, LABELS)
+    assert classifier.classes_.tolist() == ["delivery", "oos", "refund"]
+    assert classifier.predict_proba(OUTSIDE).shape == (3, 3)
+
+
+def test_out_of_scope_must_fit_the_labels(mapper):
+    with pytest.raises(ValueError, match="out_of_scope is 9 but y has labels such as \\['delivery'\\]"):
+        MetaMappingClassifier(mapper, out_of_scope=9).fit(TEXTS, LABELS)
+    with pytest.raises(ValueError, match="only one class"):
+        MetaMappingClassifier(mapper, out_of_scope="refund").fit(TEXTS, LABELS)

@@ -26,7 +26,6 @@ from metamapping.adaptation.left_out import left_out_scores
 from metamapping.adaptation.results import Neighbour
 from metamapping.adaptation.state import TaskState
 from metamapping.config.labels import label_text
-from metamapping.corpus.labels import Label
 from metamapping.models.probabilities import expit, log_softmax
 
 NUM_NEIGHBOURS = 3
@@ -47,30 +46,42 @@ class SuspiciousLabel:
 
     Attributes:
         index: Position of the example in the task, counted from 0.
-        text: Its text; ``None`` if the task was saved without texts.
-        label: Its label.
-        suggested: The most probable other label.
+        text: Its text, for ``ner`` its words; ``None`` if the task was saved without texts.
+        label: Its label, or the list of its labels; for ``ner`` the type of the words, or "O".
+        suggested: The most probable other label; the list of labels that is more probable.
         probability: The probability that the label is wrong.
         neighbours: The most similar other examples with their labels. The weight of each is what it
             contributes to the score of the suggested label.
         text_pair: The second text; ``None`` for single texts.
+        word: For ``ner`` the position of the first word with that label, counted from 0.
+        num_words: For ``ner`` how many words are contradicted in the same way.
     """
 
     index: int
-    text: str | None
-    label: Label
-    suggested: Label
+    text: Any
+    label: Any
+    suggested: Any
     probability: float
     neighbours: list[Neighbour]
     text_pair: str | None = None
+    word: int | None = None
+    num_words: int | None = None
+
+    @property
+    def excerpt(self) -> str:
+        """The text, or for ``ner`` the words that the label is about."""
+        if self.word is None or self.num_words is None or self.text is None:
+            return str(self.text)
+        return " ".join(self.text[self.word : self.word + self.num_words])
 
 
 class SuspiciousLabels(list[SuspiciousLabel]):
     """Examples whose labels are probably wrong, the most probable first.
 
     Attributes:
-        num_examples: Number of examples that were checked.
-        noise: The estimated share of wrong labels among them, from 0 to 1.
+        num_examples: Number of examples that were checked, for ``ner`` of words.
+        noise: The estimated share of wrong labels among them, from 0 to 1; where texts have any number of
+            labels, that of wrong decisions whether a text has a label.
     """
 
     def __init__(self, labels: Sequence[SuspiciousLabel], *, num_examples: int, noise: float) -> None:
@@ -78,15 +89,51 @@ class SuspiciousLabels(list[SuspiciousLabel]):
         self.num_examples = num_examples
         self.noise = noise
 
+    def from_probability(self, lowest: float) -> SuspiciousLabels:
+        """Those that are wrong with at least this probability.
+
+        Args:
+            lowest: The probability, from 0 to 1.
+        """
+        kept = [each for each in self if each.probability >= lowest]
+        return SuspiciousLabels(kept, num_examples=self.num_examples, noise=self.noise)
+
     def __repr__(self) -> str:
         share = f"about {100 * self.noise:.1f} % of all are wrong"
         lines = [f"{len(self)} suspicious labels of {self.num_examples}; {share}"]
         lines += [
-            f"  {each.probability:4.2f}  {each.index:5}  {label_text(each.label)} -> "
-            f"{label_text(each.suggested)}: {str(each.text)[:_SHOWN_CHARACTERS]!r}"
+            f"  {each.probability:4.2f}  {each.index:5}  {label_words(each.label)} -> "
+            f"{label_words(each.suggested)}: {each.excerpt[:_SHOWN_CHARACTERS]!r}"
             for each in self
         ]
         return "\n".join(lines)
+
+
+def label_words(label: Any) -> str:
+    """A label, or a list of labels, in one line.
+
+    Args:
+        label: A label or a list of them.
+    """
+    if isinstance(label, list):
+        return ", ".join(str(label_text(each)) for each in label) or "no label"
+    return str(label_text(label))
+
+
+def check_wanted(num: int | None, min_probability: float) -> None:
+    """Check what a user asks for.
+
+    Args:
+        num: How many labels to return.
+        min_probability: The lowest probability of being wrong.
+
+    Raises:
+        ValueError: One of them is out of range.
+    """
+    if num is not None and num < 1:
+        raise ValueError(f"num is {num}: expected at least 1")
+    if not 0 <= min_probability <= 1:
+        raise ValueError(f"min_probability is {min_probability}: expected a probability, from 0 to 1")
 
 
 class NoiseModel(NamedTuple):
@@ -175,7 +222,7 @@ def suspicious_labels(
     """Find the examples whose label the others contradict.
 
     Args:
-        state: A task of texts with examples.
+        state: A task with one label for each text, and with examples.
         num: How many to return, whatever their probability. Default: all from ``min_probability``.
         min_probability: The lowest probability of being wrong that is returned, from 0 to 1.
         groups: The group of each example; the examples of a group do not judge one another.
@@ -184,14 +231,9 @@ def suspicious_labels(
         The examples; the highest probability comes first.
 
     Raises:
-        ValueError: It is a ``ner`` task, a number is out of range, or as ``left_out_scores``.
+        ValueError: A number is out of range, or as ``left_out_scores``.
     """
-    if state.is_ner:
-        raise ValueError("labels of words are not checked: for ner look at cross_validate().errors")
-    if num is not None and num < 1:
-        raise ValueError(f"num is {num}: expected at least 1")
-    if not 0 <= min_probability <= 1:
-        raise ValueError(f"min_probability is {min_probability}: expected a probability, from 0 to 1")
+    check_wanted(num, min_probability)
     scores = left_out_scores(state, groups=groups, min_ridge=MIN_RIDGE)
     targets = state.support.targets
     ranked, wrong = rank(fit_noise(scores, targets, scale=state.calibration.scale), scores, targets)

@@ -20,7 +20,6 @@ from metamapping.adaptation.cross_validation import CrossValidation
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names
-from metamapping.adaptation.label_noise import SuspiciousLabels
 from metamapping.adaptation.multi_label_scores import cross_validate_lists
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
@@ -31,12 +30,11 @@ from metamapping.adaptation.multi_label_state import (
 )
 from metamapping.adaptation.results import Answers, Error, Explanation
 from metamapping.adaptation.scope import Threshold, check_threshold
-from metamapping.adaptation.suggestion import Suggestion
+from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns
-from metamapping.corpus.labels import Label, label_value
-from metamapping.errors import listed
+from metamapping.corpus.labels import Label
 
 
 class MultiLabelMapping(Mapping):
@@ -241,16 +239,13 @@ class MultiLabelMapping(Mapping):
         state = self._state
         if word is not None:
             raise ValueError("word is for ner tasks: here the labels are those of a whole text")
-        if label is not None and label_value(label) not in state.labels:
-            raise ValueError(f"there is no label {label!r} to explain; labels: {listed(state.labels)}")
+        slots = None if label is None else np.array([self._slot_of(state, label)])
         pairs = None if text_pair is None else [text_pair]
         ((features, is_empty),) = self._text_features(state, [text], pairs)
         if is_empty.any():
             raise ValueError("the text is empty, so that no label is predicted: give a text to explain")
-        if label is None:
+        if slots is None:
             slots = state.probabilities(features).argmax(axis=-1)
-        else:
-            slots = np.array([state.labels.index(label_value(label))])
         return explain(state, features, num_examples=num_examples, slots=slots)[0]
 
     def errors(
@@ -321,43 +316,11 @@ class MultiLabelMapping(Mapping):
             for i, explanation in zip(wrong, explanations, strict=True)
         ]
 
-    def suspicious_labels(
-        self,
-        *,
-        num: int | None = None,
-        min_probability: float = 0.5,
-        groups: Sequence[Any] | None = None,
-    ) -> SuspiciousLabels:
-        """Refused: labels are checked where a text has one.
-
-        Args:
-            num: As for ``Mapping``.
-            min_probability: As for ``Mapping``.
-            groups: As for ``Mapping``.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError(
-            "labels can be checked where a text has one label, and this task has several: "
-            "cross_validate().errors has the examples that the others predict differently"
-        )
-
-    def suggest(self, texts: Any, num: int = 20, *, text_pairs: Any = None) -> list[Suggestion]:
-        """Refused: texts to label next are chosen where a text has one label.
-
-        Args:
-            texts: As for ``Mapping``.
-            num: As for ``Mapping``.
-            text_pairs: As for ``Mapping``.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError(
-            "texts to label next are chosen where a text has one label, and this task has several: take "
-            "those of the lowest confidence(texts)"
-        )
+    def _predicted(self, state: TaskState, features: np.ndarray) -> tuple[list[Any], np.ndarray]:
+        assert isinstance(state, MultiLabelState)
+        probabilities = state.probabilities(features)
+        chosen = state.decisions.chosen(probabilities)
+        return state.label_lists(chosen), set_confidence(probabilities, chosen)
 
     def _probabilities(
         self, state: MultiLabelState, texts: Any, text_pairs: Any

@@ -232,7 +232,7 @@ def _widened(state: MultiLabelState) -> MultiLabelState:
 
 def _solved(featurizer: Featurizer, state: MultiLabelState) -> MultiLabelState:
     """The state with the solution and the decisions that follow from its labels and support."""
-    learned = _learned(featurizer.model.mapping)
+    learned = plain_mapping(featurizer.model.mapping)
     solution = solve_columns(learned, state.name_features, state.support)
     state = replace(state, solution=solution, calibration=Calibration(learned.inverse_temperature))
     decisions = undecided(len(state.labels), learned.inverse_temperature)
@@ -242,8 +242,12 @@ def _solved(featurizer: Featurizer, state: MultiLabelState) -> MultiLabelState:
     return replace(state, decisions=decisions)
 
 
-def _learned(mapping: TaskMapping) -> LearnedMapping:
-    """The meta-learned mapping as plain arrays, whichever way the encoder was loaded."""
+def plain_mapping(mapping: TaskMapping) -> LearnedMapping:
+    """The meta-learned mapping as plain arrays, whichever way the encoder was loaded.
+
+    Args:
+        mapping: That of the loaded encoder.
+    """
     if isinstance(mapping, LearnedMapping):
         return mapping
     weights: Any = {name: np.asarray(getattr(mapping, name)) for name in _WEIGHTS}

@@ -118,7 +118,8 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
 
     Raises:
         ValueError: It is a ``ner`` task or one of any number of labels a text, it has no label with two
-            examples, or its solver is not a ridge regression.
+            examples, its labels are grades and none of its examples is out of scope, or its solver is not a
+            ridge regression.
     """
     solution, support, calibration = state.solution, state.support, state.calibration
     if state.is_ner:
@@ -127,6 +128,13 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
         raise ValueError(
             "a threshold is found for tasks with one label for each text: here each label has one of its "
             "own, see `thresholds`"
+        )
+    has_outside = state.outside is not None and state.outside.support.num_examples > 0
+    if state.is_ordinal and not has_outside:
+        # A text between two grades is not outside of them: nothing can be learned by leaving a grade out.
+        raise ValueError(
+            "a threshold for grades is found with examples out of scope, and there are none: give a few, "
+            "with `out_of_scope`, or a number"
         )
     if not support.num_examples or np.bincount(support.targets).max() < 2:
         raise ValueError(
@@ -147,7 +155,7 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
     best, probabilities = state.best(scores[items]), state.probabilities_of(scores[items])
     confidence = probabilities[np.arange(len(best)), best] * calibration.membership(near)
     is_right = best == support.targets[items]
-    if state.outside is not None and state.outside.support.num_examples:
+    if state.outside is not None and has_outside:
         outside = state.confidence(state.outside.support.features)[1]
     else:
         highest = calibration.probabilities(left_out.none_scores).max(axis=-1)

@@ -48,7 +48,10 @@ def _grade_cuts(state: TaskState) -> GradeCuts | None:
         return None
     mixed = mixed_left_out(solution, support)
     left_out = leave_out(solution, support) if mixed is None else mixed
-    return fit_grade_cuts(left_out.scores, support.targets[left_out.rows])
+    cuts = fit_grade_cuts(left_out.scores, support.targets[left_out.rows])
+    # A tuned encoder knows the examples too well, which makes the cuts too sharp just as the scale.
+    factor = 1.0 if state.tuning is None else state.tuning.scale_factor
+    return replace(cuts, slope=cuts.slope * factor)
 
 
 def _solution(

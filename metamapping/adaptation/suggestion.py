@@ -5,7 +5,8 @@ text x would tell about every text of the pool is known beforehand, ``Σⱼ k(x,
 kernel k given all examples so far (Yu et al., ICML 2006, "Active learning via transductive experimental
 design"). The text of the highest gain is typical and unlike the examples; once it is chosen the kernel is
 updated, so that the next one is different again. As soon as there are examples, the gain counts as much as
-the two most probable labels of the text are undecided.
+the labels of the text are undecided: its two most probable labels, or, where a text has any number of labels,
+all decisions about it. For ``ner`` sentences are chosen, each by its words (``sentence_suggestion``).
 
     suggestions = suggest(state, features, num=20)
     suggestions[0].index, suggestions[0].label, suggestions[0].gain
@@ -14,11 +15,11 @@ the two most probable labels of the text are undecided.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from metamapping.adaptation.state import TaskState
-from metamapping.corpus.labels import Label
 
 # Of larger pools a random selection is considered: the kernel of 4,000 texts is 64 MB.
 MAX_POOL = 4_000
@@ -30,16 +31,18 @@ class Suggestion:
 
     Attributes:
         index: Position of the text in the pool, counted from 0.
-        text: The text.
-        label: The label that the task predicts for it.
-        probability: The probability of that label.
+        text: The text; for ``ner`` a string or a list of words, as in the pool.
+        label: The label that the task predicts for it, or the list of its labels; for ``ner`` as from
+            ``Mapping.predict``.
+        probability: The probability of that label, or that all labels of the list are right; for ``ner`` that
+            of the word's label about which the task is least sure.
         gain: What a label would tell about the pool, as a share of what the first suggestion tells.
         text_pair: The second text; ``None`` for single texts.
     """
 
     index: int
-    text: str
-    label: Label
+    text: Any
+    label: Any
     probability: float
     gain: float
     text_pair: str | None = None
@@ -60,27 +63,63 @@ def suggest_items(
         Positions ``(num,)``, or fewer if there are not as many, in the order in which they were chosen; and
         the gain of each.
     """
-    allowed = np.arange(len(features)) if is_allowed is None else np.flatnonzero(is_allowed)
-    if len(allowed) > MAX_POOL:
-        allowed = np.sort(np.random.default_rng(0).permutation(allowed)[:MAX_POOL])
+    allowed = allowed_items(len(features), is_allowed)
     x = features[allowed]
     undecided = np.ones(len(x), np.float32)
     if state.support.num_examples:
-        two = np.sort(state.probabilities(x), axis=-1)[:, -2:]
-        undecided = 1.0 - (two[:, 1] - two[:, 0])
+        undecided = _undecided(state, x)
     ridge = 1.0 if state.solution.ridge is None else state.solution.ridge
-    chosen, gains = _most_informative(_kernel(state, x, ridge), undecided, ridge, min(num, len(x)))
+    H = state.solution.weighted_features(state.support.features)
+    kernel = kernel_given(H, state.solution.weighted_features(x), ridge)
+    chosen, gains = most_informative(kernel, undecided, ridge, min(num, len(x)))
     return allowed[chosen], gains
 
 
-def _kernel(state: TaskState, features: np.ndarray, ridge: float) -> np.ndarray:
-    """The kernel of texts given the task's examples: float32 ``(num_texts, num_texts)``."""
+def allowed_items(num_items: int, is_allowed: np.ndarray | None) -> np.ndarray:
+    """The positions of the items that are considered.
+
+    Args:
+        num_items: Size of the pool.
+        is_allowed: Booleans ``(num_items,)``; ``None`` for all.
+
+    Returns:
+        Positions in increasing order, at most ``MAX_POOL``.
+    """
+    allowed = np.arange(num_items) if is_allowed is None else np.flatnonzero(is_allowed)
+    if len(allowed) > MAX_POOL:
+        allowed = np.sort(np.random.default_rng(0).permutation(allowed)[:MAX_POOL])
+    return allowed
+
+
+def _undecided(state: TaskState, features: np.ndarray) -> np.ndarray:
+    """How undecided the labels of texts are, ``(num_texts,)``."""
+    probabilities = state.probabilities(features)
+    if state.is_multi_label:
+        # The expected number of wrong decisions.
+        expected: np.ndarray = np.minimum(probabilities, 1.0 - probabilities).sum(axis=-1)
+        return expected
+    two = np.sort(probabilities, axis=-1)[:, -2:]
+    undecided: np.ndarray = 1.0 - (two[:, 1] - two[:, 0])
+    return undecided
+
+
+def kernel_given(H: np.ndarray, x: np.ndarray, ridge: float) -> np.ndarray:
+    """The kernel of items given examples.
+
+    Args:
+        H: Weighted features of the examples, ``(num_examples, width)``; there may be none.
+        x: Weighted features of the items, ``(num_items, width)``.
+        ridge: λ.
+
+    Returns:
+        Float32 ``(num_items, num_items)``.
+    """
     from scipy.linalg import cho_factor, cho_solve
 
-    x = _with_constant(state.solution.weighted_features(features))
+    x = _with_constant(x)
     kernel = x @ x.T
-    if state.support.num_examples:
-        H = _with_constant(state.solution.weighted_features(state.support.features))
+    if len(H):
+        H = _with_constant(H)
         cross = H @ x.T
         shifted = (H @ H.T).astype(np.float64) + ridge * np.eye(len(H))
         kernel -= cross.T @ cho_solve(cho_factor(shifted), cross)
@@ -91,13 +130,22 @@ def _with_constant(features: np.ndarray) -> np.ndarray:
     return np.concatenate([features, np.ones((len(features), 1), np.float32)], axis=1)
 
 
-def _most_informative(
+def most_informative(
     kernel: np.ndarray, undecided: np.ndarray, ridge: float, num: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Choose ``num`` texts one after another, each given those chosen before.
+    """Choose items one after another, each given those chosen before.
 
     The kernel after some choices is ``K − F Fᵀ`` with one column of F for each, so that a choice costs one
     product of K with a vector.
+
+    Args:
+        kernel: ``(num_items, num_items)``.
+        undecided: What the gain of each item is multiplied by, ``(num_items,)``.
+        ridge: λ.
+        num: How many to choose.
+
+    Returns:
+        Positions and gains, ``(num,)`` each.
     """
     factors = np.zeros((len(kernel), num))
     variance = np.diag(kernel).astype(np.float64)

@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -27,16 +27,22 @@ from metamapping.adaptation.drift import (
     support_signals,
     text_signals,
 )
+from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer, chunks
-from metamapping.adaptation.inputs import read_examples, read_texts, read_word_lists
-from metamapping.adaptation.label_noise import SuspiciousLabels, suspicious_labels
+from metamapping.adaptation.inputs import read_examples, read_ner_texts, read_texts
+from metamapping.adaptation.label_checks import check_labels
+from metamapping.adaptation.label_noise import SuspiciousLabels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.scope import Threshold, threshold_of
+from metamapping.adaptation.sentence_suggestion import suggest_sentences
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, suggest_items
 from metamapping.config.sources import Columns
+from metamapping.corpus.labels import Label, label_kind, label_value
+from metamapping.errors import listed
+from metamapping.models.viterbi import decode_words
 
 
 class TaskQuestions:
@@ -80,34 +86,43 @@ class TaskQuestions:
         return cross_validate(self._state, groups=groups)
 
     def explain(
-        self, text: Any, *, text_pair: str | None = None, word: int | None = None, num_examples: int = 3
+        self,
+        text: Any,
+        *,
+        text_pair: str | None = None,
+        word: int | None = None,
+        num_examples: int = 3,
+        label: Label | None = None,
     ) -> Explanation:
-        """Explain a prediction by the examples that are most similar to the text.
+        """Explain the score of a label by the examples that are most similar to the text.
 
         Args:
-            text: The text; for ``ner`` a list of words.
+            text: The text; for ``ner`` a string or a list of words.
             text_pair: The second text of a pair.
             word: For ``ner`` the position of the word to explain, counted from 0: the neighbours are words of
                 the examples.
             num_examples: How many examples to return.
+            label: The label to explain; for ``ner`` a type, or "O". Default: the predicted one.
 
         Returns:
-            The most similar examples first, each with its contribution to the predicted label's score.
+            The most similar examples first, each with its contribution to the label's score.
 
         Raises:
-            ValueError: The text is empty or does not fit the task, there is no such word, or the encoder was
-                trained with a solver that is not a ridge regression.
+            ValueError: The text is empty or does not fit the task, there is no such word or label, or the
+                encoder was trained with a solver that is not a ridge regression.
         """
         state = self._state
+        slots = None if label is None else np.array([self._slot_of(state, label)])
         if state.is_ner:
-            return explain(state, self._word_features(text, word), num_examples=num_examples)[0]
+            features = self._word_features(text, word)
+            return explain(state, features, num_examples=num_examples, slots=slots)[0]
         if word is not None:
             raise ValueError("word is for ner tasks: here a text has one label")
         pairs = None if text_pair is None else [text_pair]
         ((features, is_empty),) = self._text_features(state, [text], pairs)
         if is_empty.any():
             raise ValueError("the text is empty, so that no label is predicted: give a text to explain")
-        return explain(state, features, num_examples=num_examples)[0]
+        return explain(state, features, num_examples=num_examples, slots=slots)[0]
 
     def errors(
         self,
@@ -169,12 +184,13 @@ class TaskQuestions:
 
         Returns:
             The examples with the probability that the label is wrong, the label that the others suggest, and
-            the nearest of them; the most probable first. They are printed as a table.
+            the nearest of them; the most probable first. For ``ner`` each of them is about the words from
+            ``word`` on. They are printed as a table.
 
         Raises:
-            ValueError: It is a ``ner`` task, a number is out of range, or as ``cross_validate``.
+            ValueError: A number is out of range, or as ``cross_validate``.
         """
-        return suspicious_labels(self._state, num=num, min_probability=min_probability, groups=groups)
+        return check_labels(self._state, num=num, min_probability=min_probability, groups=groups)
 
     def suggest(self, texts: Any, num: int = 20, *, text_pairs: Any = None) -> list[Suggestion]:
         """Choose the texts that are worth labelling next.
@@ -183,22 +199,24 @@ class TaskQuestions:
         those whose label is undecided.
 
         Args:
-            texts: A column of texts without labels.
+            texts: A column of texts without labels; for ``ner`` of strings, or of lists of words.
             num: How many texts to choose.
             text_pairs: The second text of each pair.
 
         Returns:
-            The texts in the order in which to label them, with the label that the task predicts; fewer than
-            ``num`` if there are not as many. Empty texts are never chosen.
+            The texts in the order in which to label them, with what the task predicts; fewer than ``num`` if
+            there are not as many. Empty texts are never chosen.
 
         Raises:
-            ValueError: It is a ``ner`` task, ``num`` is less than 1, or the texts do not fit the task.
+            ValueError: ``num`` is less than 1, or the texts do not fit the task.
         """
         state = self._state
-        if state.is_ner:
-            raise ValueError("suggest chooses among texts with one label, but ner has one for each word")
         if num < 1:
             raise ValueError(f"num is {num}: expected at least 1")
+        if state.is_ner:
+            if text_pairs is not None:
+                raise ValueError("ner does not support text_pairs: leave them out")
+            return self._suggested_sentences(state, texts, num)
         firsts, seconds = read_texts(texts, text_pairs)
         if not firsts:
             return []
@@ -206,19 +224,45 @@ class TaskQuestions:
         features = np.concatenate([each for each, _ in parts])
         is_empty = np.concatenate([each for _, each in parts])
         chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty)
-        probabilities = state.probabilities(features[chosen])
-        slots = state.best_of(probabilities)
+        labels, probabilities = self._predicted(state, features[chosen])
         return [
             Suggestion(
                 index=int(i),
                 text=firsts[i],
-                label=state.labels[slot],
-                probability=float(row[slot]),
-                gain=float(gain / gains[0]),
+                label=label,
+                probability=float(probability),
+                gain=share,
                 text_pair=None if seconds is None else seconds[i],
             )
-            for i, gain, row, slot in zip(chosen, gains, probabilities, slots, strict=True)
+            for i, share, label, probability in zip(
+                chosen, _shares(gains), labels, probabilities, strict=True
+            )
         ]
+
+    def _predicted(self, state: TaskState, features: np.ndarray) -> tuple[list[Any], np.ndarray]:
+        """The label of each text, or the list of its labels, and the probability that it is right."""
+        probabilities = state.probabilities(features)
+        slots = state.best_of(probabilities)
+        return [state.labels[slot] for slot in slots], probabilities[np.arange(len(slots)), slots]
+
+    def _suggested_sentences(self, state: TaskState, texts: Any, num: int) -> list[Suggestion]:
+        words, strings, bounds = read_ner_texts(texts)
+        if not words:
+            return []
+        features, offsets = self._featurizer.words(words)
+        has_words = np.diff(offsets) > 0
+        chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=has_words)
+        suggestions = []
+        for i, share in zip(chosen.tolist(), _shares(gains), strict=True):
+            scores = state.solution.scores(features[offsets[i] : offsets[i + 1]])
+            probabilities = state.calibration.probabilities(scores)
+            sure = probabilities[np.arange(len(scores)), decode_words(scores)]
+            text: Any = words[i] if strings is None else strings[i]
+            label: Any = state.bio_tags(scores, None)
+            if strings is not None:
+                label = find_entities(state, strings[i], bounds[i], scores)
+            suggestions.append(Suggestion(i, text, label, float(sure.min()), share))
+        return suggestions
 
     def signals(self, texts: Any, *, text_pairs: Any = None) -> Signals:
         """Say how the task sees texts: how probable their labels are, and how similar they are to examples.
@@ -288,7 +332,9 @@ class TaskQuestions:
     def _lowest_confidence(self, state: TaskState, wanted: Threshold | None) -> float | None:
         """The confidence from which a label is answered; ``None`` for any."""
         if wanted is None and state.outside is not None:
-            wanted = "auto"
+            # With grades there is nothing to find it with, as long as no example is out of scope.
+            has_evidence = state.outside.support.num_examples > 0 or not state.is_ordinal
+            wanted = "auto" if has_evidence else None
         if wanted is None or isinstance(wanted, float | int):
             return wanted
         key = str(wanted)
@@ -299,9 +345,17 @@ class TaskQuestions:
             known[1][key] = threshold_of(state, wanted)
         return known[1][key]
 
+    def _slot_of(self, state: TaskState, label: Any) -> int:
+        """The slot of a label that is to be explained."""
+        value = label_value(label)
+        kind = None if value is None else label_kind(value)
+        if value not in state.labels or kind != label_kind(state.labels[0]):
+            raise ValueError(f"there is no label {label!r} to explain; labels: {listed(state.labels)}")
+        return state.labels.index(cast(Label, value))
+
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""
-        (read,) = read_word_lists([words])
+        (read,), _, _ = read_ner_texts([words])
         if not read:
             raise ValueError("the text has no words: give a text to explain")
         if word is None or not 0 <= word < len(read):
@@ -325,3 +379,8 @@ class TaskQuestions:
         features = self._featurizer.texts(firsts, seconds)
         is_empty = self.are_empty(firsts, text_pairs=seconds)
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
+
+
+def _shares(gains: np.ndarray) -> list[float]:
+    """Gains as shares of the first one."""
+    return (gains / gains[0] if len(gains) and gains[0] > 0 else np.zeros(len(gains))).tolist()

@@ -15,10 +15,13 @@ from metamapping.cli.options import (
     EncodingOption,
     FormatOption,
     LabelColumn,
+    LabelSeparatorOption,
     Model,
+    MultiLabelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
+    TaskTypeOption,
     TextColumn,
 )
 
@@ -51,6 +54,7 @@ def check_labels(
             help="Column of rows that belong together, such as a thread; they do not judge one another.",
         ),
     ] = None,
+    task_type: TaskTypeOption = "text-classification",
     text: TextColumn = None,
     label: LabelColumn = None,
     text_pair: PairColumn = None,
@@ -59,17 +63,23 @@ def check_labels(
     no_header: NoHeaderOption = False,
     sheet: SheetOption = None,
     encoding: EncodingOption = "utf-8",
+    multi_label: MultiLabelOption = False,
+    label_separator: LabelSeparatorOption = None,
     backend: BackendOption = "auto",
 ) -> None:
     """Find rows whose label is probably wrong, judged by all other rows of the file.
 
     Every row is predicted by the mapping of the others, in closed form. With --out the rows are written with
     the columns `row`, its number in the file, `wrong`, the probability that the label is wrong, `suggested`,
-    the label that the others suggest, and `similar`, the most similar rows.
+    the label that the others suggest, and `similar`, the most similar rows. For ner each row is one place
+    in a sentence, with `word`, the number of its first word from 0, `excerpt`, its words, and `given`, their
+    type; where a row has any number of labels, `suggested` is the list of labels that is more probable.
 
     `metamapping check-labels published examples.csv`
 
     `metamapping check-labels published examples.csv --num 100 --out suspicious.csv`
+
+    `metamapping check-labels published sentences.conll --task-type ner`
     """
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
@@ -82,16 +92,22 @@ def check_labels(
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
     records, every = reading.rows(rows, format)
-    fields = reading.fields("text-classification", records, every, labels=True)
+    fields = reading.fields(task_type, records, every, labels=True)
     positions = answered(fields, every)
+    if fields.is_ner and any(rejected := fields.are_rejected(every)):
+        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
+        positions = [i for i in positions if not rejected[i]]
     found = [every[i] for i in positions]
+    if multi_label or label_separator is not None or fields.have_label_lists(found):
+        fields = fields.with_label_lists(label_separator)
     texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
     if len(kept) < len(found):
         print_note(f"note: {len(found) - len(kept)} rows have no text and are not checked")
 
-    doubt = label_column_doubt(len({labels[i] for i in kept}), len(kept))
+    different = set() if fields.is_ner else set(fields.single_labels([labels[i] for i in kept]))
+    doubt = label_column_doubt(len(different), len(kept)) if different else None
     if doubt is not None:
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
@@ -100,6 +116,8 @@ def check_labels(
         [texts[i] for i in kept],
         [labels[i] for i in kept],
         text_pairs=text_pairs and [text_pairs[i] for i in kept],
+        task_type=task_type,
+        multi_label=fields.is_multi_label,
     )
     suspicious = mapping.suspicious_labels(
         num=num, min_probability=min_probability, groups=groups and [groups[i] for i in kept]
@@ -108,36 +126,53 @@ def check_labels(
     if out is not None:
         write_records(_rows(suspicious, every, places), out, format_of(out, format))
     if out != "-":
-        _print(suspicious, places, max_shown=_MAX_SHOWN if num is None else num)
+        unit = "words" if fields.is_ner else "rows"
+        _print(suspicious, places, max_shown=_MAX_SHOWN if num is None else num, unit=unit)
 
 
 def _rows(suspicious: SuspiciousLabels, rows: Sequence[Row], kept: Sequence[int]) -> list[Row]:
     """The suspicious rows with all their columns."""
-    from metamapping.cli.error_rows import similar_rows
+    from metamapping.cli.error_rows import shown_label, similar_rows
 
     return [
         {
             "row": kept[each.index] + 1,
             **rows[kept[each.index]],
+            **({} if each.word is None else _place(each)),
             "wrong": round(each.probability, _DIGITS),
-            "suggested": each.suggested,
+            "suggested": shown_label(each.suggested) if isinstance(each.suggested, list) else each.suggested,
             "similar": similar_rows(each.neighbours),
         }
         for each in suspicious
     ]
 
 
-def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int) -> None:
+def _place(each: SuspiciousLabel) -> Row:
+    return {"word": each.word, "excerpt": each.excerpt, "given": each.label}
+
+
+def _shown(each: SuspiciousLabel) -> str:
+    """The text, or the words in question with the rest of their sentence."""
+    if each.word is None or each.text is None:
+        return str(each.text)
+    after = each.word + (each.num_words or 1)
+    parts = each.text[: each.word], ["[", each.excerpt, "]"], each.text[after:]
+    return " ".join(word for part in parts for word in part)
+
+
+def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int, unit: str) -> None:
+    from metamapping.adaptation.label_noise import label_words
     from metamapping.cli.tables import print_table
 
     def cells(each: SuspiciousLabel) -> tuple[str, ...]:
         near = each.neighbours[0] if each.neighbours else None
-        like = "" if near is None else f"{near.text} ({near.label})"
+        like = "" if near is None else f"{near.text} ({label_words(near.label)})"
         row = str(kept[each.index] + 1)
-        return f"{each.probability:.2f}", row, str(each.label), str(each.suggested), str(each.text), like
+        labels = label_words(each.label), label_words(each.suggested)
+        return f"{each.probability:.2f}", row, *labels, _shown(each), like
 
     print(
-        f"{len(suspicious)} suspicious labels in {suspicious.num_examples} rows; about "
+        f"{len(suspicious)} suspicious labels in {suspicious.num_examples} {unit}; about "
         f"{100 * suspicious.noise:.1f} % of all labels are wrong"
     )
     if suspicious:

@@ -57,7 +57,7 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
         if each.text_pair is not None:
             row["text_pair"] = each.text_pair
         row |= {
-            "label": _label(each.label),
+            "label": shown_label(each.label),
             "similarity": round(each.similarity, _DIGITS),
             "weight": round(each.weight, _DIGITS),
             "example": each.index,
@@ -68,16 +68,20 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
     return rows
 
 
+def shown_label(label: Any) -> Any:
+    """A label as text, or a list of labels, which is JSON in CSV.
+
+    Args:
+        label: A label, or a list of them.
+    """
+    return SpanList(map(label_text, label)) if isinstance(label, list) else label_text(label)
+
+
 def _own_columns(error: Error) -> Row:
     if error.word is not None:
         return {"words": error.text, "tags": error.label}
     pair = {} if error.text_pair is None else {"text_pair": error.text_pair}
-    return {"text": error.text, **pair, "label": _label(error.label)}
-
-
-def _label(label: Any) -> Any:
-    """A label as text, or a list of them."""
-    return SpanList(map(label_text, label)) if isinstance(label, list) else label_text(label)
+    return {"text": error.text, **pair, "label": shown_label(error.label)}
 
 
 def _columns(error: Error) -> Row:
@@ -85,7 +89,7 @@ def _columns(error: Error) -> Row:
     if not isinstance(prediction, list):
         prediction = None if prediction is None else label_text(prediction)
     elif error.word is None:  # labels of a text
-        prediction = _label(prediction)
+        prediction = shown_label(prediction)
     columns = {PREDICTION: prediction, "probability": round(error.probability, _DIGITS)}
     if error.word is not None:
         columns["word"] = error.word

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from metamapping.cli.options import BackendOption, JsonOption, ModelOption, Task
+
+if TYPE_CHECKING:  # it imports TensorFlow
+    from metamapping import Mapping
 
 
 def explain(
@@ -16,6 +19,14 @@ def explain(
         str | None, typer.Option("--text-pair", metavar="TEXT", help="The second text, for a task of pairs.")
     ] = None,
     num_examples: Annotated[int, typer.Option("--examples", min=1, help="How many examples to show.")] = 3,
+    label: Annotated[
+        str | None,
+        typer.Option("--label", metavar="LABEL", help="The label to explain. Default: the predicted one."),
+    ] = None,
+    word: Annotated[
+        int | None,
+        typer.Option("--word", min=0, help="For ner: the word to explain, counted from 0."),
+    ] = None,
     model: ModelOption = None,
     backend: BackendOption = "auto",
     as_json: JsonOption = False,
@@ -23,12 +34,22 @@ def explain(
     """Show the examples that are most similar to a text, and what each adds to the score of its label.
 
     `metamapping explain tasks/orders "it has not arrived"`
+
+    `metamapping explain tasks/orders "it has not arrived" --label refund`
+
+    `metamapping explain tasks/places "Eve moved to London" --word 3`
     """
     from metamapping.cli.labelling import load_task
     from metamapping.cli.tables import print_json, print_table
 
     mapping = load_task(task, model, backend)
-    explanation = mapping.explain(text, text_pair=text_pair, num_examples=num_examples)
+    explanation = mapping.explain(
+        text,
+        text_pair=text_pair,
+        num_examples=num_examples,
+        word=word,
+        label=None if label is None else _label_of(label, mapping),
+    )
     if as_json:
         found = {"label": explanation.label, "score": explanation.score, "prior": explanation.prior}
         print_json({**found, "examples": [vars(each) for each in explanation]})
@@ -41,5 +62,13 @@ def explain(
     for each in explanation:
         example = "(saved without its text)" if each.text is None else each.text
         pair = "" if each.text_pair is None else f" / {each.text_pair}"
-        rows.append((f"{each.similarity:.2f}", f"{each.weight:+.2f}", str(each.label), f"{example}{pair}"))
+        shown = ", ".join(map(str, each.label)) if isinstance(each.label, list) else str(each.label)
+        rows.append((f"{each.similarity:.2f}", f"{each.weight:+.2f}", shown, f"{example}{pair}"))
     print_table(("similarity", "adds", "label", "example"), rows)
+
+
+def _label_of(text: str, mapping: Mapping) -> Any:
+    """The label of the task that is written so; labels may be numbers or booleans."""
+    from metamapping.config.labels import label_text
+
+    return next((label for label in mapping.labels if label_text(label) == text), text)

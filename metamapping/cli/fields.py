@@ -35,7 +35,7 @@ from metamapping.corpus.columns import (
 from metamapping.corpus.conll import too_few_columns
 from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
 from metamapping.corpus.labels import Label
-from metamapping.corpus.span_formats import answer_problem, has_spans, read_entities
+from metamapping.corpus.span_formats import ANSWER, answer_problem, has_spans, read_entities
 from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
@@ -211,12 +211,14 @@ class Fields:
         return values
 
     def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
-        """Whether each row is one of Prodigy that was rejected or ignored, so that its spans are not true.
+        """Whether each row is one of Prodigy that was rejected or ignored: its annotation is not true.
 
         Args:
             rows: The rows.
         """
-        return [self.is_ner and answer_problem(row) is not None for row in rows]
+        if not self.is_ner and ANSWER in (self.text_column, self.pair_column, self.label_column):
+            return [False] * len(rows)  # a column of the task itself, such as `reject` as a label
+        return [answer_problem(row) is not None for row in rows]
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.

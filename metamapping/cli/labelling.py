@@ -178,7 +178,7 @@ class Labelling:
             return zip(answers.labels, own, _rounded(answers.confidence), named, strict=True)
         predicted = self._mapping.predict(texts, text_pairs=pairs, threshold=self._threshold)
         if self.fields.is_ner and isinstance(texts[0], str):
-            spans = [SpanList(_span(entity) for entity in entities) for entities in predicted]
+            spans = [entity_spans(entities) for entities in predicted]
             if not self._probabilities:
                 return zip(spans, strict=True)
             probabilities = (SpanList(span["probability"] for span in row) for row in spans)
@@ -207,6 +207,15 @@ def predict_texts(
     pairs = text_pairs and list(without(text_pairs, empty))
     answers = iter(mapping.predict(kept, text_pairs=pairs) if kept else ())
     return [([] if fields.is_ner else None) if is_empty else next(answers) for is_empty in empty]
+
+
+def entity_spans(entities: Sequence[Entity]) -> SpanList:
+    """Entities as they are written.
+
+    Args:
+        entities: Those of one text.
+    """
+    return SpanList(_span(entity) for entity in entities)
 
 
 def _span(entity: Entity) -> dict[str, Any]:

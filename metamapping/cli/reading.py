@@ -134,20 +134,21 @@ def print_found(text: str | None, label: str | None) -> None:
 
 
 def answered(fields: Fields, rows: Sequence[Row]) -> list[int]:
-    """Return the positions of all rows but those of a labelling tool whose annotators gave no answer.
+    """Return the positions of all rows but those to which annotators gave no answer, or which they rejected.
 
-    A note says how many are left out.
+    Notes say how many are left out.
 
     Args:
         fields: The columns; the rows of ``ner`` are not looked at.
         rows: The rows.
     """
+    if fields.is_ner:
+        return list(range(len(rows)))
     label = fields.label_column or LABEL
-    kept = [
-        i
-        for i, row in enumerate(rows)
-        if fields.is_ner or nested_value(row, label) is not None or not is_unanswered(row)
-    ]
+    kept = [i for i, row in enumerate(rows) if nested_value(row, label) is not None or not is_unanswered(row)]
     if len(kept) < len(rows):
         print_note(f"note: {count(len(rows) - len(kept), 'row')} left out: {UNANSWERED}")
-    return kept
+    rejected = dict(zip(kept, fields.are_rejected([rows[i] for i in kept]), strict=True))
+    if num_rejected := sum(rejected.values()):
+        print_note(f"note: {count(num_rejected, 'row')} left out: not accepted (`answer`)")
+    return [i for i in kept if not rejected[i]]

@@ -58,7 +58,7 @@ def suggest(
 
     Rows keep all their columns, and get `row`, their number in the pool, `prediction`, `probability` and
     `gain`. Without examples the rows are typical of the pool and unlike one another; with examples they are
-    also those whose label is undecided.
+    also those whose label is undecided. For ner, rows are sentences, as strings or as lists of words.
 
     `metamapping suggest my-tasks/orders pool.jsonl --num 20 --out to-label.jsonl`
 
@@ -74,6 +74,8 @@ def suggest(
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
     records, rows = reading.rows(pool, format)
     mapping = load_task(task, model, backend)
+    if mapping.task_type == "ner" and tool is Tool.ARGILLA:
+        raise ValueError("spans of Argilla cannot be read back: for ner give --for label-studio")
     fields = reading.fields(mapping.task_type, records, rows)
     suggestions = mapping.suggest(fields.texts(rows), num, text_pairs=fields.text_pairs(rows))
     if tool is None:
@@ -88,7 +90,7 @@ def _rows(rows: Sequence[Row], suggestions: Sequence[Suggestion]) -> list[Row]:
         {
             "row": each.index + 1,
             **rows[each.index],
-            "prediction": each.label,
+            "prediction": _prediction(each),
             "probability": round(each.probability, _DIGITS),
             "gain": round(each.gain, _DIGITS),
         }
@@ -96,8 +98,24 @@ def _rows(rows: Sequence[Row], suggestions: Sequence[Suggestion]) -> list[Row]:
     ]
 
 
+def _prediction(each: Suggestion) -> Any:
+    """A label, a list of labels or spans, which are JSON in CSV, or the tags of words."""
+    from metamapping.cli.labelling import entity_spans
+    from metamapping.cli.rows import SpanList
+
+    if not isinstance(each.label, list):
+        return each.label
+    if not isinstance(each.text, str):
+        return each.label  # tags
+    is_labels = not each.label or not isinstance(each.label[0], tuple)
+    return SpanList(each.label) if is_labels else entity_spans(each.label)
+
+
 def _label_studio(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
-    """Tasks with predictions, for a labelling interface with `<Choices name="label" toName="text">`."""
+    """Tasks with predictions, for a labelling interface with `<Choices name="label" toName="text">`.
+
+    For ner the interface has `<Labels name="label" toName="text">`.
+    """
     return [
         {
             "data": {**_texts(each), "row": each.index + 1},
@@ -106,17 +124,34 @@ def _label_studio(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
                     "model_version": "metamapping",
                     "score": round(each.probability, _DIGITS),
                     "result": [
-                        {
-                            "from_name": "label",
-                            "to_name": "text",
-                            "type": "choices",
-                            "value": {"choices": [str(each.label)]},
-                        }
+                        {"from_name": "label", "to_name": "text", "type": kind, "value": value}
+                        for kind, value in _results(each)
                     ],
                 }
             ],
         }
         for each in suggestions
+    ]
+
+
+def _results(each: Suggestion) -> list[tuple[str, dict[str, Any]]]:
+    """The predictions about a text: its type and its value in the words of Label Studio."""
+    from metamapping.adaptation.entity_scores import entity_spans
+
+    if not isinstance(each.label, list):
+        return [("choices", {"choices": [str(each.label)]})]
+    if not isinstance(each.text, str):
+        lengths = [len(word) + 1 for word in each.text]  # with a space after each word
+        starts = [sum(lengths[:i]) for i in range(len(lengths) + 1)]
+        found = [
+            (starts[first], starts[after] - 1, kind) for _, first, after, kind in entity_spans(0, each.label)
+        ]
+    elif each.label and isinstance(each.label[0], tuple):
+        found = [(entity.start, entity.end, entity.label) for entity in each.label]
+    else:
+        return [("choices", {"choices": list(map(str, each.label))})] if each.label else []
+    return [
+        ("labels", {"start": start, "end": end, "labels": [label]}) for start, end, label in sorted(found)
     ]
 
 
@@ -129,7 +164,7 @@ def _argilla(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
             "metadata": {},
             "suggestions": {
                 "label": {
-                    "value": str(each.label),
+                    "value": list(map(str, each.label)) if isinstance(each.label, list) else str(each.label),
                     "score": round(each.probability, _DIGITS),
                     "agent": "metamapping",
                 }
@@ -143,4 +178,5 @@ def _argilla(suggestions: Sequence[Suggestion]) -> list[dict[str, Any]]:
 
 def _texts(suggestion: Suggestion) -> dict[str, str]:
     pair = {} if suggestion.text_pair is None else {"text_pair": suggestion.text_pair}
-    return {"text": suggestion.text, **pair}
+    text = suggestion.text if isinstance(suggestion.text, str) else " ".join(suggestion.text)
+    return {"text": text, **pair}

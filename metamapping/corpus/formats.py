@@ -186,14 +186,21 @@ def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
 def tagged_row(row: Row, source: Source, label: str | int | None, *, answer: Any = None) -> Row:
     """Return a row with words and tags if it is a ``ner`` text with spans, and unchanged otherwise.
 
+    A row that Prodigy's annotator has rejected or ignored is one with a fault.
+
     Args:
         row: The row as it was read.
         source: The source.
         label: The column of its label.
         answer: What Prodigy says about the row, such as `reject`.
     """
-    if source.task_type != "ner" or row.fault is not None:
+    if row.fault is not None:
         return row
+    if source.task_type != "ner":
+        # A column of labels or texts may have the same name, and the same values.
+        is_own = ANSWER in (label, source.columns.text, source.columns.text_pair)
+        problem = None if is_own else answer_problem({ANSWER: answer})
+        return row if problem is None else _faulty(row, NOT_ACCEPTED, problem)
     if not has_spans(row.text, row.label, label if source.columns.label is None else None):
         return row
     if problem := answer_problem({ANSWER: answer}):
@@ -211,7 +218,7 @@ def tagged_row(row: Row, source: Source, label: str | int | None, *, answer: Any
 
 
 def _faulty(row: Row, fault: str, problem: str) -> Row:
-    text = row.text if isinstance(row.text, str) else " ".join(map(str, row.text))
+    text = " ".join(map(str, row.text)) if isinstance(row.text, list | tuple) else str(row.text or "")
     return Row(row.line, text, fault=fault, problem=problem)
 
 
@@ -327,7 +334,7 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
         else:
             place_in_batch = place_of(name, setting, Header(existing, str(place)), source)
             columns.append(batch.column(place_in_batch).to_pylist())
-    has_answers = source.task_type == "ner" and existing.count(ANSWER) == 1
+    has_answers = existing.count(ANSWER) == 1
     columns.append(batch.column(ANSWER).to_pylist() if has_answers else [None] * batch.num_rows)
     for text, text_pair, label, answer in zip(*columns, strict=True):
         yield tagged_row(Row(None, text, text_pair, label), source, names[2], answer=answer)
@@ -342,7 +349,7 @@ def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | Non
             wanted.append(names[place_of(name, setting, header, source)])
         elif name is not None:
             wanted.append(name.split(".")[0])
-    if source.task_type == "ner" and ANSWER in names:
+    if ANSWER in names and ANSWER not in wanted:
         wanted.append(ANSWER)
     is_known = set(wanted) <= set(names) and all(names.count(name) == 1 for name in wanted)
     return wanted if is_known else None

@@ -33,7 +33,7 @@ from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
 _CHECKED_ROWS = 100
-_VERSION = 5
+_VERSION = 6
 
 # Called with the number of rows done so far.
 OnProgress = Callable[[int], None]

@@ -118,7 +118,7 @@ def answer_problem(record: Any) -> str | None:
     """
     answer = record.get(ANSWER) if isinstance(record, dict) else None
     if answer in ("reject", "ignore"):
-        return f"the `answer` is {answer!r}, so that the spans are not true: leave the row out"
+        return f"the `answer` is {answer!r}, so that its annotation is not true: leave the row out"
     return None
 
 

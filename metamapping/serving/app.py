@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 
 from metamapping import __version__
 from metamapping.adaptation.span_inputs import align_examples
@@ -43,6 +43,15 @@ from metamapping.serving.messages import (
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
+from metamapping.serving.questions import (
+    CrossValidated,
+    LabelledTexts,
+    Suspicious,
+    Wrong,
+    cross_validated,
+    suspicious,
+    wrong,
+)
 from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
 from metamapping.serving.tuning_jobs import Job
@@ -195,7 +204,7 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
         suggestions=[
             Suggested(
                 index=each.index,
-                prediction=each.label,
+                prediction=_entities(each.label),
                 probability=round(each.probability, _DIGITS),
                 gain=round(each.gain, _DIGITS),
             )
@@ -227,6 +236,41 @@ async def read_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
 async def cancel_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
     """End a job within a step, with the best so far; one that waits does not begin."""
     return _job(service.jobs.cancel(job_id))
+
+
+@router.get("/tasks/{name}/cross-validation", responses=error_responses(404, 409, 422, 503))
+def cross_validate(name: Name, loaded: Ready) -> CrossValidated:
+    """Estimate how good a task is: each of its examples is predicted from the others."""
+    mapping = loaded.tasks.get(name)
+    with _rejecting_invalid_input():
+        return cross_validated(mapping.cross_validate())
+
+
+@router.get("/tasks/{name}/suspicious-labels", responses=error_responses(404, 409, 422, 503))
+def check_labels(
+    name: Name,
+    loaded: Ready,
+    num: Annotated[int, Query(ge=1, description="How many examples at most.")] = 20,
+    min_probability: Annotated[
+        float, Query(ge=0, le=1, description="Lowest probability of a wrong label.")
+    ] = 0.5,
+) -> Suspicious:
+    """Find the examples of a task whose labels the others contradict."""
+    mapping = loaded.tasks.get(name)
+    with _rejecting_invalid_input():
+        found = mapping.suspicious_labels(num=num)
+    return suspicious(found.from_probability(min_probability))
+
+
+@router.post("/tasks/{name}/errors", responses=error_responses(400, 404, 409, 413, 422, 503))
+def find_errors(name: Name, request: LabelledTexts, service: Serving, loaded: Ready) -> Wrong:
+    """Find the labelled texts that a task predicts wrongly, with the examples that each rests on."""
+    mapping = loaded.tasks.get(name)
+    with _rejecting_invalid_input():
+        pairs = _pairs(request.examples)
+        texts, labels, _ = _columns(request.examples, mapping.task_type)
+        service.limits.check_texts(texts, pairs)
+        return wrong(mapping.errors(texts, labels, text_pairs=pairs), len(texts))
 
 
 @router.post("/zero-shot", responses=error_responses(400, 413, 422, 503))
@@ -278,6 +322,13 @@ def _rejecting_invalid_input() -> Iterator[None]:
         yield
     except ValueError as error:
         raise InvalidRequestError(str(error)) from error
+
+
+def _entities(label: Any) -> Any:
+    """A prediction whose entities, if it has any, are messages."""
+    if not isinstance(label, list):
+        return label
+    return [_entity(each) if isinstance(each, tuple) else each for each in label]
 
 
 def _entity(entity: FoundEntity) -> Entity:

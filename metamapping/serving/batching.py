@@ -23,9 +23,11 @@ from itertools import accumulate
 from typing import Any
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from metamapping.adaptation.featurizer import Featurizer, Words
 from metamapping.models.forks import check_not_forked
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.loaded_model import LoadedModel
 
 MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
@@ -43,18 +45,20 @@ class Part:
         texts: Texts, or lists of words.
         text_pairs: The second texts of pairs.
         is_words: Whether features of words are wanted.
+        encoder: What encodes it, if that is one tuned to a task; ``None`` for the untuned one.
         features: The result.
     """
 
     texts: Sequence[Any]
     text_pairs: Sequence[str] | None
     is_words: bool
+    encoder: BatchingFeaturizer | None = None
     features: Future[Features] = field(default_factory=Future)
 
     @property
-    def kind(self) -> tuple[bool, bool]:
+    def kind(self) -> tuple[bool, bool, int]:
         """Parts of the same kind can be encoded together."""
-        return self.is_words, self.text_pairs is not None
+        return self.is_words, self.text_pairs is not None, id(self.encoder)
 
 
 class BatchingFeaturizer(Featurizer):
@@ -63,11 +67,25 @@ class BatchingFeaturizer(Featurizer):
     Args:
         model: The published encoder.
         on_batch: Called with the number of texts of each batch.
+        untuned: For an encoder that was tuned to a task, the featurizer whose thread it shares.
+        tokenizer: As for ``Featurizer``.
     """
 
-    def __init__(self, model: LoadedModel, *, on_batch: Callable[[int], None]) -> None:
-        super().__init__(model, progress=False)
+    def __init__(
+        self,
+        model: LoadedModel,
+        *,
+        on_batch: Callable[[int], None],
+        untuned: BatchingFeaturizer | None = None,
+        tokenizer: Tokenizer | None = None,
+    ) -> None:
+        super().__init__(model, progress=False, tokenizer=tokenizer)
         self._on_batch = on_batch
+        # The thread lives as long as the untuned featurizer.
+        self._untuned = untuned
+        if untuned is not None:
+            self._waiting, self._cache = untuned._waiting, untuned._cache
+            return
         self._waiting: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
         self._cache = threading.local()
         # The thread must not keep an encoder in memory that no task uses any more.
@@ -87,7 +105,7 @@ class BatchingFeaturizer(Featurizer):
         Returns:
             Float32 ``(num_texts, text_dim)``.
         """
-        return self._features(Part(texts, text_pairs, is_words=False))[0]
+        return self._features(Part(texts, text_pairs, False, self._encoder))[0]
 
     def words(self, texts: Sequence[Words]) -> Features:
         """Encode words, as ``Featurizer.words`` does; the call waits for its part of a batch.
@@ -98,7 +116,25 @@ class BatchingFeaturizer(Featurizer):
         Returns:
             Features, float32 ``(num_words, word_dim)``, and offsets, int64 ``(num_texts + 1,)``.
         """
-        return self._features(Part(texts, None, is_words=True))
+        return self._features(Part(texts, None, True, self._encoder))
+
+    def tuned(self, delta: WeightDelta) -> BatchingFeaturizer:
+        """A featurizer whose encoder was tuned to a task; it shares the thread and the cache of this one.
+
+        Args:
+            delta: What tuning changed.
+
+        Raises:
+            ValueError: The delta is that of another encoder.
+        """
+        tuned = super().tuned(delta)
+        return BatchingFeaturizer(
+            tuned.model, on_batch=self._on_batch, untuned=self._untuned or self, tokenizer=self._tokenizer
+        )
+
+    @property
+    def _encoder(self) -> BatchingFeaturizer | None:
+        return None if self._untuned is None else self
 
     @contextmanager
     def caching(self) -> Iterator[None]:
@@ -116,11 +152,7 @@ class BatchingFeaturizer(Featurizer):
         check_not_forked()  # there is no encoder thread in a fork
         cached: list[Part] | None = getattr(self._cache, "parts", None)
         for known in cached or ():
-            if (known.texts, known.text_pairs, known.is_words) == (
-                part.texts,
-                part.text_pairs,
-                part.is_words,
-            ):
+            if (known.texts, known.text_pairs, known.kind) == (part.texts, part.text_pairs, part.kind):
                 return known.features.result()
         if len(part.texts) < MAX_BATCH_TEXTS:
             self._waiting.put(part)
@@ -138,7 +170,8 @@ class BatchingFeaturizer(Featurizer):
             parts: What has arrived.
         """
         for kind in {part.kind for part in parts}:
-            self._encode([part for part in parts if part.kind == kind])
+            same = [part for part in parts if part.kind == kind]
+            (same[0].encoder or self)._encode(same)
 
     def _encode(self, parts: list[Part]) -> None:
         """Set the features of each part, or its error."""
@@ -157,7 +190,7 @@ class BatchingFeaturizer(Featurizer):
     def _encoded(self, parts: list[Part]) -> list[Features]:
         """Encode all parts as one batch, and split the features again."""
         texts = [text for part in parts for text in part.texts]
-        is_words, is_pair = parts[0].kind
+        is_words, is_pair, _ = parts[0].kind
         if is_words:
             features, offsets = super().words(texts)
         else:

@@ -143,7 +143,9 @@ class Pool(_Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"texts": ["it has not arrived"], "num": 1}]})
 
-    texts: list[str]
+    texts: list[str | Words] = Field(
+        description="For `ner` all texts may be lists of words instead of strings."
+    )
     text_pairs: list[str] | None = Field(None, description="The second text of each pair.")
     num: StrictInt = Field(20, ge=1, description="How many texts to choose.")
 
@@ -276,8 +278,14 @@ class Suggested(BaseModel):
     """A text that is worth labelling."""
 
     index: int = Field(description="Position of the text in the request, counted from 0.")
-    prediction: Label
-    probability: float = Field(description="The probability of the prediction.", examples=[0.6])
+    prediction: Label | list[Label] | list[Entity] = Field(
+        description="A label, or the list of labels; for `ner` the entities of a string, or the BIO tags of "
+        "a list of words."
+    )
+    probability: float = Field(
+        description="The probability of the prediction; for `ner` that of the label of the least sure word.",
+        examples=[0.6],
+    )
     gain: float = Field(
         description="What a label would tell about the texts, as a share of the first suggestion's.",
         examples=[1.0],

@@ -131,3 +131,17 @@ def test_what_is_no_grade_is_refused(mapper):
         read_grades(["bad"])
     with pytest.raises(ValueError, match="ordinal is for tasks with one label for each text"):
         mapper.adapt([["a"]], [["O"]], task_type="ner", ordinal=GRADES)
+
+
+def test_a_threshold_of_grades_needs_examples_out_of_scope(mapper):
+    plain = mapper.adapt(TEXTS, LABELS, ordinal=GRADES)
+    for find in (plain.find_threshold, lambda: plain.predict(TEXTS, threshold="auto")):
+        with pytest.raises(ValueError, match="found with examples out of scope, and there are none"):
+            find()
+    assert len(plain.predict(TEXTS, threshold=0.1)) == len(TEXTS)
+    without = mapper.adapt(TEXTS, LABELS, ordinal=GRADES, out_of_scope="oos")
+    assert without.predict(TEXTS) == plain.predict(TEXTS)
+    outside = ["bob works in rome in june", "anna lives in paris"]
+    scoped = mapper.adapt([*TEXTS, *outside], [*LABELS, "oos", "oos"], ordinal=GRADES, out_of_scope="oos")
+    assert 0 <= scoped.find_threshold() <= 1
+    assert set(scoped.predict([*TEXTS, *outside])) <= {*GRADES, "oos"}

@@ -228,10 +228,6 @@ def test_labels_that_cannot_be_used_are_refused_with_their_row(mapper, labels, m
 def test_what_has_no_meaning_for_several_labels_is_refused(mapping, mapper, tmp_path):
     with pytest.raises(ValueError, match="only tasks of one label a text can be exported"):
         mapping.export(tmp_path / "task.onnx")
-    with pytest.raises(ValueError, match="lowest confidence"):
-        mapping.suggest(QUERIES)
-    with pytest.raises(ValueError, match=r"cross_validate\(\)\.errors"):
-        mapping.suspicious_labels()
     with pytest.raises(ValueError, match="several labels are for texts, but ner labels words"):
         mapper.adapt([["Ada"]], [["O"]], task_type="ner", multi_label=True)
 
@@ -310,3 +306,22 @@ def test_files_and_tables_with_lists_give_the_same_task(mapping, mapper, tmp_pat
     ):
         assert task.labels == mapping.labels
         np.testing.assert_allclose(task.predict_proba(QUERIES), mapping.predict_proba(QUERIES), atol=1e-6)
+
+
+def test_texts_about_whose_labels_little_is_known_are_suggested(mapping):
+    pool = [*QUERIES, " "]
+    suggestions = mapping.suggest(pool, num=10)
+    assert sorted(each.index for each in suggestions) == [0, 1, 2, 3]
+    probabilities = mapping.predict_proba(QUERIES)
+    answers = mapping.answer(QUERIES)
+    undecided = np.minimum(probabilities, 1 - probabilities).sum(axis=1)
+    x = mapping._state.solution.weighted_features(mapping._featurizer.texts(QUERIES))
+    H = mapping._state.solution.weighted_features(mapping._state.support.features)
+    x, H = (np.concatenate([each, np.ones((len(each), 1))], axis=1) for each in (x, H))
+    ridge = mapping._state.solution.ridge
+    kernel = x @ x.T - x @ H.T @ np.linalg.inv(H @ H.T + ridge * np.eye(len(H))) @ H @ x.T
+    gains = undecided * (kernel**2).sum(axis=1) / (np.diag(kernel) + ridge)
+    first = suggestions[0]
+    assert first.index == gains.argmax()
+    assert first.label == answers.labels[first.index]
+    assert first.probability == pytest.approx(answers.confidence[first.index], abs=1e-5)

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from metamapping import MetaMapper
 from metamapping.adaptation.suggestion import suggest_items
 from metamapping.adaptation.support import empty_support
 from tests.adaptation.test_left_out import DIM, RIDGE, VIEWS, text_state
@@ -64,3 +65,47 @@ def test_what_is_not_allowed_is_never_chosen_and_nothing_twice(monkeypatch):
     few, _ = suggest_items(state, pool, 100, is_allowed=is_allowed)
     assert len(set(few)) == 5
     assert is_allowed[few].all()
+
+
+SENTENCES = [
+    "anna lives in paris",
+    "bob works in rome",
+    "the lamp is broken",
+    "the weather was lovely in june",
+]
+
+
+@pytest.fixture(scope="module")
+def places(published):
+    words = [text.split() for text in SENTENCES[:2]]
+    return MetaMapper.from_pretrained(published).adapt(
+        words, [["B-PER", "O", "O", "B-LOC"]] * 2, task_type="ner"
+    )
+
+
+def test_sentences_are_suggested_with_their_entities(places):
+    suggestions = places.suggest([*SENTENCES, ""], num=10)
+    assert sorted(each.index for each in suggestions) == [0, 1, 2, 3]
+    assert [each.gain for each in suggestions] == sorted((e.gain for e in suggestions), reverse=True)
+    for each in suggestions:
+        assert each.text == SENTENCES[each.index]
+        assert [each.label] == places.predict([each.text])
+        assert 0 < each.probability <= 1
+    assert places.suggest([]) == []
+    with pytest.raises(ValueError, match="ner does not support text_pairs"):
+        places.suggest(SENTENCES, text_pairs=SENTENCES)
+
+
+def test_lists_of_words_are_suggested_with_tags(places, published):
+    words = [text.split() for text in SENTENCES]
+    suggestions = places.suggest(words, num=2)
+    assert [[each.label] for each in suggestions] == [places.predict([each.text]) for each in suggestions]
+    # Without examples they are typical of the pool: one of three copies comes before the odd one.
+    zero = MetaMapper.from_pretrained(published).zero_shot(["PER", "LOC"], task_type="ner")
+    assert zero.suggest([words[2], words[0], words[0], words[0]], num=4)[0].index > 0
+
+
+def test_a_sentence_like_the_examples_tells_little(places):
+    known, new = "anna lives in paris", "please refund the order"
+    first, second = places.suggest([known, new], num=2)
+    assert (first.text, second.text) == (new, known)

@@ -190,6 +190,19 @@ def test_the_label_of_a_word_is_explained_by_the_words_of_the_examples(mapper):
         assert total == pytest.approx(every.score, abs=1e-3)
 
 
+def test_any_label_can_be_explained(mapper, mapping):
+    for label in mapping.labels:
+        explanation = mapping.explain(TEXTS[0], num_examples=100, label=label)
+        assert explanation.label == label
+        assert explanation.score == pytest.approx(
+            explanation.prior + sum(n.weight for n in explanation), abs=1e-4
+        )
+    with pytest.raises(ValueError, match="no label 'x' to explain; labels: "):
+        mapping.explain(TEXTS[0], label="x")
+    ner = mapper.adapt(WORDS, TAGS, task_type="ner")
+    assert ner.explain(" ".join(WORDS[0]), word=0, label="O").label == "O"
+
+
 def test_a_word_to_explain_must_exist(mapper, mapping):
     ner = mapper.adapt(WORDS, TAGS, task_type="ner")
     with pytest.raises(ValueError, match="no word is chosen: for ner one word"):

@@ -9,7 +9,7 @@ import pytest
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
 from metamapping.adaptation.state import empty_state
-from metamapping.adaptation.state_changes import with_examples, with_features
+from metamapping.adaptation.state_changes import with_examples, with_features, with_labels
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import tune_task
 from metamapping.adaptation.tuning_gate import (
@@ -381,3 +381,14 @@ def test_a_classifier_of_scikit_learn_tunes_and_remembers_that(mapper, tmp_path)
     loaded = MetaMappingClassifier.load(tmp_path / "classifier", mapper)
     assert loaded.get_params()["tune"] == 0.001
     np.testing.assert_array_equal(loaded.predict_proba(TEXTS), classifier.predict_proba(TEXTS))
+
+
+def test_cuts_between_grades_are_as_blunt_as_left_out_examples_ask_for(mapper, delta):
+    featurizer = mapper.featurizer.tuned(delta)
+    cuts = []
+    for factor in (1.0, 0.5):
+        record = Tuning(1.0, 16, 2.5, 8, -0.7, -0.6, 0.02, "it helped", factor)
+        state = replace(empty_state(featurizer, "text-classification"), tuning=record, is_ordinal=True)
+        state = with_labels(featurizer, state, list(dict.fromkeys(LABELS)), {})
+        cuts.append(with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {}).grade_cuts)
+    assert cuts[1] == replace(cuts[0], slope=cuts[0].slope * 0.5)

@@ -89,12 +89,43 @@ def test_evaluate_measures_lists(task, folder, capsys):
     assert set(json.loads(capsys.readouterr().out)["scores"]) == set(scores)
 
 
+def test_labels_are_checked_and_texts_suggested(task, folder, published, capsys):
+    examples = folder / "examples.jsonl"
+    out = folder / "suspicious.csv"
+    assert run_cli("check-labels", published, examples, "--num", 2, "--out", out) == 0
+    assert "2 suspicious labels in 5 rows" in capsys.readouterr().out
+    assert all(isinstance(json.loads(row["suggested"]), list) for row in rows_of(out))
+    pool = folder / "pool.jsonl"
+    pool.write_text(json.dumps({"text": "is the parcel late, hurry"}) + "\n")
+    assert run_cli("suggest", task, pool) == 0
+    assert isinstance(json.loads(capsys.readouterr().out)["prediction"], list)
+    for tool in ("label-studio", "argilla"):
+        assert run_cli("suggest", task, pool, "--for", tool, "--out", folder / "tool.json") == 0
+        (written,) = json.loads((folder / "tool.json").read_text())
+        if tool == "argilla":
+            assert isinstance(written["suggestions"]["label"]["value"], list)
+        else:
+            found = written["predictions"][0]["result"]
+            assert all(each["type"] == "choices" for each in found)
+
+
+def test_any_label_is_explained(task, capsys):
+    text = "where is my parcel, hurry"
+    assert run_cli("explain", task, text, "--label", "urgent", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "urgent"
+    assert run_cli("explain", task, text, "--label", "refund") == 0
+    assert "delivery, urgent" in capsys.readouterr().out
+    assert run_cli("explain", task, text, "--label", "x") == 2
+    assert "there is no label 'x' to explain; labels: delivery, urgent, refund" in capsys.readouterr().err
+
+
 def test_what_does_not_exist_is_refused_in_one_sentence(task, folder, published, capsys):
     examples = folder / "examples.jsonl"
     options = ("--task-type", "ner", "--multi-label", "--out", folder / "x")
     assert run_cli("adapt", published, examples, *options) == 2
     assert "several labels are for texts, but ner labels words" in capsys.readouterr().err
-    assert run_cli("check-labels", published, examples) == 2
-    assert "need a multi-label task" in capsys.readouterr().err
+    ner = ("--task-type", "ner", "--multi-label")
+    assert run_cli("check-labels", published, examples, *ner) == 2
+    assert "several labels are for texts, but ner labels words" in capsys.readouterr().err
     assert run_cli("export", task, folder / "x.onnx") == 2
     assert "only tasks of one label a text can be exported" in capsys.readouterr().err

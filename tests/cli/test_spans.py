@@ -171,3 +171,39 @@ def test_spans_of_every_tool_are_read():
     assert Fields("ner").labels(rows) == [[Span(0, 3, "PER")]] * 4
     words = [{"tokenized_text": ["Eve", "moved"], "ner": [[0, 0, "PER"]]}]
     assert Fields("ner").labels(words) == [["B-PER", "O"]]
+
+
+def test_tags_are_checked_and_sentences_suggested(folder, task, published, capsys):
+    write_jsonl(folder / "checked.jsonl", [*ROWS * 2, ROWS[0] | {"answer": "reject"}])
+    options = ("--task-type", "ner", "--num", 2, "--out", folder / "suspicious.jsonl")
+    assert run_cli("check-labels", published, folder / "checked.jsonl", *options) == 0
+    output = capsys.readouterr()
+    assert "2 suspicious labels in 26 words" in output.out
+    assert "1 rows were not accepted" in output.err
+    rows = [json.loads(line) for line in (folder / "suspicious.jsonl").read_text().splitlines()]
+    for row in rows:
+        assert row["excerpt"] in row["text"]
+        assert row["given"] != row["suggested"]
+        assert row["similar"][0]["word"] is not None
+    assert run_cli("suggest", task, folder / "new.jsonl", "--num", 2) == 0
+    (first,) = map(json.loads, capsys.readouterr().out.splitlines())  # an empty text is not suggested
+    assert places(first["prediction"]) == TRIPLES[1]
+    chosen = folder / "chosen.json"
+    assert run_cli("suggest", task, folder / "new.jsonl", "--for", "label-studio", "--out", chosen) == 0
+    (written,) = json.loads(chosen.read_text())
+    values = [each["value"] for each in written["predictions"][0]["result"]]
+    assert [[each["start"], each["end"], *each["labels"]] for each in values] == TRIPLES[1]
+    assert run_cli("suggest", task, folder / "new.jsonl", "--for", "argilla") == 2
+    assert "for ner give --for label-studio" in capsys.readouterr().err
+    assert run_cli("explain", task, TEXTS[0], "--word", 3, "--label", "LOC", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["label"] == "LOC"
+
+
+def test_lists_of_words_are_suggested_to_label_studio_as_texts(folder, task):
+    write_jsonl(folder / "words.jsonl", [{"words": ["bob", "works", "in", "new", "york"]}])
+    chosen = folder / "chosen.json"
+    assert run_cli("suggest", task, folder / "words.jsonl", "--for", "label-studio", "--out", chosen) == 0
+    (written,) = json.loads(chosen.read_text())
+    assert written["data"]["text"] == TEXTS[1]
+    values = [each["value"] for each in written["predictions"][0]["result"]]
+    assert [[each["start"], each["end"], *each["labels"]] for each in values] == TRIPLES[1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.inputs import read_examples
-from metamapping.cli.reading import Reading
+from metamapping.cli.reading import Reading, answered
 from metamapping.config.sources import Columns
 from tests.corpus.toys import write_jsonl
 from tests.doors.doors import check_doors, columns_in_python, command_line, http, pipeline, python, together
@@ -468,3 +468,32 @@ def test_what_other_tools_export(tmp_path, name, content, expected):
         assert re.search(expected, read)
     else:
         assert read == expected
+
+
+@pytest.mark.parametrize("format", ["csv", "tsv", "jsonl", "parquet", "xlsx"])
+def test_texts_that_were_not_accepted_are_left_out_of_every_format(tmp_path, format):
+    rows = [
+        {"text": "where is it", "label": "delivery", "answer": "accept"},
+        {"text": "my money", "label": "delivery", "answer": "reject"},
+        {"text": "hello", "label": "delivery", "answer": "ignore"},
+    ]
+    path = write(tmp_path, format, rows)
+    accepted, *rejected = pipeline(path, Columns(), "text-classification")
+    assert accepted == ("where is it", None, "delivery")
+    assert [row[2] for row in rejected] == ["not_accepted"] * 2
+    with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2 and 3"):
+        assert python(path, Columns(), "text-classification") == [accepted]
+    records, read = Reading().rows(str(path))
+    assert answered(Reading().fields("text-classification", records), read) == [0]
+
+
+def test_a_column_of_labels_may_be_called_answer(tmp_path):
+    rows = [{"text": "it is red", "answer": "reject"}, {"text": "it is fine", "answer": "accept"}]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    assert check_doors(path, columns=Columns(label="answer")) == [
+        ("it is red", None, "reject"),
+        ("it is fine", None, "accept"),
+    ]
+    reading = Reading(label="answer")
+    records, read = reading.rows(str(path))
+    assert answered(reading.fields("text-classification", records), read) == [0, 1]

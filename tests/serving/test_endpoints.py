@@ -116,12 +116,38 @@ def test_texts_to_label_are_those_that_the_library_suggests(client, published):
     assert [each["prediction"] for each in found] == [each.label for each in expected]
 
 
-def test_sentences_of_ner_are_not_suggested(serve):
+def test_a_task_of_any_kind_answers_questions_about_its_data(serve):
     client = serve(limits=Limits())
-    assert client.put("/tasks/places", json=ENTITIES).status_code == 201
-    refused = client.post("/tasks/places/suggest", json={"texts": NEW})
-    assert refused.status_code == 422
-    assert "ner has one for each word" in refused.json()["detail"]
+    lists = [{**each, "label": [each["label"]]} for each in ORDERS["examples"]]
+    tasks = {
+        "orders": (ORDERS, NEW[0]),
+        "places": (ENTITIES, ["anna", "works", "in", "rome"]),
+        "lists": ({"examples": lists, "multi_label": True}, NEW[0]),
+    }
+    for name, (task, text) in tasks.items():
+        assert client.put(f"/tasks/{name}", json=task).status_code == 201
+        place, examples = f"/tasks/{name}", task["examples"]
+        (found,) = client.post(f"{place}/suggest", json={"texts": [text]}).json()["suggestions"]
+        predicted = client.post(f"{place}/predict", json={"texts": [text]}).json()["predictions"]
+        assert [found["prediction"]] == predicted
+        measured = client.get(f"{place}/cross-validation").json()
+        assert measured["num_examples"] == len(examples)
+        assert all(0 <= score["mean"] <= 1 for score in measured["scores"].values())
+        everything = client.get(f"{place}/suspicious-labels", params={"min_probability": 0, "num": 1}).json()
+        assert len(everything["suspicious"]) == 1
+        assert everything["suspicious"][0]["similar"]
+        answer = client.post(f"{place}/errors", json={"examples": examples}).json()
+        assert answer["num_texts"] == len(examples)
+        assert all(each["prediction"] != each["label"] for each in answer["errors"])
+    wrong = {"text": ORDERS["examples"][0]["text"], "label": "refund"}
+    (error,) = client.post("/tasks/orders/errors", json={"examples": [wrong]}).json()["errors"]
+    assert (error["index"], error["label"], error["prediction"]) == (0, "refund", "delivery")
+    assert error["similar"][0]["text"] == wrong["text"]
+    spans = {"texts": ["anna works in rome"]}
+    (found,) = client.post("/tasks/places/suggest", json=spans).json()["suggestions"]
+    assert found["prediction"][0]["start"] == 0
+    assert client.get("/tasks/orders/suspicious-labels", params={"num": 0}).status_code == 422
+    client.delete("/tasks/lists")
 
 
 def test_with_a_threshold_of_one_no_label_is_predicted(client):
@@ -299,7 +325,4 @@ def test_texts_may_have_any_number_of_labels(client):
     assert every["predictions"] == [["delivery", "refund", "urgent"]]
     more = client.post("/tasks/several/examples", json={"examples": examples[:1]})
     assert more.json()["num_examples"] == 4
-    refused = client.post("/tasks/several/suggest", json={"texts": ["a"]})
-    assert refused.status_code == 422
-    assert "this task has several" in refused.json()["detail"]
     client.delete("/tasks/several")
