@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch mlflow e2e faults audit requirements clean server worker deploy docs
+.PHONY: help setup demo test check format torch mlflow e2e faults audit gpu-check requirements clean server worker deploy docs
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -66,6 +66,9 @@ audit: $(VENV)/.dev  ## check the pinned versions for known vulnerabilities (que
 
 faults: $(VENV)/.dev  ## kill the pipeline, damage its files, fill its disk: report what it survives
 	$(BIN)/python -m benchmarks.faults --kills $(KILLS)
+
+gpu-check:  ## check speed and results on this machine's GPU: a page, gpu-check.md
+	$(BIN)/python -m benchmarks.gpu_check --out gpu-check.md
 
 requirements:  ## pin all versions with hashes and without index addresses (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

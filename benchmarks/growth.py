@@ -4,6 +4,7 @@
     python -m benchmarks.growth sources --sizes 10 100 1000
     python -m benchmarks.growth labels --sizes 10 100 1000 10000
     METAMAPPING_DATA=path/to/data python -m benchmarks.growth workers --sizes 1 2 4
+    python -m benchmarks.growth training --sizes 100000 1000000 10000000
 
 In: what grows, and its sizes; each size runs in a process of its own. Out: a Markdown table of CPU seconds,
 of all threads together, so that other work on the machine matters little, and of the peak of anonymous memory
@@ -13,6 +14,7 @@ rows      reading, cleaning, deduplicating and tokenizing generated rows of one 
 sources   generated sources of 40 rows each: their data work, recognising it as done, and a run's first step
 labels    `MetaMapper.adapt` with two examples of each label, 384 features and an encoder of one layer
 workers   processes at once, each of which prepares 100,000 rows of its own as `rows` does
+training  a run on two sources of that many generated rows: label spaces, meta-steps and an evaluation
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import growth_training
 from benchmarks.corpus import RUN, watch_memory, write_rows
 from metamapping.storage.manifest import check_files, write_manifest
 
@@ -40,8 +43,8 @@ def main() -> None:
     """Print one table of "Cost as work grows" in benchmarks/README.md, and draw its plot.
 
     It compares sizes of the same work with each other. On two cores, ten million rows take about seven
-    minutes of CPU time, 1,000 sources a minute and a half, 10,000 labels half a minute, and four workers as
-    long.
+    minutes of CPU time (to train on them two), 1,000 sources a minute and a half, 10,000 labels half a
+    minute, and four workers as long.
     """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -71,6 +74,8 @@ def _measure(what: str, size: int) -> tuple[Costs, float]:
                 place = Path(folder) / str(number)
                 place.mkdir()
                 write_rows(place, ROWS_PER_WORKER if what == "workers" else size)
+        if what == "training":
+            growth_training.write_tokens(Path(folder), size)
         command = [sys.executable, "-m", "benchmarks.growth", what, "--sizes", str(size), "--folder", folder]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
         peak = [0.0]
@@ -217,6 +222,12 @@ def _labels(size: int, folder: Path) -> Costs:
     return costs
 
 
+def _training(size: int, folder: Path) -> Costs:
+    costs: Costs = {}
+    growth_training.measure(folder, _Clock(costs).lap)
+    return costs
+
+
 class _Clock:
     """Stores the CPU seconds between two laps in ``costs``, under the name of the second one."""
 
@@ -241,6 +252,7 @@ MEASUREMENTS: dict[str, Callable[[int, Path], Costs]] = {
     "sources": _sources,
     "labels": _labels,
     "workers": _workers,
+    "training": _training,
 }
 
 

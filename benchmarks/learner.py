@@ -77,12 +77,12 @@ def main() -> None:
     padded = float(np.mean([batch["padding_mask"].size for batch in batches]))
     print("| loop | seconds a meta-step (median) | share of the peak |\n| --- | --- | --- |")
     for name, each in seconds.items():
-        share = _flops_of_tokens(learner, tokens) / np.median(each) / peak
+        share = flops_of_tokens(learner, tokens) / np.median(each) / peak
         print(f"| {name} | {np.median(each):.3f} | {share:.0%} |")
     ratio = np.median(np.asarray(seconds["PyTorch"]) / np.asarray(seconds["metamapping"]))
     print(f"\n{ratio:.2f} times as many meta-steps per second as PyTorch.")
     print(f"Peak: {peak / 1e9:.0f} GFLOP/s, a float32 product of 2048 × 2048.")
-    grouped = float(np.mean([_num_padded_tokens(batch) for batch in batches]))
+    grouped = float(np.mean([num_padded_tokens(batch) for batch in batches]))
     print(
         f"A batch has {tokens:.0f} tokens, which the longest text pads to {padded:.0f} and the groups pad to "
         f"{grouped:.0f} ({1 - tokens / grouped:.0%} padding).\n"
@@ -113,7 +113,7 @@ def _read_banking77(encoder: str) -> LabelSpace:
     )
 
 
-def _num_padded_tokens(batch: Batch) -> int:
+def num_padded_tokens(batch: Batch) -> int:
     """Number of tokens that pass the encoder, where each group is padded to its longest text."""
     lengths, ends = batch["padding_mask"].sum(axis=1), batch["group_ends"]
     firsts = [0, *ends[:-1]]
@@ -197,7 +197,7 @@ def _peak_flops_per_second() -> float:
     return best
 
 
-def _flops_of_tokens(learner: Learner, tokens: float) -> float:
+def flops_of_tokens(learner: Learner, tokens: float) -> float:
     """Floating-point operations of a step: for each weight and token two forward and four backward.
 
     Frozen layers have no backward pass. The products within attention are left out.

@@ -1,13 +1,23 @@
-"""The flow that trains one round of a run."""
+"""The flow that trains one round of a run.
+
+As deployments, the stages of a round are processes of their own, each of which starts TensorFlow and builds
+the encoder. Where the variable ``METAMAPPING_EVALUATE_AFTER_TRAINING`` is set, this flow also measures the
+round's scores, so that the stage ``evaluate-round`` finds them in the run's folder.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Any
 
 from pydantic import Field
 
 from flows.stage_flow import stage_flow
+from metamapping.errors import ConfigError
+from tasks.evaluate import evaluate
 from tasks.train import train
+
+EVALUATE_AFTER_TRAINING = "METAMAPPING_EVALUATE_AFTER_TRAINING"
 
 
 @stage_flow("train-round", "train {run_id} round {round}")
@@ -21,4 +31,20 @@ def train_round(
         round: Number of the round to train; the rounds before it must be finished.
         home: Folder of the store and the runs, as in the run's configuration.
     """
-    return train(home, run_id, round)
+    evaluates = evaluates_after_training()
+    report = train(home, run_id, round)
+    if evaluates:
+        evaluate(home, run_id, round)
+    return report
+
+
+def evaluates_after_training() -> bool:
+    """Whether the process that has trained a round evaluates it as well; by default it does not.
+
+    Raises:
+        ConfigError: The variable is neither 0 nor 1.
+    """
+    value = os.environ.get(EVALUATE_AFTER_TRAINING) or "0"
+    if value not in ("0", "1"):
+        raise ConfigError(f"{EVALUATE_AFTER_TRAINING} is {value!r}: expected 1 to evaluate, or 0")
+    return value == "1"

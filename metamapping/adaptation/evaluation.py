@@ -111,17 +111,28 @@ def _limit_examples(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Gene
     """The space with fewer examples for each label, so that a bounded number of texts is encoded."""
     needed = max(spec.shots) + spec.num_queries
     limit = max(needed, spec.max_texts // len(space.labels))
-    return replace(space, rows_of=tuple(rng.permutation(rows)[:limit] for rows in space.rows_of))
+    # A copy, because a slice would keep the permutation of all rows alive.
+    return replace(space, rows_of=tuple(rng.permutation(rows)[:limit].copy() for rows in space.rows_of))
+
+
+@dataclass(frozen=True)
+class _RowIndex:
+    """The positions of rows among the encoded ones, which are in ascending order."""
+
+    encoded: np.ndarray
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return np.searchsorted(self.encoded, rows)
 
 
 @dataclass(frozen=True)
 class _Features:
     """Features of the rows that a source's episodes use.
 
-    ``index[row]`` is the position of a row among the encoded ones, -1 for all others.
+    ``index[row]`` is the position of an encoded row.
     """
 
-    index: np.ndarray
+    index: _RowIndex
     items: np.ndarray  # (num_texts, d), or for ner (num_words, d)
     words: Ragged | None  # for ner: the positions in ``items`` of each text's words
     names: tf.Tensor  # (num_labels, d), all labels of the space
@@ -136,8 +147,6 @@ def _encode(
 ) -> _Features:
     used = [rows for drawn in episodes.values() for e in drawn for rows in (e.support, e.query)]
     rows = np.unique(np.concatenate(used))
-    index = np.full(space.num_rows, -1)
-    index[rows] = np.arange(len(rows))
     starts = None if space.word_starts is None else space.word_starts.take(rows)
     items = encoder.encode(
         space.token_ids.take(rows),
@@ -153,7 +162,7 @@ def _encode(
     slots = np.arange(len(space.labels))
     arrays = label_arrays(space.name_tokens, slots, len(slots))
     names = encoder.names({key: tf.constant(value) for key, value in arrays.items()})
-    return _Features(index, items, words, names)
+    return _Features(_RowIndex(rows), items, words, names)
 
 
 def _score_text_episodes(

@@ -35,6 +35,14 @@ class Ragged:
         """Number of values of each row, ``(num_rows,)``."""
         return np.diff(self.offsets)
 
+    def lengths_of(self, rows: np.ndarray) -> np.ndarray:
+        """Return the number of values of some of the rows, ``(len(rows),)``.
+
+        Args:
+            rows: Numbers of rows.
+        """
+        return self.offsets[rows + 1] - self.offsets[rows]
+
     def take(self, rows: np.ndarray) -> Ragged:
         """Return some of the rows, in the order given.
 
@@ -42,7 +50,7 @@ class Ragged:
             rows: Numbers of rows; one may occur several times.
         """
         values = np.concatenate([self[row] for row in rows]) if len(rows) else self.values[:0]
-        return Ragged(values, offsets_of(self.lengths[rows]))
+        return Ragged(values, offsets_of(self.lengths_of(rows)))
 
     def to_arrow(self, dtype: type) -> pa.ListArray:
         """Return the rows as an Arrow array of lists.

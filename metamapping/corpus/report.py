@@ -211,12 +211,12 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
     """The source's row of ``sources``, and its rows of ``rejects`` and ``labels``."""
     source = prepared.source
     labels: Counter[str] = Counter()
-    words, tokens = [np.empty(0, np.int32)], [np.empty(0, np.int32)]
+    words, tokens = np.zeros(1, np.int64), np.zeros(1, np.int64)
     folders = _fetch_once(prepared)
     screened = folders[prepared.screened.path]
     for batch in iterate_shards(screened, columns=["text", "label", "tags", "token_ids"]):
-        words.append(pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
-        tokens.append(pc.list_value_length(batch["token_ids"]).to_numpy())
+        words = _add_counts(words, pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
+        tokens = _add_counts(tokens, pc.list_value_length(batch["token_ids"]).to_numpy())
         labels.update(_labels_of(batch))
     rows_in, rows_out = prepared.examples.counts["rows_in"], prepared.screened.counts["rows_out"]
     row = {
@@ -228,10 +228,9 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
         "labels": len(labels),
         "rows a label": f"{min(labels.values(), default=0)} to {max(labels.values(), default=0)}",
     }
-    for name, parts in (("words", words), ("tokens", tokens)):
-        lengths = np.concatenate(parts)
+    for name, counts in (("words", words), ("tokens", tokens)):
         for percentile in _PERCENTILES:
-            row[f"{name} {percentile}%"] = int(np.percentile(lengths, percentile)) if len(lengths) else 0
+            row[f"{name} {percentile}%"] = int(_percentile(counts, percentile))
     row["truncated"] = prepared.tokens.counts["rows_truncated"] / max(prepared.tokens.counts["rows_out"], 1)
     return (
         row,
@@ -250,6 +249,23 @@ def _spans(prepared: Prepared) -> dict[str, Any] | None:
         "spans trimmed": counts.get("spans_trimmed", 0),
         "spans widened": counts.get("spans_widened", 0),
     }
+
+
+def _add_counts(counts: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """How many texts have each length: ``counts`` of earlier texts and those of a batch together."""
+    added = np.bincount(lengths, minlength=len(counts))
+    added[: len(counts)] += counts
+    return added
+
+
+def _percentile(counts: np.ndarray, percentile: float) -> float:
+    """``np.percentile`` of the lengths that were counted; 0 if there are none."""
+    total = counts.sum()
+    if not total:
+        return 0.0
+    place = (total - 1) * percentile / 100
+    below, above = np.searchsorted(np.cumsum(counts), [np.floor(place), np.ceil(place)], side="right")
+    return float(below + (above - below) * (place % 1))
 
 
 def _fetch_once(prepared: Prepared) -> dict[str, Path]:

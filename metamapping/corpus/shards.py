@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -217,6 +218,33 @@ def read_shards(folder: str | Path, *, columns: list[str] | None = None) -> pa.T
     parts = sorted(Path(folder).glob("part-*.parquet"))
     # `pq.read_table` first looks for partitioned data sets, which takes longer than reading a small source.
     return pa.concat_tables(pq.ParquetFile(part, memory_map=True).read(columns=columns) for part in parts)
+
+
+def count_rows(folder: str | Path) -> int:
+    """Return the number of rows of a shard set, which no row is read for.
+
+    Args:
+        folder: The folder of the shards.
+    """
+    return sum(pq.read_metadata(part).num_rows for part in sorted(Path(folder).glob("part-*.parquet")))
+
+
+def read_rows(folder: str | Path, rows: np.ndarray, *, columns: list[str]) -> pa.Table:
+    """Return some rows of a shard set, with memory for these rows and one batch.
+
+    Args:
+        folder: The folder of the shards.
+        rows: Numbers of rows, from 0, ascending.
+        columns: The columns to read.
+    """
+    found, first = [], 0
+    for batch in iterate_shards(folder, columns=columns):
+        start, end = np.searchsorted(rows, [first, first + batch.num_rows])
+        found.append(batch.take(pa.array(rows[start:end] - first)))
+        first += batch.num_rows
+    if not found:
+        return read_shards(folder, columns=columns)
+    return pa.Table.from_batches(found)
 
 
 def iterate_shards(

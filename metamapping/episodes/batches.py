@@ -200,7 +200,7 @@ def label_arrays(name_tokens: Ragged, slots: np.ndarray, num_labels: int) -> Bat
 
 
 def _in_order_of_length(space: LabelSpace, draw: Draw) -> Draw:
-    order = np.argsort(space.token_ids.lengths[draw.rows], kind="stable")
+    order = np.argsort(space.token_ids.lengths_of(draw.rows), kind="stable")
     return replace(draw, rows=draw.rows[order], support=draw.support[:, order], query=draw.query[:, order])
 
 

@@ -1,7 +1,8 @@
 """Label spaces: the examples of one source and role, grouped by the labels that episodes draw from.
 
-A label space is built once from a ``tokens`` shard set and never changed. Token lists stay the flat Arrow
-buffers they were read from (one array of values and one of offsets), so that a row needs no Python object.
+A label space is built once from a ``tokens`` shard set and never changed. Token lists are flat arrays (one of
+values and one of offsets), so that a row needs no Python object; those of long sources are in files that are
+mapped into memory (``space_arrays``), so that rows which no episode draws need no memory at all.
 
     space = build_label_space(source, table, role="train", tokenize_names=tokenize)
     space.rows_of[0]            # row numbers of the examples of space.labels[0]
@@ -11,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,12 +19,30 @@ import pyarrow as pa
 from metamapping.config.labels import label_column_doubt
 from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tags import OUTSIDE
-from metamapping.corpus.word_shapes import windows_of
+from metamapping.episodes.space_arrays import SpaceArrays, check_labels, collect_arrays
 from metamapping.errors import ConfigError
 
 # Readable label names in, the token ids of each out.
 TokenizeNames = Callable[[Sequence[str]], list[list[int]]]
+
+
+@dataclass(frozen=True)
+class RowTags:
+    """The BIO tags of each row, without a Python object for each row.
+
+    Attributes:
+        names: The different tags.
+        numbers: For each row the numbers of its tags.
+    """
+
+    names: tuple[str, ...]
+    numbers: Ragged
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, row: int) -> tuple[str, ...]:
+        return tuple(self.names[number] for number in self.numbers[row])
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class LabelSpace:
     word_starts: Ragged | None = None
     word_labels: Ragged | None = None
     word_shapes: Ragged | None = None
-    tags: tuple[tuple[str, ...], ...] | None = None
+    tags: RowTags | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -95,31 +113,41 @@ def build_label_space(
         ConfigError: The role has fewer than two labels (``ner``: no entity type), or a listed label that
             no example has.
     """
-    if source.task_type == "ner":
-        return _ner_space(source, table, tokenize_names)
-    labels = np.asarray(table["label"].to_pylist(), dtype=object)
-    keep = sorted(set(labels))
-    _check_label_names(source, keep)
-    if source.label_roles:
-        wanted = source.label_roles[role]
-        missing = sorted(set(wanted) - set(keep))
-        if missing:
-            raise ConfigError(
-                f"source {source.name!r}: label_roles.{role} lists {missing[0]!r}, but no example "
-                f"has that label; the labels of the source: {_listed(keep)}"
-            )
-        keep = sorted(wanted)
-        table = table.filter(pa.array(np.isin(labels, keep)))
-        labels = np.asarray(table["label"].to_pylist(), dtype=object)
-    _check_num_labels(source, keep, needed=2)
-    label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
-    return _space(
-        source,
-        table,
-        keep,
-        tokenize_names,
-        rows_of=tuple(np.flatnonzero(label_of == c) for c in range(len(keep))),
-        label_of=label_of,
+    arrays = collect_arrays(source, lambda columns: table.select(columns).to_batches(), role=role)
+    return label_space_of(source, arrays, tokenize_names)
+
+
+def label_space_of(source: Source, arrays: SpaceArrays, tokenize_names: TokenizeNames) -> LabelSpace:
+    """The label space of collected arrays.
+
+    Args:
+        source: The source that they were collected from; its label names may be others than then.
+        arrays: The arrays of one role.
+        tokenize_names: Maps readable label names to their token ids.
+
+    Returns:
+        The label space, which is mapped into memory if the arrays are.
+
+    Raises:
+        ConfigError: The role has too few labels, or a label is named that no example has.
+    """
+    check_labels(source, sorted([*arrays.labels, *arrays.other_labels]), arrays.labels)
+    names = [readable_label(label, source.label_names) for label in arrays.labels]
+    is_ner = source.task_type == "ner"
+    return LabelSpace(
+        source=source.name,
+        task_type=source.task_type,
+        labels=arrays.labels,
+        label_names=tuple(names),
+        name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
+        token_ids=arrays.ragged("token_ids"),
+        segment_ids=arrays.ragged("segment_ids"),
+        rows_of=arrays.rows_of,
+        label_of=None if is_ner else arrays["label_of"],
+        word_starts=arrays.ragged("word_starts") if is_ner else None,
+        word_labels=arrays.ragged("word_labels") if is_ner else None,
+        word_shapes=arrays.ragged("word_shapes") if is_ner else None,
+        tags=RowTags(arrays.tag_names, arrays.ragged("tag_numbers")) if is_ner else None,
     )
 
 
@@ -148,68 +176,3 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
                 f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
                 "drop the label with `drop_labels`"
             )
-
-
-def _check_label_names(source: Source, labels: list[str]) -> None:
-    """Raise ``ConfigError`` for a name of a label that no example has; long sources are checked only here."""
-    unknown = sorted(set(source.label_names) - set(labels) - set(source.drop_labels))
-    if unknown:
-        raise ConfigError(
-            f"source {source.name!r}: `label_names` names {_listed(unknown)}, but no example has such a "
-            f"label; the labels of the source: {_listed(labels)}: correct or remove the name"
-        )
-
-
-def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
-    tags = tuple(tuple(row) for row in table["tags"].to_pylist())
-    labels = sorted({tag[2:] for row in tags for tag in row if tag != OUTSIDE})
-    _check_label_names(source, labels)
-    _check_num_labels(source, labels, needed=1)
-    shapes = Ragged.from_arrow(table["word_shapes"], np.int8)
-    number = {label: c + 1 for c, label in enumerate(labels)}
-    word_labels = [[0 if tag == OUTSIDE else number[tag[2:]] for tag in row] for row in tags]
-    present = [set(row) for row in word_labels]
-    return _space(
-        source,
-        table,
-        labels,
-        tokenize_names,
-        rows_of=tuple(
-            np.asarray([i for i, row in enumerate(present) if c + 1 in row], dtype=np.int64)
-            for c in range(len(labels))
-        ),
-        word_starts=Ragged.from_arrow(table["word_starts"], np.int32),
-        word_labels=Ragged.from_lists(word_labels, np.int32),
-        word_shapes=Ragged(windows_of(shapes.values, shapes.offsets), shapes.offsets),
-        tags=tags,
-    )
-
-
-def _space(
-    source: Source, table: pa.Table, labels: Sequence[str], tokenize_names: TokenizeNames, **fields: Any
-) -> LabelSpace:
-    """A label space from what texts and words have in common, and the ``fields`` of one of them."""
-    names = [readable_label(label, source.label_names) for label in labels]
-    return LabelSpace(
-        source=source.name,
-        task_type=source.task_type,
-        labels=tuple(labels),
-        label_names=tuple(names),
-        name_tokens=Ragged.from_lists(tokenize_names(names), np.int32),
-        token_ids=Ragged.from_arrow(table["token_ids"], np.int32),
-        segment_ids=Ragged.from_arrow(table["segment_ids"], np.int8),
-        **fields,
-    )
-
-
-def _check_num_labels(source: Source, labels: list[str], *, needed: int) -> None:
-    if len(labels) < needed:
-        raise ConfigError(
-            f"source {source.name!r} has {len(labels)} labels ({_listed(labels)}), but episodes "
-            f"need at least {needed}: check `columns.label`, or leave the source out"
-        )
-
-
-def _listed(labels: list[str], limit: int = 8) -> str:
-    more = f" and {len(labels) - limit} more" if len(labels) > limit else ""
-    return ", ".join(labels[:limit]) + more if labels else "none"

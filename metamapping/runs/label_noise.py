@@ -33,7 +33,7 @@ from metamapping.adaptation.mapper import MetaMapper
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.screening import SUSPICIOUS
-from metamapping.corpus.shards import read_shards
+from metamapping.corpus.shards import count_rows, read_rows
 from metamapping.errors import ConfigError, MissingExtraError, StoreError
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.rounds.wording import count
@@ -208,11 +208,10 @@ def _write(
 ) -> dict[str, int]:
     """Write the tables of a source; returns its counts."""
     spec = config.label_noise
-    rows = read_shards(examples.fetch(), columns=["row", "text", "text_pair", "label"])
-    num_rows = rows.num_rows
-    if num_rows > spec.max_rows:
-        drawn = np.sort(np.random.default_rng(config.seed).permutation(num_rows)[: spec.max_rows])
-        rows = rows.take(drawn)
+    shards = examples.fetch()
+    num_rows = count_rows(shards)
+    drawn = np.random.default_rng(config.seed).permutation(num_rows)[: spec.max_rows].copy()
+    rows = read_rows(shards, np.sort(drawn), columns=["row", "text", "text_pair", "label"])
     found: list[dict[str, Any]] = []
     # The encoder may clean more than the corpus does.
     rows = rows.filter(pa.array(~_are_empty(mapper(), rows)))

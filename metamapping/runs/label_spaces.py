@@ -1,26 +1,44 @@
 """The label spaces of a run's sources: checked before the run starts, and read from the token shards.
 
+In a corpus of more than a million rows, the arrays of each label space are written into files once, and
+mapped into memory by every process that trains or evaluates. They can always be written again from the
+shards, so they are stored on each machine, even if the run's home is at an address.
+
 check_run(config)                                     # before anything is prepared
 spaces = read_spaces(config, corpus, "train")         # from the prepared corpus
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import ROLES, Role
+from metamapping.config.sources import ROLES, Role, Source
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.records import check_sources
-from metamapping.corpus.shards import read_shards
+from metamapping.corpus.shards import iterate_shards, read_shards
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
-from metamapping.episodes.label_space import LabelSpace, build_label_space, check_enough_examples
+from metamapping.episodes.label_space import (
+    LabelSpace,
+    TokenizeNames,
+    build_label_space,
+    check_enough_examples,
+    label_space_of,
+)
+from metamapping.episodes.space_arrays import collect_arrays, open_arrays
 from metamapping.runs.suspicions import suspicions
 from metamapping.runs.tracking import check_tracking
+from metamapping.storage import remote
+from metamapping.storage.artifacts import Reference, Stage, Store
 from metamapping.storage.hub_access import check_hub
-from metamapping.storage.remote import check_writable
+
+# Rows of all sources together whose label spaces are held in memory, at about 180 bytes a row of 30 tokens.
+MAX_ROWS_IN_MEMORY = 1_000_000
+
+_VERSION = 1
 
 
 def check_run(config: RunConfig) -> list[str]:
@@ -39,7 +57,7 @@ def check_run(config: RunConfig) -> list[str]:
             tracking needs a package that is not installed.
         StoreError: ``home`` is an address that cannot be written to.
     """
-    check_writable(config.home)
+    remote.check_writable(config.home)
     preset = config.encoder.preset or ""
     if preset.startswith("hf://"):
         check_hub({"encoder.preset": f"models/{preset.removeprefix('hf://')}"})
@@ -104,14 +122,41 @@ def read_spaces(
         StoreError: The shards or the tokenizer are missing or damaged.
     """
     tokenizer = load_tokenizer(corpus.tokenizer.fetch(), max_length_tokens=config.encoder.max_length_tokens)
+
+    def tokenize_names(names: Sequence[str]) -> list[list[int]]:
+        return encode_texts(tokenizer, names).token_ids
+
     tokens = {reference.name: reference for reference in corpus.tokens}
+    is_large = sum(reference.counts.get("rows_out", 0) for reference in corpus.tokens) > MAX_ROWS_IN_MEMORY
+    read = _map_space if is_large else _read_space
     return [
-        build_label_space(
-            source,
-            read_shards(tokens[source.name].fetch()),
-            role=role,
-            tokenize_names=lambda names: encode_texts(tokenizer, names).token_ids,
-        )
+        read(config, source, tokens[source.name], role, tokenize_names)
         for source in config.sources_with(role)
         if only is None or source.name in only
     ]
+
+
+def _read_space(
+    config: RunConfig, source: Source, tokens: Reference, role: Role, tokenize_names: TokenizeNames
+) -> LabelSpace:
+    """The label space of a source, in memory."""
+    return build_label_space(source, read_shards(tokens.fetch()), role=role, tokenize_names=tokenize_names)
+
+
+def _map_space(
+    config: RunConfig, source: Source, tokens: Reference, role: Role, tokenize_names: TokenizeNames
+) -> LabelSpace:
+    """The label space of a source, mapped from files, which are written if they do not exist yet."""
+
+    def write(folder: Path) -> dict[str, int]:
+        shards = tokens.fetch()
+        arrays = collect_arrays(
+            source, lambda columns: iterate_shards(shards, columns=columns), role=role, folder=folder
+        )
+        return {"rows": sum(arrays.counts), "labels": len(arrays.labels)}
+
+    labels = sorted(source.label_roles[role]) if source.label_roles else None
+    stage = Stage("label-space", source.name, _VERSION, {"labels": labels}, [tokens.fingerprint])
+    # Only the store of this machine is used: what it finds there, it has verified.
+    written = Store(remote.machine_folder(config.home)).get_or_write(stage, write)
+    return label_space_of(source, open_arrays(Path(written.path)), tokenize_names)

@@ -115,6 +115,19 @@ def local_folder(place: str | Path) -> Path:
     return _cache() / parts.scheme / parts.netloc / parts.path.strip("/")
 
 
+def machine_folder(home: str | Path) -> Path:
+    """Return the folder of this machine for files of a home that are never uploaded.
+
+    Args:
+        home: A folder or an address.
+
+    Returns:
+        The home itself if it is a folder; for an address a folder in this machine's cache.
+    """
+    folder = local_folder(home)
+    return _cache().with_name("machine") / folder.relative_to(_cache()) if is_remote(folder) else folder
+
+
 def place_of(path: Path) -> str:
     """Return the location of a path for other machines.
 

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,7 +22,8 @@ import numpy as np
 
 from metamapping.config.episodes import EpisodeSpec
 from metamapping.config.training import TrainingSpec
-from metamapping.episodes.batches import build_batch
+from metamapping.episodes.ahead import one_ahead
+from metamapping.episodes.batches import Batch, build_batch
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch
 from metamapping.rounds.records import TrainingReport
@@ -102,31 +104,32 @@ def train_round(
     progress, gradients = _resume(replicas, folder, measured if plan.measures_agreement else [])
     started = time.monotonic() - progress.seconds
     nonfinite_batch = ""
-    while progress.step < training.meta_steps and not nonfinite_batch:
-        draws = _sample_draws(spaces, plan, first=progress.step * num_batches)
-        batches = {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in my_batches}
-        for learner in replicas.learners:
-            _set_learning_rate(learner, plan, progress.step)
-        losses, samples = replicas.update(batches, num_batches)
+    # The next step's batches are built in a thread while the devices compute this one's.
+    with closing(one_ahead(_batches(spaces, plan, my_batches, first=progress.step))) as upcoming:
+        for draws, batches in upcoming:
+            for learner in replicas.learners:
+                _set_learning_rate(learner, plan, progress.step)
+            losses, samples = replicas.update(batches, num_batches)
 
-        if progress.step >= training.meta_steps // 2:
-            for i, sample in sorted(samples.items()):
-                gradients.add(spaces[draws[i].space].source, sample)
-        progress.step += 1
-        progress.losses += [
-            (spaces[draw.space].source, float(loss)) for draw, loss in zip(draws, losses, strict=True)
-        ]
-        progress.seconds = time.monotonic() - started
-        loss = float(np.mean(losses))
-        if on_step is not None:
-            on_step(progress.step, loss)
-        if not math.isfinite(loss):
-            nonfinite_batch = f"round-{plan.round}-not-finite"
-            if replicas.is_chief:
-                path = folder.with_name(nonfinite_batch)
-                write_nonfinite_batch(path, progress.step, spaces, draws, batches, losses)
-        elif progress.step % training.checkpoint_every_steps == 0 and replicas.is_chief:
-            save_partial(folder, replicas.learner, vars(progress), gradients.sums)
+            if progress.step >= training.meta_steps // 2:
+                for i, sample in sorted(samples.items()):
+                    gradients.add(spaces[draws[i].space].source, sample)
+            progress.step += 1
+            progress.losses += [
+                (spaces[draw.space].source, float(loss)) for draw, loss in zip(draws, losses, strict=True)
+            ]
+            progress.seconds = time.monotonic() - started
+            loss = float(np.mean(losses))
+            if on_step is not None:
+                on_step(progress.step, loss)
+            if not math.isfinite(loss):
+                nonfinite_batch = f"round-{plan.round}-not-finite"
+                if replicas.is_chief:
+                    path = folder.with_name(nonfinite_batch)
+                    write_nonfinite_batch(path, progress.step, spaces, draws, batches, losses)
+                break
+            if progress.step % training.checkpoint_every_steps == 0 and replicas.is_chief:
+                save_partial(folder, replicas.learner, vars(progress), gradients.sums)
     report = _report(progress, training, nonfinite_batch if replicas.is_chief else "")
     return report.model_copy(update={"agreements": {} if nonfinite_batch else gradients.cosines()})
 
@@ -142,6 +145,15 @@ def _resume(replicas: Replicas, folder: Path, measured: Sequence[str]) -> tuple[
     replicas.broadcast_variables()
     replicas.check_same_step(progress.step)
     return progress, gradients
+
+
+def _batches(
+    spaces: Sequence[LabelSpace], plan: RoundPlan, mine: Sequence[int], *, first: int
+) -> Iterator[tuple[list[Draw], dict[int, Batch]]]:
+    """The draws of each step that is left, and this process's share of their batches."""
+    for step in range(first, plan.training.meta_steps):
+        draws = _sample_draws(spaces, plan, first=step * plan.training.num_batches)
+        yield draws, {i: build_batch(spaces[draws[i].space], draws[i], plan.episodes) for i in mine}
 
 
 def _sample_draws(spaces: Sequence[LabelSpace], plan: RoundPlan, *, first: int) -> list[Draw]:

@@ -155,7 +155,7 @@ def _mean_kernel(a: np.ndarray, b: np.ndarray) -> float:
 
 def _balanced_rows(space: LabelSpace, rng: np.random.Generator) -> np.ndarray:
     """Up to ``NUM_TEXTS`` rows, taken from the labels in turn, each row once."""
-    queues = [rng.permutation(rows) for rows in space.rows_of]
+    queues = [rng.permutation(rows)[:NUM_TEXTS].copy() for rows in space.rows_of]
     longest = min(NUM_TEXTS, max(len(queue) for queue in queues))
     in_turn = [int(queue[i]) for i in range(longest) for queue in queues if i < len(queue)]
     return np.asarray(list(dict.fromkeys(in_turn))[:NUM_TEXTS])

@@ -1,5 +1,6 @@
 """The corpus report: it accounts for every row, and it is readable and safe to display."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -8,6 +9,8 @@ from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.leakage import read_leaks, write_leaks
 from metamapping.corpus.report import (
     Prepared,
+    _add_counts,
+    _percentile,
     describe_corpus,
     markdown_table,
     read_source_table,
@@ -118,3 +121,14 @@ def test_without_changed_spans_nothing_is_said_about_them(reported):
     report, _ = reported
     assert "## Spans" in to_markdown(report)
     assert "## Spans" not in to_markdown(report._replace(spans=report.spans[:0]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 21, 500])
+def test_percentiles_of_counted_lengths_are_those_of_the_lengths(count):
+    lengths = np.random.default_rng(count).integers(0, 60, count)
+    counts = np.zeros(1, np.int64)
+    for batch in np.array_split(lengths, 3):
+        counts = _add_counts(counts, batch)
+    for percentile in (0, 50, 95, 100):
+        assert _percentile(counts, percentile) == pytest.approx(np.percentile(lengths, percentile))
+    assert _percentile(np.zeros(1, np.int64), 50) == 0

@@ -1,11 +1,19 @@
 """Shards: of bounded size, reproducible to the byte, and readable by other libraries."""
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from metamapping.corpus import shards
-from metamapping.corpus.shards import EXAMPLES, ShardWriter, iterate_shards, read_shards
+from metamapping.corpus.shards import (
+    EXAMPLES,
+    ShardWriter,
+    count_rows,
+    iterate_shards,
+    read_rows,
+    read_shards,
+)
 
 
 def rows(count):
@@ -54,6 +62,18 @@ def test_shards_and_row_groups_are_filled_to_their_limit(tmp_path, small):
 def test_no_rows_make_one_empty_shard(tmp_path):
     write(tmp_path / "a", rows(0), 1)
     assert read_shards(tmp_path / "a").num_rows == 0
+
+
+def test_some_rows_are_read_by_their_numbers(tmp_path, small):
+    write(tmp_path / "a", rows(93), 40)
+    assert count_rows(tmp_path / "a") == 93
+    numbers = np.array([0, 9, 10, 24, 25, 26, 92])
+    found = read_rows(tmp_path / "a", numbers, columns=["row", "label"])
+    assert found["row"].to_pylist() == numbers.tolist()
+    assert found.schema.names == ["row", "label"]
+    assert read_rows(tmp_path / "a", numbers[:0], columns=["row"]).num_rows == 0
+    write(tmp_path / "b", rows(0), 1)
+    assert read_rows(tmp_path / "b", numbers[:0], columns=["row"]).num_rows == count_rows(tmp_path / "b") == 0
 
 
 def test_the_file_contains_the_schema_and_its_version(tmp_path):

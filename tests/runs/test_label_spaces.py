@@ -1,13 +1,90 @@
-"""Configurations that cannot be run are rejected before anything runs."""
+"""Configurations that cannot be run are rejected before anything runs; long sources are mapped from files."""
+
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from metamapping.config.loading import parse_config
 from metamapping.config.sources import Hub, Source
+from metamapping.corpus.preparation import prepare_corpus
 from metamapping.errors import ConfigError
+from metamapping.runs import label_spaces
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.label_spaces import check_run
+from metamapping.runs.label_spaces import check_run, read_spaces
 from metamapping.runs.round_training import train_stage
+
+
+@pytest.fixture
+def mapped(monkeypatch):
+    """Maps the label spaces of corpora of any size."""
+    monkeypatch.setattr(label_spaces, "MAX_ROWS_IN_MEMORY", -1)
+
+
+def prepared(tmp_path, **sections):
+    config = configuration(tmp_path, **sections)
+    return config, prepare_corpus(config).corpus
+
+
+def folders_of(home):
+    return sorted(Path(home).glob("data/label-space-*"))
+
+
+def test_the_files_of_a_label_space_are_written_once_and_for_all_processes(tmp_path, mapped):
+    config, corpus = prepared(tmp_path)
+    (space,) = read_spaces(config, corpus, "train")
+    (folder,) = folders_of(config.home)
+    written = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    for tokens in corpus.tokens:  # not even read any more
+        shutil.rmtree(tokens.path)
+    (again,) = read_spaces(config, corpus, "train")
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == written
+    assert again.token_ids.values.tolist() == space.token_ids.values.tolist()
+
+
+def test_the_files_belong_to_the_shards_they_were_made_from(tmp_path, mapped):
+    config, corpus = prepared(tmp_path)
+    (before,) = read_spaces(config, corpus, "train")
+    with (tmp_path / "a.csv").open("a") as file:
+        file.write("one more,x\n")
+    (after,) = read_spaces(config, prepare_corpus(config).corpus, "train")
+    assert after.num_rows == before.num_rows + 1
+    assert len(folders_of(config.home)) == 2
+
+
+def test_a_damaged_file_is_quarantined_and_written_again(tmp_path, mapped, caplog):
+    config, corpus = prepared(tmp_path)
+    (space,) = read_spaces(config, corpus, "train")
+    expected = space.token_ids.values.tolist()
+    (folder,) = folders_of(config.home)
+    (folder / "token_ids").write_bytes(bytes(4 * len(expected)))
+    (again,) = read_spaces(config, corpus, "train")
+    assert again.token_ids.values.tolist() == expected
+    assert "is quarantined as" in caplog.text
+
+
+def test_processes_that_write_the_same_files_at_a_time_leave_one_whole_folder(tmp_path, mapped):
+    config, corpus = prepared(tmp_path)
+    with ThreadPoolExecutor(4) as threads:
+        spaces = list(threads.map(lambda _: read_spaces(config, corpus, "train")[0], range(8)))
+    assert len({tuple(space.token_ids.values) for space in spaces}) == 1
+    assert len(folders_of(config.home)) == 1
+    assert not list(Path(config.home).glob("data/.*"))
+
+
+def test_roles_of_one_source_have_files_of_their_own(tmp_path, mapped):
+    config, corpus = prepared(tmp_path)
+    roles = {"role": None, "label_roles": {"train": ["x", "y"], "test": ["y", "x"]}}
+    split = config.sources[0].model_copy(update=roles)
+    config = config.model_copy(update={"sources": [split]})
+    (train,), (test,) = (read_spaces(config, corpus, role) for role in ("train", "test"))
+    assert train.labels == test.labels == ("x", "y")
+    assert len(folders_of(config.home)) == 1  # the same rows
+    split = split.model_copy(update={"label_roles": {"train": ["x"]}})
+    with pytest.raises(ConfigError, match="source 'a' has 1 labels"):
+        read_spaces(config.model_copy(update={"sources": [split]}), corpus, "train")
+    assert len(folders_of(config.home)) == 1
 
 
 def configuration(tmp_path, *, rows=12, **sections):

@@ -22,6 +22,7 @@ from metamapping.rounds.next_round import needed_rounds
 from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, TrainingReport
 from metamapping.rounds.settings import TRAINABLE_LAYERS, AdjustableSettings
 from metamapping.rounds.verdict import judge
+from metamapping.runs import label_spaces
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.lock import locked
 from metamapping.runs.round_training import train_stage
@@ -132,6 +133,37 @@ def test_an_averaged_round_is_the_mean_of_the_checkpoints_and_trains_nothing(run
         np.testing.assert_allclose(value, (one[name] + two[name]) / 2, atol=1e-6)
     after_round(run, 3)
     assert train_stage(run, 4).meta_steps == 4
+
+
+class KilledError(Exception):
+    """Ends a round in the middle."""
+
+
+@pytest.mark.slow
+def test_a_round_that_began_in_memory_ends_with_the_same_bits_from_mapped_files(tmp_path, monkeypatch):
+    every_step = {"training": {"meta_steps": 4, "warmup_steps": 1, "checkpoint_every_steps": 1}}
+    runs = []
+    for name in ("whole", "killed"):
+        (tmp_path / name).mkdir()
+        runs.append(make_run(tmp_path / name, **every_step))
+        initialise_stage(runs[-1])
+    whole, killed = runs
+    train_stage(whole, 1)
+
+    def kill(step, loss):
+        if step == 2:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        train_stage(killed, 1, on_step=kill)
+    assert not list(killed.path.parents[1].glob("data/label-space-*"))
+    monkeypatch.setattr(label_spaces, "MAX_ROWS_IN_MEMORY", -1)
+    assert train_stage(killed, 1).meta_steps == 4
+    assert len(list(killed.path.parents[1].glob("data/label-space-*"))) == 3  # of the train sources
+    expected = weights(whole, 1)
+    for name, value in weights(killed, 1).items():
+        assert value.tobytes() == expected[name].tobytes(), name
+    assert evaluate_stage(killed, 1).cells == evaluate_stage(whole, 1).cells
 
 
 def test_a_scaled_round_has_the_scaled_distance_from_the_untrained_weights(run):
