@@ -10,7 +10,7 @@ buffers they were read from (one array of values and one of offsets), so that a 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from metamapping.config.labels import label_column_doubt
 from metamapping.config.sources import Role, Source, TaskType, readable_label
+from metamapping.corpus.label_counts import check_grades
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.corpus.word_shapes import windows_of
@@ -34,13 +35,17 @@ class LabelSpace:
     Attributes:
         source: Name of the source.
         task_type: The task type of the source.
-        labels: As written in the source, sorted; for ``ner`` the entity types, without "outside".
+        labels: As written in the source, sorted, or in the order of the grades; for ``ner`` the entity
+            types, without "outside".
         label_names: The readable name of each label.
         name_tokens: Token ids of each name.
         token_ids: Token ids of each example.
         segment_ids: Segments of the same tokens.
         rows_of: For each label the rows of its examples; for ``ner`` of the sentences that contain it.
-        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner``.
+        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner`` and for several labels.
+        label_sets: Only where texts have any number of labels: the label numbers of each row.
+        rows_without_labels: Only there: the rows that have no label at all.
+        is_ordinal: Whether the labels are grades; ``labels`` has them in their order then.
         word_starts: ``ner`` only: the first piece of each word of each row.
         word_labels: ``ner`` only: for each word 0 for "outside", ``1 + c`` for a word of type ``c``.
         word_shapes: ``ner`` only: the shapes around each word, rows of ``(num_words, 3)``.
@@ -56,6 +61,9 @@ class LabelSpace:
     segment_ids: Ragged
     rows_of: tuple[np.ndarray, ...]
     label_of: np.ndarray | None = None
+    label_sets: Ragged | None = None
+    rows_without_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    is_ordinal: bool = False
     word_starts: Ragged | None = None
     word_labels: Ragged | None = None
     word_shapes: Ragged | None = None
@@ -65,6 +73,30 @@ class LabelSpace:
     def is_ner(self) -> bool:
         """Whether words have labels, instead of whole texts."""
         return self.word_starts is not None
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has any number of labels."""
+        return self.label_sets is not None
+
+    def indicators(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Which of some labels some texts have, where texts have any number of labels.
+
+        Args:
+            rows: Numbers of rows.
+            labels: Numbers of labels.
+
+        Returns:
+            Bool ``(num_rows, num_labels)``.
+        """
+        assert self.label_sets is not None
+        slot_of = np.full(len(self.labels), -1)
+        slot_of[labels] = np.arange(len(labels))
+        sets = self.label_sets.take(rows)
+        slots, row_of = slot_of[sets.values], np.repeat(np.arange(len(rows)), sets.lengths)
+        found = np.zeros((len(rows), len(labels)), bool)
+        found[row_of[slots >= 0], slots[slots >= 0]] = True
+        return found
 
     @property
     def counts(self) -> dict[str, int]:
@@ -97,6 +129,8 @@ def build_label_space(
     """
     if source.task_type == "ner":
         return _ner_space(source, table, tokenize_names)
+    if source.multi_label:
+        return _multi_label_space(source, table, tokenize_names)
     labels = np.asarray(table["label"].to_pylist(), dtype=object)
     keep = sorted(set(labels))
     _check_label_names(source, keep)
@@ -112,7 +146,11 @@ def build_label_space(
         table = table.filter(pa.array(np.isin(labels, keep)))
         labels = np.asarray(table["label"].to_pylist(), dtype=object)
     _check_num_labels(source, keep, needed=2)
-    label_of = np.searchsorted(np.asarray(keep, dtype=object), labels).astype(np.int32)
+    if source.ordinal is not None:
+        check_grades(source, keep)
+        keep = [grade for grade in source.ordinal if grade in set(keep)]
+    number_of = {label: number for number, label in enumerate(keep)}
+    label_of = np.fromiter((number_of[label] for label in labels), np.int32, len(labels))
     return _space(
         source,
         table,
@@ -120,6 +158,7 @@ def build_label_space(
         tokenize_names,
         rows_of=tuple(np.flatnonzero(label_of == c) for c in range(len(keep))),
         label_of=label_of,
+        is_ordinal=source.ordinal is not None,
     )
 
 
@@ -158,6 +197,25 @@ def _check_label_names(source: Source, labels: list[str]) -> None:
             f"source {source.name!r}: `label_names` names {_listed(unknown)}, but no example has such a "
             f"label; the labels of the source: {_listed(labels)}: correct or remove the name"
         )
+
+
+def _multi_label_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
+    lists = table["labels"].to_pylist()
+    labels = sorted({label for row in lists for label in row})
+    _check_label_names(source, labels)
+    _check_num_labels(source, labels, needed=2)
+    number_of = {label: number for number, label in enumerate(labels)}
+    sets = Ragged.from_lists([[number_of[label] for label in row] for row in lists], np.int32)
+    row_of = np.repeat(np.arange(len(sets)), sets.lengths)
+    return _space(
+        source,
+        table,
+        labels,
+        tokenize_names,
+        rows_of=tuple(row_of[sets.values == c] for c in range(len(labels))),
+        label_sets=sets,
+        rows_without_labels=np.flatnonzero(sets.lengths == 0),
+    )
 
 
 def _ner_space(source: Source, table: pa.Table, tokenize_names: TokenizeNames) -> LabelSpace:
