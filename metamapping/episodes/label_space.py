@@ -42,7 +42,7 @@ class LabelSpace:
         token_ids: Token ids of each example.
         segment_ids: Segments of the same tokens.
         rows_of: For each label the rows of its examples; for ``ner`` of the sentences that contain it.
-        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner`` and for several labels.
+        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner`` and several labels.
         label_sets: Only where texts have any number of labels: the label numbers of each row.
         rows_without_labels: Only there: the rows that have no label at all.
         is_ordinal: Whether the labels are grades; ``labels`` has them in their order then.

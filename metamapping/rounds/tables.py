@@ -31,8 +31,8 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
 
     Returns:
         Columns ``source``, ``task_type``, ``metric``, ``shots``, ``episodes``, and the means over episodes
-        ``baseline``, ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low`` and
-        ``…_high``.
+        ``baseline``, ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low``
+        and ``…_high``.
     """
     import pandas as pd
 

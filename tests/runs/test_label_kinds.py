@@ -1,4 +1,4 @@
-"""Whole runs on toy sources whose texts have several labels, or grades: from files to the published folder."""
+"""Whole runs on sources whose texts have several labels, or grades: from files to the published folder."""
 
 from __future__ import annotations
 
@@ -104,9 +104,8 @@ def test_the_score_of_several_labels_is_macro_f1_and_micro_f1_is_beside_it(run):
     for shots in (0, 2):
         cell = of["garden", shots]
         assert (cell.metric, cell.ways) == ("macro-F1", 0)
-        assert (
-            len(cell.measures["micro-F1"]) == len(cell.baseline_measures["micro-F1"]) == len(cell.scores) == 3
-        )
+        lengths = map(len, (cell.scores, cell.measures["micro-F1"], cell.baseline_measures["micro-F1"]))
+        assert list(lengths) == [3, 3, 3]
         assert set(of["films", shots].measures) == {"MAE", "quadratic kappa"}
     assert read_failures(run, "test", 0)[0].nothing == "no label"
 
