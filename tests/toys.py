@@ -9,7 +9,7 @@ from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.config.episodes import EpisodeSpec
 from metamapping.config.sources import Source
 from metamapping.config.training import TrainingSpec
-from metamapping.corpus.shards import TOKENS
+from metamapping.corpus.shards import LABELS, TOKENS
 from metamapping.episodes.label_space import LabelSpace, build_label_space
 
 VOCABULARY_SIZE = 100
@@ -40,6 +40,20 @@ def text_space(name="toys", *, labels=("a", "b", "c"), per_label=12, pairs=False
     segments = [[0] * (len(ids) - 2) + [int(pairs)] * 2 for _, ids in rows]
     table = token_table(rows=[(label, None, ids, None) for label, ids in rows], name=name, segments=segments)
     source = Source(name=name, task_type="text-classification", role=role, files=["x"])
+    return build_label_space(source, table, role=role, tokenize_names=tokenize_names)
+
+
+def label_set_space(name="sets", *, num_rows=60, role="train") -> LabelSpace:
+    """Texts with any number of three labels, whose tokens reveal them: each label adds a token of its own."""
+    rng = np.random.default_rng(len(name))
+    rows, lists = [], []
+    for _ in range(num_rows):
+        has = rng.random(3) < 0.4
+        words = [20 + 10 * i + int(rng.integers(0, 8)) for i in np.flatnonzero(has)]
+        rows.append((None, None, [1, *words, int(rng.integers(50, 60)), 2], None))
+        lists.append([label for label, is_there in zip("abc", has, strict=True) if is_there])
+    table = token_table(rows, name).append_column(LABELS, pa.array(lists, LABELS.type))
+    source = Source(name=name, task_type="text-classification", role=role, files=["x"], multi_label=True)
     return build_label_space(source, table, role=role, tokenize_names=tokenize_names)
 
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
 from metamapping.adaptation.evaluation import Scores, draw_episodes
+from metamapping.adaptation.multi_label_episodes import list_outcome
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
@@ -46,7 +47,8 @@ def score_logistic_regression(
 
     Returns:
         The score of each episode, 0 to 1, by source name and number of shots: accuracy, and for ``ner`` the
-        micro-F1 of whole entities, of which each word is labelled by itself.
+        micro-F1 of whole entities, of which each word is labelled by itself. Where texts have any number of
+        labels, macro-F1 of one regression for each label, which has the texts of probability 0.5 and more.
     """
     scores: Scores = {}
     for space in spaces:
@@ -55,7 +57,9 @@ def score_logistic_regression(
             continue
         used = [rows for episodes in drawn.values() for e in episodes for rows in (e.support, e.query)]
         features = _Features(encoder, space, np.unique(np.concatenate(used)), on_progress)
-        score = _word_score if space.is_ner else _text_score
+        score = _text_score
+        if space.is_ner or space.is_multi_label:
+            score = _word_score if space.is_ner else _list_score
         for shots, episodes in drawn.items():
             scores[space.source, shots] = [score(space, features, episode) for episode in episodes]
     return scores
@@ -98,6 +102,14 @@ def _text_score(space: LabelSpace, features: _Features, episode: Episode) -> flo
     labels = space.label_of[episode.support]
     predicted = _fit_and_predict(features.texts(episode.support), labels, features.texts(episode.query))
     return float((predicted == space.label_of[episode.query]).mean())
+
+
+def _list_score(space: LabelSpace, features: _Features, episode: Episode) -> float:
+    x, queries = features.texts(episode.support), features.texts(episode.query)
+    targets = space.indicators(episode.support, episode.labels)
+    chosen = np.stack([_fit_and_predict(x, column, queries) for column in targets.T], axis=1)
+    labels = tuple(space.labels[label] for label in episode.labels)
+    return list_outcome(labels, space.indicators(episode.query, episode.labels), chosen).score
 
 
 def _word_score(space: LabelSpace, features: _Features, episode: Episode) -> float:

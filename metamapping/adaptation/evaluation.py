@@ -1,7 +1,8 @@
 """Evaluation: scores a model on few-shot episodes of held-out sources, the same ones every round.
 
 Each text is encoded once per source; the mappings of all episodes are then closed-form algebra on its
-features. The score of an episode is accuracy for texts, and for ``ner`` the micro-F1 of whole entities.
+features. The score of an episode is accuracy for texts, and for ``ner`` the micro-F1 of whole entities. Where
+texts have any number of labels, it is macro-F1 (``multi_label_episodes``).
 
     scores = evaluate(learner.encoder, learner.mapping, spaces, spec, seed=config.seed)
     scores["hotel", 4]                           # the scores of all 4-shot episodes
@@ -11,15 +12,19 @@ from __future__ import annotations
 
 import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import numpy as np
 import tensorflow as tf
 
 from metamapping.adaptation.closed_form import solve, solve_episodes
 from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
+from metamapping.adaptation.grade_episodes import grade_measures, predict_grades
 from metamapping.adaptation.mixture import mix
+from metamapping.adaptation.multi_label_episodes import score_lists
+from metamapping.adaptation.multi_label_state import plain_mapping
 from metamapping.adaptation.scores import confused_entities
 from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
@@ -70,7 +75,9 @@ def evaluate(
     for space in spaces:
         episodes = draw_episodes(space, spec, seed=seed)
         features = _encode(encoder, mapping, space, episodes, on_progress)
-        score_episodes = _score_word_episodes if space.is_ner else _score_text_episodes
+        score_episodes = _score_text_episodes
+        if space.is_ner or space.is_multi_label:
+            score_episodes = _score_word_episodes if space.is_ner else _score_list_episodes
         outcomes = {
             shots: score_episodes(mapping, space, features, drawn) for shots, drawn in episodes.items()
         }
@@ -112,7 +119,10 @@ def _limit_examples(space: LabelSpace, spec: EvaluationSpec, rng: np.random.Gene
     needed = max(spec.shots) + spec.num_queries
     limit = max(needed, spec.max_texts // len(space.labels))
     # A copy, because a slice would keep the permutation of all rows alive.
-    return replace(space, rows_of=tuple(rng.permutation(rows)[:limit].copy() for rows in space.rows_of))
+    limited = replace(space, rows_of=tuple(rng.permutation(rows)[:limit].copy() for rows in space.rows_of))
+    if not space.is_multi_label:
+        return limited
+    return replace(limited, rows_without_labels=rng.permutation(space.rows_without_labels)[:limit].copy())
 
 
 @dataclass(frozen=True)
@@ -198,13 +208,30 @@ def _score_text_batch(
         if solution.ridge is not None:
             examples = text_support(support[i].numpy(), support_targets[i])
             solution = mix(solution, examples, inverse_temperature=float(mapping.inverse_temperature))
-        predicted = solution.scores(query[i].numpy()).argmax(axis=-1)
         labels = tuple(space.labels[label] for label in slots[i])
-        outcomes.append(_text_outcome(labels, query_targets[i], predicted))
+        if not space.is_ordinal:
+            predicted = solution.scores(query[i].numpy()).argmax(axis=-1)
+            outcomes.append(_text_outcome(labels, query_targets[i], predicted))
+            continue
+        predicted = predict_grades(
+            space.task_type,
+            labels,
+            solution,
+            text_support(support[i].numpy(), support_targets[i]),
+            query[i].numpy(),
+            inverse_temperature=float(mapping.inverse_temperature),
+        )
+        measures = grade_measures(query_targets[i], predicted, len(labels))
+        outcomes.append(_text_outcome(labels, query_targets[i], predicted, measures))
     return outcomes
 
 
-def _text_outcome(labels: tuple[str, ...], targets: np.ndarray, predicted: np.ndarray) -> EpisodeOutcome:
+def _text_outcome(
+    labels: tuple[str, ...],
+    targets: np.ndarray,
+    predicted: np.ndarray,
+    measures: Mapping[str, float] = MappingProxyType({}),
+) -> EpisodeOutcome:
     """What happened to an episode's queries, of which both arrays hold the label slots."""
     wrong = np.flatnonzero(predicted != targets)
     return EpisodeOutcome(
@@ -212,7 +239,20 @@ def _text_outcome(labels: tuple[str, ...], targets: np.ndarray, predicted: np.nd
         score=float((predicted == targets).mean()),
         gold=Counter(labels[slot] for slot in targets),
         confused=Counter((labels[targets[i]], labels[predicted[i]]) for i in wrong),
+        measures=measures,
     )
+
+
+def _score_list_episodes(
+    mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
+) -> list[EpisodeOutcome]:
+    """Score each episode by its macro-F1."""
+    learned, names = plain_mapping(mapping), features.names.numpy()
+    outcomes = []
+    for episode in episodes:
+        support, query = (features.items[features.index[rows]] for rows in (episode.support, episode.query))
+        outcomes.append(score_lists(learned, space, names, support, query, episode))
+    return outcomes
 
 
 def _label_vectors(mapping: MetaMapping, features: _Features, labels: np.ndarray) -> tf.Tensor:

@@ -232,7 +232,16 @@ def _widened(state: MultiLabelState) -> MultiLabelState:
 
 def _solved(featurizer: Featurizer, state: MultiLabelState) -> MultiLabelState:
     """The state with the solution and the decisions that follow from its labels and support."""
-    learned = plain_mapping(featurizer.model.mapping)
+    return solved_lists(plain_mapping(featurizer.model.mapping), state)
+
+
+def solved_lists(learned: LearnedMapping, state: MultiLabelState) -> MultiLabelState:
+    """The state with the solution and the decisions that follow from its labels and support.
+
+    Args:
+        learned: The meta-learned mapping.
+        state: A state with label names and their features; its solution and decisions are not read.
+    """
     solution = solve_columns(learned, state.name_features, state.support)
     state = replace(state, solution=solution, calibration=Calibration(learned.inverse_temperature))
     decisions = undecided(len(state.labels), learned.inverse_temperature)
@@ -246,7 +255,7 @@ def plain_mapping(mapping: TaskMapping) -> LearnedMapping:
     """The meta-learned mapping as plain arrays, whichever way the encoder was loaded.
 
     Args:
-        mapping: That of the loaded encoder.
+        mapping: The mapping of a loaded model, with or without TensorFlow.
     """
     if isinstance(mapping, LearnedMapping):
         return mapping

@@ -133,20 +133,34 @@ def _grade_scores(
     resampled = _resampled_sums([counts if groups is None else _by_group(counts, groups)])
     return {
         name: _estimate(lambda table, score=score: score(table.reshape(-1, num, num)), sums, resampled)
-        for name, score in {"MAE": _mean_absolute_error, "quadratic kappa": _quadratic_kappa}.items()
+        for name, score in {"MAE": mean_absolute_error, "quadratic kappa": quadratic_kappa}.items()
     }
 
 
-def _mean_absolute_error(table: np.ndarray) -> np.ndarray:
-    """From counts by gold and predicted grade, ``(num_resamples, num_grades, num_grades)``."""
+def mean_absolute_error(table: np.ndarray) -> np.ndarray:
+    """The mean distance of the predicted from the true grade.
+
+    Args:
+        table: Counts by true and predicted grade, ``(num_tables, num_grades, num_grades)``.
+
+    Returns:
+        ``(num_tables,)``.
+    """
     grades = np.arange(table.shape[1])
     distances = np.abs(grades[:, None] - grades)
     errors: np.ndarray = (table * distances).sum(axis=(1, 2)) / table.sum(axis=(1, 2))
     return errors
 
 
-def _quadratic_kappa(table: np.ndarray) -> np.ndarray:
-    """As scikit-learn's ``cohen_kappa_score``; 1 where gold and predictions are one and the same grade."""
+def quadratic_kappa(table: np.ndarray) -> np.ndarray:
+    """As scikit-learn's ``cohen_kappa_score``; 1 where gold and predictions are one and the same grade.
+
+    Args:
+        table: Counts by true and predicted grade, ``(num_tables, num_grades, num_grades)``.
+
+    Returns:
+        ``(num_tables,)``.
+    """
     grades = np.arange(table.shape[1])
     squares = (grades[:, None] - grades) ** 2
     chance = table.sum(axis=2)[:, :, None] * table.sum(axis=1)[:, None, :]

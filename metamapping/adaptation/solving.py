@@ -39,10 +39,18 @@ def solved(featurizer: Featurizer, state: TaskState) -> TaskState:
         if state.tuning is not None:
             calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
     state = replace(state, solution=solution, calibration=calibration, grade_cuts=None)
-    return replace(state, grade_cuts=_grade_cuts(state)) if state.is_ordinal else state
+    return replace(state, grade_cuts=grade_cuts_of(state)) if state.is_ordinal else state
 
 
-def _grade_cuts(state: TaskState) -> GradeCuts | None:
+def grade_cuts_of(state: TaskState) -> GradeCuts | None:
+    """Fit the cuts between the grades of a task.
+
+    Args:
+        state: A solved task of grades.
+
+    Returns:
+        The cuts; ``None`` if no example can be left out.
+    """
     solution, support = state.solution, state.support
     if solution.ridge is None or not support.num_examples or np.bincount(support.targets).max() < 2:
         return None

@@ -42,7 +42,8 @@ def score_tuned(
 
     Args:
         featurizer: The encoder; not changed.
-        spaces: The label spaces of the held-out sources; those of ``ner`` are left out.
+        spaces: The label spaces of the held-out sources; those of ``ner`` and of several labels a text are
+            left out.
         spec: Ways, shots, queries and number of episodes.
         seed: Determines the episodes, together with each source's name.
         num_episodes: The largest number of episodes of a source.
@@ -55,7 +56,7 @@ def score_tuned(
         ValueError: The encoder cannot be tuned.
     """
     shots, scores = max(spec.shots), {}
-    for space in (each for each in spaces if not each.is_ner and shots > 0):
+    for space in (each for each in spaces if each.label_of is not None and shots > 0):
         check_can_tune(featurizer, space.task_type)
         of_source = []
         for episode in draw_episodes(space, spec, seed=seed)[shots][:num_episodes]:

@@ -31,7 +31,8 @@ class EpisodeSpec(Part):
     query_weights: Literal["alike", "natural"] = Field(
         "alike",
         description="Weight of a label's queries in the loss: equal for all labels (`alike`), or the label's "
-        "frequency in its source (`natural`), for labels that will be rare in use as well.",
+        "frequency in its source (`natural`), for labels that will be rare in use as well. The texts of "
+        "sources with `multi_label` weigh the same.",
     )
 
 

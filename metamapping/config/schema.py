@@ -103,7 +103,17 @@ class RunConfig(Part):
                 "correct or drop them"
             )
         self._check_selection()
+        self._check_solver()
         return self
+
+    def _check_solver(self) -> None:
+        """Several labels a text take a ridge regression."""
+        several = [source.name for source in self.sources if source.multi_label]
+        if several and self.training.solver not in ("ridge", "plain-ridge"):
+            raise ValueError(
+                f"source {several[0]!r} has `multi_label`, which training.solver {self.training.solver!r} "
+                "does not support: choose `ridge` or `plain-ridge`, or leave the source out"
+            )
 
     def _check_selection(self) -> None:
         """Nothing is selected by test sources, and only train sources can be trained on."""

@@ -132,7 +132,23 @@ class Source(Part):
     drop_labels: Labels = Field(
         default_factory=list,
         description="Labels whose rows are left out (`ner`: entity types that are treated as outside any "
-        "entity).",
+        "entity; `multi_label`: labels that are removed from their texts).",
+    )
+    multi_label: bool = Field(
+        False,
+        description="Whether a text has any number of labels, none included. The column of the label then "
+        "has lists (in CSV as JSON), or texts with a `label_separator`.",
+    )
+    label_separator: str | None = Field(
+        None,
+        description="What separates the labels of a text with `multi_label`, such as `|`; an empty field "
+        "is a text without any. Default: the labels are lists.",
+    )
+    ordinal: Labels | None = Field(
+        None,
+        description="All labels in their order, if they are grades (`[bad, ok, good]`): evaluation then "
+        "predicts near the true grade, and reports the mean absolute error and the quadratic kappa. Default: "
+        "the labels have no order.",
     )
     label_names: Annotated[dict[str, str], BeforeValidator(_spell_keys)] = Field(
         default_factory=dict,
@@ -146,16 +162,6 @@ class Source(Part):
         "published protocol scores every row.",
     )
     licence: str = Field("", description="License of the data, shown in the model card. Default: not stated.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _check_multi_label(cls, values: Any) -> Any:
-        if isinstance(values, dict) and "multi_label" in values:
-            raise ValueError(
-                "`multi_label` is no setting of a source: sources of a run have one label a text; texts with "
-                "several labels are for `metamapping adapt`, so leave the source out"
-            )
-        return values
 
     @model_validator(mode="after")
     def _check(self) -> Source:
@@ -176,7 +182,69 @@ class Source(Part):
             raise ValueError(
                 f"source {self.name!r}: `ner` supports neither text pairs nor label_roles: drop them"
             )
+        self._check_multi_label()
+        self._check_ordinal()
         return self
+
+    def _check_multi_label(self) -> None:
+        if not self.multi_label:
+            if self.label_separator is not None:
+                raise ValueError(
+                    f"source {self.name!r}: `label_separator` is for several labels a text: add "
+                    "`multi_label: true`, or drop it"
+                )
+            return
+        if self.label_separator is not None and not self.label_separator.strip(" "):
+            raise ValueError(
+                f"source {self.name!r}: `label_separator` is {self.label_separator!r}: give a "
+                "character, such as '|'"
+            )
+        for setting, is_set, instead in (
+            ("task_type: ner", self.task_type == "ner", "words have one label each, whole texts any number"),
+            ("ordinal", self.ordinal is not None, "grades exclude one another, so that a text has one"),
+            ("label_roles", bool(self.label_roles), "a text may have labels of two roles, so give a `role`"),
+        ):
+            if is_set:
+                raise ValueError(
+                    f"source {self.name!r}: `multi_label` and `{setting}` cannot be combined: {instead}; "
+                    "drop one of them"
+                )
+
+    def _check_ordinal(self) -> None:
+        if self.ordinal is None:
+            return
+        twice = [grade for grade in self.ordinal if self.ordinal.count(grade) > 1]
+        if twice:
+            raise ValueError(
+                f"source {self.name!r}: `ordinal` has {twice[0]!r} twice: give each grade once, from one end "
+                "to the other"
+            )
+        if len(self.ordinal) < 2:
+            raise ValueError(
+                f"source {self.name!r}: `ordinal` is {self.ordinal}: give at least two grades, from one end "
+                "to the other"
+            )
+        for setting, is_set, instead in (
+            (
+                "task_type: ner",
+                self.task_type == "ner",
+                "types of entities have no order, labels of texts may",
+            ),
+            ("label_roles", bool(self.label_roles), "the grades of a source stay together, so give a `role`"),
+        ):
+            if is_set:
+                raise ValueError(
+                    f"source {self.name!r}: `ordinal` and `{setting}` cannot be combined: {instead}; drop "
+                    "one of them"
+                )
+        kept = None if self.labels is None else set(self.labels) - set(self.drop_labels)
+        dropped = set(self.ordinal) & set(self.drop_labels)
+        if dropped or (kept is not None and kept != set(self.ordinal)):
+            wrong = sorted(dropped or kept ^ set(self.ordinal))  # type: ignore[operator]
+            raise ValueError(
+                f"source {self.name!r}: `ordinal` and the labels that are kept differ in {', '.join(wrong)}: "
+                "list in `ordinal` every label of `labels` that is not in `drop_labels`, and no other"
+            )
 
     @property
     def roles(self) -> set[Role]:

@@ -26,15 +26,17 @@ from metamapping.corpus.cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
 from metamapping.corpus.label_counts import check_label_settings
-from metamapping.corpus.records import OnProgress
+from metamapping.corpus.records import OnProgress, labels_as_json
 from metamapping.corpus.rows import MALFORMED_TAGS
 from metamapping.corpus.shards import (
     EXAMPLES,
     KEYS,
+    LABELS,
     REJECTS,
     ParquetFile,
     ShardWriter,
     iterate_shards,
+    schema_as_in,
 )
 from metamapping.corpus.signatures import algorithm
 from metamapping.corpus.tags import MalformedTagError, Scheme, entity_type, entity_types, find_scheme, to_bio
@@ -46,14 +48,17 @@ _VERSION = 2
 # The counts of the records that the report of a corpus shows.
 SPAN_COUNTS = ("spans_trimmed", "spans_widened")
 
-_CLEANED = pa.schema(
-    [
-        *(field.with_nullable(True) for field in EXAMPLES),
-        REJECTS.field("line"),
-        REJECTS.field("file"),
-        REJECTS.field("reason").with_nullable(True),
-    ]
-)
+
+def _cleaned_schema(examples: pa.Schema) -> pa.Schema:
+    """The schema of cleaned rows, some of which become examples."""
+    return pa.schema(
+        [
+            *(field.with_nullable(True) for field in examples),
+            REJECTS.field("line"),
+            REJECTS.field("file"),
+            REJECTS.field("reason").with_nullable(True),
+        ]
+    )
 
 
 class Rules(NamedTuple):
@@ -111,7 +116,8 @@ def write_examples(
     keys = read_keys(between / "keys", rules.duplicates.num_permutations)
     kept = np.full(num_rows, KEEP, np.int8)
     verdicts = kept if source.keep_all else find_duplicates(keys, num_rows, rules.duplicates)
-    reasons = _write(between / "cleaned.arrow", keys, verdicts, folder)
+    schema = schema_as_in(records, EXAMPLES)
+    reasons = _write(between / "cleaned.arrow", keys, verdicts, folder, schema)
     shutil.rmtree(between)
     rejects = sum(reasons.values())
     if rejects == num_rows:
@@ -134,13 +140,14 @@ def _write_cleaned(
     num_rows = 0
     present: set[str] = set()
     scheme = _scheme(records, source.labels) if source.task_type == "ner" else "BIO"
+    schema = _cleaned_schema(schema_as_in(records, EXAMPLES))
     with (
         pa.OSFile(str(folder / "cleaned.arrow"), "wb") as file,
-        pa.ipc.new_file(file, _CLEANED) as cleaned,
+        pa.ipc.new_file(file, schema) as cleaned,
         KeyWriter(folder / "keys", rules.duplicates) as keys,
     ):
         for batch in iterate_shards(records):
-            rows = _clean(batch, source, rules, scheme)
+            rows = _clean(batch, source, rules, scheme, schema)
             _add_keys(keys, rows, num_rows)
             cleaned.write(rows)
             present |= _labels_of(batch, source, scheme)
@@ -152,9 +159,10 @@ def _write_cleaned(
 
 def _labels_of(batch: pa.RecordBatch, source: Source, scheme: Scheme) -> set[str]:
     """The labels of the readable rows of a batch, or the entity types of ``ner``; numbers are named."""
-    column = batch["tags"].flatten() if source.task_type == "ner" else batch["label"]
-    if source.task_type != "ner":
-        column = column.filter(pc.is_null(batch["fault"]))
+    if source.task_type == "ner" or source.multi_label:  # faulty rows have none
+        column = batch["labels" if source.multi_label else "tags"].flatten()
+    else:
+        column = batch["label"].filter(pc.is_null(batch["fault"]))
     label_of = label_of_number(source.labels)
     labels = {label_of.get(label, label) for label in column.unique().to_pylist() if label is not None}
     return entity_types(labels, scheme) if source.task_type == "ner" else labels
@@ -168,8 +176,10 @@ def _scheme(records: str | Path, labels: list[str] | None) -> Scheme:
     return find_scheme([label_of.get(tag, tag) for tag in different])
 
 
-def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) -> pa.Table:
-    """The cleaned rows of a batch as ``_CLEANED``, with the reasons of those that a filter rejects."""
+def _clean(
+    batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme, schema: pa.Schema
+) -> pa.Table:
+    """The cleaned rows of a batch, with the reasons of those that a filter rejects."""
     spec = rules.cleaning
     columns = {name: batch[name] for name in batch.schema.names}
     columns["source"] = pa.array([source.name] * batch.num_rows, pa.string())
@@ -183,8 +193,12 @@ def _clean(batch: pa.RecordBatch, source: Source, rules: Rules, scheme: Scheme) 
     else:
         columns["text"] = clean_texts(batch["text"], spec.cleaners)
         columns["text_pair"] = clean_texts(batch["text_pair"], spec.cleaners)
-        columns["label"] = _named_labels(batch["label"], source.labels)
-    rows = pa.table([columns[name] for name in _CLEANED.names], schema=_CLEANED)
+        if source.multi_label:
+            columns["labels"] = _named_lists(batch[LABELS.name], source)
+            columns["label"] = _lists_as_json(columns["labels"])
+        else:
+            columns["label"] = _named_labels(batch["label"], source.labels)
+    rows = pa.table([columns[name] for name in schema.names], schema=schema)
     reasons = find_reasons(rows, filters_of(source, rules.filters))
     return rows.set_column(rows.schema.get_field_index("reason"), "reason", pa.array(reasons, pa.string()))
 
@@ -231,6 +245,20 @@ def _named_labels(labels: pa.Array, names: list[str] | None) -> pa.Array:
     return pa.array([label_of.get(label, label) for label in labels.to_pylist()], pa.string())
 
 
+def _named_lists(lists: pa.ListArray, source: Source) -> pa.Array:
+    """The labels of each text by name and in alphabetical order, without those that are dropped."""
+    label_of, dropped = label_of_number(source.labels), set(source.drop_labels)
+    named = [
+        None if row is None else sorted({label_of.get(label, label) for label in row} - dropped)
+        for row in lists.to_pylist()
+    ]
+    return pa.array(named, LABELS.type)
+
+
+def _lists_as_json(lists: pa.ListArray) -> pa.Array:
+    return pa.array([None if row is None else labels_as_json(row) for row in lists.to_pylist()], pa.string())
+
+
 def _named_tags(tags: pa.ListArray, names: list[str] | None) -> list[list[str] | None]:
     label_of = label_of_number(names)
     return [row and [label_of.get(tag, tag) for tag in row] for row in tags.to_pylist()]
@@ -243,13 +271,13 @@ def _add_keys(keys: KeyWriter, rows: pa.Table, start: int) -> None:
     keys.add(positions, rows.filter(kept))
 
 
-def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path) -> Counter[str]:
+def _write(cleaned: Path, keys: Keys, verdicts: np.ndarray, folder: Path, schema: pa.Schema) -> Counter[str]:
     """The second pass: write examples, keys and rejects; returns the number of rows for each reason."""
     reasons: Counter[str] = Counter()
     names = np.array([None, *REASONS], dtype=object)
     start = first_key = 0
     with (
-        ShardWriter(folder, EXAMPLES) as examples,
+        ShardWriter(folder, schema) as examples,
         ParquetFile(folder / "keys.parquet", KEYS) as kept_keys,
         ParquetFile(folder / "rejects.parquet", REJECTS) as rejects,
         pa.memory_map(str(cleaned)) as file,

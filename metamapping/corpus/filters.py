@@ -77,6 +77,8 @@ def _labels(source: Source) -> list[Filter]:
     if source.task_type == "ner":
         return []
     filters = [Filter("missing_label", lambda rows: pc.is_null(rows["label"]))]
+    if source.multi_label:  # labels that are dropped have been removed from the lists
+        return filters + ([] if source.labels is None else [_unknown_in_lists(source.labels)])
     if source.labels is not None:
         known = pa.array(source.labels, pa.string())
         filters.append(
@@ -86,6 +88,15 @@ def _labels(source: Source) -> list[Filter]:
         dropped = pa.array(source.drop_labels, pa.string())
         filters.append(Filter("dropped_label", lambda rows: pc.is_in(rows["label"], value_set=dropped)))
     return filters
+
+
+def _unknown_in_lists(labels: list[str]) -> Filter:
+    known = set(labels)
+
+    def rejects(rows: pa.Table) -> pa.Array:
+        return pa.array([bool(set(row or []) - known) for row in rows["labels"].to_pylist()])
+
+    return Filter("unknown_label", rejects)
 
 
 def _texts(spec: FilterSpec) -> list[Filter]:

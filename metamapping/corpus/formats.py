@@ -242,6 +242,8 @@ def column_names(source: Source, existing: Collection[str] = ()) -> ColumnNames:
         )
     else:
         default = ("text", "label")
+        if source.multi_label and find_name("label", existing) is None and find_name("labels", existing):
+            default = ("text", "labels")
     if text is None:
         text = default[0] if named else 0
     if label is None:

@@ -15,7 +15,7 @@ from collections.abc import Collection
 
 from metamapping.config.labels import label_of_number, label_text
 from metamapping.config.sources import Source
-from metamapping.corpus.records import read_rows
+from metamapping.corpus.records import label_list, read_rows
 from metamapping.corpus.tags import entity_types, find_scheme, fits
 from metamapping.corpus.values import UnusableError, words_of
 from metamapping.corpus.values import label_of as read_label
@@ -53,6 +53,9 @@ def count_labels(source: Source) -> dict[str, int] | None:
         if source.task_type == "ner":
             with contextlib.suppress(UnusableError):  # such rows are rejected later
                 sentences[frozenset(label_of.get(tag, tag) for tag in words_of(row.label))] += 1
+            continue
+        if source.multi_label:
+            counts.update({label_of.get(label, label) for label in label_list(row.label, source) or []})
             continue
         with contextlib.suppress(UnusableError):
             label = str(label_text(read_label(row.label)))
@@ -93,10 +96,33 @@ def check_label_settings(source: Source, present: Collection[str]) -> None:
         settings[f"label_roles.{role}"] = of_role if isinstance(of_role, list) else []
     if source.labels is not None and found - _types(source, source.labels):
         settings["labels"] = source.labels
+    if source.ordinal is not None:
+        check_grades(source, found - set(source.drop_labels))
     for setting, labels in settings.items():
         unknown = sorted((_types(source, labels) if setting == "labels" else set(labels)) - found)
         if unknown:
             raise _no_such_label(source, setting, unknown, sorted(found))
+
+
+def check_grades(source: Source, labels: Collection[str]) -> None:
+    """Check that every label of a source with ``ordinal`` is one of its grades.
+
+    ``labels`` of the configuration lists the same grades, so that rows with others are rejected.
+
+    Args:
+        source: The source.
+        labels: The labels of its rows.
+
+    Raises:
+        ConfigError: A label has no place in the order.
+    """
+    grades = source.ordinal or []
+    others = sorted(set(labels) - set(grades))
+    if others and source.labels is None:
+        raise ConfigError(
+            f"source {source.name!r}: {listed(list(map(repr, others)))} is not in `ordinal` "
+            f"({listed(grades)}): put every label in its place in the order, or in `drop_labels`"
+        )
 
 
 def _types(source: Source, labels: Collection[str]) -> set[str]:

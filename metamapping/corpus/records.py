@@ -11,8 +11,9 @@ files and how they are read, but not its role, its readable label names or its l
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ from metamapping.config.labels import label_of_number, label_text
 from metamapping.config.sources import Source
 from metamapping.corpus.columns import NER_COLUMNS
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
+from metamapping.corpus.label_lists import label_list_of
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
-from metamapping.corpus.shards import RECORDS, ShardWriter
+from metamapping.corpus.shards import RECORDS, ShardWriter, with_label_lists
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
 from metamapping.errors import ConfigError, listed, needs_train_extra
@@ -51,6 +53,8 @@ def records_stage(source: Source) -> Stage:
         ConfigError: A file of the source does not exist.
     """
     reading = {"task_type", "format", "encoding", "header", "delimiter", "quotes", "sheet", "columns"}
+    if source.multi_label:
+        reading |= {"multi_label", "label_separator"}
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
@@ -92,7 +96,7 @@ def write_records(
         ConfigError: The source has no rows or cannot be read.
     """
     counts: Counter[str] = Counter()
-    with ShardWriter(folder, RECORDS) as shards:
+    with ShardWriter(folder, _schema(source)) as shards:
         for batch in read_records(source, counts):
             shards.write(batch)
             on_progress(shards.num_rows)
@@ -164,12 +168,13 @@ def check_source(source: Source) -> None:
             "`quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
-    if source.task_type != "ner" and all(_label(row.label)[1] for row in good):
+    is_single = source.task_type != "ner" and not source.multi_label
+    if is_single and all(_label(row.label)[1] for row in good):
         first = _label(good[0].label)[0]
         raise ConfigError(
             f"source {source.name!r}: column {label!r} has no single label in any of the first "
-            f"{len(good)} rows (the first is {first!s:.80}), and several labels for one text are for "
-            "`metamapping adapt`, not for sources of a run: write one label in each row, or correct `columns`"
+            f"{len(good)} rows (the first is {first!s:.80}): if texts have several labels, add `multi_label: "
+            "true`; else write one label in each row, or correct `columns`"
         )
     if source.task_type == "ner":
         _check_tags(source, [tags for row in good if (tags := _tags(row.label))])
@@ -219,7 +224,6 @@ def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator
         ConfigError: The rest of a file cannot be read.
     """
     rows = _rows(source)
-    is_ner = source.task_type == "ner"
     for start in itertools.count(0, ROWS_PER_BATCH):
         batch = list(itertools.islice(rows, ROWS_PER_BATCH))
         if not batch:
@@ -227,7 +231,7 @@ def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator
         if counts is not None:
             counts["spans_trimmed"] += sum(row.num_trimmed for _, row in batch)
             counts["spans_widened"] += sum(row.num_widened for _, row in batch)
-        yield _batch(batch, start, is_ner=is_ner)
+        yield _batch(batch, start, source)
 
 
 def read_rows(source: Source) -> Iterator[Row]:
@@ -254,20 +258,30 @@ def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
             yield name, row
 
 
-def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> pa.RecordBatch:
+def _schema(source: Source) -> pa.Schema:
+    return with_label_lists(RECORDS) if source.multi_label else RECORDS
+
+
+def _batch(rows: list[tuple[str | None, Row]], start: int, source: Source) -> pa.RecordBatch:
     """The ``RECORDS`` of rows, each with its file's name, numbered from ``start``."""
+    is_ner = source.task_type == "ner"
     texts: list[str | None] = []
     pairs: list[str | None] = []
     labels: list[str | None] = []
     words: list[list[str] | None] = []
     tags: list[list[str] | None] = []
+    lists: list[list[str] | None] = []
     faults: list[str | None] = []
     for _, row in rows:
-        read = _read(row, is_ner=is_ner) if row.fault is None else Row(row.line, _raw(row), fault=row.fault)
+        read = _read(row, source) if row.fault is None else Row(row.line, _raw(row), fault=row.fault)
         has_words = is_ner and read.fault is None
         texts.append(None if has_words else read.text)
         pairs.append(None if is_ner else read.text_pair)
-        labels.append(None if is_ner else read.label)
+        if source.multi_label:
+            lists.append(read.label)
+            labels.append(None if read.label is None else labels_as_json(read.label))
+        else:
+            labels.append(None if is_ner else read.label)
         words.append(read.text if has_words else None)
         tags.append(read.label if has_words else None)
         faults.append(read.fault)
@@ -282,13 +296,38 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, *, is_ner: bool) -> p
             _lists(words),
             _lists(tags),
             pa.array(faults, pa.string()),
+            *([_lists(lists)] if source.multi_label else []),
         ],
-        schema=RECORDS,
+        schema=_schema(source),
     )
 
 
-def _read(row: Row, *, is_ner: bool) -> Row:
+def labels_as_json(labels: Collection[str]) -> str:
+    """Return the labels of a text as JSON, in alphabetical order: equal for equal sets of labels.
+
+    Args:
+        labels: The labels of one text.
+    """
+    return json.dumps(sorted(labels), ensure_ascii=False)
+
+
+def label_list(value: Any, source: Source) -> list[str] | None:
+    """Return the labels of a text of a source with ``multi_label``, or ``None`` if they cannot be read.
+
+    Args:
+        value: The value of the label's column.
+        source: Has the separator of labels.
+    """
+    try:
+        labels = label_list_of(value, source.label_separator)
+    except UnusableError:
+        return None
+    return list(dict.fromkeys(str(label_text(label)) for label in labels))
+
+
+def _read(row: Row, source: Source) -> Row:
     """A row with its values as texts, or words and tags; with a fault if one of them cannot be read."""
+    is_ner = source.task_type == "ner"
     read = words_of if is_ner else text_of
     try:
         text = _or_none(read, row.text)
@@ -297,7 +336,9 @@ def _read(row: Row, *, is_ner: bool) -> Row:
     except UnusableError:
         return Row(row.line, _raw(row), fault=MALFORMED)
     fault = None
-    if not is_ner:
+    if source.multi_label:
+        label = label_list(row.label, source)
+    elif not is_ner:
         label, fault = _label(row.label)
     return row._replace(text=text, text_pair=pair, label=label, fault=fault)
 

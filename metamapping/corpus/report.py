@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from metamapping.config.sources import Source
 from metamapping.corpus.examples import SPAN_COUNTS
-from metamapping.corpus.shards import iterate_shards
+from metamapping.corpus.shards import LABELS, TOKENS, iterate_shards, schema_as_in
 from metamapping.corpus.tags import OUTSIDE, entity_type
 from metamapping.errors import needs_train_extra
 from metamapping.storage.artifacts import Reference, Stage
@@ -214,7 +214,10 @@ def _describe(prepared: Prepared) -> tuple[dict[str, Any], list[dict[str, Any]],
     words, tokens = np.zeros(1, np.int64), np.zeros(1, np.int64)
     folders = _fetch_once(prepared)
     screened = folders[prepared.screened.path]
-    for batch in iterate_shards(screened, columns=["text", "label", "tags", "token_ids"]):
+    columns = ["text", "label", "tags", "token_ids"]
+    if LABELS.name in schema_as_in(screened, TOKENS).names:
+        columns.append(LABELS.name)
+    for batch in iterate_shards(screened, columns=columns):
         words = _add_counts(words, pc.count_substring_regex(batch["text"], r"\S+").to_numpy())
         tokens = _add_counts(tokens, pc.list_value_length(batch["token_ids"]).to_numpy())
         labels.update(_labels_of(batch))
@@ -276,6 +279,8 @@ def _fetch_once(prepared: Prepared) -> dict[str, Path]:
 
 def _labels_of(batch: Any) -> Counter[str]:
     """The number of rows of each label; for ``ner``, of sentences with each entity type."""
+    if LABELS.name in batch.schema.names:
+        return Counter(batch[LABELS.name].flatten().to_pylist())
     if batch["tags"].null_count < batch.num_rows:
         return Counter(
             kind

@@ -15,7 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from metamapping.config.sources import Source
-from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
+from metamapping.corpus.shards import (
+    REJECTS,
+    TOKENS,
+    ParquetFile,
+    ShardWriter,
+    iterate_shards,
+    rejects_of,
+    schema_as_in,
+)
 from metamapping.storage.artifacts import Stage
 from metamapping.storage.manifest import fingerprint
 
@@ -70,7 +78,7 @@ def write_screened(
         pa.string(),
     )
     with (
-        ShardWriter(folder, TOKENS) as shards,
+        ShardWriter(folder, schema_as_in(tokens, TOKENS)) as shards,
         ParquetFile(folder / "rejects.parquet", REJECTS) as rejects,
     ):
         for batch in iterate_shards(tokens):

@@ -100,6 +100,32 @@ KEYS = _schema(
 )
 
 
+LABELS = pa.field("labels", pa.list_(pa.string()))  # sources with `multi_label` only: of each text
+
+
+def with_label_lists(schema: pa.Schema) -> pa.Schema:
+    """Return the schema of the same kind of shards for a source whose texts have any number of labels.
+
+    ``labels`` has the labels; ``label`` has them as JSON, in alphabetical order, so that texts can be
+    compared by their labels. Shards of other sources do not have the column.
+
+    Args:
+        schema: ``RECORDS``, ``EXAMPLES`` or ``TOKENS``.
+    """
+    return schema.append(LABELS)
+
+
+def schema_as_in(folder: str | Path, schema: pa.Schema) -> pa.Schema:
+    """Return a schema with label lists if the shards of a folder have them, else unchanged.
+
+    Args:
+        folder: The folder of the shards of an earlier stage of the same source.
+        schema: The kind of shards to write.
+    """
+    present = pq.read_schema(min(Path(folder).glob("part-*.parquet"))).names
+    return with_label_lists(schema) if LABELS.name in present else schema
+
+
 def rejects_of(rows: pa.Table, reasons: pa.Array) -> pa.Table:
     """Return rejected rows of examples or tokens with the schema ``REJECTS``.
 

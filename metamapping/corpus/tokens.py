@@ -23,7 +23,16 @@ from tokenizers import Tokenizer
 from metamapping.config.sources import Source
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.records import OnProgress
-from metamapping.corpus.shards import REJECTS, TOKENS, ParquetFile, ShardWriter, iterate_shards, rejects_of
+from metamapping.corpus.shards import (
+    LABELS,
+    REJECTS,
+    TOKENS,
+    ParquetFile,
+    ShardWriter,
+    iterate_shards,
+    rejects_of,
+    schema_as_in,
+)
 from metamapping.corpus.tokenizer_file import call_tokenizer, read_tokenizer
 from metamapping.corpus.word_shapes import shapes_of
 from metamapping.corpus.wordwise import Tokens, WordwiseTokenizer
@@ -83,7 +92,8 @@ def write_tokens(
     max_length = truncation["max_length"]
     wordwise = WordwiseTokenizer.of(tokenizer, max_length_tokens=max_length)
     counts: Counter[str] = Counter(rows_in=0, rows_out=0, rejects=0, num_tokens=0, rows_truncated=0)
-    with ShardWriter(folder, TOKENS) as shards, ParquetFile(folder / "rejects.parquet", REJECTS) as rejects:
+    schema = schema_as_in(examples, TOKENS)
+    with ShardWriter(folder, schema) as shards, ParquetFile(folder / "rejects.parquet", REJECTS) as rejects:
         for batch in iterate_shards(examples):
             tokens = _tokens(batch, tokenizer, wordwise)
             rows, reasons = _rows(batch, tokens), _reasons(tokens.num_tokens, limits)
@@ -238,7 +248,8 @@ def _rows(batch: pa.RecordBatch, tokens: Tokens) -> pa.Table:
         shapes = pa.array(of_left, shapes.type)
     columns = [batch["source"], batch["row"], batch["text"], batch["label"], tags]
     columns += [tokens.token_ids.to_arrow(np.int32), tokens.segment_ids.to_arrow(np.int8), starts, shapes]
-    return pa.table(columns, schema=TOKENS)
+    rows = pa.table(columns, schema=TOKENS)
+    return rows.append_column(LABELS, batch[LABELS.name]) if LABELS.name in batch.schema.names else rows
 
 
 def _reasons(num_tokens: np.ndarray, limits: TokenLimits) -> np.ndarray:

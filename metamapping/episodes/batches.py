@@ -15,6 +15,7 @@ word_of             (B, L)      int32, ner only: the item that a token is a piec
 piece_counts        (N,)        float32, ner only: pieces of each word; 0 for padding
 word_shapes         (N, 3)      int32, ner only: shapes of the previous word, the word, the next
 targets             (N,)        int32, label slot of each item
+label_sets          (N, C)      float32, several labels a text only, instead of ``targets``: 1 at its labels
 label_token_ids     (C, 16)     int32, tokens of the labels' names
 label_padding_mask  (C, 16)     int32, 1 at those tokens
 is_outside          (C,)        float32, 1 at the slot of ner's "outside"
@@ -73,16 +74,22 @@ def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
         items = np.arange(len(draw.rows))
         slot_of = np.full(len(space.labels), -1)
         slot_of[draw.labels] = np.arange(len(draw.labels))
-        assert space.label_of is not None
-        targets = slot_of[space.label_of[draw.rows]]
         slots = draw.labels
-        if spec.query_weights == "natural":
-            draw = replace(draw, query=_natural_weights(space, draw, targets))
+        if space.is_multi_label:
+            targets = space.indicators(draw.rows, draw.labels)
+        else:
+            assert space.label_of is not None
+            targets = slot_of[space.label_of[draw.rows]]
+            if spec.query_weights == "natural":
+                draw = replace(draw, query=_natural_weights(space, draw, targets))
     lengths = batch["padding_mask"].sum(axis=1)
     num_groups = min(NUM_GROUPS, max(1, len(lengths) // MIN_TEXTS_PER_GROUP))
     batch["group_ends"] = group_ends(lengths, num_groups)
     num_items = spec.max_ner_words if space.is_ner else spec.num_texts
-    batch["targets"] = _zero_padded(targets, (num_items,), np.int32)
+    if space.is_multi_label:
+        batch["label_sets"] = _zero_padded(targets, (num_items, spec.max_ways), np.float32)
+    else:
+        batch["targets"] = _zero_padded(targets, (num_items,), np.int32)
     batch["support"] = _zero_padded(draw.support[:, items], (len(draw.support), num_items), np.float32)
     batch["query"] = _zero_padded(draw.query[:, items], (len(draw.query), num_items), np.float32)
     label_mask = draw.label_mask

@@ -11,7 +11,7 @@ mapped into memory (``space_arrays``), so that rows which no episode draws need 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -52,13 +52,17 @@ class LabelSpace:
     Attributes:
         source: Name of the source.
         task_type: The task type of the source.
-        labels: As written in the source, sorted; for ``ner`` the entity types, without "outside".
+        labels: As written in the source, sorted, or in the order of the grades; for ``ner`` the entity
+            types, without "outside".
         label_names: The readable name of each label.
         name_tokens: Token ids of each name.
         token_ids: Token ids of each example.
         segment_ids: Segments of the same tokens.
         rows_of: For each label the rows of its examples; for ``ner`` of the sentences that contain it.
-        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner``.
+        label_of: Label number of each row, int32 ``(num_rows,)``; ``None`` for ``ner`` and several labels.
+        label_sets: Only where texts have any number of labels: the label numbers of each row.
+        rows_without_labels: Only there: the rows that have no label at all.
+        is_ordinal: Whether the labels are grades; ``labels`` has them in their order then.
         word_starts: ``ner`` only: the first piece of each word of each row.
         word_labels: ``ner`` only: for each word 0 for "outside", ``1 + c`` for a word of type ``c``.
         word_shapes: ``ner`` only: the shapes around each word, rows of ``(num_words, 3)``.
@@ -74,6 +78,9 @@ class LabelSpace:
     segment_ids: Ragged
     rows_of: tuple[np.ndarray, ...]
     label_of: np.ndarray | None = None
+    label_sets: Ragged | None = None
+    rows_without_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    is_ordinal: bool = False
     word_starts: Ragged | None = None
     word_labels: Ragged | None = None
     word_shapes: Ragged | None = None
@@ -83,6 +90,30 @@ class LabelSpace:
     def is_ner(self) -> bool:
         """Whether words have labels, instead of whole texts."""
         return self.word_starts is not None
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has any number of labels."""
+        return self.label_sets is not None
+
+    def indicators(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """Which of some labels some texts have, where texts have any number of labels.
+
+        Args:
+            rows: Numbers of rows.
+            labels: Numbers of labels.
+
+        Returns:
+            Bool ``(num_rows, num_labels)``.
+        """
+        assert self.label_sets is not None
+        slot_of = np.full(len(self.labels), -1)
+        slot_of[labels] = np.arange(len(labels))
+        sets = self.label_sets.take(rows)
+        slots, row_of = slot_of[sets.values], np.repeat(np.arange(len(rows)), sets.lengths)
+        found = np.zeros((len(rows), len(labels)), bool)
+        found[row_of[slots >= 0], slots[slots >= 0]] = True
+        return found
 
     @property
     def counts(self) -> dict[str, int]:
@@ -143,7 +174,10 @@ def label_space_of(source: Source, arrays: SpaceArrays, tokenize_names: Tokenize
         token_ids=arrays.ragged("token_ids"),
         segment_ids=arrays.ragged("segment_ids"),
         rows_of=arrays.rows_of,
-        label_of=None if is_ner else arrays["label_of"],
+        label_of=None if is_ner or source.multi_label else arrays["label_of"],
+        label_sets=arrays.ragged("label_sets") if source.multi_label else None,
+        rows_without_labels=arrays["rows_without_labels"] if source.multi_label else np.zeros(0, np.int64),
+        is_ordinal=source.ordinal is not None,
         word_starts=arrays.ragged("word_starts") if is_ner else None,
         word_labels=arrays.ragged("word_labels") if is_ner else None,
         word_shapes=arrays.ragged("word_shapes") if is_ner else None,

@@ -74,6 +74,8 @@ def sample_batch(
     space = spaces[index]
     if space.is_ner:
         return _sample_sentences(rng, index, space, spec)
+    if space.is_multi_label:
+        return _sample_label_sets(rng, index, space, spec)
     return _sample_texts(rng, index, space, spec)
 
 
@@ -104,7 +106,9 @@ def sample_episodes(
     """Draw evaluation episodes: ``shots`` and ``num_queries`` texts of each of ``ways`` labels.
 
     For ``ner`` every type occurs in at least ``shots`` support sentences, and
-    ``ways * num_queries`` other sentences that contain one of the types are the queries.
+    ``ways * num_queries`` other sentences that contain one of the types are the queries. Where texts have any
+    number of labels, every label occurs in at least ``shots`` support texts and ``num_queries`` queries, or
+    all there are, and as many texts have none of the episode's labels.
 
     Args:
         rng: All randomness comes from it.
@@ -118,7 +122,12 @@ def sample_episodes(
     episodes = []
     for _ in range(num_episodes):
         labels = np.sort(rng.choice(len(space.labels), ways, replace=False))
-        if space.is_ner:
+        if space.is_multi_label:
+            groups = _groups_of_sets(space, labels)
+            support = _cover(rng, groups, shots)
+            left = [np.setdiff1d(group, support) for group in groups]
+            query = _cover(rng, left, num_queries)
+        elif space.is_ner:
             support = _cover(rng, [space.rows_of[c] for c in labels], shots)
             pool = np.setdiff1d(np.unique(np.concatenate([space.rows_of[c] for c in labels])), support)
             query = rng.choice(pool, min(len(pool), ways * num_queries), replace=False)
@@ -165,14 +174,52 @@ def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec:
     return Draw(index, labels, row, label_mask, support, query)
 
 
+def _sample_label_sets(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
+    """Texts that have any number of labels, some of them none of the batch's."""
+    ways = min(spec.max_ways, len(space.labels), spec.num_texts // 2)
+    labels = rng.choice(len(space.labels), ways, replace=False)
+    row = _in_turn(rng, _groups_of_sets(space, labels), spec.num_texts)
+    has = space.indicators(row, labels)
+    label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
+    for split in range(spec.num_splits):
+        num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
+        chosen_ways = rng.choice(ways, num_ways, replace=False)
+        shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+        label_mask[split, chosen_ways] = True
+        others = rng.permutation(np.flatnonzero(~has[:, chosen_ways].any(axis=1)))
+        # Of the many texts without a label of the split, as many take part as have one on average.
+        others = others[: max(1, has[:, chosen_ways].sum() // num_ways)]
+        groups = [np.flatnonzero(has[:, way]) for way in chosen_ways] + [others]
+        # Of each label at most half of its texts are support, and one is kept from it, so that queries remain.
+        kept = [int(rng.choice(items)) for items in groups if len(items) > 1]
+        halves = [np.setdiff1d(rng.permutation(items)[: len(items) // 2], kept) for items in groups]
+        support[split, _cover(rng, halves, shots)] = True
+        query[split, np.concatenate(groups)] = True
+        query[split] &= ~support[split]
+    return Draw(index, labels, row, label_mask, support, query)
+
+
+def _groups_of_sets(space: LabelSpace, labels: np.ndarray) -> list[np.ndarray]:
+    """The rows that have each label, and last those that have none of them."""
+    is_other = np.zeros(space.num_rows, bool)
+    is_other[np.concatenate([*space.rows_of, space.rows_without_labels])] = True
+    groups = [space.rows_of[c] for c in labels]
+    candidates = np.flatnonzero(is_other)
+    return [*groups, candidates[~space.indicators(candidates, labels).any(axis=1)]]
+
+
+def _in_turn(rng: np.random.Generator, groups: list[np.ndarray], number: int) -> np.ndarray:
+    """Up to ``number`` different rows, one of each group in turn, so that rare labels are represented."""
+    queues = [rng.permutation(rows)[:number] for rows in groups]
+    in_turn = [queue[i] for i in range(number) for queue in queues if i < len(queue)]
+    return np.asarray(list(dict.fromkeys(in_turn))[:number])
+
+
 def _sample_sentences(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     ways = min(spec.max_ways - 1, len(space.labels))
     labels = rng.choice(len(space.labels), ways, replace=False)
     num_sentences = num_ner_sentences(spec)
-    # One sentence of each type in turn, so that rare types are represented.
-    queues = [rng.permutation(space.rows_of[c])[:num_sentences] for c in labels]
-    in_turn = [queue[i] for i in range(num_sentences) for queue in queues if i < len(queue)]
-    row = np.asarray(list(dict.fromkeys(in_turn))[:num_sentences])
+    row = _in_turn(rng, [space.rows_of[c] for c in labels], num_sentences)
     label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
     label_mask[:] = True
     items_with = [np.flatnonzero(_are_members(row, space.rows_of[c])) for c in labels]

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from metamapping.config.sources import Role, Source
+from metamapping.corpus.label_counts import check_grades
 from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.corpus.word_shapes import windows_of
@@ -30,12 +31,16 @@ from metamapping.errors import ConfigError
 # Names of columns in, the rows of the shard set in batches out; called more than once.
 ReadBatches = Callable[[list[str]], Iterable[pa.RecordBatch]]
 
-# The arrays and their types; ``word_`` arrays and ``tag_numbers`` are for `ner`, ``label_of`` for all others.
+# The arrays and their types. ``word_`` arrays and ``tag_numbers`` are for `ner`, ``set_offsets``, ``label_sets``
+# and ``rows_without_labels`` for texts with any number of labels, ``label_of`` for all others.
 _TYPES = {
     "token_offsets": "<i8",  # where each row begins in the next two, and where the last one ends
     "token_ids": "<i4",
     "segment_ids": "<i1",
     "label_of": "<i4",
+    "set_offsets": "<i8",  # the same as ``token_offsets``, for the labels of each row
+    "label_sets": "<i4",
+    "rows_without_labels": "<i8",
     "label_rows": "<i8",  # the rows of the first label in ascending order, then those of the second …
     "word_offsets": "<i8",  # the same as ``token_offsets``, for the words of each row
     "word_starts": "<i4",
@@ -43,6 +48,7 @@ _TYPES = {
     "word_shapes": "<i4",  # three for each word
     "tag_numbers": "<i4",
 }
+_OFFSETS = {"token_ids": "token_offsets", "segment_ids": "token_offsets", "label_sets": "set_offsets"}
 _NAMES = "names.parquet"
 _NAMES_SCHEMA = pa.schema(
     [
@@ -60,7 +66,7 @@ class SpaceArrays:
     """The labels of one source and role, and the arrays of its rows.
 
     Attributes:
-        labels: The labels of the role, sorted.
+        labels: The labels of the role, sorted, or in the order of the grades.
         counts: The number of rows of each label.
         other_labels: Labels of the source that belong to other roles.
         tag_names: ``ner`` only: the tags, sorted.
@@ -82,7 +88,7 @@ class SpaceArrays:
         Args:
             name: An array that has any number of values for a row, such as ``token_ids``.
         """
-        offsets = self.arrays["token_offsets" if name in ("token_ids", "segment_ids") else "word_offsets"]
+        offsets = self.arrays[_OFFSETS.get(name, "word_offsets")]
         values = self.arrays[name]
         return Ragged(values.reshape(-1, 3) if name == "word_shapes" else values, offsets)
 
@@ -119,11 +125,20 @@ def collect_arrays(
         check_labels(source, found, labels)
         _append_sentences(growing, read, tag_names, labels)
         counts = _group_rows(growing, len(labels), lambda: _labels_of_sentences(growing, len(labels)))
+    elif source.multi_label:
+        tag_names = []
+        found = labels = _distinct(pc.list_flatten(batch["labels"]) for batch in read(["labels"]))
+        check_labels(source, found, labels)
+        _append_label_sets(growing, read, labels)
+        counts = _group_rows(growing, len(labels), lambda: _labels_of_sets(growing))
     else:
         tag_names = []
         found = _distinct(batch["label"] for batch in read(["label"]))
         labels = labels_of_role(source, found, role)
         check_labels(source, found, labels)
+        if source.ordinal is not None:
+            check_grades(source, labels)
+            labels = [grade for grade in source.ordinal if grade in set(labels)]
         _append_texts(growing, read, labels)
         counts = _group_rows(growing, len(labels), lambda: _labels_of_texts(growing))
     others = tuple(label for label in found if label not in set(labels))
@@ -248,6 +263,19 @@ def _append_texts(growing: _GrowingArrays, read: ReadBatches, labels: Sequence[s
         _append_tokens(growing, pa.Table.from_batches([batch]))
 
 
+def _append_label_sets(growing: _GrowingArrays, read: ReadBatches, labels: Sequence[str]) -> None:
+    known, first = pa.array(labels, pa.string()), 0
+    growing.append("rows_without_labels", np.zeros(0, np.int64))
+    for batch in read(["labels", "token_ids", "segment_ids"]):
+        lengths = pc.list_value_length(batch["labels"]).to_numpy()
+        numbers = pc.index_in(pc.list_flatten(batch["labels"]), value_set=known).to_numpy()
+        sets = Ragged(numbers, np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]))
+        growing.append_rows("set_offsets", label_sets=sets)
+        growing.append("rows_without_labels", first + np.flatnonzero(lengths == 0))
+        _append_tokens(growing, pa.Table.from_batches([batch]))
+        first += batch.num_rows
+
+
 def _append_sentences(
     growing: _GrowingArrays, read: ReadBatches, tag_names: Sequence[str], labels: Sequence[str]
 ) -> None:
@@ -285,6 +313,14 @@ def _labels_of_texts(growing: _GrowingArrays) -> _Pairs:
     for first in range(0, len(labels), _ROWS_PER_CHUNK):
         chunk = labels[first : first + _ROWS_PER_CHUNK]
         yield chunk, np.arange(first, first + len(chunk))
+
+
+def _labels_of_sets(growing: _GrowingArrays) -> _Pairs:
+    labels, offsets = growing.of("label_sets"), growing.of("set_offsets")
+    for first in range(0, len(offsets) - 1, _ROWS_PER_CHUNK):
+        ends = offsets[first : first + _ROWS_PER_CHUNK + 1]
+        row_of = np.repeat(np.arange(first, first + len(ends) - 1), np.diff(ends))
+        yield labels[ends[0] : ends[-1]], row_of
 
 
 def _labels_of_sentences(growing: _GrowingArrays, num_labels: int) -> _Pairs:

@@ -21,6 +21,7 @@ import tensorflow as tf
 from metamapping.config.training import SolverName
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.models.solvers import SOLVERS, Hyperparameters, SupportSet
+from metamapping.models.solvers.column_ridge import column_ridge
 from metamapping.models.solvers.hyperparameters import initial_vector, vector_length
 from metamapping.models.view_layout import NUM_VIEWS
 
@@ -119,3 +120,15 @@ class MetaMapping(keras.layers.Layer):  # type: ignore[misc]  # Keras has no typ
             V, ``(..., num_views * d + 1, C)``; new items have the scores ``score(x, V)``.
         """
         return SOLVERS[self.solver](support, prior, self.hyperparameters)
+
+    def compute_column_mapping(self, support: SupportSet, prior: tf.Tensor) -> tf.Tensor:
+        """The mapping of each task whose items have any number of labels, as weights V of scores.
+
+        Args:
+            support: The items of each task, with targets ``(..., N, C)`` of ones and zeros.
+            prior: P of the task's labels, ``(..., d + 1, C)``.
+
+        Returns:
+            V, ``(..., num_views * d + 1, C)``.
+        """
+        return column_ridge(support, prior, self.hyperparameters)

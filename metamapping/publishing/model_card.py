@@ -19,6 +19,8 @@ from metamapping.corpus.prepared import Corpus
 from metamapping.rounds.records import Cell, Round, RoundReport
 from metamapping.rounds.tables import (
     markdown_table,
+    measures_markdown,
+    metric_of,
     rounds_markdown,
     source_shots_markdown,
     source_shots_table,
@@ -149,9 +151,21 @@ def model_card(
         ways=config.evaluation.ways,
         num_queries=config.evaluation.num_queries,
         num_episodes=config.evaluation.num_episodes,
-        tests=source_shots_markdown(tests),
+        tests="\n\n".join([source_shots_markdown(tests), *_measures(tests)]),
         limits="\n".join(f"- {limit}" for limit in _limits(config, tests)),
     )
+
+
+def _measures(tests: RoundReport) -> list[str]:
+    """What was measured beside the scores of the test sources."""
+    table = measures_markdown(tests)
+    if not table:
+        return []
+    return [
+        "Where texts have any number of labels, the score is macro-F1. Beside the scores, over all "
+        "numbers of shots (MAE: mean absolute error in grades, lower is better):",
+        table,
+    ]
 
 
 def _metadata(config: RunConfig, cells: list[Cell], family: str | None) -> ModelCardData:
@@ -183,7 +197,7 @@ def _eval_result(config: RunConfig, cell: Cell) -> EvalResult:
         dataset_type=hubs.get(cell.source, cell.source),
         dataset_name=f"{cell.source}, {cell.shots} shots",
         dataset_config=f"{cell.shots}-shot",  # the hub merges results of equal name and configuration
-        metric_type="f1" if cell.task_type == "ner" else "accuracy",
+        metric_type="accuracy" if metric_of(cell) == "accuracy" else "f1",
         metric_value=round(float(np.mean(cell.scores)), 4),
     )
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
@@ -21,7 +22,7 @@ from metamapping.config.sources import TaskType
 MAX_CONFUSED, MAX_EPISODES, MAX_CONFUSED_IN_EPISODE, MAX_LABEL_CHARACTERS = 12, 3, 3, 80
 
 # The label that was given and the one that was predicted. For `ner` one of them is `None` where an entity
-# was missed or made up.
+# was missed or made up, and where texts have any number of labels, a label was.
 Pair = tuple[str | None, str | None]
 
 
@@ -33,12 +34,14 @@ class EpisodeOutcome(NamedTuple):
         score: Accuracy, or entity micro-F1 for ``ner``; from 0 to 1.
         gold: How many queries, or entities, have each label.
         confused: How often each label was taken for another.
+        measures: What else was measured, by name, such as the mean absolute error of grades.
     """
 
     labels: tuple[str, ...]
     score: float
     gold: Counter[str]
     confused: Counter[Pair]
+    measures: Mapping[str, float] = MappingProxyType({})
 
 
 class ConfusedLabels(BaseModel):
@@ -98,6 +101,21 @@ class SourceFailures(BaseModel):
     queries: int
     confused: list[ConfusedLabels]
     episodes: list[FailedEpisode]
+
+    @property
+    def nothing(self) -> str:
+        """What stands for ``None`` in a pair of labels."""
+        return "no entity" if self.task_type == "ner" else "no label"
+
+
+def measures_of(outcomes: Sequence[EpisodeOutcome]) -> dict[str, list[float]]:
+    """What else was measured in some episodes: a number for each of them, by the name of the measure.
+
+    Args:
+        outcomes: The episodes of one source at one number of shots.
+    """
+    names = outcomes[0].measures if outcomes else {}
+    return {name: [outcome.measures[name] for outcome in outcomes] for name in names}
 
 
 def failures_of(

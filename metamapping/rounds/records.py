@@ -35,8 +35,11 @@ class CellScores(BaseModel):
         source: The source's name.
         task_type: The source's task type.
         shots: Support examples per label.
-        scores: One score per episode, in a fixed order: accuracy, or entity micro-F1 for ``ner``; 0 to 1.
-        ways: Labels per episode; 0 where they were not recorded.
+        scores: One score per episode, in a fixed order: accuracy, or entity micro-F1 for ``ner``, or macro-F1
+            where texts have any number of labels; 0 to 1.
+        ways: Labels per episode; 0 where they were not recorded, or where a text has any number of them.
+        metric: The name of the scores; empty for accuracy, and for the entity F1 of ``ner``.
+        measures: What else was measured: one number per episode, by the name of the measure.
     """
 
     model_config = ConfigDict(frozen=True, ser_json_inf_nan="strings")
@@ -46,6 +49,8 @@ class CellScores(BaseModel):
     shots: int
     scores: list[float]
     ways: int = 0
+    metric: str = ""
+    measures: dict[str, list[float]] = {}
 
 
 class Cell(CellScores):
@@ -53,9 +58,21 @@ class Cell(CellScores):
 
     Attributes:
         baseline: The scores of the encoder before meta-training on the same episodes.
+        baseline_measures: Its other measures on the same episodes.
     """
 
     baseline: list[float]
+    baseline_measures: dict[str, list[float]] = {}
+
+    @classmethod
+    def of(cls, after: CellScores, before: CellScores) -> Cell:
+        """Put the scores of a round next to those of the encoder before meta-training.
+
+        Args:
+            after: The scores of the round.
+            before: Those of the encoder before meta-training, on the same episodes.
+        """
+        return cls(**after.model_dump(), baseline=before.scores, baseline_measures=before.measures)
 
 
 class TrainingReport(BaseModel):
@@ -117,7 +134,10 @@ class RoundReport(BaseModel):
 
     def untrained(self) -> RoundReport:
         """Return round 0, the encoder before meta-training, on the same episodes."""
-        cells = [cell.model_copy(update={"scores": cell.baseline}) for cell in self.cells]
+        cells = [
+            cell.model_copy(update={"scores": cell.baseline, "measures": cell.baseline_measures})
+            for cell in self.cells
+        ]
         return self.model_copy(update={"round": 0, "cells": cells})
 
 

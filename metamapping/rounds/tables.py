@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.rounds.intervals import mean_with_interval
-from metamapping.rounds.records import Round, RoundReport
+from metamapping.rounds.records import CellScores, Round, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.wording import round_name, state_words
 
@@ -30,9 +30,9 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
         report: The round's report.
 
     Returns:
-        Columns ``source``, ``task_type``, ``shots``, ``episodes``, and the means over episodes ``baseline``,
-        ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low`` and
-        ``…_high``.
+        Columns ``source``, ``task_type``, ``metric``, ``shots``, ``episodes``, and the means over episodes
+        ``baseline``, ``score`` and ``difference``; Student's 95 % intervals of the last two are in ``…_low``
+        and ``…_high``.
     """
     import pandas as pd
 
@@ -44,6 +44,7 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
             {
                 "source": cell.source,
                 "task_type": cell.task_type,
+                "metric": metric_of(cell),
                 "shots": cell.shots,
                 "episodes": len(cell.scores),
                 "baseline": float(np.mean(cell.baseline)),
@@ -56,6 +57,61 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def metric_of(cell: CellScores) -> str:
+    """The name of a cell's scores.
+
+    Args:
+        cell: The scores of a source at one number of shots.
+    """
+    return cell.metric or ("entity F1" if cell.task_type == "ner" else "accuracy")
+
+
+def measures_table(report: RoundReport) -> list[dict[str, Any]]:
+    """What was measured beside the scores: micro-F1 of several labels, error and kappa of grades.
+
+    Args:
+        report: The round's report.
+
+    Returns:
+        A row for each source and measure, over all numbers of shots: ``source``, ``measure``, and the means
+        ``before`` and ``after`` meta-training. The mean of the source's scores, which decide, comes first.
+    """
+    rows: list[dict[str, Any]] = []
+    for source in report.sources:
+        cells = [cell for cell in report.cells if cell.source == source]
+        if not cells[0].measures:
+            continue
+        pairs = {metric_of(cells[0]): [(cell.baseline, cell.scores) for cell in cells]}
+        for name in cells[0].measures:
+            pairs[name] = [(cell.baseline_measures.get(name, []), cell.measures[name]) for cell in cells]
+        for name, of_cells in pairs.items():
+            before, after = ([value for cell in of_cells for value in cell[side]] for side in (0, 1))
+            rows.append(
+                {
+                    "source": source,
+                    "measure": name,
+                    "before": float(np.mean(before)) if before else math.nan,
+                    "after": float(np.mean(after)),
+                }
+            )
+    return rows
+
+
+def measures_markdown(report: RoundReport) -> str:
+    """Format ``measures_table`` as Markdown; empty if there is nothing beside the scores.
+
+    Args:
+        report: What the round measured.
+    """
+    rows = [
+        [str(row["source"]), str(row["measure"]), f"{row['before']:.3f}", f"{row['after']:.3f}"]
+        for row in measures_table(report)
+    ]
+    if not rows:
+        return ""
+    return markdown_table(["source", "measure", "before meta-training", "after"], rows)
 
 
 def rounds_table(history: Sequence[Round]) -> pd.DataFrame:

@@ -82,13 +82,12 @@ def estimate_time(config: RunConfig, corpus: Corpus) -> TimeEstimate:
     held_out: dict[Role, list[LabelSpace]] = {
         role: read_spaces(config, corpus, role) for role in ("validation", "test")
     }
-    costs = {
-        is_ner: _measure_episodes(learner, config, spaces)
-        for is_ner in (False, True)
-        if (spaces := [space for of in held_out.values() for space in of if space.is_ner is is_ner])
-    }
+    kinds: dict[tuple[bool, bool], list[LabelSpace]] = {}
+    for space in (space for spaces in held_out.values() for space in spaces):
+        kinds.setdefault(_kind_of(space), []).append(space)
+    costs = {kind: _measure_episodes(learner, config, spaces) for kind, spaces in kinds.items()}
     evaluation = {
-        role: sum(_evaluation_seconds(config, space, costs[space.is_ner]) for space in spaces)
+        role: sum(_evaluation_seconds(config, space, costs[_kind_of(space)]) for space in spaces)
         for role, spaces in held_out.items()
     }
     train = read_spaces(config, corpus, "train")
@@ -101,6 +100,11 @@ def estimate_time(config: RunConfig, corpus: Corpus) -> TimeEstimate:
         test_seconds=2 * evaluation["test"],
         max_rounds=config.convergence.max_rounds,
     )
+
+
+def _kind_of(space: LabelSpace) -> tuple[bool, bool]:
+    """What decides the time of an episode's algebra: whether words are labelled, or several labels a text."""
+    return space.is_ner, space.is_multi_label
 
 
 class _EnoughStepsError(Exception):

@@ -67,8 +67,13 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
             "training": {"devices", "keep_checkpoints"},
         },
     )
-    if config.start == PRETRAINED:  # so that runs from before there was this setting keep their ids
+    # So that runs from before there were these settings keep their ids.
+    if config.start == PRETRAINED:
         del settings["start"]
+    for source in settings["sources"]:
+        for name in ("multi_label", "label_separator", "ordinal"):
+            if not source[name]:
+                del source[name]
     return settings
 
 

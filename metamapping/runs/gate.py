@@ -26,7 +26,7 @@ from metamapping.runs.comparison import best_round, cells_of, same_episodes, unp
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import exclusive
-from metamapping.runs.stages import TextsCallback
+from metamapping.runs.stages import TextsCallback, cell_of
 from metamapping.storage import remote
 
 _ROLES: tuple[Role, ...] = ("validation", "test")
@@ -266,13 +266,7 @@ def _measure(
         model.encoder, model.mapping, spaces, config.evaluation, seed=config.seed, on_progress=on_progress
     )
     return [
-        CellScores(
-            source=space.source,
-            task_type=space.task_type,
-            shots=shots,
-            scores=scores[space.source, shots],
-            ways=min(config.evaluation.ways, len(space.labels)),
-        )
+        cell_of(space, config.evaluation, shots, scores[space.source, shots])
         for space in spaces
         for shots in config.evaluation.shots
     ]

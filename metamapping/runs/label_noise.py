@@ -181,7 +181,7 @@ def _check(config: RunConfig, examples: Sequence[Reference], on_source: OnSource
     store, checked = Store(config.home), []
     for done, (source, reference) in enumerate(zip(config.sources, examples, strict=True)):
         on_source(done, source.name)
-        if source.task_type != "ner":
+        if source.task_type != "ner" and not source.multi_label:
             write = functools.partial(_write, config, source, reference, mapper)
             stage = store.get_or_write(_stage(config, source, reference), write)
             checked.append(CheckedLabels(source.name, stage))

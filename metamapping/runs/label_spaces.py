@@ -156,7 +156,10 @@ def _map_space(
         return {"rows": sum(arrays.counts), "labels": len(arrays.labels)}
 
     labels = sorted(source.label_roles[role]) if source.label_roles else None
-    stage = Stage("label-space", source.name, _VERSION, {"labels": labels}, [tokens.fingerprint])
+    settings: dict[str, object] = {"labels": labels}
+    if source.ordinal is not None:
+        settings["ordinal"] = list(source.ordinal)
+    stage = Stage("label-space", source.name, _VERSION, settings, [tokens.fingerprint])
     # Only the store of this machine is used: what it finds there, it has verified.
     written = Store(remote.machine_folder(config.home)).get_or_write(stage, write)
     return label_space_of(source, open_arrays(Path(written.path)), tokenize_names)

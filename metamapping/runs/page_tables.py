@@ -41,7 +41,9 @@ def gain_rows(report: RoundReport) -> list[dict[str, Any]]:
         rows.append(
             {
                 "source": source,
-                "task_type": cells[0].task_type,
+                "task_type": f"{cells[0].task_type}, {cells[0].metric}"
+                if cells[0].metric
+                else cells[0].task_type,
                 "before": float(np.mean([np.mean(cell.baseline) for cell in cells])),
                 "after": float(np.mean([np.mean(cell.scores) for cell in cells])),
                 "gain": paired_difference(report, before, source=source),

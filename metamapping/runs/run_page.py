@@ -22,6 +22,7 @@ from metamapping.html.rendering import render_page, to_bytes
 from metamapping.publishing.layout import CARD, CURVE
 from metamapping.rounds.records import Round, formatted
 from metamapping.rounds.statistics import paired_difference, round_accuracy
+from metamapping.rounds.tables import measures_table
 from metamapping.rounds.wording import count, gain_of, round_name, state_words
 from metamapping.runs.corpus_notes import read_corpus_notes
 from metamapping.runs.folder import RunFolder
@@ -77,6 +78,7 @@ def run_page(run: RunFolder) -> str:
         tiles=list(_tiles(run, history)),
         remarks=[*(remarks(config, tests) if tests is not None and tests.cells else []), *notes.remarks],
         tests=gain_rows(tests) if tests is not None and tests.cells else [],
+        test_measures=measures_table(tests) if tests is not None else [],
         best=None if best is None else str(best),
         curve=draw_curve(_marks(history)),
         diverged=[str(judged.report.round) for judged in history if judged.verdict.diverged],
@@ -166,12 +168,13 @@ def _round_row(history: Sequence[Round], place: int) -> dict[str, Any]:
 def _validation(history: Sequence[Round]) -> dict[str, Any]:
     """The validation sources in the best round; in the last one where no round is better than before."""
     if not history:
-        return {"validation": [], "validation_of": ""}
+        return {"validation": [], "validation_measures": [], "validation_of": ""}
     best = history[-1].verdict.best_round
     report = history[(best or len(history)) - 1].report
     what = f"the best round, {report.round}" if best else f"the last round, {report.round}"
     return {
         "validation": gain_rows(report),
+        "validation_measures": measures_table(report),
         "validation_of": f"By source in {what}, next to {round_name(0)}.",
     }
 

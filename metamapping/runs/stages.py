@@ -19,13 +19,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from metamapping.config.episodes import EvaluationSpec
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Role
 from metamapping.corpus.prepared import Corpus
+from metamapping.episodes.label_space import LabelSpace
 from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.adjustment import adjust
-from metamapping.rounds.failures import SourceFailures, failures_of
+from metamapping.rounds.failures import EpisodeOutcome, SourceFailures, failures_of, measures_of
 from metamapping.rounds.next_round import needed_rounds, settings_of
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
@@ -161,10 +163,7 @@ def measure_stage(
     """
     scores = _scores(run, round, role, on_progress)
     untrained = scores if round == 0 else _scores(run, 0, role, on_progress)
-    return [
-        Cell(**cell.model_dump(), baseline=before.scores)
-        for cell, before in zip(scores, untrained, strict=True)
-    ]
+    return [Cell.of(cell, before) for cell, before in zip(scores, untrained, strict=True)]
 
 
 @exclusive
@@ -233,6 +232,13 @@ def _measure(
     checkpoints.load_weights(run.checkpoint(round), learner)
     spaces = read_spaces(config, run.corpus, role)
     failures: list[SourceFailures] = []
+    measures: dict[tuple[str, int], dict[str, list[float]]] = {}
+
+    def note(space: LabelSpace, outcomes: dict[int, list[EpisodeOutcome]]) -> None:
+        failures.append(failures_of(space.source, space.task_type, outcomes))
+        for shots, of_shots in outcomes.items():
+            measures[space.source, shots] = measures_of(of_shots)
+
     scores = evaluation.evaluate(
         learner.encoder,
         learner.mapping,
@@ -240,19 +246,39 @@ def _measure(
         config.evaluation,
         seed=config.seed,
         on_progress=on_progress,
-        on_outcomes=lambda space, outcomes: failures.append(
-            failures_of(space.source, space.task_type, outcomes)
-        ),
+        on_outcomes=note,
     )
     cells = [
-        CellScores(
-            source=space.source,
-            task_type=space.task_type,
-            shots=shots,
-            scores=scores[space.source, shots],
-            ways=min(config.evaluation.ways, len(space.labels)),
-        )
+        cell_of(space, config.evaluation, shots, scores[space.source, shots], measures[space.source, shots])
         for space in spaces
         for shots in config.evaluation.shots
     ]
     return cells, failures
+
+
+def cell_of(
+    space: LabelSpace,
+    spec: EvaluationSpec,
+    shots: int,
+    scores: list[float],
+    measures: dict[str, list[float]] | None = None,
+) -> CellScores:
+    """The scores of one held-out source at one number of shots.
+
+    Args:
+        space: The label space of the source.
+        spec: The settings of the episodes.
+        shots: Support examples per label.
+        scores: The score of each episode.
+        measures: What else was measured in each episode, by name.
+    """
+    return CellScores(
+        source=space.source,
+        task_type=space.task_type,
+        shots=shots,
+        scores=scores,
+        # Where texts have any number of labels, their number says little about what chance would score.
+        ways=0 if space.is_multi_label else min(spec.ways, len(space.labels)),
+        metric="macro-F1" if space.is_multi_label else "",
+        measures=measures or {},
+    )

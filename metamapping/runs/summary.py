@@ -91,7 +91,7 @@ def test_report(run: RunFolder, history: Sequence[Round]) -> RoundReport:
     """
     best = history[-1].verdict.best_round
     scores, before = (_cells(run, f"test-{number}") for number in (best, 0))
-    cells = [Cell(**new.model_dump(), baseline=old.scores) for new, old in zip(scores, before, strict=True)]
+    cells = [Cell.of(new, old) for new, old in zip(scores, before, strict=True)]
     return history[max(best, 1) - 1].report.model_copy(update={"round": best, "cells": cells})
 
 
@@ -184,7 +184,7 @@ def _gain_table(tests: RoundReport) -> Table:
         cells = [cell for cell in tests.cells if cell.source == source]
         table.add_row(
             source,
-            cells[0].task_type,
+            f"{cells[0].task_type}, {cells[0].metric}" if cells[0].metric else cells[0].task_type,
             f"{np.mean([np.mean(cell.baseline) for cell in cells]):.3f}",
             f"{np.mean([np.mean(cell.scores) for cell in cells]):.3f}",
             paired_difference(tests, before, source=source).signed,

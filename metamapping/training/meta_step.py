@@ -9,6 +9,9 @@ comments use their numbers:
 - ``differentiate`` (7): back-propagate through the closed-form solve.
 - ``apply_gradients`` (8): clip the gradient by its global norm, and let both optimizers take one step.
 
+Where texts have any number of labels, each label is a decision of its own: the targets of the regression are
+ones and zeros, and the loss is the binary cross-entropy of all labels (``label_losses``).
+
 ``update_weights`` does all of them. A batch is the result of ``episodes.batches.build_batch``: ``B`` texts
 of one source, ``N`` items with a label (the texts, or for ``ner`` their words), ``C`` label slots, ``S``
 splits.
@@ -23,6 +26,9 @@ import tensorflow as tf
 from metamapping.models.encoder import Tensors
 from metamapping.models.solvers.support_set import SupportSet, masked_logits, score
 from metamapping.training.learner import Learner
+
+# Newton's method on one number, whose steps are limited where the loss is nearly flat.
+_OFFSET_ITERATIONS, _MAX_STEP = 8, 2.0
 
 
 def update_weights(learner: Learner, batch: Tensors, *, max_norm: float) -> tuple[tf.Tensor, list[tf.Tensor]]:
@@ -65,6 +71,12 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     G = mapping.label_vectors(encoder.names(batch), batch["is_outside"], label_mask)
 
     # Steps 3 and 4: the prior, and the inner update, which computes the mapping of every split.
+    if "label_sets" in batch:
+        label_sets = batch["label_sets"]
+        support = SupportSet(x, label_sets, batch["support"], label_mask)
+        weights = mapping.compute_column_mapping(support, mapping.prior(G))
+        logits = mapping.inverse_temperature * score(x, weights)
+        return _mean_loss(label_losses(logits, label_sets, query_weights, label_mask), query_weights)
     support = SupportSet(x, batch["targets"], batch["support"], label_mask, is_independent=not is_ner)
     weights = mapping.compute_mapping(support, mapping.prior(G))
 
@@ -72,6 +84,50 @@ def query_loss(learner: Learner, batch: Tensors) -> tf.Tensor:
     logits = masked_logits(score(x, weights), label_mask, mapping.inverse_temperature)
     targets = tf.broadcast_to(batch["targets"], tf.shape(query_weights))
     losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
+    return _mean_loss(losses, query_weights)
+
+
+def label_losses(
+    logits: tf.Tensor, label_sets: tf.Tensor, query_weights: tf.Tensor, label_mask: tf.Tensor
+) -> tf.Tensor:
+    """Compute the binary cross-entropy of each text, summed over the labels of each split.
+
+    How frequent labels are is not for the encoder to learn: adaptation fits an offset of the logits to the
+    examples of a task. So the offset of each split is the one with the lowest loss. By the envelope theorem
+    the gradient through it is zero.
+
+    Args:
+        logits: ``(S, N, C)``.
+        label_sets: ``(N, C)``, 1 at the labels of each text.
+        query_weights: ``(S, N)``; the texts of weight 0 do not take part in fitting the offset.
+        label_mask: ``(S, C)``.
+
+    Returns:
+        ``(S, N)``.
+    """
+    weights = query_weights[..., None] * label_mask[..., None, :]
+    offset = tf.stop_gradient(_best_offset(logits, label_sets, weights))
+    targets = label_sets + tf.zeros_like(logits)
+    losses = tf.nn.sigmoid_cross_entropy_with_logits(targets, logits + offset)
+    return tf.reduce_sum(losses * label_mask[..., None, :], axis=-1)
+
+
+def _best_offset(logits: tf.Tensor, label_sets: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The offset of the logits of each split with the lowest weighted loss: ``(S, 1, 1)``."""
+    axes = (-2, -1)
+    total = tf.reduce_sum(weights, axis=axes, keepdims=True)
+    mean = (tf.reduce_sum(weights * label_sets, axis=axes, keepdims=True) + 1.0) / (total + 2.0)
+    offset = tf.math.log(mean / (1.0 - mean))
+    for _ in range(_OFFSET_ITERATIONS):
+        p = tf.sigmoid(logits + offset)
+        slope = tf.reduce_sum(weights * (label_sets - p), axis=axes, keepdims=True)
+        curvature = tf.reduce_sum(weights * p * (1.0 - p), axis=axes, keepdims=True)
+        offset += tf.clip_by_value(slope / tf.maximum(curvature, 1e-3), -_MAX_STEP, _MAX_STEP)
+    return offset
+
+
+def _mean_loss(losses: tf.Tensor, query_weights: tf.Tensor) -> tf.Tensor:
+    """The mean over splits of the weighted mean over a split's queries."""
     # An item that is not a query may have a label outside the split, for which the loss is about 1e9.
     losses = tf.where(query_weights > 0, query_weights * losses, tf.zeros_like(losses))
     total = tf.reduce_sum(query_weights, axis=-1)

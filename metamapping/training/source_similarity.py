@@ -65,7 +65,10 @@ def profile_source(encoder: Encoder, space: LabelSpace, rng: np.random.Generator
     rows = _balanced_rows(space, rng)
     tokens, segments = space.token_ids.take(rows), space.segment_ids.take(rows)
     texts = encoder.encode(tokens, segments)[:, : encoder.dim]
-    if space.word_starts is None or space.word_labels is None:
+    if space.label_sets is not None:  # a text counts once for each of its labels
+        sets = space.label_sets.take(rows)
+        items, labels = texts[np.repeat(np.arange(len(rows)), sets.lengths)], sets.values
+    elif space.word_starts is None or space.word_labels is None:
         assert space.label_of is not None
         items, labels = texts, space.label_of[rows]
     else:

@@ -247,8 +247,3 @@ def test_a_boolean_is_no_number(values, tmp_path, section, setting, value):
 def test_booleans_in_lists_and_names_of_labels_are_rejected(values, tmp_path):
     values["sources"][0] |= {"label_names": {False: "refused"}, "labels": [True, False]}
     assert_rejected(values, tmp_path, r"(?s)labels .*in quotes.*label_names .*in quotes")
-
-
-def test_a_source_of_several_labels_a_text_is_refused_with_what_works(values, tmp_path):
-    values["sources"][0]["multi_label"] = True
-    assert_rejected(values, tmp_path, "sources of a run have one label a text.*`metamapping adapt`")

@@ -103,5 +103,5 @@ def test_a_list_of_labels_is_unwrapped_or_rejected_with_its_reason(tmp_path):
 
 def test_a_source_of_label_lists_alone_is_refused(tmp_path):
     rows = labelled(("one text", ["x", "y"]), ("another text", ["y", "z"]))
-    with pytest.raises(ConfigError, match=r"the first is \[\"x\", \"y\"\].*several labels for one text"):
+    with pytest.raises(ConfigError, match=r"the first is \[\"x\", \"y\"\].*add `multi_label: true`"):
         check_source(toy_source(write_jsonl(tmp_path / "s.jsonl", rows)))

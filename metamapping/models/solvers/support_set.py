@@ -23,7 +23,7 @@ class SupportSet:
 
     Attributes:
         features: Float ``(..., N, d)``.
-        targets: Label slots, int ``(..., N)``.
+        targets: Label slots, int ``(..., N)``; for ``column_ridge`` ones and zeros, float ``(..., N, C)``.
         mask: Float ``(..., N)``, 1 for items of the support set, 0 for others.
         label_mask: Float ``(..., C)``, 1 for labels of the task, 0 for others.
         is_independent: False for the words of sentences, which predict one another.
