@@ -31,8 +31,8 @@ from metamapping.errors import ConfigError
 # Names of columns in, the rows of the shard set in batches out; called more than once.
 ReadBatches = Callable[[list[str]], Iterable[pa.RecordBatch]]
 
-# The arrays and their types. ``word_`` arrays and ``tag_numbers`` are for `ner`, ``set_offsets``, ``label_sets``
-# and ``rows_without_labels`` for texts with any number of labels, ``label_of`` for all others.
+# The arrays and their types. ``word_`` arrays and ``tag_numbers`` are for `ner`; ``set_offsets``,
+# ``label_sets`` and ``rows_without_labels`` for texts with any number of labels; ``label_of`` for all others.
 _TYPES = {
     "token_offsets": "<i8",  # where each row begins in the next two, and where the last one ends
     "token_ids": "<i4",

@@ -1,4 +1,4 @@
-"""Evaluation episodes of several labels a text, and of grades: against hand-computed scores and scikit-learn."""
+"""Evaluation episodes of several labels a text and of grades: against scores by hand and scikit-learn."""
 
 import numpy as np
 import pytest

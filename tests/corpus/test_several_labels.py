@@ -99,7 +99,7 @@ def test_dropped_labels_leave_their_texts_and_unknown_ones_do_not(tmp_path):
 
 
 def test_a_setting_that_names_no_label_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="`label_names` names 'logn'.*did you mean 'login'"):
+    with pytest.raises(ConfigError, match=r"`label_names` names 'logn'.*did you mean 'login'"):
         count_labels(several(write_jsonl(tmp_path / "s.jsonl", ROWS), label_names={"logn": "sign in"}))
 
 
