@@ -123,9 +123,9 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         )
     text, pair = texts[0], _pair_of(texts, columns, given)
     multi_label = any(map(has_label_list, label.all_raw))
-    names = map(_labels, label.all_raw) if multi_label else ([name] for name in label.all_values)
+    lists = [_labels(value) for value in label.all_raw] if multi_label else [[n] for n in label.all_values]
     different: dict[str, set[str]] = {}
-    for value, of_text in zip(text.all_values, names, strict=True):
+    for value, of_text in zip(text.all_values, lists, strict=True):
         for name in of_text:
             if name is not None and isinstance(value, str) and value.strip():
                 different.setdefault(name, set()).add(" ".join(value.lower().split()))
