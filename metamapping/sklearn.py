@@ -21,7 +21,7 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from metamapping.adaptation.grades import median_grades
+from metamapping.adaptation.grades import best_grades
 from metamapping.adaptation.inputs import is_missing, single_labels
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
@@ -155,7 +155,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         if self.mapping_.is_ordinal:
             slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
             order = np.array([slot_of[label] for label in self.mapping_.labels])
-            best = order[median_grades(probabilities[:, order])]
+            best = order[best_grades(probabilities[:, order])]
         predicted: np.ndarray = self.classes_[best]
         return predicted
 

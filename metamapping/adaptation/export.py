@@ -56,7 +56,8 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     bias = state.solution.scores(np.zeros((1, width), np.float32))
     kernel = state.solution.scores(np.eye(width, dtype=np.float32)) - bias
     cuts = None if state.grade_cuts is None else state.grade_cuts.affine(kernel, bias[0])
-    head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels, state.is_ordinal, cuts)
+    share = 0.0 if state.grade_cuts is None else state.grade_cuts.share
+    head = TaskHead(kernel, bias[0], state.calibration.scale, state.labels, state.is_ordinal, cuts, share)
     model = task_graph(*opened, head=head, delta=featurizer.delta)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())

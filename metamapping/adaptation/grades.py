@@ -3,13 +3,14 @@
 The mapping is that of any task. Its scores, weighted by the grades' places on a line from -1 to 1, are one
 number for each text, still linear in the features: how high it is graded. Between any two neighbouring grades
 there is a cut on that line, and all cuts have one slope (an ordered logit); they are fitted to what the
-mapping says about examples that were left out. A grade's probability is the mean of what the cuts say and
-what the scores say by themselves. The *median* grade is predicted, which has the smallest expected distance
-from the true one. The figures: docs/experiments/grades.md.
+mapping says about examples that were left out. A grade's probability is a mean of what the cuts say and what
+the scores say by themselves, weighted by what predicts left-out examples better: grades need not lie on a
+line. The grade of the smallest expected cost is predicted: its distance from the true one, and ``ANY_ERROR``
+if it is not the true one. The figures: docs/experiments/grades.md.
 
     order = read_grades(["bad", "ok", "good"])
     cuts = fit_grade_cuts(left_out_scores, targets)
-    median_grades(cuts.probabilities(scores))   # slots (num_texts,)
+    best_grades(cuts.probabilities(scores))     # slots (num_texts,)
 """
 
 from __future__ import annotations
@@ -24,13 +25,18 @@ from metamapping.adaptation.inputs import read_labels
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.errors import listed
-from metamapping.models.probabilities import expit
+from metamapping.models.probabilities import expit, softmax
 
 # Heights are scaled to this standard deviation, about that of grades that are evenly spread from -1 to 1.
 _HEIGHT_SPREAD = 0.7
 # The prior: cuts lie halfway between the grades' places, with this standard deviation, and have this slope,
 # with the standard deviation 1 of its logarithm.
 _CUT_SPREAD, _SLOPE = 0.3, 4.0
+# What a wrong grade costs, in grades, whatever its distance. Without it the median would be predicted, whose
+# distance is smallest, but which lies in the middle wherever little is known, and is seldom exactly right.
+ANY_ERROR = 2.0
+_NUM_FOLDS = 5
+_SHARES = np.linspace(0.0, 1.0, 21)
 
 
 @dataclass(frozen=True)
@@ -42,12 +48,28 @@ class GradeCuts:
         scale: Heights less the centre are multiplied by it.
         slope: Slope of the logistic function at each cut.
         cuts: The scaled height of each cut, in increasing order; one less than there are grades.
+        share: The weight of the cuts beside the scores, from 0 to 1.
     """
 
     centre: float
     scale: float
     slope: float
     cuts: tuple[float, ...]
+    share: float = 0.5
+
+    def mixed(self, scores: np.ndarray, by_scores: np.ndarray) -> np.ndarray:
+        """The probability of each grade, by the cuts and by the scores themselves.
+
+        Args:
+            scores: ``(num_texts, num_grades)``.
+            by_scores: The probabilities that the scores give, ``(num_texts, num_grades)``.
+
+        Returns:
+            Float32 ``(num_texts, num_grades)``; rows sum to 1.
+        """
+        share = np.float32(self.share)
+        mean: np.ndarray = (1 - share) * by_scores + share * self.probabilities(scores)
+        return mean
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """The probability of each grade, by the cuts alone.
@@ -107,6 +129,28 @@ def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
     return GradeCuts(centre, scale, slope, tuple(np.sort(found[1:] / slope).tolist()))
 
 
+def share_of_cuts(scores: np.ndarray, by_scores: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> float:
+    """The weight of cuts beside scores that explains examples best: the mean under its likelihood.
+
+    Args:
+        scores: Of examples by mappings without them, ``(num_examples, num_grades)``.
+        by_scores: The probabilities that these scores give, ``(num_examples, num_grades)``.
+        targets: Slots of the grades, ``(num_examples,)``.
+        folds: The number of each example's fold, ``(num_examples,)``: its cuts are fitted to other folds.
+    """
+    folds = folds % _NUM_FOLDS
+    by_cuts = np.full(scores.shape, 1.0 / scores.shape[1])
+    for fold in np.unique(folds):
+        is_left_out = folds == fold
+        if not is_left_out.all():
+            cuts = fit_grade_cuts(scores[~is_left_out], targets[~is_left_out])
+            by_cuts[is_left_out] = cuts.probabilities(scores[is_left_out])
+    rows = np.arange(len(targets))
+    of_cuts, of_scores = by_cuts[rows, targets], by_scores[rows, targets]
+    mixed = _SHARES[:, None] * of_cuts + (1.0 - _SHARES[:, None]) * of_scores
+    return float(softmax(np.log(np.maximum(mixed, 1e-12)).sum(axis=1)) @ _SHARES)
+
+
 def _heights(scores: np.ndarray) -> np.ndarray:
     """How high each text is graded: ``(…, num_grades)`` to ``(…,)``."""
     heights: np.ndarray = scores @ np.linspace(-1.0, 1.0, scores.shape[-1])
@@ -150,8 +194,8 @@ def check_grades(labels: Sequence[Label], grades: Sequence[Label]) -> None:
             raise ValueError(f"label {row} is {label!r}, which is not one of the grades {listed(grades)}")
 
 
-def median_grades(probabilities: np.ndarray) -> np.ndarray:
-    """The median grade of each text.
+def best_grades(probabilities: np.ndarray) -> np.ndarray:
+    """The grade of the smallest expected cost, for each text.
 
     Args:
         probabilities: ``(num_texts, num_grades)`` in the order of the grades; rows sum to 1.
@@ -159,6 +203,8 @@ def median_grades(probabilities: np.ndarray) -> np.ndarray:
     Returns:
         Slots, int ``(num_texts,)``.
     """
-    cumulative = probabilities.cumsum(axis=-1)
-    slots: np.ndarray = (cumulative < 0.5 * cumulative[:, -1:]).sum(axis=-1)
+    grades = np.arange(probabilities.shape[-1])
+    distances = np.abs(grades[:, None] - grades)
+    costs = distances + ANY_ERROR * (distances > 0)
+    slots: np.ndarray = (probabilities @ costs).argmin(axis=-1)
     return slots

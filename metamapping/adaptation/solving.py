@@ -12,7 +12,8 @@ import numpy as np
 from metamapping.adaptation import runtime_solution
 from metamapping.adaptation.calibration import Calibration, calibrate, leave_out
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.grades import GradeCuts, fit_grade_cuts
+from metamapping.adaptation.folds import folds_of
+from metamapping.adaptation.grades import GradeCuts, fit_grade_cuts, share_of_cuts
 from metamapping.adaptation.mixture import mix, mixed_left_out
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
@@ -56,10 +57,14 @@ def grade_cuts_of(state: TaskState) -> GradeCuts | None:
         return None
     mixed = mixed_left_out(solution, support)
     left_out = leave_out(solution, support) if mixed is None else mixed
-    cuts = fit_grade_cuts(left_out.scores, support.targets[left_out.rows])
+    scores, targets = left_out.scores, support.targets[left_out.rows]
+    folds = folds_of(support.features, support.targets)[left_out.rows]
+    by_scores = state.calibration.probabilities(scores)
+    share = share_of_cuts(scores, by_scores, targets, folds)
+    cuts = fit_grade_cuts(scores, targets)
     # A tuned encoder knows the examples too well, which makes the cuts too sharp just as the scale.
     factor = 1.0 if state.tuning is None else state.tuning.scale_factor
-    return replace(cuts, slope=cuts.slope * factor)
+    return replace(cuts, slope=cuts.slope * factor, share=share)
 
 
 def _solution(

@@ -16,7 +16,7 @@ import numpy as np
 
 from metamapping.adaptation.calibration import Calibration, nearness
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.grades import GradeCuts, median_grades
+from metamapping.adaptation.grades import GradeCuts, best_grades
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Outside, Support, empty_support
 from metamapping.adaptation.tuning_record import Tuning
@@ -115,11 +115,10 @@ class TaskState:
         probabilities = self.calibration.probabilities(scores)
         if self.grade_cuts is None or not len(scores):
             return probabilities
-        mean: np.ndarray = (probabilities + self.grade_cuts.probabilities(scores)) / 2
-        return mean
+        return self.grade_cuts.mixed(scores, probabilities)
 
     def best_of(self, probabilities: np.ndarray) -> np.ndarray:
-        """The predicted labels: the most probable ones, or of grades the median.
+        """The predicted labels: the most probable ones, or of grades those of the smallest cost.
 
         Args:
             probabilities: ``(num_items, num_labels)``.
@@ -127,7 +126,7 @@ class TaskState:
         Returns:
             Label slots ``(num_items,)``.
         """
-        best: np.ndarray = median_grades(probabilities) if self.is_ordinal else probabilities.argmax(axis=-1)
+        best: np.ndarray = best_grades(probabilities) if self.is_ordinal else probabilities.argmax(axis=-1)
         return best
 
     def best(self, scores: np.ndarray) -> np.ndarray:

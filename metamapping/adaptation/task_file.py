@@ -51,6 +51,7 @@ class GradeCutsFile(BaseModel):
     scale: Annotated[float, Field(gt=0)]
     slope: Annotated[float, Field(gt=0)]
     cuts: list[float]
+    share: Annotated[float, Field(ge=0, le=1)] = 0.5  # files of earlier versions lack it
 
 
 class OutsideFile(BaseModel):

@@ -349,7 +349,7 @@ def _read_delta(task: TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta | 
 
 
 def _grade_cuts(file: GradeCutsFile) -> GradeCuts:
-    return GradeCuts(file.centre, file.scale, file.slope, tuple(file.cuts))
+    return GradeCuts(file.centre, file.scale, file.slope, tuple(file.cuts), file.share)
 
 
 def _outside(task: TaskFile, outside: OutsideFile, arrays: dict[str, np.ndarray]) -> Outside:

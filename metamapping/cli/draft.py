@@ -159,6 +159,8 @@ def _source(guess: Guess, roles: Roles, name: str, evaluation: _Evaluation, fold
     if not guess.header:
         yield "  header: false"
     yield f"  columns: {{{', '.join(_columns(guess))}}}"
+    if guess.multi_label:
+        yield "  multi_label: true  # texts have any number of labels"
     dropped = _too_small(guess, roles, evaluation)
     if dropped:
         yield f"  drop_labels: [{', '.join(map(_quoted, dropped))}]  # too few examples"

@@ -20,11 +20,14 @@ from metamapping.cli.found_columns import is_without_header
 from metamapping.cli.options import Format, input_source
 from metamapping.cli.records import open_records
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow
+from metamapping.config.labels import label_text
 from metamapping.config.sources import TaskType
 from metamapping.corpus.columns import listed_names, nested_value
+from metamapping.corpus.label_lists import has_label_list, label_list_of
 from metamapping.corpus.span_formats import has_spans, read_entities
 from metamapping.corpus.spans import AlignedText, SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_types, find_scheme, is_tag
+from metamapping.corpus.values import UnusableError
 from metamapping.corpus.word_lists import word_list
 
 MAX_ROWS = 20_000
@@ -53,6 +56,7 @@ class Guess:
         num_rows: Number of rows that were looked at.
         is_whole: Whether these are all rows.
         num_words: Length in words that 95 % of the texts do not exceed.
+        multi_label: Whether a text has any number of labels.
     """
 
     path: str
@@ -66,6 +70,7 @@ class Guess:
     num_rows: int
     is_whole: bool
     num_words: int
+    multi_label: bool = False
 
     @property
     def has_codes(self) -> bool:
@@ -117,11 +122,13 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
             "give a file that has one"
         )
     text, pair = texts[0], _pair_of(texts, columns, given)
-    values = list(zip(text.all_values, label.all_values, strict=True))
+    multi_label = any(map(has_label_list, label.all_raw))
+    lists = [_labels(value) for value in label.all_raw] if multi_label else [[n] for n in label.all_values]
     different: dict[str, set[str]] = {}
-    for value, name in values:
-        if name is not None and isinstance(value, str) and value.strip():
-            different.setdefault(name, set()).add(" ".join(value.lower().split()))
+    for value, of_text in zip(text.all_values, lists, strict=True):
+        for name in of_text:
+            if name is not None and isinstance(value, str) and value.strip():
+                different.setdefault(name, set()).add(" ".join(value.lower().split()))
     labels = {name: len(of_label) for name, of_label in different.items()}
     return Guess(
         path=path,
@@ -135,7 +142,16 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         num_rows=len(rows),
         is_whole=is_whole,
         num_words=_percentile([*text.lengths, *(pair.lengths if pair else ())]),
+        multi_label=multi_label,
     )
+
+
+def _labels(value: Any) -> list[str | None]:
+    """The labels of a text; none where they cannot be read, so that the row will be rejected."""
+    try:
+        return [label_text(label) for label in label_list_of(value)]
+    except UnusableError:
+        return []
 
 
 def _first_rows(path: str, given: Given, *, header: bool) -> tuple[list[Row], bool]:

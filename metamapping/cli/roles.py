@@ -88,10 +88,11 @@ def _by_labels(guesses: Sequence[Guess]) -> list[Roles]:
     roles: list[Role] = ["train", "validation", "test"] if len(guesses) == 1 else ["train", "validation"]
     first = guesses[0]
     labels = list(first.labels)
-    if first.task_type == "ner" or len(labels) < _MIN_LABELS * len(roles):
+    whole = "named entities" if first.task_type == "ner" else "texts that have several"
+    if first.task_type == "ner" or first.multi_label or len(labels) < _MIN_LABELS * len(roles):
         reason = (
-            "the labels of named entities cannot be divided"
-            if first.task_type == "ner"
+            f"the labels of {whole} cannot be divided"
+            if first.task_type == "ner" or first.multi_label
             else f"{first.path} has only {len(labels)} labels ({listed(labels)}) to divide among "
             f"{len(roles)} roles, {_MIN_LABELS} each"
         )

@@ -190,7 +190,7 @@ def _sample_label_sets(rng: np.random.Generator, index: int, space: LabelSpace, 
         # Of the many texts without a label of the split, as many take part as have one on average.
         others = others[: max(1, has[:, chosen_ways].sum() // num_ways)]
         groups = [np.flatnonzero(has[:, way]) for way in chosen_ways] + [others]
-        # Of each label at most half of its texts are support, and one is kept out, so that queries remain.
+        # Of each label at most half of its texts are support, and one never is, so that queries remain.
         kept = [int(rng.choice(items)) for items in groups if len(items) > 1]
         halves = [np.setdiff1d(rng.permutation(items)[: len(items) // 2], kept) for items in groups]
         support[split, _cover(rng, halves, shots)] = True

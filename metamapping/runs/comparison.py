@@ -283,7 +283,8 @@ def same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role) 
     one, other = (next((s for s in config.sources if s.name == source), None) for config in (a, b))
     if one is None or other is None:
         return False
-    labels = [(each.label_roles or {}).get(role) for each in (one, other)]
+    # The order of grades is that of the labels which episodes are drawn from.
+    labels = [((each.label_roles or {}).get(role), each.ordinal) for each in (one, other)]
     return _data(first).get(source) == _data(second).get(source) and labels[0] == labels[1]
 
 

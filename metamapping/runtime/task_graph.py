@@ -34,8 +34,9 @@ class TaskHead:
         labels: The labels in the order of the columns, as values of JSON.
         is_ordinal: Whether the labels are grades, in their order.
         cuts: Of grades the logits that a text is graded no higher than each cut: kernel
-            ``(text_dim, num_labels - 1)`` and bias. The probabilities are then the mean of what the scores
-            and the cuts say.
+            ``(text_dim, num_labels - 1)`` and bias. The probabilities are then a weighted mean of what the
+            scores and the cuts say.
+        cut_share: The weight of the cuts in it.
     """
 
     kernel: np.ndarray
@@ -44,6 +45,7 @@ class TaskHead:
     labels: tuple[Any, ...]
     is_ordinal: bool = False
     cuts: tuple[np.ndarray, np.ndarray] | None = None
+    cut_share: float = 0.5
 
 
 def task_graph(
@@ -102,7 +104,7 @@ def task_graph(
         "task_bias": np.float32(head.scale) * head.bias.astype(np.float32),
     }
     if head.cuts is not None:
-        constants |= _cut_constants(*head.cuts)
+        constants |= _cut_constants(*head.cuts, share=head.cut_share)
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()
     )
@@ -139,12 +141,13 @@ def _probabilities(*, has_cuts: bool) -> list[onnx.NodeProto]:
         helper.make_node("Sigmoid", ["task_cut_logits"], ["task_below"]),
         helper.make_node("MatMul", ["task_below", "task_steps"], ["task_differences"]),
         helper.make_node("Add", ["task_differences", "task_last"], ["task_by_cuts"]),
-        helper.make_node("Sum", [by_scores, "task_by_cuts"], ["task_sum"]),
-        helper.make_node("Mul", ["task_sum", "task_half"], ["probabilities"]),
+        helper.make_node("Mul", [by_scores, "task_score_share"], ["task_part_of_scores"]),
+        helper.make_node("Mul", ["task_by_cuts", "task_cut_share"], ["task_part_of_cuts"]),
+        helper.make_node("Add", ["task_part_of_scores", "task_part_of_cuts"], ["probabilities"]),
     ]
 
 
-def _cut_constants(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
+def _cut_constants(kernel: np.ndarray, bias: np.ndarray, *, share: float) -> dict[str, Any]:
     """What turns the features into the probabilities that the cuts give each grade."""
     num_cuts = len(bias)
     # A grade's probability is what lies below its upper cut less what lies below its lower one.
@@ -154,5 +157,6 @@ def _cut_constants(kernel: np.ndarray, bias: np.ndarray) -> dict[str, Any]:
         "task_cut_bias": bias.astype(np.float32),
         "task_steps": steps.astype(np.float32),
         "task_last": (np.arange(num_cuts + 1) == num_cuts).astype(np.float32),
-        "task_half": np.float32(0.5),
+        "task_score_share": np.float32(1.0 - share),
+        "task_cut_share": np.float32(share),
     }

@@ -1,4 +1,4 @@
-"""Grades: the median grade is predicted, and judged by its distance from the true one."""
+"""Grades: what is predicted costs least by its distance from the true one, and is judged by it."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.grades import fit_grade_cuts, median_grades, read_grades
+from metamapping.adaptation.grades import (
+    ANY_ERROR,
+    best_grades,
+    fit_grade_cuts,
+    read_grades,
+    share_of_cuts,
+)
 from metamapping.adaptation.scores import text_scores
 from metamapping.sklearn import MetaMappingClassifier
 
@@ -28,18 +34,18 @@ def mapper(published):
     return MetaMapper.from_pretrained(published)
 
 
-def test_the_median_lies_between_extremes_that_are_equally_probable():
-    probabilities = np.array([[0.4, 0.25, 0.35], [0.6, 0.0, 0.4], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]])
-    assert median_grades(probabilities).tolist() == [1, 0, 2, 2]
+def test_the_grade_between_extremes_that_are_equally_probable_is_predicted():
+    probabilities = np.array([[0.36, 0.29, 0.35], [0.6, 0.0, 0.4], [0.1, 0.2, 0.7], [0.0, 0.0, 1.0]])
+    assert best_grades(probabilities).tolist() == [1, 0, 2, 2]
     assert probabilities.argmax(axis=1).tolist() == [0, 0, 2, 2]
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=2, max_size=7))
-def test_no_grade_is_expected_to_be_nearer(weights):
+def test_no_grade_is_expected_to_cost_less(weights):
     p = np.array(weights) / sum(weights)
     grades = np.arange(len(p))
-    expected = [(p * np.abs(grades - grade)).sum() for grade in grades]
-    assert expected[median_grades(p[None])[0]] <= min(expected) + 1e-9
+    expected = [(p * np.abs(grades - grade)).sum() + ANY_ERROR * (1 - p[grade]) for grade in grades]
+    assert expected[best_grades(p[None])[0]] <= min(expected) + 1e-9
 
 
 def test_scores_are_those_of_scikit_learn():
@@ -66,7 +72,7 @@ def test_a_row_without_prediction_counts_as_the_worst_grade_for_it():
 def test_a_task_of_grades_has_its_labels_in_their_order(mapper, tmp_path):
     mapping = mapper.adapt(TEXTS[::-1], LABELS[::-1], ordinal=GRADES)
     assert (mapping.labels, mapping.is_ordinal) == (tuple(GRADES), True)
-    expected = [GRADES[slot] for slot in median_grades(mapping.predict_proba(TEXTS))]
+    expected = [GRADES[slot] for slot in best_grades(mapping.predict_proba(TEXTS))]
     assert mapping.predict(TEXTS) == mapping.answer(TEXTS).labels == expected
     wrong = {i for i, (a, b) in enumerate(zip(expected, LABELS, strict=True)) if a != b}
     assert {error.index for error in mapping.errors(TEXTS, LABELS)} == wrong
@@ -77,14 +83,17 @@ def test_a_task_of_grades_has_its_labels_in_their_order(mapper, tmp_path):
     assert loaded.predict(TEXTS) == expected
 
 
-def test_probabilities_are_the_mean_of_those_of_scores_and_cuts(mapper):
+def test_probabilities_are_the_weighted_mean_of_those_of_scores_and_cuts(mapper, tmp_path):
     plain, graded = mapper.adapt(TEXTS, LABELS), mapper.adapt(TEXTS, LABELS, ordinal=GRADES)
     scores = graded._state.solution.scores(mapper.featurizer.texts(TEXTS))
-    by_cuts = graded._state.grade_cuts.probabilities(scores)
+    cuts = graded._state.grade_cuts
+    by_cuts = cuts.probabilities(scores)
     np.testing.assert_allclose(by_cuts.sum(axis=1), 1, atol=1e-5)
-    expected = (plain.predict_proba(TEXTS) + by_cuts) / 2
+    expected = (1 - cuts.share) * plain.predict_proba(TEXTS) + cuts.share * by_cuts
     np.testing.assert_allclose(graded.predict_proba(TEXTS), expected, atol=1e-5)
     assert not plain.is_ordinal
+    graded.save(tmp_path / "task")
+    assert Mapping.load(tmp_path / "task", mapper)._state.grade_cuts == cuts
 
 
 def test_cuts_are_found_where_the_grades_are_separated():
@@ -96,12 +105,23 @@ def test_cuts_are_found_where_the_grades_are_separated():
     assert list(cuts.cuts) == sorted(cuts.cuts)
 
 
+def test_cuts_count_by_how_well_they_predict_left_out_examples():
+    rng, targets, folds = np.random.default_rng(0), np.tile(np.arange(3), 20), np.arange(60) // 3
+    on_a_line = np.eye(3)[targets] + 0.2 * rng.normal(size=(60, 3))
+    not_on_a_line = rng.normal(size=(60, 3))
+    sure, unsure = np.eye(3)[targets] * 0.94 + 0.02, np.full((60, 3), 1 / 3)
+    assert share_of_cuts(on_a_line, unsure, targets, folds) > 0.8
+    assert share_of_cuts(not_on_a_line, sure, targets, folds) < 0.1
+    one_fold = np.zeros(60, int)  # nothing is left to fit cuts to, so that they say nothing
+    assert share_of_cuts(on_a_line, sure, targets, one_fold) < 0.1
+
+
 def test_a_high_text_is_not_graded_low():
     rng = np.random.default_rng(0)
     scores, targets = rng.normal(size=(30, 5)), rng.integers(0, 5, 30)
     cuts = fit_grade_cuts(scores, targets)
     order = np.argsort(scores @ np.linspace(-1, 1, 5))
-    assert (np.diff(median_grades(cuts.probabilities(scores))[order]) >= 0).all()
+    assert (np.diff(best_grades(cuts.probabilities(scores))[order]) >= 0).all()
 
 
 def test_grades_may_have_no_example(mapper):

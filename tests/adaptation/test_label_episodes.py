@@ -1,4 +1,4 @@
-"""Evaluation episodes of several labels a text and of grades: against scores by hand and scikit-learn."""
+"""Evaluation episodes of several labels a text, and of grades, against scores of scikit-learn."""
 
 import numpy as np
 import pytest
@@ -98,17 +98,18 @@ def test_the_error_and_the_kappa_of_grades_are_those_of_scikit_learn():
 
 
 def test_grades_are_predicted_with_and_without_examples(learner):
+    spec = SPEC.model_copy(update={"shots": [0, 8]})
     outcomes = {}
     scores = evaluate(
         learner.encoder,
         learner.mapping,
         [graded_space()],
-        SPEC,
+        spec,
         seed=0,
         on_outcomes=lambda space, of_space: outcomes.update(of_space),
     )
-    assert np.mean(scores["stars", 6]) > 0.6
-    for shots in SPEC.shots:
+    assert np.mean(scores["stars", 8]) > max(0.5, np.mean(scores["stars", 0]))
+    for shots in spec.shots:
         assert set(outcomes[shots][0].measures) == {"MAE", "quadratic kappa"}
-    few, many = (np.mean([o.measures["MAE"] for o in outcomes[shots]]) for shots in SPEC.shots)
+    few, many = (np.mean([o.measures["MAE"] for o in outcomes[shots]]) for shots in spec.shots)
     assert many < few

@@ -200,3 +200,19 @@ def test_an_encoder_that_cannot_be_downloaded_is_told_at_once(tmp_path, monkeypa
     told = "no route to host" in (printed := capsys.readouterr().err)
     assert told is not is_reached
     assert ("--encoder FOLDER" in printed) is not is_reached
+
+
+def test_lists_of_labels_are_a_source_of_several_labels(tmp_path):
+    lists = [["login", "urgent"], [], ["refund"], ["urgent"], ["login"], ["refund", "urgent"]]
+    for name in ("mails", "chats", "calls"):
+        rows = [{"text": f"{VERBS[i % 5]} {NOUNS[i % 4]} {i}", "labels": lists[i % 6]} for i in range(60)]
+        write_jsonl(tmp_path / f"{name}.jsonl", rows)
+    files = [tmp_path / f"{name}.jsonl" for name in ("mails", "chats", "calls")]
+    guess = guess_file(str(files[0]), Given())
+    assert (guess.multi_label, guess.labels) == (True, {"login": 20, "refund": 20, "urgent": 30})
+    assert run_cli("init", *files, "--out", tmp_path / "run.yaml", "--encoder", "scratch") == 0
+    config = read_config(tmp_path / "run.yaml")
+    assert all(source.multi_label for source in config.sources)
+    check_run(config)
+    with pytest.raises(ValueError, match="the labels of texts that have several cannot be divided"):
+        assign_roles([guess])

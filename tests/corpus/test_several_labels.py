@@ -143,10 +143,10 @@ def test_screening_keeps_the_lists(tmp_path):
 
 
 def test_a_label_without_a_place_in_the_order_is_named(tmp_path):
-    file = write_jsonl(tmp_path / "s.jsonl", labelled(("one text", "bad"), ("two texts", "fine")))
+    file = write_jsonl(tmp_path / "s.jsonl", labelled(("a b", "bad"), ("c d", "fine"), ("e f", "good")))
     with pytest.raises(ConfigError, match=r"'fine' is not in `ordinal` \(bad, good\): put every label"):
         count_labels(toy_source(file, ordinal=["bad", "good"]))
     dropped = toy_source(file, ordinal=["bad", "good"], drop_labels=["fine"])
-    assert count_labels(dropped) == {"bad": 1}
+    assert count_labels(dropped) == {"bad": 1, "good": 1}
     listed = toy_source(file, ordinal=["bad", "good"], labels=["bad", "good"])  # others are rejected
-    assert count_labels(listed) == {"bad": 1}
+    assert count_labels(listed) == {"bad": 1, "good": 1}

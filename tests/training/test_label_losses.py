@@ -93,6 +93,7 @@ def test_each_label_is_the_ridge_of_its_own_column(learner):
     np.testing.assert_allclose(score(tf.constant(features), weights), H @ (wide + change), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_meta_steps_lower_the_loss(learner):
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 3e-3
     held_out = [batch_of(seed) for seed in range(100, 104)]
