@@ -151,8 +151,8 @@ def track_aliases(home: str | Path) -> str | None:
 class TrackedRegistry(Registry):
     """A registry whose changes the MLflow servers of its runs follow."""
 
-    def _append(self, *arguments: Any) -> Entry:
-        entry = super()._append(*arguments)
+    def _append(self, *args: Any, **kwargs: Any) -> Entry:
+        entry = super()._append(*args, **kwargs)
         track_aliases(self.home)
         return entry
 
