@@ -6,6 +6,7 @@ again resumes where the last one stopped. ``--help`` lists what a configuration 
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from prefect import flow, runtime
@@ -43,7 +44,7 @@ def meta_pretraining(config: RunConfig) -> str:
     """
     corpus = run_stage(prepare_corpus, "prepare", config=config)
     run_id = open_training_run(config, corpus)
-    run = {"run_id": unlinked(run_id), "home": config.home}
+    run: dict[str, Any] = {"run_id": unlinked(run_id), "home": config.home}
     add_tag(UUID(runtime.flow_run.id), f"run:{run_id}")
     if (unchanged := unchanged_state(config.home, run_id)) is not None:
         show_run(**run)

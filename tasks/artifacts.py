@@ -12,7 +12,8 @@ from pathlib import Path
 
 from prefect.artifacts import create_markdown_artifact
 
-_FRONT_MATTER = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
+from metamapping.publishing.layout import read_card
+
 _IMAGE = re.compile(r"!\[(?P<what>[^\]]*)\]\((?P<name>[\w-]+\.png)\)")
 
 
@@ -58,7 +59,7 @@ def shown_card(folder: Path) -> str:
     Args:
         folder: A published folder.
     """
-    card = _FRONT_MATTER.sub("", (folder / "README.md").read_text(encoding="utf-8")).lstrip("\n")
+    card = read_card(folder)
 
     def embed(image: re.Match[str]) -> str:
         path = folder / image["name"]

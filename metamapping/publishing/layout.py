@@ -9,6 +9,7 @@ This module reads the settings and the manifest, but no weights, and therefore n
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -134,3 +135,13 @@ def _check_version(folder: Path) -> None:
         f"{READABLE_VERSIONS[0]} to {FORMAT_VERSION}: "
         + (f"run `metamapping migrate {folder}`" if is_old else "install the release that wrote it")
     )
+
+
+def read_card(folder: Path) -> str:
+    """Read the model card for people: without the metadata that a hub reads at its beginning.
+
+    Args:
+        folder: A published folder.
+    """
+    card = (folder / CARD).read_text(encoding="utf-8")
+    return re.sub(r"\A---\n.*?\n---\n", "", card, flags=re.DOTALL).lstrip("\n")

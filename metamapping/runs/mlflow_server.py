@@ -29,7 +29,7 @@ import numpy as np
 import yaml
 
 from metamapping.errors import StoreError, one_line
-from metamapping.publishing.layout import CARD
+from metamapping.publishing.layout import CARD, read_card
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
 from metamapping.rounds.tables import rounds_markdown
@@ -55,6 +55,8 @@ RUN_TAG, ROUNDS_TAG, PUBLISHED_TAG = (
 PUBLISHED = "published"  # folder of the artifacts with the published encoder
 _SETTINGS = "configuration.yaml"
 _MAX_PARAMS, _MAX_CHARACTERS = 100, 500  # of one request; of the value of a parameter
+# The pages of an experiment are those for training; by default a person is asked.
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
 # How long to find out that there is no server; by default MLflow tries for minutes.
 _FIRST_CONTACT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "15"}
 
@@ -72,7 +74,7 @@ def _reported(
     """Report the errors of MLflow and of the network as ``ServerError``."""
 
     @functools.wraps(method)
-    def call(self: MlflowServer, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+    def call(self: MlflowServer, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         try:
             return method(self, *args, **kwargs)
         except (MlflowException, OSError) as error:  # errors of `requests` are an OSError, too
@@ -138,7 +140,7 @@ class MlflowServer:
             found: Experiment | None = self._client.get_experiment_by_name(name)
         if found is None:
             try:
-                return str(self._client.create_experiment(name))
+                return str(self._client.create_experiment(name, tags=_KIND))
             except MlflowException:  # another run has created it at the same moment
                 found = self._client.get_experiment_by_name(name)
                 if found is None:
@@ -212,7 +214,7 @@ class MlflowServer:
         self._client.log_artifacts(server_id, str(folder), PUBLISHED)
         if (folder / CARD).is_file():
             # What the page of the run shows as its description.
-            self._client.set_tag(server_id, "mlflow.note.content", (folder / CARD).read_text("utf-8"))
+            self._client.set_tag(server_id, "mlflow.note.content", read_card(folder))
         self._register(server_id, run)
         self._client.set_terminated(server_id, "FINISHED")
         self._client.set_tag(server_id, PUBLISHED_TAG, "true")

@@ -12,6 +12,7 @@ Where no server is configured, MLflow is not even imported.
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 import logging
 import os
@@ -144,15 +145,19 @@ def track_aliases(home: str | Path) -> str | None:
         wanted = {
             alias: run for alias, name in registry.aliases.items() for run in members if run.run_id == name
         }
-        problem = _warn(_attempt(target, lambda server, wanted=wanted: server.set_aliases(wanted))) or problem
+        problem = _warn(_attempt(target, functools.partial(_point_aliases, wanted))) or problem
     return problem
+
+
+def _point_aliases(wanted: dict[str, RunFolder], server: Any) -> None:
+    server.set_aliases(wanted)
 
 
 class TrackedRegistry(Registry):
     """A registry whose changes the MLflow servers of its runs follow."""
 
-    def _append(self, *arguments: Any) -> Entry:
-        entry = super()._append(*arguments)
+    def _append(self, *args: Any, **kwargs: Any) -> Entry:
+        entry = super()._append(*args, **kwargs)
         track_aliases(self.home)
         return entry
 

@@ -150,9 +150,8 @@ def test_a_server_shows_runs_and_its_aliases_follow_the_registry(
 
     from mlflow.artifacts import download_artifacts
 
-    place = download_artifacts(
-        "models:/toys@production", dst_path=str(tmp_path / "taken"), tracking_uri=server
-    )
+    monkeypatch.setenv(tracking.VARIABLE, server)
+    place = download_artifacts("models:/toys@production", dst_path=str(tmp_path))
     assert (Path(place) / "README.md").read_text() == "# The model card of old\n"
 
 

@@ -53,7 +53,7 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             begin("prefect", "server", "start", "--port", str(port))
             wait_for(lambda: answers(client, "/ready"), SECONDS, "the server")
             begin("tests.e2e.night")
-            for name in (NAME, "check-candidate", "expire-approval"):
+            for name in (NAME, "check-candidate", "expire-approval", "rollback"):
                 wait_for(lambda name=name: answers(client, f"/deployments/name/{name}/{name}"), SECONDS, name)
             yield client
         finally:
@@ -74,13 +74,18 @@ def start(api: httpx.Client, home: Path, *, gain: float = 0.05, hours: float = 2
     make_published(home, "old", "new").promote("old", why="the first", by="ann")
     make_run(home, "new", gain=gain, test=True, promotion={"mode": "approval", "approval_hours": hours})
     (home / "runs" / "new" / "published" / "README.md").write_text("# The candidate\n")
-    deployment = api.get(f"/deployments/name/{NAME}/{NAME}").json()["id"]
+    return start_deployment(api, NAME, str(home), home=str(home), run_id="new")
+
+
+def start_deployment(api: httpx.Client, name: str, key: str, **parameters: str) -> str:
+    """Start a run of a deployment, once for each key; returns the run's id."""
+    deployment = api.get(f"/deployments/name/{name}/{name}").json()["id"]
     started: dict[str, Any] = {}
 
     def is_started() -> bool:  # a small server on SQLite is busy at times
         answer = api.post(
             f"/deployments/{deployment}/create_flow_run",
-            json={"parameters": {"home": str(home), "run_id": "new"}, "idempotency_key": str(home)},
+            json={"parameters": parameters, "idempotency_key": f"{name} {key}"},
         )
         started.update(answer.json() if answer.is_success else {})
         return answer.is_success
@@ -131,6 +136,12 @@ def test_a_person_decides_in_the_form(
     last = Registry(tmp_path).history()[-1]
     assert (last.production, last.by, last.why) == (production, "bob", "I looked at it")
     assert last.candidate is None
+    if decision == "refuse":
+        return
+    back = start_deployment(api, "rollback", str(tmp_path), by="eve", why="complaints", home=str(tmp_path))
+    ended = await_end(api, back)
+    assert (ended["type"], ended["name"]) == ("COMPLETED", "RolledBack"), ended
+    assert Registry(tmp_path).production == "old"
 
 
 def test_a_worse_candidate_is_refused_by_the_rules_without_asking(api: httpx.Client, tmp_path: Path) -> None:
