@@ -200,7 +200,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         mapping, labels = self.mapping_, _task_labels(self.classes_)
         answers = mapping.answer(texts, text_pairs=text_pairs)
         known = answers.probabilities
-        best = median_grades(known) if mapping.is_ordinal else known.argmax(axis=-1)
+        best = best_grades(known) if mapping.is_ordinal else known.argmax(axis=-1)
         own = known[np.arange(len(best)), best]
         in_scope = np.minimum(answers.confidence / own, 1.0)
         probabilities = np.zeros((len(known), len(labels)), np.float32)

@@ -100,7 +100,7 @@ class MetaMapper:
     ) -> Mapping:
         """Compute the mapping of a task from its examples, in closed form.
 
-        With ``tune``, the encoder's upper layers are tuned to the task before, if left-out examples show that
+        With ``tune``, the encoder's layers are tuned to the task before, if left-out examples show that
         it helps; ``Mapping.tuning`` says what was decided, and why. The encoder itself never changes, and the
         task keeps the difference alone (docs/how-to/tuning.md).
 

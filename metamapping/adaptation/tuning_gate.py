@@ -26,7 +26,6 @@ from metamapping.adaptation.state_changes import without_examples
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
-    from metamapping.tuning.steps import Weights
 
 NUM_FOLDS = 3
 # The shares of the change that are considered, besides none of it.
@@ -123,15 +122,16 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
     folds = folds_of(state.support.features, targets) % NUM_FOLDS
     logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
     labels: list[np.ndarray] = []
+    untuned = steps.features(steps.start)
     for fold in range(NUM_FOLDS):
         rest, removed = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         # A label without another example is predicted from its name alone, which says little of tuning.
         left_out = removed[np.isin(targets[removed], targets[rest])]
         if not len(left_out) or not has_evidence(targets[rest]):
             continue
-        weights = [steps.start, *steps.shares(steps.take(fold, rest), WEIGHTS)]
-        for each, so_far in zip(weights, logits, strict=True):
-            so_far.append(_logits(featurizer, state, steps, each, removed, left_out))
+        tuned = [steps.features(each) for each in steps.shares(steps.take(fold, rest), WEIGHTS)]
+        for each, so_far in zip([untuned, *tuned], logits, strict=True):
+            so_far.append(_logits(featurizer, state, each, removed, left_out))
         labels.append(targets[left_out])
     if not labels:
         return None
@@ -143,17 +143,16 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
 def _logits(
     featurizer: Featurizer,
     state: TaskState,
-    steps: TuningSteps,
-    weights: Weights,
+    features: tuple[np.ndarray, np.ndarray],
     removed: np.ndarray,
     left_out: np.ndarray,
 ) -> np.ndarray:
     """Logits of left-out examples by a mapping without ``removed``, ``(num_left_out, C)``."""
-    features, name_features = steps.features(weights)
-    support = replace(state.support, features=features)
-    known = replace(state, support=support, name_features=name_features)
+    of_texts, of_names = features
+    support = replace(state.support, features=of_texts)
+    known = replace(state, support=support, name_features=of_names)
     solved = without_examples(featurizer, known, removed.tolist())
-    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(features[left_out])
+    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(of_texts[left_out])
     return logits
 
 

@@ -83,7 +83,7 @@ def adapt(
 
     `metamapping adapt published annotated.jsonl --out my-tasks/places --task-type ner`
 
-    With --tune, a copy of the encoder's upper layers is trained on the examples first, if that helps the
+    With --tune, a copy of the encoder's layers is trained on the examples first, if that helps the
     task. It takes seconds to minutes and needs the extra `train`; Ctrl-C keeps the best so far.
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`

@@ -8,10 +8,11 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation.retuning import check_can_retune, tune_mapping
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_features, with_labels
 from metamapping.adaptation.support import Examples
-from metamapping.adaptation.tuning import tune_task
+from metamapping.adaptation.tuning import StopTuningError, tune_task
 from metamapping.adaptation.tuning_gate import (
     MIN_ERRORS,
     MIN_GAIN,
@@ -127,6 +128,17 @@ def test_a_saved_task_predicts_the_same_after_loading(mapper, on_tensorflow, del
     np.testing.assert_array_equal(again.predict_proba(TEXTS), before)
 
 
+def test_tasks_of_which_only_the_upper_layers_were_tuned_are_read_as_before(mapper, on_tensorflow, tmp_path):
+    """As the first release that tuned has saved them, without the number of layers."""
+    mapping = tuned_mapping(mapper, change_of(on_tensorflow, 1))
+    mapping.save(tmp_path / "task")
+    assert "num_layers" not in json.loads((tmp_path / "task/task.json").read_text())["tuning"]
+    for encoder in (mapper, on_tensorflow):
+        loaded = Mapping.load(tmp_path / "task", encoder)
+        assert loaded.predict(TEXTS) == mapping.predict(TEXTS)
+        assert loaded.tuning == mapping.tuning
+
+
 def test_examples_of_a_tuned_task_can_be_added_and_removed(mapper, delta):
     mapping, whole = tuned_mapping(mapper, delta), tuned_mapping(mapper, delta)
     mapping.remove([7])
@@ -176,6 +188,7 @@ def test_the_record_says_what_was_decided(mapper):
     record = mapper.adapt(TEXTS, LABELS, tune=True).tuning
     assert record.steps == tuning_steps.STEPS
     assert record.num_left_out == len(TEXTS)
+    assert record.num_layers == 3
     assert record.likelihood_before < 0
     assert "left-out examples" in str(record)
     assert mapper.adapt(TEXTS, LABELS).tuning is None
@@ -184,6 +197,11 @@ def test_the_record_says_what_was_decided(mapper):
 def test_seconds_limit_the_steps(mapper):
     record = mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning
     assert record.steps == 1
+
+
+def test_only_the_upper_layers_are_tuned_where_a_step_would_read_much(mapper, monkeypatch):
+    monkeypatch.setattr(tuning_steps, "MAX_TOKENS_ALL_LAYERS", 10)
+    assert mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning.num_layers == 1
 
 
 def test_pairs_can_be_tuned(mapper):
@@ -392,3 +410,36 @@ def test_cuts_between_grades_are_as_blunt_as_left_out_examples_ask_for(mapper, d
         state = with_labels(featurizer, state, list(dict.fromkeys(LABELS)), {})
         cuts.append(with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {}).grade_cuts)
     assert cuts[1] == replace(cuts[0], slope=cuts[0].slope * 0.5)
+
+
+def test_a_task_is_tuned_as_if_it_had_been_from_the_start(mapper):
+    expected = mapper.adapt(TEXTS, LABELS, tune=1e-6)
+    mapping, steps = mapper.adapt(TEXTS, LABELS), []
+    tuned = tune_mapping(mapping, mapper, seconds=1e-6, on_step=lambda *each: steps.append(each))
+    np.testing.assert_array_equal(tuned.predict_proba(TEXTS), expected.predict_proba(TEXTS))
+    assert mapping.tuning is None
+    assert [done for done, _ in steps] == list(range(1, len(steps) + 1))
+
+
+def test_a_tuned_task_is_tuned_anew_from_the_encoder_as_it_was(mapper, on_tensorflow):
+    expected = mapper.adapt(TEXTS, LABELS, tune=1e-6)
+    tuned = tune_mapping(tuned_mapping(mapper, change_of(on_tensorflow, 3)), mapper, seconds=1e-6)
+    np.testing.assert_allclose(tuned.predict_proba(TEXTS), expected.predict_proba(TEXTS), atol=1e-5)
+
+
+def test_a_function_that_stops_the_steps_keeps_the_best_so_far(mapper, monkeypatch):
+    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+
+    def stop(done, in_all):
+        if done == in_all:
+            raise StopTuningError
+
+    tuned = tune_mapping(mapper.adapt(TEXTS, LABELS), mapper, on_step=stop)
+    assert tuned.tuning.is_tuned
+    assert "the last steps were interrupted" in tuned.tuning.reason
+
+
+def test_a_task_without_its_texts_is_refused(mapper, tmp_path):
+    mapper.adapt(TEXTS, LABELS).save(tmp_path / "task", keep_texts=False)
+    with pytest.raises(ValueError, match="saved without the texts"):
+        check_can_retune(Mapping.load(tmp_path / "task", mapper), mapper)

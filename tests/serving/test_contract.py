@@ -22,7 +22,8 @@ def schema(published, tmp_path_factory):
     from metamapping.serving.service import Service
 
     tasks = tmp_path_factory.mktemp("tasks")
-    service = Service(published, tasks, Limits(tasks=20, examples=50), Metrics())
+    # No job may begin: it would still run when the tests are over.
+    service = Service(published, tasks, Limits(tasks=20, examples=50, jobs=0), Metrics())
     service.load()
     return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY))
 

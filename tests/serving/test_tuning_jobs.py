@@ -35,7 +35,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture
 def service(folder, tmp_path):
-    service = Service(folder, tmp_path / "tasks", Limits(jobs=2, tune_seconds=60.0), Metrics())
+    service = Service(folder, tmp_path / "tasks", Limits(jobs=2, tune_seconds=600.0), Metrics())
     service.load()
     yield service
     service.jobs.close()
@@ -58,7 +58,7 @@ class Held:
 
     def __call__(self, mapping, mapper, *, seconds, on_step):
         self.is_running.set()
-        assert self.release.wait(timeout=60)
+        assert self.release.wait(timeout=300)
 
         def step(steps, steps_in_all):
             on_step(1, 2)
@@ -67,7 +67,7 @@ class Held:
 
 
 def finished(client, job):
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         answer = client.get(f"/jobs/{job['id']}").json()
         if answer["status"] not in ("waiting", "running"):
@@ -98,7 +98,7 @@ def test_requests_are_answered_while_a_job_runs_and_others_wait(client, monkeypa
     client.put("/tasks/others", json=ORDERS)
     client.put("/tasks/third", json=ORDERS)
     first = client.post("/tasks/orders/tune", json={}).json()
-    assert held.is_running.wait(timeout=60)
+    assert held.is_running.wait(timeout=300)
     assert client.post("/tasks/orders/predict", json={"texts": ["my parcel"]}).status_code == 200
     again = client.post("/tasks/orders/tune", json={})
     assert (again.status_code, first["id"] in again.json()["detail"]) == (409, True)
@@ -114,7 +114,7 @@ def test_requests_are_answered_while_a_job_runs_and_others_wait(client, monkeypa
 def test_a_cancelled_job_keeps_the_best_so_far(client, monkeypatch):
     held = Held(monkeypatch)
     job = client.post("/tasks/orders/tune", json={}).json()
-    assert held.is_running.wait(timeout=60)
+    assert held.is_running.wait(timeout=300)
     client.delete(f"/jobs/{job['id']}")
     held.release.set()
     job = finished(client, job)
@@ -125,7 +125,7 @@ def test_a_cancelled_job_keeps_the_best_so_far(client, monkeypatch):
 def test_a_task_that_was_changed_meanwhile_stays_as_it_is(client, service, monkeypatch):
     held = Held(monkeypatch)
     job = client.post("/tasks/orders/tune", json={}).json()
-    assert held.is_running.wait(timeout=60)
+    assert held.is_running.wait(timeout=300)
     assert client.post("/tasks/orders/examples", json=MORE).status_code == 200
     held.release.set()
     job = finished(client, job)
@@ -149,8 +149,8 @@ def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
         answer = client.post(f"/tasks/{name}/tune", json={})
         assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.json()
     assert client.post("/tasks/none/tune", json={}).status_code == 404
-    too_long = client.post("/tasks/orders/tune", json={"seconds": 61})
-    assert (too_long.status_code, "a job may take 60" in too_long.json()["detail"]) == (422, True)
+    too_long = client.post("/tasks/orders/tune", json={"seconds": 601})
+    assert (too_long.status_code, "a job may take 600" in too_long.json()["detail"]) == (422, True)
     for seconds in (0, -1, "a", True):
         assert client.post("/tasks/orders/tune", json={"seconds": seconds}).status_code == 422
     for method in (client.get, client.delete):
