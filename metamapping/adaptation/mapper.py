@@ -66,8 +66,8 @@ class MetaMapper:
                 encoder: a Hugging Face or KerasHub folder, or a name on the hub
                 (``sentence-transformers/all-MiniLM-L6-v2``).
             progress: As for ``MetaMapper``.
-            backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU, and
-                is built in memory for a pretrained Hugging Face folder; ``int8`` for the same with dense layers
+            backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
+                a pretrained Hugging Face folder gets one in memory; ``int8`` for the same with dense layers
                 of 8 bits, which is faster and changes features a little; ``tensorflow`` for Keras, which uses
                 a GPU if there is one; ``auto`` for the runtime where there is a graph.
 
