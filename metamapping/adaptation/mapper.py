@@ -67,9 +67,9 @@ class MetaMapper:
                 (``sentence-transformers/all-MiniLM-L6-v2``).
             progress: As for ``MetaMapper``.
             backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
-                of a pretrained Hugging Face folder it is built in memory; ``int8`` for the same with dense
-                layers of 8 bits, which is faster and changes features a little; ``tensorflow`` for Keras,
-                which uses a GPU if there is one; ``auto`` for the runtime where there is a graph.
+                a pretrained Hugging Face folder gets one in memory; ``int8`` for the same with dense layers
+                of 8 bits, which is faster and changes features a little; ``tensorflow`` for Keras, which uses
+                a GPU if there is one; ``auto`` for the runtime where there is a graph.
 
         Raises:
             FileNotFoundError: There is no such encoder.

@@ -69,7 +69,7 @@ def check_published(folder: Path) -> None:
     if not (folder / MANIFEST).is_file():
         # A published folder without its manifest is a damaged one.
         has_model = (folder / "config.json").is_file() and not (folder / SETTINGS).is_file()
-        pretrained = "; it looks like a pretrained model, which `adapt` and `init --encoder` accept"
+        pretrained = "; it looks like a pretrained model, which `adapt`, `serve` and `init --encoder` accept"
         raise FileNotFoundError(
             f"{place_of(folder)} is not a published encoder (it has no {MANIFEST}): give the folder "
             f"`published` of a finished run{pretrained if has_model else ''}"

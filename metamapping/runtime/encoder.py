@@ -43,6 +43,9 @@ _ERRORS_ALONE = 3
 # The weights of the tasks that were used last are kept, 42 MB each for all layers of a MiniLM; and an engine
 # for each of the last numbers of layers.
 _KEPT_TASKS, _KEPT_ENGINES = 4, 4
+# The engine's kernel for a sum with its normalization is slower than the two operators on their own: without
+# it, float32 is a tenth faster and 8 bits a fifth (benchmarks/README.md).
+_SLOW_FUSIONS = ("SkipLayerNormFusion",)
 
 
 class RuntimeEncoder:
@@ -138,7 +141,10 @@ class RuntimeEncoder:
         options.add_external_initializers(list(kept), values)
         try:
             return onnxruntime.InferenceSession(
-                _with_inputs(model, inputs).SerializeToString(), options, providers=["CPUExecutionProvider"]
+                _with_inputs(model, inputs).SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=list(_SLOW_FUSIONS),
             )
         except Exception as error:  # the engine's own classes have no common base
             raise StoreError(

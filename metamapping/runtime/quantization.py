@@ -9,6 +9,8 @@ whole batch. Everything else, attention and normalization among it, stays in flo
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -21,6 +23,8 @@ from metamapping.runtime.weight_file import WeightFile
 _MAX_WEIGHT, _MAX_ACTIVATION, _ZERO_POINT = 127, 127, 128
 # Inputs, outputs and rows of the product that shows whether the processor adds exactly.
 _PROBE_SHAPE, _PROBE_ROWS = (64, 16), 8
+# onnxruntime's own operators.
+_ENGINE_DOMAIN = "com.microsoft"
 # A token whose activations are all zero has a scale nevertheless.
 _MIN_SCALE = 1e-12
 
@@ -45,6 +49,7 @@ def quantized(model: onnx.ModelProto, weights: WeightFile) -> onnx.ModelProto:
     nodes = [each for node in model.graph.node for each in writer.replaced(node)]
     result = onnx.ModelProto()
     result.CopyFrom(model)
+    result.opset_import.append(helper.make_opsetid(_ENGINE_DOMAIN, 1))
     read = {name for node in nodes for name in node.input}
     kept = [each for each in model.graph.initializer if each.name in read]
     for field, values in (
@@ -91,7 +96,7 @@ class _Writer:
             _constant("int8_axis", np.array([-1], np.int64)),
             _constant("int8_levels", np.float32(1 / _MAX_ACTIVATION)),
             _constant("int8_least", np.float32(_MIN_SCALE)),
-            _constant("int8_shift", np.float32(_ZERO_POINT)),
+            _constant("int8_one", np.float32(1)),
             _constant("int8_zero", np.uint8(_ZERO_POINT)),
         ]
 
@@ -109,10 +114,14 @@ class _Writer:
         ]
         return [
             *nodes,
-            _node("MatMulInteger", [integers, f"{output}_kernel", "int8_zero"], f"{output}_sums"),
-            _node("Cast", [f"{output}_sums"], f"{output}_float", to=TensorProto.FLOAT),
-            _node("Mul", [f"{output}_float", scale], f"{output}_of_token"),
-            _node("Mul", [f"{output}_of_token", f"{output}_scale"], output),
+            # The product with a scale for each output in one pass; that of the token is not known before.
+            _node(
+                "MatMulIntegerToFloat",
+                [integers, f"{output}_kernel", "int8_one", f"{output}_scale", "int8_zero"],
+                f"{output}_of_token",
+                domain=_ENGINE_DOMAIN,
+            ),
+            _node("Mul", [f"{output}_of_token", scale], output),
         ]
 
     def _kernel(self, node: onnx.NodeProto) -> tuple[np.ndarray, np.ndarray] | None:
@@ -140,13 +149,11 @@ class _Writer:
             _node("Mul", [f"{name}_largest", "int8_levels"], f"{name}_step"),
             _node("Max", [f"{name}_step", "int8_least"], f"{name}_scale"),
             _node("Div", [values, f"{name}_scale"], f"{name}_scaled"),
-            _node("Round", [f"{name}_scaled"], f"{name}_rounded"),
-            _node("Add", [f"{name}_rounded", "int8_shift"], f"{name}_shifted"),
-            _node("Cast", [f"{name}_shifted"], f"{name}_integers", to=TensorProto.UINT8),
+            _node("QuantizeLinear", [f"{name}_scaled", "int8_one", "int8_zero"], f"{name}_integers"),
         ]
 
 
-def _node(operator: str, inputs: list[str], output: str, **attributes: int) -> onnx.NodeProto:
+def _node(operator: str, inputs: list[str], output: str, **attributes: Any) -> onnx.NodeProto:
     return helper.make_node(operator, inputs, [output], name=output, **attributes)
 
 

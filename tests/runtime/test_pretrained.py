@@ -10,6 +10,8 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from metamapping import Mapping
+from metamapping.adaptation import tuning_steps
+from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.errors import StoreError
 from metamapping.interop import hugging_face
@@ -18,6 +20,7 @@ from metamapping.interop.family_format import FORMATS
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.variables import model_variables
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.publishing.pretrained_runtime import PretrainedRuntimeModel
 from metamapping.publishing.published_model import PublishedModel
@@ -252,3 +255,15 @@ def test_the_graph_is_that_of_a_published_folder(bert):
     assert (graph.dim, graph.num_positions) == (32, 32)
     assert graph.token_table == "bert.embeddings.word_embeddings.weight"
     assert all(name.startswith("bert.encoder.layer.1.") for name in graph.upper_weights)
+
+
+@pytest.mark.slow
+def test_what_tuning_changes_is_the_same_on_both(mappers):
+    featurizer = mappers["auto"].featurizer
+    model = tuning_steps._tensorflow_model(featurizer.model.tokenizer_folder, featurizer.fingerprint)
+    base, rng = model.encoder.upper_layers.base, np.random.default_rng(0)
+    tuned = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
+    delta = WeightDelta.between(base, tuned, rank=4)
+    runtime, tensorflow = (each.tuned(delta).texts(TEXTS) for each in (featurizer, Featurizer(model)))
+    assert np.abs(runtime - featurizer.texts(TEXTS)).max() > 0.01
+    np.testing.assert_allclose(runtime, tensorflow, atol=1e-4)
