@@ -168,6 +168,11 @@ def kill_servers(published: Path, folder: Path, *, num_kills: int, seed: int) ->
         with ServerProcess(published, folder / "tasks", folder / "server.log") as server:
             if kill:
                 lost.append(_compare(server, clients))
+                answers = sum(each.num_answers for each in clients)
+                print(
+                    f"kill {kill} after {answers} answers: {'; '.join(lost[-1]) or 'nothing lost'}",
+                    flush=True,
+                )
             if kill == num_kills:
                 break
             threads = [

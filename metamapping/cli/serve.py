@@ -39,6 +39,7 @@ def serve(
     ),
     max_tasks: Annotated[int, typer.Option(min=1, help="Limit of tasks on the server.")] = 1_000,
     max_examples: Annotated[int, typer.Option(min=2, help="Limit of examples per task.")] = 5_000,
+    max_labels: Annotated[int, typer.Option(min=2, help="Limit of labels per task.")] = 1_000,
     max_texts: Annotated[int, typer.Option(min=1, help="Limit of texts per request.")] = 1_000,
     max_characters: Annotated[
         int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
@@ -93,7 +94,13 @@ def serve(
         model = open_folder(run.published)
     assert model is not None
     check_published(model)
-    limits = Limits(tasks=max_tasks, examples=max_examples, texts=max_texts, characters=max_characters)
+    limits = Limits(
+        tasks=max_tasks,
+        examples=max_examples,
+        texts=max_texts,
+        characters=max_characters,
+        labels=max_labels,
+    )
     if log_texts and log is None:
         raise ValueError("--log-texts needs a log: give --log FILE, too")
     written = None if log is None else PredictionLog(log, with_texts=log_texts)

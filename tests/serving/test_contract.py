@@ -24,7 +24,7 @@ def schema(published, tmp_path_factory):
     tasks = tmp_path_factory.mktemp("tasks")
     service = Service(published, tasks, Limits(tasks=20, examples=50), Metrics())
     service.load()
-    return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY))
+    return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY), headers=KEYS)
 
 
 def check_responses(schema, *, max_examples):
