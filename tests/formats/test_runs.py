@@ -33,15 +33,19 @@ sources:
 """
 
 
-@pytest.fixture
-def home(tmp_path):
+def old_home(scratch):
     """A copy of the old home; its files name absolute paths."""
-    home = shutil.copytree(FOLDERS / "run-0.2.0", tmp_path / "home")
+    home = shutil.copytree(FOLDERS / "run-0.2.0", scratch / "home")
     path = home / "runs" / RUN / "run.json"
     about = json.loads(path.read_text().replace("/models/home", str(home)))
     del about["blake2b"]
     path.write_text(json.dumps(sealed(about)))
     return home
+
+
+@pytest.fixture
+def home(tmp_path):
+    return old_home(tmp_path)
 
 
 def test_it_is_listed_and_described(home, capsys):
