@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 
 NUM_CLIENTS = 6
-START_SECONDS = 180.0
+START_SECONDS = 600.0
 # A server is killed after a random number of answers up to this, and then some milliseconds.
 MOST_ANSWERS = 100
 _MOST_SECONDS = 60.0
