@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[1]
 RESOLUTIONS = {"lowest": "lowest-direct", "highest": "highest"}
 EXTRAS = ("train", "serve", "sklearn", "excel")
 # What the tests of the library need in addition; their versions are not part of the question.
-TOOLS = ("pytest>=9", "pytest-xdist>=3.8", "hypothesis>=6", "schemathesis>=4,<5")
+TOOLS = ("pytest>=9", "pytest-xdist>=3.8", "httpx", "hypothesis>=6", "schemathesis>=4,<5")
 # The rooms of the library; flows, tasks and deployments depend on Prefect, whose versions are few.
 TESTS = (
     "adaptation", "cli", "config", "corpus", "episodes", "formats", "html", "interop", "models", "publishing",

@@ -12,7 +12,7 @@ pytest.importorskip("s3fs", reason="missing: the extra s3")
 pytest.importorskip("moto", reason="missing: moto")
 
 from metamapping.storage import remote
-from metamapping.storage.manifest import check_files, sealed
+from metamapping.storage.manifest import MANIFEST, check_files, sealed
 from tests.formats.old import FOLDERS
 from tests.formats.test_runs import RUN, old_home
 from tests.s3_server import make_bucket, objects, s3_server
@@ -22,25 +22,32 @@ SAME = ("report.json", "model.safetensors", "mapping.safetensors", "tokenizer.js
 
 
 @pytest.fixture
-def home(monkeypatch):
+def home(monkeypatch, tmp_path):
     """The run that the release 0.2.0 began, at an address."""
-    import fsspec
-
     with s3_server() as environment:
         for name, value in environment.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setenv("METAMAPPING_CACHE", str(tmp_path / "uploader"))
         address = f"{make_bucket('runs')}/home"
-        for path in sorted((FOLDERS / "run-0.2.0").rglob("*")):
-            if not path.is_file():
-                continue
-            data = path.read_bytes()
-            if path.name == "run.json":
-                about = json.loads(data.replace(b"/models/home", address.encode()))
-                del about["blake2b"]
-                data = json.dumps(sealed(about)).encode()
-            with fsspec.open(f"{address}/{path.relative_to(FOLDERS / 'run-0.2.0')}", "wb") as file:
-                file.write(data)
+        upload(FOLDERS / "run-0.2.0", address)
         yield address
+
+
+def upload(source, address):
+    """Write finished folders and single files as a run at an address has them."""
+    target = remote.local_folder(address)
+    folders = [manifest.parent for manifest in source.rglob(MANIFEST)]
+    for folder in folders:
+        remote.push_folder(folder, target / folder.relative_to(source))
+    for path in source.rglob("*"):
+        if path.is_dir() or path.parent in folders:
+            continue
+        data = path.read_bytes()
+        if path.name == "run.json":
+            about = json.loads(data.replace(b"/models/home", address.encode()))
+            del about["blake2b"]
+            data = json.dumps(sealed(about)).encode()
+        remote.write_file(target / path.relative_to(source), data)
 
 
 def start(home, cache):
