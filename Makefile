@@ -11,7 +11,7 @@ export TF_CPP_MIN_LOG_LEVEL = 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format torch mlflow e2e faults audit gpu-check requirements clean server worker deploy docs
+.PHONY: help setup demo test check format torch mlflow e2e faults versions audit gpu-check requirements clean server worker deploy docs
 
 help:  ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | sort
@@ -63,6 +63,9 @@ format: $(VENV)/.dev  ## fix what ruff can fix
 AUDITED ?= run dev gpu cluster serve torch
 audit: $(VENV)/.dev  ## check the pinned versions for known vulnerabilities (queries PyPI)
 	$(BIN)/python -m deployments.audit $(AUDITED)
+
+versions: $(VENV)/.dev  ## test with the oldest and the newest allowed dependencies (needs uv)
+	$(BIN)/python -m deployments.versions $(VERSIONS)
 
 faults: $(VENV)/.dev  ## kill the pipeline, damage its files, fill its disk: report what it survives
 	$(BIN)/python -m benchmarks.faults --kills $(KILLS)

@@ -3,10 +3,10 @@
     python -m benchmarks.faults [--kills 300] [--commands 3] [--servers 30] [--first-seed 0] [--only kills]
 
 In: nothing; the configuration is ``tests/e2e/tiny.yaml``. ``--kills`` runs are killed without Prefect and
-``--commands`` runs with it, at random moments that depend on each run's seed and are printed. ``--servers``
-kills of `metamapping serve` are under load, and as many of `metamapping adapt` replace a task. Out: a
-Markdown table of the faults; a fault that this machine cannot produce is named and left out. The exit code
-is 1 if anything was lost.
+``--commands`` runs with it, at random moments that depend on the seed and are printed. ``--servers`` kills of
+`metamapping serve` are under load, and as many of `metamapping adapt` replace a task. Out: a Markdown
+table of the faults; a fault that this machine cannot produce is named and left out. The exit code is 1 if
+anything was lost.
 """
 
 from __future__ import annotations

@@ -54,6 +54,7 @@ def kill_adaptations(
         process.send_signal(signal.SIGKILL)
         process.wait()
         lost.append(_faults(task))
+        print(f"kill {kill + 1} of adapt: {'; '.join(lost[-1]) or 'nothing lost'}", flush=True)
     return lost
 
 

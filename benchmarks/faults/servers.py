@@ -25,7 +25,7 @@ import httpx
 import numpy as np
 
 NUM_CLIENTS = 6
-START_SECONDS = 180.0
+START_SECONDS = 600.0
 # A server is killed after a random number of answers up to this, and then some milliseconds.
 MOST_ANSWERS = 100
 _MOST_SECONDS = 60.0
@@ -168,6 +168,11 @@ def kill_servers(published: Path, folder: Path, *, num_kills: int, seed: int) ->
         with ServerProcess(published, folder / "tasks", folder / "server.log") as server:
             if kill:
                 lost.append(_compare(server, clients))
+                answers = sum(each.num_answers for each in clients)
+                print(
+                    f"kill {kill} after {answers} answers: {'; '.join(lost[-1]) or 'nothing lost'}",
+                    flush=True,
+                )
             if kill == num_kills:
                 break
             threads = [

@@ -10,6 +10,7 @@ A line of the log is an object with `time`, `task`, `label`, `probability` and `
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,11 @@ def read_log_signals(path: Path, *, task: str | None = None) -> Signals:
 
 def _number(row: Mapping[str, Any], name: str) -> float:
     try:
-        return float(row[name])
-    except (KeyError, TypeError, ValueError):
+        number = float(row[name])
+        if not math.isfinite(number):
+            raise ValueError("it is not finite")
+        return number
+    except (KeyError, TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"a row of the log has {row.get(name)!r} as `{name}`: expected a number from 0 to 1"
+            f"a row of the log has {row.get(name)!r:.80} as `{name}`: expected a number from 0 to 1"
         ) from None

@@ -41,6 +41,7 @@ def serve(
     ),
     max_tasks: Annotated[int, typer.Option(min=1, help="Limit of tasks on the server.")] = 1_000,
     max_examples: Annotated[int, typer.Option(min=2, help="Limit of examples per task.")] = 5_000,
+    max_labels: Annotated[int, typer.Option(min=2, help="Limit of labels per task.")] = 1_000,
     max_texts: Annotated[int, typer.Option(min=1, help="Limit of texts per request.")] = 1_000,
     max_characters: Annotated[
         int, typer.Option(min=1, help="Limit of characters per request; it also limits the body.")
@@ -113,6 +114,7 @@ def serve(
         characters=max_characters,
         jobs=max_jobs,
         tune_seconds=max_tune_seconds,
+        labels=max_labels,
     )
     if log_texts and log is None:
         raise ValueError("--log-texts needs a log: give --log FILE, too")

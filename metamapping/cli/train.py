@@ -19,6 +19,7 @@ _TRAIN_PACKAGES = (
 )
 # fmt: on
 
+DEFAULT_HOME = ".metamapping"
 ConfigArgument = Annotated[Path, typer.Argument(metavar="CONFIG", help="The configuration: a YAML file.")]
 HomeOption = Annotated[
     str | None,
@@ -28,7 +29,21 @@ HomeOption = Annotated[
 ]
 
 
-def train(config: ConfigArgument, home: HomeOption = None) -> None:
+def train(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="[CONFIG]", help="The configuration: a YAML file.")
+    ] = None,
+    home: HomeOption = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(
+            "--resume",
+            metavar="RUN",
+            help="Instead of CONFIG: finish a run that was started, by its id or folder, with the settings "
+            "and the rows that it has, also if an earlier release started it.",
+        ),
+    ] = None,
+) -> None:
     """Meta-train an encoder on the sources of a configuration, and publish the best round.
 
     Prepares the sources, trains rounds until the metrics converge, and publishes the best encoder. The
@@ -36,23 +51,33 @@ def train(config: ConfigArgument, home: HomeOption = None) -> None:
     writes a configuration; `metamapping settings` lists what it can set.
 
     `metamapping train metamapping.yaml`
+
+    `metamapping train --resume demo-1f0c3a77b2d94e61`
     """
+    if (config is None) is (resume is None):
+        raise ValueError("give either CONFIG, the YAML file of a run, or --resume RUN to finish one")
     check_train_extra()
     from metamapping.cli.progress import print_note
+    from metamapping.cli.run_names import find_run
     from metamapping.cli.signals import exit_on_signals
     from metamapping.runs.label_spaces import check_run
-    from metamapping.runs.pipeline import run_pipeline
+    from metamapping.runs.pipeline import finish_run, run_pipeline
     from metamapping.runs.screen import Screen
     from metamapping.runs.summary import print_summary
 
     started = time.time()
-    settings = read_settings(config, home)
+    settings = None if config is None else read_settings(config, home)
     try:
         with exit_on_signals():
-            for sentence in check_run(settings):
-                print_note(f"warning: {sentence}")
-            with Screen():
-                run = run_pipeline(settings)
+            if settings is None:
+                begun = find_run(str(resume), home=home or DEFAULT_HOME)
+                with Screen():
+                    run = finish_run(begun)
+            else:
+                for sentence in check_run(settings):
+                    print_note(f"warning: {sentence}")
+                with Screen():
+                    run = run_pipeline(settings)
     except KeyboardInterrupt:
         print_note("interrupted: finished work is kept, and the same command resumes from there")
         raise typer.Exit(128 + signal.SIGINT) from None

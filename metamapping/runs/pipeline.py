@@ -37,6 +37,7 @@ from metamapping.runs.stages import (
     open_run,
 )
 from metamapping.runs.suspicions import HELD_OUT
+from metamapping.runs.unfinished import unfinished_runs
 from metamapping.storage.artifacts import Reference
 
 
@@ -58,8 +59,25 @@ def run_pipeline(config: RunConfig) -> RunFolder:
     rows = {tokens.name: tokens.counts["rows_out"] for tokens in corpus.tokens}
     changes = changes_since_last_run(config.home, config.name, rows, corpus.report)
     run = open_run(config, corpus)
-    for sentence in changes:
+    for sentence in (*changes, *unfinished_runs(run, config)):
         screen.say(f"look at {sentence}")
+    return finish_run(run)
+
+
+def finish_run(run: RunFolder) -> RunFolder:
+    """Take a run that was opened to its end: its own configuration and rows decide, not the sources of now.
+
+    Args:
+        run: An opened run, possibly of an earlier release.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError: The run cannot be finished.
+        StoreError: Something in the store or the run's folder is damaged, or was removed.
+    """
+    screen, config = current_screen(), run.config
     for line in describe_plan(run):
         screen.say(line)
     screen.begin_laps()

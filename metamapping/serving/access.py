@@ -15,9 +15,12 @@ import ipaddress
 from typing import Annotated
 
 from fastapi import HTTPException, Request, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 KEY_VARIABLE = "METAMAPPING_API_KEY"
+OPEN_PATHS = frozenset({"/health"})
 
 _BEARER = HTTPBearer(auto_error=False, description=f"The server's {KEY_VARIABLE}.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description=f"The server's {KEY_VARIABLE}.")
@@ -40,22 +43,39 @@ def check_host(host: str, *, key: str | None) -> None:
         )
 
 
-async def require_access(
-    request: Request,
+async def describe_access(
     bearer: Annotated[HTTPAuthorizationCredentials | None, Security(_BEARER)],
     header: Annotated[str | None, Security(_HEADER)],
 ) -> None:
-    """Accept a request, or answer 401 for a missing or wrong key, 403 for a foreign host name.
+    """Describe in the OpenAPI document how the key is sent; ``RequireAccess`` is what checks it."""
+
+
+class RequireAccess:
+    """Middleware that answers 401 for a missing or wrong key, and 403 for a foreign host name.
+
+    It comes before the application, which would read and parse the body of a stranger's request first.
 
     Args:
-        request: The request, whose application has the key in its state.
-        bearer: The header `Authorization`, if it is sent.
-        header: The header `X-API-Key`, if it is sent.
-
-    Raises:
-        HTTPException: The request is rejected.
+        app: The application that requests are forwarded to.
+        key: The key; ``None`` for a server that accepts local requests only.
     """
-    key: str | None = request.app.state.key
+
+    def __init__(self, app: ASGIApp, key: str | None) -> None:
+        self.app, self.key = app, key
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Check the headers of every request but those to ``OPEN_PATHS``."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            try:
+                _check_access(Request(scope), self.key)
+            except HTTPException as error:
+                refusal = JSONResponse({"detail": error.detail}, error.status_code, error.headers)
+                await refusal(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def _check_access(request: Request, key: str | None) -> None:
     if key is None:
         if not _is_loopback(request.url.hostname or ""):
             raise HTTPException(
@@ -64,7 +84,8 @@ async def require_access(
                 "server accepts only 127.0.0.1 and localhost: use one of them, or set a key",
             )
         return
-    sent = header if bearer is None else bearer.credentials
+    scheme, _, bearer = request.headers.get("Authorization", "").partition(" ")
+    sent = bearer if scheme.lower() == "bearer" else request.headers.get("X-API-Key")
     # The comparison takes constant time, so that its duration does not tell how much of a guess is right.
     if sent is None or not hmac.compare_digest(sent.encode("latin-1"), key.encode()):
         raise HTTPException(

@@ -19,7 +19,7 @@ from metamapping import __version__
 from metamapping.adaptation.span_inputs import align_examples
 from metamapping.config.sources import TaskType
 from metamapping.corpus.spans import widened_note
-from metamapping.serving.access import require_access
+from metamapping.serving.access import RequireAccess, describe_access
 from metamapping.serving.errors import InvalidRequestError, add_error_handlers, error_responses
 from metamapping.serving.limits import BodyLimit, Limits
 from metamapping.serving.messages import (
@@ -43,6 +43,7 @@ from metamapping.serving.messages import (
     ZeroShot,
 )
 from metamapping.serving.metrics import CountRequests
+from metamapping.serving.patience import BodyDeadline
 from metamapping.serving.questions import (
     CrossValidated,
     LabelledTexts,
@@ -77,7 +78,7 @@ Serving = Annotated[Service, Depends(_service)]
 Ready = Annotated[Loaded, Depends(_loaded)]
 
 health = APIRouter()
-router = APIRouter(dependencies=[Depends(require_access)], responses=error_responses(401, 403))
+router = APIRouter(dependencies=[Depends(describe_access)], responses=error_responses(401, 403))
 
 
 def build_app(service: Service, *, key: str | None) -> FastAPI:
@@ -96,6 +97,8 @@ def build_app(service: Service, *, key: str | None) -> FastAPI:
     app.include_router(health)
     app.include_router(router)
     app.add_middleware(BodyLimit, max_bytes=service.limits.body_bytes)
+    app.add_middleware(BodyDeadline)
+    app.add_middleware(RequireAccess, key=key)
     app.add_middleware(CountRequests, metrics=service.metrics)
     add_error_handlers(app)
     return app
@@ -141,6 +144,7 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
     with _rejecting_invalid_input():
         service.limits.check_examples(len(new.examples), _all_texts(new.examples))
         texts, labels, notes = _columns(new.examples, new.task_type)
+        service.limits.check_labels(labels)
         mapping = loaded.mapper.adapt(
             texts,
             labels,
@@ -166,6 +170,7 @@ def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready
         service.limits.check_examples(num_examples, _all_texts(more.examples))
         pairs = _pairs(more.examples)
         texts, labels, changes = _columns(more.examples, mapping.task_type)
+        service.limits.check_labels([*mapping.labels, *labels])
         mapping.add(texts, labels, text_pairs=pairs, label_names=more.label_names)
         notes.extend(changes)
 
@@ -279,6 +284,7 @@ def zero_shot(request: ZeroShot, service: Serving, loaded: Ready) -> Predictions
     with _rejecting_invalid_input():
         names = [*map(str, request.labels), *request.label_names.values()]
         service.limits.check_examples(len(request.labels), names)
+        service.limits.check_labels(request.labels)
         mapping = loaded.mapper.zero_shot(
             request.labels, label_names=request.label_names, task_type=request.task_type
         )

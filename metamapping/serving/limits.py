@@ -28,6 +28,7 @@ class Limits:
     Attributes:
         tasks: Number of tasks of the server.
         examples: Number of examples of one task.
+        labels: Number of labels of one task; the time of adapting grows faster than they do.
         texts: Number of texts of one request for predictions.
         characters: Number of characters of all texts of one request.
         jobs: Number of tuning jobs that are not finished.
@@ -40,6 +41,7 @@ class Limits:
     characters: int = 500_000
     jobs: int = 8
     tune_seconds: float = 600.0
+    labels: int = 1_000
 
     @property
     def body_bytes(self) -> int:
@@ -80,6 +82,25 @@ class Limits:
             )
         self.check_characters(texts)
 
+    def check_labels(self, labels: Iterable[object]) -> None:
+        """Check the number of different labels of a task.
+
+        Args:
+            labels: The labels of all its examples, each one label or a list of them; tags of words count by
+                their type.
+
+        Raises:
+            ValueError: They are too many.
+        """
+        different = set()
+        for label in labels:
+            different |= {_type_of(each) for each in label} if isinstance(label, list) else {str(label)}
+        if len(different) > self.labels:
+            raise ValueError(
+                f"the task would have {len(different)} labels, but may have {self.labels}: give fewer, or "
+                "start the server with a higher --max-labels"
+            )
+
     def check_characters(self, texts: Iterable[Text]) -> None:
         """Check the total length of texts.
 
@@ -98,6 +119,12 @@ class Limits:
                 f"{total} characters of texts, but a request may have {self.characters}: send them in "
                 "several requests, or start the server with a higher --max-characters"
             )
+
+
+def _type_of(tag: object) -> str:
+    """The type of a tag such as `B-person`; of anything else its text."""
+    text = str(tag)
+    return text[2:] if text[:2] in ("B-", "I-") else text
 
 
 class BodyLimit:

@@ -13,6 +13,7 @@ import threading
 import uvicorn
 
 from metamapping.serving.app import build_app
+from metamapping.serving.patience import TimeLimitedProtocol
 from metamapping.serving.service import Service
 
 _MAX_CONNECTIONS = 1_000  # more are answered 503 before their request is read
@@ -38,6 +39,8 @@ def run_server(service: Service, *, host: str, port: int, key: str | None) -> No
         port=port,
         access_log=False,  # /metrics counts requests; task names stay out of the log
         server_header=False,
+        http=TimeLimitedProtocol,
+        ws="none",
         limit_concurrency=_MAX_CONNECTIONS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

@@ -1,6 +1,7 @@
 """Drift: the signals are those of their definitions, an unchanged stream is quiet, and a shift is found."""
 
 import json
+import math
 
 import numpy as np
 import pytest
@@ -159,4 +160,7 @@ def test_what_is_no_log_is_refused(tmp_path):
         read_log_signals(write_log(tmp_path / "b.jsonl", [{"text": "hello"}]))
     with pytest.raises(ValueError, match="has 'x' as `similarity`"):
         signals_of_rows([{"probability": 1, "similarity": "x"}])
+    for number in (math.nan, math.inf, 10**400, [1.0], None):
+        with pytest.raises(ValueError, match="expected a number from 0 to 1"):
+            signals_of_rows([{"probability": 1, "similarity": number}])
     assert signals_of_rows([{"text": "hello"}]) is None

@@ -141,3 +141,10 @@ def test_two_processes_promote_at_once_in_a_folder(tmp_path):
         assert [worker.exitcode for worker in workers] == [0, 0]
 
     check_no_promotion_is_lost(tmp_path, run)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../shop-1", "/etc", "a/b", "a\\b", "a\0b", "*", "shop"])
+def test_what_is_no_id_of_a_run_is_not_promoted(registry, name):
+    with pytest.raises(ConfigError):
+        registry.promote(name, why="better", by="ann")
+    assert registry.history() == []

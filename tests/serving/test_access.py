@@ -1,5 +1,7 @@
 """Who may use the server."""
 
+import asyncio
+
 import pytest
 
 from metamapping.serving.access import check_host
@@ -52,9 +54,33 @@ def test_health_needs_no_key(unloaded):
     assert unloaded(KEY).get("/health").json() == {"status": "loading"}
 
 
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/tasks/../health/", "//health", "/"])
+def test_nothing_but_health_answers_a_stranger(unloaded, path):
+    assert unloaded(KEY).get(path).status_code == 401
+
+
+def test_the_body_of_a_stranger_is_not_read(unloaded):
+    async def read():
+        raise AssertionError("the body is read")
+
+    app = unloaded(KEY).app
+    scope = {
+        "type": "http", "method": "PUT", "path": "/tasks/a", "headers": [], "query_string": b"",
+        "server": ("127.0.0.1", 80), "scheme": "http", "root_path": "",
+    }  # fmt: skip
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(app(scope, read, send))
+    assert sent[0]["status"] == 401
+
+
 def test_without_a_key_a_foreign_host_name_is_rejected(unloaded):
     assert unloaded(None).get("/metrics").status_code == 200
     assert unloaded(None, "http://localhost:99").get("/metrics").status_code == 200
+    assert unloaded(None, "http://rebound.example").get("/docs").status_code == 403
     answer = unloaded(None, "http://rebound.example").get("/metrics")
     assert answer.status_code == 403
     assert "names the host 'rebound.example'" in answer.json()["detail"]

@@ -25,7 +25,7 @@ def schema(published, tmp_path_factory):
     # No job may begin: it would still run when the tests are over.
     service = Service(published, tasks, Limits(tasks=20, examples=50, jobs=0), Metrics())
     service.load()
-    return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY))
+    return schemathesis.openapi.from_asgi("/openapi.json", build_app(service, key=KEY), headers=KEYS)
 
 
 def check_responses(schema, *, max_examples):

@@ -24,6 +24,34 @@ def test_a_thousand_labels_and_unusual_texts_get_probabilities(serve):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-3)
 
 
+def test_more_labels_than_the_limit_are_rejected_before_anything_is_encoded(serve):
+    client = serve(limits=Limits(labels=3))
+    examples = [{"text": f"text {i}", "label": f"label {i}"} for i in range(4)]
+    answers = [
+        client.put("/tasks/many", json={"examples": examples}),
+        client.post("/zero-shot", json={"labels": ["a", "b", "c", "d"], "texts": ["e"]}),
+        client.put("/tasks/lists", json={"examples": [{"text": "a", "label": ["a", "b", "c", "d"]}]}),
+    ]
+    assert client.put("/tasks/few", json={"examples": examples[:3]}).status_code == 201
+    answers.append(client.post("/tasks/few/examples", json={"examples": examples[3:]}))
+    for answer in answers:
+        assert answer.status_code == 422
+        assert "4 labels, but may have 3: give fewer" in answer.json()["detail"]
+    tagged = [{"text": ["a", "b", "c", "d"], "label": ["B-x", "I-x", "B-y", "O"]}]
+    assert client.put("/tasks/ner", json={"examples": tagged, "task_type": "ner"}).status_code == 201
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", None])
+def test_what_a_page_of_another_origin_can_send_changes_nothing(serve, content_type):
+    client = serve()
+    client.put("/tasks/orders", json=ORDERS)
+    headers = {} if content_type is None else {"content-type": content_type}
+    body = json.dumps({"examples": [{"text": "mine", "label": "poison"}]}).encode()
+    assert client.post("/tasks/orders/examples", content=body, headers=headers).status_code == 422
+    assert client.get("/tasks/orders").json()["num_examples"] == 4
+    assert client.options("/tasks/orders", headers={"origin": "http://x.example"}).status_code == 405
+
+
 def test_the_same_text_may_have_two_labels(serve):
     client = serve()
     same = [{"text": "the same", "label": label} for label in ("a", "b")]
