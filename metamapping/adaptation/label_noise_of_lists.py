@@ -111,7 +111,8 @@ def _wrong(probabilities: np.ndarray, is_given: np.ndarray) -> np.ndarray:
         return float(far / 2 - np.log((1 - noise) * own + noise * (1 - own) + 1e-12).sum())
 
     options = {"xatol": 1e-3, "fatol": 1e-3}
-    log_factor, log_odds = minimize(loss, [0.0, _NOISE_LOG_ODDS], method="Nelder-Mead", options=options).x
+    start = np.array([0.0, _NOISE_LOG_ODDS])
+    log_factor, log_odds = minimize(loss, start, method="Nelder-Mead", options=options).x
     own, noise = right(log_factor), float(expit(log_odds))
     wrong: np.ndarray = noise * (1 - own) / ((1 - noise) * own + noise * (1 - own))
     return wrong

@@ -1,6 +1,8 @@
 """Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -23,6 +25,7 @@ from metamapping.adaptation.tuning_gate import (
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.serving.batching import BatchingFeaturizer
 from metamapping.sklearn import MetaMappingClassifier
 from tests.cli.command import run_cli
 
@@ -371,3 +374,25 @@ def test_cuts_between_grades_are_as_blunt_as_left_out_examples_ask_for(mapper, d
         state = with_labels(featurizer, state, list(dict.fromkeys(LABELS)), {})
         cuts.append(with_examples(featurizer, state, Examples(TEXTS, LABELS, None), {}).grade_cuts)
     assert cuts[1] == replace(cuts[0], slope=cuts[0].slope * 0.5)
+
+
+def test_a_server_encodes_for_tuned_tasks_in_the_thread_of_the_others(mapper, delta):
+    sizes = []
+    featurizer = BatchingFeaturizer(mapper.featurizer.model, on_batch=sizes.append)
+    tuned = featurizer.tuned(delta)
+    pairs = ((featurizer, mapper.featurizer), (tuned, mapper.featurizer.tuned(delta)))
+    num_threads = sum(thread.name == "encoder" for thread in threading.enumerate())
+
+    def ask(number):
+        (asked, alone), texts = pairs[number % 2], [f"parcel {number} is late"]
+        return asked.texts(texts), alone.texts(texts)
+
+    with ThreadPoolExecutor(8) as threads:
+        for got, want in threads.map(ask, range(32)):
+            np.testing.assert_allclose(got, want, atol=1e-5)
+    assert sum(thread.name == "encoder" for thread in threading.enumerate()) == num_threads
+    sizes.clear()
+    with featurizer.caching():
+        for asked in (featurizer, tuned, featurizer, tuned):
+            asked.texts(["where is it"])
+    assert sizes == [1, 1]
