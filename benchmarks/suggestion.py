@@ -139,6 +139,8 @@ def _peer(state: TaskState, features: np.ndarray, num: int, name: str) -> np.nda
         from small_text import query_strategies
     except ModuleNotFoundError:
         raise SystemExit("small-text is not installed: pip install small-text") from None
+    if name == "GreedyCoreset" and not state.support.num_examples:
+        return np.arange(num)  # It needs examples to begin with: random ones.
     np.random.seed(0)  # small-text draws from NumPy's global generator
     every = np.concatenate([features, state.support.features])
     unlabelled = np.arange(len(features))

@@ -188,10 +188,11 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     def _predict_in_scope(self, X: Any) -> np.ndarray:
         """The labels of texts of which some may be out of scope, as empty ones are."""
         texts, text_pairs, rows = _unique_sorted(*_columns(X))
-        outside = self.mapping_.out_of_scope
+        outside: Any = self.mapping_.out_of_scope
         labels = self.mapping_.predict(texts, text_pairs=text_pairs)
         slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
-        slots = np.array([slot_of[outside if label is None else label] for label in labels], int)
+        answers = [outside if label is None else label for label in labels]
+        slots = np.asarray([slot_of[label] for label in answers], np.intp)
         predicted: np.ndarray = self.classes_[slots[rows]]
         return predicted
 

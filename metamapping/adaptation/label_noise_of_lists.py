@@ -110,8 +110,9 @@ def _wrong(probabilities: np.ndarray, is_given: np.ndarray) -> np.ndarray:
         far = (log_factor / _LOG_FACTOR_SPREAD) ** 2 + ((log_odds - _NOISE_LOG_ODDS) / _NOISE_SPREAD) ** 2
         return float(far / 2 - np.log((1 - noise) * own + noise * (1 - own) + 1e-12).sum())
 
-    options = {"xatol": 1e-3, "fatol": 1e-3}
-    log_factor, log_odds = minimize(loss, [0.0, _NOISE_LOG_ODDS], method="Nelder-Mead", options=options).x
+    start = [0.0, _NOISE_LOG_ODDS]
+    best = minimize(loss, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-3}).x
+    log_factor, log_odds = float(best[0]), float(best[1])
     own, noise = right(log_factor), float(expit(log_odds))
     wrong: np.ndarray = noise * (1 - own) / ((1 - noise) * own + noise * (1 - own))
     return wrong

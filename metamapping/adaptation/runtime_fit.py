@@ -15,7 +15,7 @@ import itertools
 import numpy as np
 
 from metamapping.adaptation.folds import folds_of
-from metamapping.models.probabilities import log_softmax, logsumexp, softmax
+from metamapping.models.probabilities import logsumexp, softmax
 from metamapping.models.solvers.solver_constants import (
     INVERSE_TEMPERATURE_FACTORS,
     MAX_EFFECTIVE_LABELS,
@@ -49,13 +49,13 @@ def fit_text_hyperparameters(
     prior_scores = views[0] @ prior[:-1] + prior[-1]
     # Targets and prior scores are solved for together: the dual is linear in α.
     right = np.concatenate([_centred(targets, prior.shape[1]), prior_scores], axis=1)
-    is_same_fold = np.equal.outer(*[folds_of(features, targets)] * 2)
+    blocks = _blocks(folds_of(features, targets))
     grams = [view @ view.T for view in views]
     subsets = np.asarray(list(itertools.product((0.0, 1.0), repeat=len(learned.views))))
     log_posterior = np.empty((len(subsets), len(TEXT_RIDGE_FACTORS), len(ALPHA_GRID)))
     for s, subset in enumerate(subsets):
         gram = 1.0 + grams[0] + sum(weight * each for weight, each in zip(subset, grams[1:], strict=True))
-        left_out = _left_out(gram, right, is_same_fold, learned.ridge)
+        left_out = _left_out(gram, right, blocks, learned.ridge)
         log_posterior[s] = _log_likelihood(left_out, targets, is_evidence, learned.inverse_temperature)
     log_posterior += _log_prior(subsets, learned)
     posterior = softmax(log_posterior.ravel()).reshape(log_posterior.shape)
@@ -72,18 +72,31 @@ def _centred(targets: np.ndarray, num_labels: int) -> np.ndarray:
     return centred
 
 
-def _left_out(gram: np.ndarray, right: np.ndarray, is_same_fold: np.ndarray, ridge: float) -> np.ndarray:
-    """Scores of each item by the mapping of all other folds, for every λ and α: ``(R, A, N, C)``."""
+def _blocks(folds: np.ndarray) -> list[np.ndarray]:
+    """The items of each fold, those of folds of one size together: ``(num_folds, size)`` each."""
+    order, counts = np.argsort(folds, kind="stable"), np.bincount(folds)
+    members = np.split(order, np.cumsum(counts)[:-1])
+    sizes = sorted({len(each) for each in members} - {0})
+    return [np.stack([each for each in members if len(each) == size]) for size in sizes]
+
+
+def _left_out(gram: np.ndarray, right: np.ndarray, blocks: list[np.ndarray], ridge: float) -> np.ndarray:
+    """Scores of each item by the mapping of all other folds, for every λ and α: ``(R, A, N, C)``.
+
+    Of the kernel's inverse only the block of each fold is needed, and computed.
+    """
     num_labels = right.shape[1] // 2
     values, vectors = np.linalg.eigh(gram)
     rotated, centred = vectors.T @ right, right[:, :num_labels]
     scores = np.empty((len(TEXT_RIDGE_FACTORS), len(ALPHA_GRID), *centred.shape), np.float32)
     for r, factor in enumerate(TEXT_RIDGE_FACTORS):
         inverse_values = 1.0 / (np.maximum(values, 0.0) + factor * ridge)
-        inverse = (vectors * inverse_values) @ vectors.T
-        # Zeros between items of different folds leave the blocks that are solved.
         dual = vectors @ (inverse_values[:, None] * rotated)
-        residuals = np.linalg.solve(inverse * is_same_fold, dual)
+        residuals = np.empty_like(dual)
+        for block in blocks:
+            V = vectors[block]
+            inverse = (V * inverse_values) @ V.transpose(0, 2, 1)
+            residuals[block] = np.linalg.solve(inverse, dual[block])
         for a, alpha in enumerate(ALPHA_GRID):
             scores[r, a] = centred - residuals[:, :num_labels] + alpha * residuals[:, num_labels:]
     return scores
@@ -94,10 +107,16 @@ def _log_likelihood(
 ) -> np.ndarray:
     """The log likelihood of left-out labels, summed over multiples of τ: ``(R, A)``."""
     rows, num_labels = np.flatnonzero(is_evidence), scores.shape[-1]
+    scores = scores[:, :, rows]
+    scores -= scores.max(axis=-1, keepdims=True)
+    own = scores[:, :, np.arange(len(rows)), targets[rows]]
     likelihoods = []
     for factor in INVERSE_TEMPERATURE_FACTORS:
-        log_p = log_softmax(factor * inverse_temperature * scores[:, :, rows])
-        likelihoods.append(log_p[:, :, np.arange(len(rows)), targets[rows]].sum(axis=-1, dtype=np.float64))
+        scale = np.float32(factor * inverse_temperature)
+        exponentials = scale * scores
+        np.exp(exponentials, out=exponentials)
+        log_p = scale * own - np.log(exponentials.sum(axis=-1))
+        likelihoods.append(log_p.sum(axis=-1, dtype=np.float64))
     exponent = MAX_EFFECTIVE_LABELS / max(num_labels, MAX_EFFECTIVE_LABELS)
     total: np.ndarray = logsumexp(exponent * np.stack(likelihoods), axis=0)
     return total

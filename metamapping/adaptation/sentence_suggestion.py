@@ -4,19 +4,61 @@ A sentence is seen as the mean of its words, of which those count most that may 
 then chosen as texts are (``suggestion``): typical of the pool and unlike the examples; once there are
 examples, the gain counts as much as the labels of the words that may be entities are undecided.
 
-    chosen, gains = suggest_sentences(state, features, offsets, num=20)
+    suggested_sentences(featurizer, state, ["Eve moved to London.", "it rains"], num=1)[0].label
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from metamapping.adaptation.entities import find_entities
+from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.inputs import read_ner_texts
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.suggestion import allowed_items, kernel_given, most_informative
+from metamapping.adaptation.suggestion import (
+    Suggestion,
+    allowed_items,
+    gain_shares,
+    kernel_given,
+    most_informative,
+)
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.models.viterbi import decode_words
 
 # Every word counts at least this much in its sentence.
 _MIN_WEIGHT = 0.05
+
+
+def suggested_sentences(featurizer: Featurizer, state: TaskState, texts: Any, num: int) -> list[Suggestion]:
+    """Choose the sentences of a pool to label, with what the task predicts.
+
+    Args:
+        featurizer: Encodes the words.
+        state: A ``ner`` task, with or without examples.
+        texts: A column of strings, or of lists of words.
+        num: How many to choose.
+
+    Raises:
+        ValueError: The texts cannot be read.
+    """
+    words, strings, bounds = read_ner_texts(texts)
+    if not words:
+        return []
+    features, offsets = featurizer.words(words)
+    chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=np.diff(offsets) > 0)
+    suggestions = []
+    for i, share in zip(chosen.tolist(), gain_shares(gains), strict=True):
+        scores = state.solution.scores(features[offsets[i] : offsets[i + 1]])
+        probabilities = state.calibration.probabilities(scores)
+        sure = probabilities[np.arange(len(scores)), decode_words(scores)]
+        text: Any = words[i] if strings is None else strings[i]
+        label: Any = state.bio_tags(scores, None)
+        if strings is not None:
+            label = find_entities(state, strings[i], bounds[i], scores)
+        suggestions.append(Suggestion(i, text, label, float(sure.min()), share))
+    return suggestions
 
 
 def suggest_sentences(

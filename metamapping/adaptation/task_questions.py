@@ -13,7 +13,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -27,7 +27,6 @@ from metamapping.adaptation.drift import (
     support_signals,
     text_signals,
 )
-from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer, chunks
@@ -36,13 +35,12 @@ from metamapping.adaptation.label_checks import check_labels
 from metamapping.adaptation.label_noise import SuspiciousLabels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.scope import Threshold, threshold_of
-from metamapping.adaptation.sentence_suggestion import suggest_sentences
+from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.suggestion import Suggestion, suggest_items
+from metamapping.adaptation.suggestion import Suggestion, gain_shares, suggest_items
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.errors import listed
-from metamapping.models.viterbi import decode_words
 
 
 class TaskQuestions:
@@ -216,7 +214,7 @@ class TaskQuestions:
         if state.is_ner:
             if text_pairs is not None:
                 raise ValueError("ner does not support text_pairs: leave them out")
-            return self._suggested_sentences(state, texts, num)
+            return suggested_sentences(self._featurizer, state, texts, num)
         firsts, seconds = read_texts(texts, text_pairs)
         if not firsts:
             return []
@@ -235,7 +233,7 @@ class TaskQuestions:
                 text_pair=None if seconds is None else seconds[i],
             )
             for i, share, label, probability in zip(
-                chosen, _shares(gains), labels, probabilities, strict=True
+                chosen, gain_shares(gains), labels, probabilities, strict=True
             )
         ]
 
@@ -244,25 +242,6 @@ class TaskQuestions:
         probabilities = state.probabilities(features)
         slots = state.best_of(probabilities)
         return [state.labels[slot] for slot in slots], probabilities[np.arange(len(slots)), slots]
-
-    def _suggested_sentences(self, state: TaskState, texts: Any, num: int) -> list[Suggestion]:
-        words, strings, bounds = read_ner_texts(texts)
-        if not words:
-            return []
-        features, offsets = self._featurizer.words(words)
-        has_words = np.diff(offsets) > 0
-        chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=has_words)
-        suggestions = []
-        for i, share in zip(chosen.tolist(), _shares(gains), strict=True):
-            scores = state.solution.scores(features[offsets[i] : offsets[i + 1]])
-            probabilities = state.calibration.probabilities(scores)
-            sure = probabilities[np.arange(len(scores)), decode_words(scores)]
-            text: Any = words[i] if strings is None else strings[i]
-            label: Any = state.bio_tags(scores, None)
-            if strings is not None:
-                label = find_entities(state, strings[i], bounds[i], scores)
-            suggestions.append(Suggestion(i, text, label, float(sure.min()), share))
-        return suggestions
 
     def signals(self, texts: Any, *, text_pairs: Any = None) -> Signals:
         """Say how the task sees texts: how probable their labels are, and how similar they are to examples.
@@ -351,7 +330,7 @@ class TaskQuestions:
         kind = None if value is None else label_kind(value)
         if value not in state.labels or kind != label_kind(state.labels[0]):
             raise ValueError(f"there is no label {label!r} to explain; labels: {listed(state.labels)}")
-        return state.labels.index(cast(Label, value))
+        return state.labels.index(value)
 
     def _word_features(self, words: Any, word: int | None) -> np.ndarray:
         """The features of one word of a text, ``(1, word_dim)``."""
@@ -379,8 +358,3 @@ class TaskQuestions:
         features = self._featurizer.texts(firsts, seconds)
         is_empty = self.are_empty(firsts, text_pairs=seconds)
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
-
-
-def _shares(gains: np.ndarray) -> list[float]:
-    """Gains as shares of the first one."""
-    return (gains / gains[0] if len(gains) and gains[0] > 0 else np.zeros(len(gains))).tolist()

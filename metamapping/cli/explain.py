@@ -39,6 +39,7 @@ def explain(
 
     `metamapping explain tasks/places "Eve moved to London" --word 3`
     """
+    from metamapping.adaptation.label_noise import label_words
     from metamapping.cli.labelling import load_task
     from metamapping.cli.tables import print_json, print_table
 
@@ -62,8 +63,9 @@ def explain(
     for each in explanation:
         example = "(saved without its text)" if each.text is None else each.text
         pair = "" if each.text_pair is None else f" / {each.text_pair}"
-        shown = ", ".join(map(str, each.label)) if isinstance(each.label, list) else str(each.label)
-        rows.append((f"{each.similarity:.2f}", f"{each.weight:+.2f}", shown, f"{example}{pair}"))
+        rows.append(
+            (f"{each.similarity:.2f}", f"{each.weight:+.2f}", label_words(each.label), f"{example}{pair}")
+        )
     print_table(("similarity", "adds", "label", "example"), rows)
 
 

@@ -334,7 +334,7 @@ def _entities(label: Any) -> Any:
     """A prediction whose entities, if it has any, are messages."""
     if not isinstance(label, list):
         return label
-    return [_entity(each) if isinstance(each, tuple) else each for each in label]
+    return [each if isinstance(each, str | bool | int | float) else _entity(each) for each in label]
 
 
 def _entity(entity: FoundEntity) -> Entity:

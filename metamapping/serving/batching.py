@@ -83,11 +83,12 @@ class BatchingFeaturizer(Featurizer):
         self._on_batch = on_batch
         # The thread lives as long as the untuned featurizer.
         self._untuned = untuned
+        self._waiting: queue.SimpleQueue[Part | None] = (
+            queue.SimpleQueue() if untuned is None else untuned._waiting
+        )
+        self._cache: Any = threading.local() if untuned is None else untuned._cache
         if untuned is not None:
-            self._waiting, self._cache = untuned._waiting, untuned._cache
             return
-        self._waiting: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
-        self._cache = threading.local()
         # The thread must not keep an encoder in memory that no task uses any more.
         me = weakref.ref(self)
         threading.Thread(

@@ -37,12 +37,16 @@ def test_every_choice_has_the_highest_gain_given_the_earlier_ones(num_examples):
         undecided = 1 - (top[:, -1] - top[:, -2])
     chosen, gains = suggest_items(state, pool, 6)
     H, x = weighted(state.support.features), weighted(pool)
+    probabilities = state.probabilities(pool)
+    counts = np.bincount(state.support.targets, minlength=probabilities.shape[1]).astype(float)
     for step, (index, gain) in enumerate(zip(chosen, gains, strict=True)):
         kernel = kernel_given(np.concatenate([H, x[chosen[:step]]]), x)
         expected = undecided * (kernel**2).sum(axis=1) / (np.diag(kernel) + RIDGE)
+        expected *= probabilities @ (1 / np.sqrt(1 + counts))
         expected[chosen[:step]] = -np.inf
         assert index == expected.argmax()
         assert gain == pytest.approx(expected.max(), rel=1e-3)
+        counts += probabilities[index]
 
 
 def test_without_examples_each_cluster_is_covered_before_any_is_repeated():

@@ -1,6 +1,8 @@
 """Tasks with an encoder of their own, on a BERT of three layers, of which one lies above the lower view."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -25,6 +27,7 @@ from metamapping.adaptation.tuning_gate import (
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.serving.batching import BatchingFeaturizer
 from metamapping.sklearn import MetaMappingClassifier
 from tests.cli.command import run_cli
 
@@ -443,3 +446,25 @@ def test_a_task_without_its_texts_is_refused(mapper, tmp_path):
     mapper.adapt(TEXTS, LABELS).save(tmp_path / "task", keep_texts=False)
     with pytest.raises(ValueError, match="saved without the texts"):
         check_can_retune(Mapping.load(tmp_path / "task", mapper), mapper)
+
+
+def test_a_server_encodes_for_tuned_tasks_in_the_thread_of_the_others(mapper, delta):
+    sizes = []
+    featurizer = BatchingFeaturizer(mapper.featurizer.model, on_batch=sizes.append)
+    tuned = featurizer.tuned(delta)
+    pairs = ((featurizer, mapper.featurizer), (tuned, mapper.featurizer.tuned(delta)))
+    num_threads = sum(thread.name == "encoder" for thread in threading.enumerate())
+
+    def ask(number):
+        (asked, alone), texts = pairs[number % 2], [f"parcel {number} is late"]
+        return asked.texts(texts), alone.texts(texts)
+
+    with ThreadPoolExecutor(8) as threads:
+        for got, want in threads.map(ask, range(32)):
+            np.testing.assert_allclose(got, want, atol=1e-5)
+    assert sum(thread.name == "encoder" for thread in threading.enumerate()) == num_threads
+    sizes.clear()
+    with featurizer.caching():
+        for asked in (featurizer, tuned, featurizer, tuned):
+            asked.texts(["where is it"])
+    assert sizes == [1, 1]

@@ -481,7 +481,7 @@ def test_texts_that_were_not_accepted_are_left_out_of_every_format(tmp_path, for
     accepted, *rejected = pipeline(path, Columns(), "text-classification")
     assert accepted == ("where is it", None, "delivery")
     assert [row[2] for row in rejected] == ["not_accepted"] * 2
-    with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2 and 3"):
+    with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2, 3"):
         assert python(path, Columns(), "text-classification") == [accepted]
     records, read = Reading().rows(str(path))
     assert answered(Reading().fields("text-classification", records), read) == [0]

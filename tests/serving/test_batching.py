@@ -1,13 +1,11 @@
 """Concurrent callers share the batches of the encoder, and each receives its own features."""
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.published_model import read_published
 from metamapping.serving.batching import BatchingFeaturizer
 
@@ -85,29 +83,3 @@ def test_the_same_texts_are_cached_within_the_block_only(featurizer, sizes):
         featurizer.texts(["a"], ["b"])
     featurizer.texts(["a"])
     assert len(sizes) == 3
-
-
-def test_a_tuned_encoder_shares_the_thread_and_the_cache(featurizer, sizes):
-    encoder = featurizer.model.encoder
-    rng = np.random.default_rng(0)
-    base = encoder.upper_layers.base
-    changed = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
-    delta = WeightDelta.between(base, changed, rank=4)
-    tuned, alone = featurizer.tuned(delta), Featurizer(featurizer.model).tuned(delta)
-    plain = Featurizer(featurizer.model)
-    num_threads = threading.active_count()
-
-    def ask(number):
-        texts = [f"parcel {number} is late"]
-        asked, expected = ((featurizer, plain), (tuned, alone))[number % 2]
-        return asked.texts(texts), expected.texts(texts)
-
-    with ThreadPoolExecutor(10) as threads:
-        for got, want in threads.map(ask, range(40)):
-            np.testing.assert_allclose(got, want, atol=1e-5)
-    assert threading.active_count() <= num_threads
-    sizes.clear()
-    with featurizer.caching():
-        for asked in (featurizer, tuned, featurizer, tuned):
-            asked.texts(["where is it"])
-    assert sizes == [1, 1]
