@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from benchmarks.gpu_page import NUM_COMPARED, NUM_TIMED, SIZES, Measured, Mirrored, render
+from benchmarks.gpu_page import SIZES, Measured, Mirrored, render
 
 if TYPE_CHECKING:  # takes seconds, which --help should not
     from metamapping.episodes.batches import Batch
@@ -39,6 +39,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "bfloat16, XLA": {"precision": "mixed_bfloat16", "jit_compile": True},
     "float16": {"precision": "mixed_float16"},
 }
+# Meta-steps that are compared with the CPU, and those that are timed.
+NUM_COMPARED, NUM_TIMED, NUM_TIMED_ON_CPU = 5, 30, 8
 _VOCABULARY_SIZE, _NUM_LABELS, _NUM_ROWS = 30_000, 20, 4_000
 
 
@@ -60,8 +62,13 @@ def main() -> int:
 
     gpus = tf.config.list_physical_devices("GPU")
     size = options.size or ("base" if gpus else "tiny")
+    _say(f"the first {NUM_COMPARED} meta-steps on the CPU")
     reference = json.loads(_in_process("reference", size, {"CUDA_VISIBLE_DEVICES": "-1"}))
-    measured = [measure(size, variant) for variant in options.variants]
+    measured = []
+    for variant in options.variants:
+        _say(f"meta-steps in {variant}")
+        measured.append(measure(size, variant, num_timed=NUM_TIMED if gpus else NUM_TIMED_ON_CPU))
+    _say("meta-steps on several devices")
     page, has_failed = render(describe_machine(), size, reference, measured, _mirrored(size))
     print(page)
     if options.out is not None:
@@ -75,7 +82,7 @@ def first_losses(size: str) -> list[float]:
     return [update(batch) for batch in _batches(_space(), 0, NUM_COMPARED)]
 
 
-def measure(size: str, variant: str, *, num_timed: int = NUM_TIMED) -> Measured:
+def measure(size: str, variant: str, *, num_timed: int) -> Measured:
     """Measure one variant of the meta-step on the device that TensorFlow chooses.
 
     Args:
@@ -114,6 +121,7 @@ def measure(size: str, variant: str, *, num_timed: int = NUM_TIMED) -> Measured:
     memory = tf.config.experimental.get_memory_info("GPU:0")["peak"] / 1e6 if has_gpu else 0.0
     return Measured(
         variant=variant,
+        num_timed=num_timed,
         compile_seconds=building - started + compiled - built - (timed - compiled),
         steps_per_second=1 / seconds,
         tokens=tokens,
@@ -174,6 +182,10 @@ def describe_machine() -> list[str]:
     elif tf.config.experimental.tensor_float_32_execution_enabled():
         lines.append("float32 products use TF32 where the GPU has it")
     return lines
+
+
+def _say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def _mirrored(size: str) -> Mirrored:

@@ -31,6 +31,7 @@ from scipy.sparse.csgraph import connected_components
 
 from metamapping.config.corpus import DuplicateSpec
 from metamapping.corpus.signatures import band_keys, num_bands, sign, similarity
+from metamapping.storage.flat_arrays import map_array
 
 KEEP, DUPLICATE, CONFLICT, NEAR_DUPLICATE = 0, 1, 2, 3
 REASONS = ("duplicate", "conflict", "near_duplicate")  # The reasons of verdicts 1, 2 and 3.
@@ -112,9 +113,9 @@ def read_keys(folder: Path, num_permutations: int) -> Keys:
         num_permutations: The length of a signature.
     """
     return Keys(
-        _mapped(folder / "rows", KEY),
-        _mapped(folder / "signatures", np.dtype(np.uint32)).reshape(-1, num_permutations),
-        [_mapped(path, np.dtype(np.uint64)) for path in sorted(folder.glob("band-*"))],
+        map_array(folder / "rows", KEY),
+        map_array(folder / "signatures", np.uint32).reshape(-1, num_permutations),
+        [map_array(path, np.uint64) for path in sorted(folder.glob("band-*"))],
     )
 
 
@@ -206,7 +207,3 @@ def _digests(texts: pa.Array) -> np.ndarray:
 
 def _band_name(band: int) -> str:
     return f"band-{band:04d}"
-
-
-def _mapped(path: Path, dtype: np.dtype) -> np.ndarray:
-    return np.memmap(path, dtype, mode="r") if path.stat().st_size else np.empty(0, dtype)

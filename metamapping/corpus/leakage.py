@@ -4,7 +4,8 @@ Input: the ``keys.parquet`` of all sources' examples. Output: ``leaks.parquet`` 
 that has to be removed. A train text that also occurs in a validation or test source, exactly or nearly, is a
 leak, and so is a validation text that occurs in a test source: it is removed from the lower role, so that
 nothing a model is measured on was seen before. A source that is split by labels can leak into itself. The
-keys of held-out texts are kept in memory, some 0.8 KB for each text; the others are streamed.
+keys of held-out texts, some 0.8 KB for each text, are sorted in files and mapped into memory; the others are
+streamed.
 
     counts = write_leaks(sources, examples_folders, spec, duplicates, folder)
     leaks = read_leaks(folder, "reviews")         # a table of row, against, kind
@@ -12,6 +13,7 @@ keys of held-out texts are kept in memory, some 0.8 KB for each text; the others
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,6 +30,7 @@ from metamapping.corpus.shards import ParquetFile
 from metamapping.corpus.signatures import band_keys, num_bands, similarity
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage
+from metamapping.storage.flat_arrays import append_array, map_array
 
 LEAKS = pa.schema(
     [
@@ -39,6 +42,7 @@ LEAKS = pa.schema(
 )
 
 _VERSION = 1
+_HELD_OUT_ROLES: tuple[Role, ...] = ("validation", "test")
 _ROWS_PER_BATCH = 20_000
 # Held-out texts that one text is compared with in one band. More share a band only if they are nearly equal.
 _MAX_CANDIDATES = 64
@@ -87,9 +91,13 @@ def write_leaks(
     """
     counts: Counter[str] = Counter()
     empty: list[str] = []
+    scratch = folder / "held-out"
     with ParquetFile(folder / "leaks.parquet", LEAKS) as leaks:
         if spec.check:
-            held_out = {role: _index(sources, examples, role, duplicates) for role in ("validation", "test")}
+            held_out: dict[str, _HeldOut] = {}
+            for role in _HELD_OUT_ROLES:
+                (scratch / role).mkdir(parents=True)
+                held_out[role] = _index(sources, examples, role, duplicates, scratch / role)
             for source, path in zip(sources, examples, strict=True):
                 against: Counter[str] = Counter()
                 for found in _leaks_of(source, path, held_out, duplicates):
@@ -99,6 +107,7 @@ def write_leaks(
                     empty.append(f"{source.name!r} (into {', '.join(sorted(against))})")
                 if against:
                     counts[f"leaks.{source.name}"] = against.total()
+    shutil.rmtree(scratch, ignore_errors=True)
     if empty:
         raise ConfigError(
             f"all examples of {', '.join(empty)} also occur in held-out sources, so nothing of "
@@ -133,34 +142,32 @@ class _HeldOut(NamedTuple):
 
 
 def _index(
-    sources: list[Source], examples: Sequence[str | Path], role: Role, spec: DuplicateSpec
+    sources: list[Source], examples: Sequence[str | Path], role: Role, spec: DuplicateSpec, folder: Path
 ) -> _HeldOut:
-    text_keys, origin, signatures, signed = [], [], [], []
+    """The index of the texts that are held out in a role; its files are written into an empty folder."""
+    bands = num_bands(spec.threshold, spec.num_permutations) if spec.near else 0
     num_texts = 0
     for number, (source, path) in enumerate(zip(sources, examples, strict=True)):
         if role not in source.roles:
             continue
         for batch in _keys(path):
             mine = batch.filter(pa.array(_roles_of(batch, source) == ROLES.index(role)))
-            text_keys.append(mine["text_key"].to_numpy())
-            origin.append(np.full(mine.num_rows, number))
+            append_array(folder / "text-keys", mine["text_key"].to_numpy())
+            append_array(folder / "origin", np.full(mine.num_rows, number))
             if spec.near:
                 values, is_signed = _signatures(mine, spec)
-                signatures.append(values)
-                signed.append(num_texts + np.flatnonzero(is_signed))
+                append_array(folder / "signatures", values)
+                append_array(folder / "signed", num_texts + np.flatnonzero(is_signed))
+                for band, keys in enumerate(band_keys(values[is_signed], bands)):
+                    append_array(folder / f"band-{band}", keys)
             num_texts += mine.num_rows
-    all_signatures = _joined(signatures, np.uint32).reshape(-1, spec.num_permutations)
-    rows = _joined(signed, np.int64)
-    bands = []
-    if spec.near:
-        count = num_bands(spec.threshold, spec.num_permutations)
-        bands = [_sorted(keys, rows) for keys in band_keys(all_signatures[rows], count)]
+    rows = map_array(folder / "signed", np.int64)
     return _HeldOut(
         [source.name for source in sources],
-        _joined(origin, np.int64),
-        all_signatures,
-        _sorted(_joined(text_keys, np.uint64), np.arange(num_texts)),
-        bands,
+        map_array(folder / "origin", np.int64),
+        map_array(folder / "signatures", np.uint32).reshape(-1, spec.num_permutations),
+        _sorted(folder / "text-keys", np.arange(num_texts)),
+        [_sorted(folder / f"band-{band}", rows) for band in range(bands)],
     )
 
 
@@ -246,10 +253,12 @@ def _signatures(batch: pa.RecordBatch, spec: DuplicateSpec) -> tuple[np.ndarray,
     return signatures, is_signed
 
 
-def _sorted(keys: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _sorted(path: Path, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The keys of a file in ascending order and the row of each, mapped from files of their own."""
+    keys = map_array(path, np.uint64)
     order = np.argsort(keys, kind="stable")
-    return keys[order], rows[order]
-
-
-def _joined(parts: list[np.ndarray], dtype: type) -> np.ndarray:
-    return np.concatenate(parts) if parts else np.empty(0, dtype)
+    in_order = path.with_name(f"{path.name}-in-order")
+    row_of = path.with_name(f"{path.name}-rows")
+    append_array(in_order, keys[order])
+    append_array(row_of, rows[order])
+    return map_array(in_order, np.uint64), map_array(row_of, np.int64)

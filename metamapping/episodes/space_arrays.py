@@ -27,6 +27,7 @@ from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.corpus.word_shapes import windows_of
 from metamapping.errors import ConfigError
+from metamapping.storage.flat_arrays import append_array, map_array
 
 # Names of columns in, the rows of the shard set in batches out; called more than once.
 ReadBatches = Callable[[list[str]], Iterable[pa.RecordBatch]]
@@ -160,7 +161,7 @@ def open_arrays(folder: Path) -> SpaceArrays:
         for kind in ("label", "other_label", "tag")
     }
     counts = tuple(row["count"] for row in names if row["kind"] == "label")
-    arrays = {name: _mapped(folder / name, name) for name in _TYPES if (folder / name).exists()}
+    arrays = {name: map_array(folder / name, _TYPES[name]) for name in _TYPES if (folder / name).exists()}
     return SpaceArrays(of_kind["label"], counts, of_kind["other_label"], of_kind["tag"], arrays)
 
 
@@ -228,8 +229,7 @@ class _GrowingArrays:
         if self._folder is None:
             self._parts.setdefault(name, []).append(values)
             return
-        with (self._folder / name).open("ab") as file:
-            file.write(values.tobytes())
+        append_array(self._folder / name, values)
 
     def append_rows(self, offsets: str, **values: Ragged) -> None:
         """Append arrays that have as many values for each row, and where each row begins in them."""
@@ -243,7 +243,7 @@ class _GrowingArrays:
     def of(self, name: str) -> np.ndarray:
         """An array to which nothing more will be appended."""
         if self._folder is not None:
-            return _mapped(self._folder / name, name)
+            return map_array(self._folder / name, _TYPES[name])
         if len(self._parts[name]) > 1:
             self._parts[name] = [np.concatenate(self._parts[name])]
         return self._parts[name][0]
@@ -371,14 +371,6 @@ def _buckets(counts: np.ndarray) -> Iterator[tuple[int, int]]:
 def _distinct(columns: Iterable[pa.Array]) -> list[str]:
     """The different strings of a column, sorted."""
     return sorted({value for column in columns for value in pc.unique(column).to_pylist()})
-
-
-def _mapped(path: Path, name: str) -> np.ndarray:
-    if not path.stat().st_size:  # An empty file cannot be mapped.
-        return np.empty(0, _TYPES[name])
-    # Unlike `np.memmap`, this keeps no file open, of which a process may have only some hundreds.
-    with pa.memory_map(str(path)) as file:
-        return np.frombuffer(file.read_buffer(), _TYPES[name])
 
 
 def _write_names(collected: SpaceArrays, folder: Path) -> None:

@@ -13,6 +13,7 @@ from benchmarks.gpu_page import Measured, Mirrored, render
 REFERENCE = [3.0, 2.0]
 MEASURED = Measured(
     variant="float32",
+    num_timed=30,
     compile_seconds=12.34,
     steps_per_second=20.0,
     tokens=1500.0,

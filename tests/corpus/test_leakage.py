@@ -25,6 +25,7 @@ def leaks_of(tmp_path):
             prepare(sources[-1], tmp_path / name, RULES._replace(duplicates=duplicates))
             folders.append(str(tmp_path / name / "examples"))
         write_leaks(sources, folders, spec, duplicates, tmp_path)
+        assert not (tmp_path / "held-out").exists()  # the index is in files while it is used
         return {
             source.name: [
                 (leak["row"], leak["against"], leak["kind"])

@@ -72,6 +72,17 @@ def text_of(reference):
     return (reference.fetch() / "inside" / "part.txt").read_text()
 
 
+def test_files_of_one_machine_are_in_its_cache_and_never_uploaded(home, machine, tmp_path):
+    folder = remote.machine_folder(home)
+    assert folder.is_relative_to(tmp_path / "first")
+    assert not is_remote(folder)
+    write(folder)
+    assert not objects(home)
+    machine("second")
+    assert remote.machine_folder(home) != folder
+    assert remote.machine_folder(tmp_path / "home") == tmp_path / "home"
+
+
 def test_a_stage_is_found_and_read_on_another_machine_by_its_address(home, machine):
     reference = write(home)
     assert reference.path == f"{home}/{FOLDER}"
