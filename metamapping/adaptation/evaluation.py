@@ -283,7 +283,7 @@ def _score_word_episode(
     gold: set[Span] = set()
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
-        x = features.items[features.words[features.index[row]]]
+        x = features.items[features.words[int(features.index[row])]]
         slots = decode_words(solution.scores(x))
         tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
         predicted |= entity_spans(sentence, tags)
@@ -302,7 +302,7 @@ def _word_support(space: LabelSpace, features: _Features, episode: Episode) -> S
     assert features.words is not None
     slot_of = np.zeros(len(space.labels) + 1, np.int32)
     slot_of[episode.labels + 1] = 1 + np.arange(len(episode.labels))
-    positions = [features.words[features.index[row]] for row in episode.support]
+    positions = [features.words[int(features.index[row])] for row in episode.support]
     targets = [slot_of[space.word_labels[row]] for row in episode.support]
     return Support(
         texts=(None,) * len(positions),

@@ -41,7 +41,8 @@ class Ragged:
         Args:
             rows: Numbers of rows.
         """
-        return self.offsets[rows + 1] - self.offsets[rows]
+        lengths: np.ndarray = self.offsets[rows + 1] - self.offsets[rows]
+        return lengths
 
     def take(self, rows: np.ndarray) -> Ragged:
         """Return some of the rows, in the order given.
