@@ -46,6 +46,7 @@ class Featurizer:
         progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
             texts, and only if standard error is a terminal.
         tokenizer: The model's tokenizer, if it has been loaded already.
+        windows: The copy of it that reads long texts in windows, likewise. It takes 6 MB for a BERT.
 
     Attributes:
         model: The published encoder.
@@ -53,7 +54,12 @@ class Featurizer:
     """
 
     def __init__(
-        self, model: LoadedModel, *, progress: bool | None = None, tokenizer: Tokenizer | None = None
+        self,
+        model: LoadedModel,
+        *,
+        progress: bool | None = None,
+        tokenizer: Tokenizer | None = None,
+        windows: Tokenizer | None = None,
     ) -> None:
         check_not_forked()
         self.model = model
@@ -61,7 +67,7 @@ class Featurizer:
         self._tokenizer = tokenizer or load_tokenizer(
             model.tokenizer_folder, max_length_tokens=model.max_length_tokens
         )
-        self._windows = with_overlap(self._tokenizer)
+        self._windows = windows or with_overlap(self._tokenizer)
         self._counts = LengthCounter(model.max_length_tokens)
 
     @property
@@ -134,7 +140,12 @@ class Featurizer:
             ValueError: The delta is that of another encoder.
         """
         model = self.model.untuned if isinstance(self.model, TunedModel) else self.model
-        return Featurizer(TunedModel(model, delta), progress=self.progress, tokenizer=self._tokenizer)
+        return Featurizer(
+            TunedModel(model, delta),
+            progress=self.progress,
+            tokenizer=self._tokenizer,
+            windows=self._windows,
+        )
 
     def text_tokens(
         self, texts: Sequence[str], text_pairs: Sequence[str] | None = None

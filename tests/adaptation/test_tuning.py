@@ -345,6 +345,7 @@ def test_all_tuned_tasks_share_one_engine_and_keep_only_their_delta(mapper, delt
     encoders = [featurizer.model.encoder for featurizer in featurizers]
     (shared,) = {id(each): each for each in map(_shared_weights, encoders)}.values()
     assert shared.of.cache_info().currsize <= 4
+    assert {id(featurizer._windows) for featurizer in featurizers} == {id(mapper.featurizer._windows)}
 
 
 def _shared_weights(encoder):
