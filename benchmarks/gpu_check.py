@@ -172,7 +172,8 @@ def describe_machine() -> list[str]:
     import tensorflow as tf
 
     build = tf.sysconfig.get_build_info()
-    lines = [f"TensorFlow {tf.__version__}, CUDA {build.get('cuda_version', 'none')}, {os.cpu_count()} cores"]
+    cuda = build.get("cuda_version", "no GPU")
+    lines = [f"TensorFlow {tf.__version__}, built for CUDA {cuda}, {os.cpu_count()} cores"]
     gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         details = tf.config.experimental.get_device_details(gpu)

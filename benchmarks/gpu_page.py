@@ -113,7 +113,7 @@ def render(
         *rows,
         "",
         "The peak is that of a large matrix product in the same precision: "
-        + ", ".join(f"{each.variant} {each.peak / 1e12:.2f} TFLOP/s" for each in measured)
+        + ", ".join(f"{each.variant} {each.peak / 1e9:,.0f} GFLOP/s" for each in measured)
         + ".",
         "",
         "## Input",

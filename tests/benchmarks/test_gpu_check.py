@@ -37,7 +37,7 @@ def test_the_page_has_the_figures_of_each_variant():
     assert not has_failed
     assert "| float32 | 12.3 | 20.00 | 30,000 | 50% | 25% | 2,048 |" in page
     assert "building a batch takes 12% of a step; built meanwhile, 96% of the speed" in page
-    assert "float32 40.00 TFLOP/s" in page
+    assert "float32 40,000 GFLOP/s" in page
     assert "- OK: float32: the first 2 losses differ from the CPU's in float32 by at most 0.001" in page
     assert "- OK: mirrored on 2 devices: losses differ from one device's by at most 0.001" in page
 
