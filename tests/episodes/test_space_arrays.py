@@ -59,7 +59,12 @@ def assert_equal_spaces(a, b):
     for left, right in zip(a.rows_of, b.rows_of, strict=True):
         assert left.dtype == right.dtype == np.int64
         assert left.tolist() == right.tolist()
-    if not a.is_ner:
+    if a.is_multi_label:
+        assert a.label_sets.values.dtype == b.label_sets.values.dtype == np.int32
+        np.testing.assert_array_equal(a.label_sets.offsets, b.label_sets.offsets)
+        np.testing.assert_array_equal(a.label_sets.values, b.label_sets.values)
+        np.testing.assert_array_equal(a.rows_without_labels, b.rows_without_labels)
+    elif not a.is_ner:
         assert a.label_of.dtype == b.label_of.dtype == np.int32
         assert a.label_of.tolist() == b.label_of.tolist()
     names = ["token_ids", "segment_ids"] + ["word_starts", "word_labels", "word_shapes"] * a.is_ner
@@ -100,6 +105,31 @@ def test_sentences_are_the_same_in_files_as_in_memory(tmp_path, monkeypatch, row
     assert [in_memory.tags[i] for i in range(len(rows))] == [tuple(row[1]) for row in rows]
 
 
+@pytest.mark.parametrize("rows_per_bucket", [1, 60, 1_000_000])
+def test_lists_of_labels_are_the_same_in_files_as_in_memory(tmp_path, monkeypatch, rows_per_bucket):
+    rng, rows = np.random.default_rng(2), text_rows()
+    lists = [sorted(rng.choice(list("dacb"), rng.integers(0, 4), replace=False).tolist()) for _ in rows]
+    table = token_table(rows, "s").append_column("labels", pa.array(lists, pa.list_(pa.string())))
+    source = text_source(role="train", multi_label=True)
+    in_memory = build_label_space(source, table, role="train", tokenize_names=tokenize_names)
+    monkeypatch.setattr(space_arrays, "_PAIRS_PER_BUCKET", rows_per_bucket)
+    monkeypatch.setattr(space_arrays, "_ROWS_PER_CHUNK", 11)
+    assert_equal_spaces(collected(source, table, tmp_path / "a"), in_memory)
+    for label, found in zip("abcd", in_memory.rows_of, strict=True):
+        assert found.tolist() == [row for row, each in enumerate(lists) if label in each]
+    assert in_memory.rows_without_labels.tolist() == [row for row, each in enumerate(lists) if not each]
+
+
+def test_grades_keep_their_order_in_files(tmp_path):
+    table, grades = token_table(text_rows(), "s"), ["d", "a", "c", "b"]
+    source = text_source(role="train", ordinal=grades)
+    in_memory = build_label_space(source, table, role="train", tokenize_names=tokenize_names)
+    assert in_memory.labels == tuple(grades)
+    mapped = collected(source, table, tmp_path / "a")
+    assert_equal_spaces(mapped, in_memory)
+    assert mapped.is_ordinal
+
+
 def test_roles_of_labels_are_collected_apart(tmp_path):
     source = text_source(label_roles={"train": ["b", "a"], "test": ["d", "c"]})
     table = token_table(text_rows(), "s")
@@ -130,9 +160,10 @@ def test_draws_and_batches_from_files_are_those_from_memory(tmp_path):
 
 @pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs a list of open files")
 def test_mapped_arrays_keep_no_file_open(tmp_path):
-    before = len(list(Path("/proc/self/fd").iterdir()))
     space = collected(text_source(), token_table(text_rows(), "s"), tmp_path / "a")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    opened = [str(file.readlink()) for file in Path("/proc/self/fd").iterdir() if file.is_symlink()]
+    assert opened
+    assert not [path for path in opened if path.startswith(str(tmp_path))]
     assert not space.token_ids.values.flags.writeable
 
 
