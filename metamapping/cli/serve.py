@@ -84,7 +84,12 @@ def serve(
             f"{error.name} is not installed: install the extra `serve` with pip install 'metamapping[serve]'"
         ) from error
     from metamapping.publishing.layout import check_published
-    from metamapping.publishing.pretrained_model import is_pretrained, untrained_sentence
+    from metamapping.publishing.pretrained_model import (
+        check_pretrained,
+        is_on_hub,
+        is_pretrained,
+        untrained_sentence,
+    )
     from metamapping.serving.access import KEY_VARIABLE, check_host
     from metamapping.serving.limits import Limits
     from metamapping.serving.metrics import Metrics
@@ -104,6 +109,8 @@ def serve(
         model = str(open_folder(run.published))
     assert model is not None
     if is_pretrained(model):
+        if not is_on_hub(model):
+            check_pretrained(Path(model))
         print_note(f"note: {untrained_sentence(model)}")
     else:
         check_published(local_folder(model))

@@ -58,7 +58,8 @@ def read_backbone(folder: Path) -> keras.Model:
     Raises:
         StoreError: The folder does not describe a backbone of KerasHub, or its weights do not fit.
     """
-    return build_backbone(folder, read_safetensors(folder / MODEL))
+    described = _described(folder)  # before the weights are read
+    return _build(folder, described, read_safetensors(folder / MODEL))
 
 
 def build_backbone(folder: Path, arrays: dict[str, np.ndarray]) -> keras.Model:
@@ -71,24 +72,30 @@ def build_backbone(folder: Path, arrays: dict[str, np.ndarray]) -> keras.Model:
     Raises:
         StoreError: The folder does not describe a backbone of KerasHub, or the weights do not fit.
     """
-    path = folder / ENCODER
-    try:
-        content = read_json(path)
-    except (OSError, ValueError) as error:
-        raise StoreError(f"{path} cannot be read ({error}): it is damaged") from error
-    backbone_class, config = _class_and_config(content, path)
+    return _build(folder, _described(folder), arrays)
+
+
+def _build(
+    folder: Path, described: tuple[type, dict[str, Any]], arrays: dict[str, np.ndarray]
+) -> keras.Model:
+    backbone_class, config = described
     try:
         backbone = build_bounded(lambda: backbone_class(**config), config, arrays)
     except Exception as error:  # Keras raises many types for values that no layer can have
         raise StoreError(
-            f"{path} does not describe a valid {backbone_class.__name__}: {one_line(error)}"
+            f"{folder / ENCODER} does not describe a valid {backbone_class.__name__}: {one_line(error)}"
         ) from error
     assign_variables(_variables(backbone), arrays, folder / MODEL)
     return backbone
 
 
-def _class_and_config(content: Any, path: Path) -> tuple[type, dict[str, Any]]:
+def _described(folder: Path) -> tuple[type, dict[str, Any]]:
     """A backbone's class and plain arguments; only classes of KerasHub's backbones can be named."""
+    path = folder / ENCODER
+    try:
+        content = read_json(path)
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{path} cannot be read ({error}): it is damaged") from error
     name = content.get("class") if isinstance(content, dict) else None
     backbone_class = getattr(keras_hub.models, str(name), None)
     if not (isinstance(backbone_class, type) and issubclass(backbone_class, keras_hub.models.Backbone)):

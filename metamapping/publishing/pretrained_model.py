@@ -61,11 +61,7 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
         raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")
     folder = _download(str(place)) if is_on_hub(place) else Path(place)
     check_not_forked()
-    if not (folder / "tokenizer.json").is_file():
-        raise FileNotFoundError(
-            f"{folder} has no tokenizer.json: write it there with transformers' "
-            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
-        )
+    _check_tokenizer(folder)
     if backend != "tensorflow" and is_readable(folder):
         return _read_runtime(folder, "int8" if backend == "int8" else "float32")
     if backend not in ("auto", "tensorflow"):
@@ -90,6 +86,21 @@ def is_pretrained(place: str | Path) -> bool:
     # A published folder without its manifest is a damaged one.
     ours = any((folder / name).is_file() for name in (MANIFEST, SETTINGS))
     return (folder / "config.json").is_file() and not ours
+
+
+def check_pretrained(folder: Path) -> None:
+    """Check what can be known of a folder without reading its weights.
+
+    Args:
+        folder: A pretrained encoder.
+
+    Raises:
+        FileNotFoundError: It has no tokenizer.
+        StoreError: Its configuration and its weights do not fit.
+    """
+    _check_tokenizer(folder)
+    if is_readable(folder):
+        PretrainedWeights(folder)
 
 
 def is_on_hub(place: str | Path) -> bool:
@@ -127,6 +138,14 @@ def _download(place: str) -> Path:
             f"there is no folder {name}, and no such model can be read from the Hugging Face hub "
             f"({type(error).__name__}: {one_line(error)}): correct the name, or give the folder of an encoder"
         ) from error
+
+
+def _check_tokenizer(folder: Path) -> None:
+    if not (folder / "tokenizer.json").is_file():
+        raise FileNotFoundError(
+            f"{folder} has no tokenizer.json: write it there with transformers' "
+            "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
+        )
 
 
 def _read_runtime(folder: Path, precision: Precision) -> LoadedModel:

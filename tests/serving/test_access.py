@@ -109,4 +109,4 @@ def test_the_command_checks_its_arguments_before_it_listens(published, tmp_path,
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "model.safetensors").touch()
     assert run_cli("serve", tmp_path) == 2
-    assert "it looks like a pretrained model, which `adapt`" in capsys.readouterr().err
+    assert f"error: {tmp_path} has no tokenizer.json: write it there" in capsys.readouterr().err
