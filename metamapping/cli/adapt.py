@@ -103,6 +103,8 @@ def adapt(
     rows = [rows[i] for i in answered(fields, rows)]
     if multi_label or label_separator is not None or fields.have_label_lists(rows):
         fields = fields.with_label_lists(label_separator)
+    if label_separator is None and (joined := fields.joined_labels(rows)) is not None:
+        print_note(f"note: {joined}")
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner and (note := cut_words_note(texts, labels)):
         print_note(f"note: {note}")
@@ -145,7 +147,8 @@ def adapt(
         print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
     outside = f" and {mapping.num_out_of_scope} out of scope" if mapping.num_out_of_scope else ""
-    print_note(f"{mapping.num_examples} examples of {len(mapping.labels)} labels{outside}: {folder}")
+    number = f"{len(mapping.labels)} label{'' if len(mapping.labels) == 1 else 's'}"
+    print_note(f"{mapping.num_examples} examples of {number}{outside}: {folder}")
 
 
 def _labels_of(option: str, labels: list[Any]) -> list[Any]:

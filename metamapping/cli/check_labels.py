@@ -100,6 +100,8 @@ def check_labels(
     found = [every[i] for i in positions]
     if multi_label or label_separator is not None or fields.have_label_lists(found):
         fields = fields.with_label_lists(label_separator)
+    if label_separator is None and (joined := fields.joined_labels(found)) is not None:
+        print_note(f"note: {joined}")
     texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]

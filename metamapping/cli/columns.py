@@ -17,6 +17,8 @@ from typing import Any
 
 from metamapping.config.labels import NotOneLabelError, label_text
 from metamapping.corpus.columns import listed_names
+from metamapping.corpus.label_lists import has_label_list, label_list_of
+from metamapping.corpus.values import UnusableError
 
 LABEL_NAMES = (
     "label",
@@ -91,6 +93,13 @@ class Column:
         return [value for value in self.all_values if value is not None]
 
     @cached_property
+    def labels(self) -> list[str]:
+        """The values as labels; where a text has a list of several, or of none, all labels of all lists."""
+        if not any(map(has_label_list, self.all_raw)):
+            return self.values
+        return [label for value in self.all_raw for label in label_texts_of(value)]
+
+    @cached_property
     def lengths(self) -> list[int]:
         """The length of each value in words."""
         return [len(value.split()) for value in self.values]
@@ -108,12 +117,13 @@ class Column:
     @property
     def is_label(self) -> bool:
         """Whether the values look like labels."""
-        if not self.values or not 2 <= self.num_different <= max(2, len(self.values) // 2):
+        labels = self.labels
+        if not labels or not 2 <= len(set(labels)) <= max(2, len(labels) // 2):
             return False
-        if all(map(_TIME.fullmatch, self.values)):
+        if all(map(_TIME.fullmatch, labels)):
             return False
-        longest = max(map(len, self.values))
-        return longest <= _MAX_LABEL_CHARACTERS and max(self.lengths) <= _MAX_LABEL_WORDS
+        num_words = max(len(label.split()) for label in labels)
+        return max(map(len, labels)) <= _MAX_LABEL_CHARACTERS and num_words <= _MAX_LABEL_WORDS
 
     @property
     def own_name(self) -> str:
@@ -184,6 +194,20 @@ def is_pair(first: str, second: str) -> bool:
     if ends[0] is None or ends[1] is None:
         return False
     return ends[0][1] == ends[1][1] and (ends[0][2], ends[1][2]) in (("1", "2"), ("a", "b"))
+
+
+def label_texts_of(value: Any, separator: str | None = None) -> list[str]:
+    """The labels of a text as texts; none where they cannot be read, so that the row will be rejected.
+
+    Args:
+        value: The value of a column of label lists.
+        separator: What separates the labels of a value that is not a list.
+    """
+    try:
+        texts = [label_text(label) for label in label_list_of(value, separator)]
+    except UnusableError:
+        return []
+    return [text for text in texts if text is not None]
 
 
 def _given(columns: Sequence[Column], name: str, option: str) -> Column:

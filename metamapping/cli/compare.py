@@ -9,9 +9,9 @@ import typer
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="ID, alias, folder or address of a run.")],
+    first: Annotated[str, typer.Argument(metavar="RUN", help="ID of a run or the beginning of it, or its alias, folder or address.")],
     second: Annotated[
-        str, typer.Argument(metavar="RUN", help="ID, folder or address of the run that is compared with it.")
+        str, typer.Argument(metavar="RUN", help="The run that is compared with it, named likewise.")
     ],
     home: Annotated[str, typer.Option(help="Folder or address of the store and the runs.")] = ".metamapping",
     picture: Annotated[
@@ -22,19 +22,11 @@ def compare(
 
     `metamapping compare demo-1f0c3a77b2d94e61 demo-77a0c3b2d94e611f`
     """
+    from metamapping.cli.run_names import find_run
     from metamapping.runs.comparison import compare_runs
-    from metamapping.runs.folder import RunFolder
     from metamapping.runs.plots import comparison_png
-    from metamapping.runs.registry import Registry
 
-    aliases = Registry(home).aliases
-    runs = [
-        RunFolder.at(name)
-        if "://" in name or Path(name).is_dir()
-        else RunFolder(home, aliases.get(name, name))
-        for name in (first, second)
-    ]
-    comparison = compare_runs(*runs)
+    comparison = compare_runs(find_run(first, home=home), find_run(second, home=home))
     print(comparison.markdown())
     if picture is not None:
         picture.write_bytes(comparison_png(comparison))

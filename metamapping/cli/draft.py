@@ -161,6 +161,8 @@ def _source(guess: Guess, roles: Roles, name: str, evaluation: _Evaluation, fold
     yield f"  columns: {{{', '.join(_columns(guess))}}}"
     if guess.multi_label:
         yield "  multi_label: true  # texts have any number of labels"
+    if guess.label_separator is not None:
+        yield f"  label_separator: {_quoted(guess.label_separator)}  # remove both if a text has one label"
     dropped = _too_small(guess, roles, evaluation)
     if dropped:
         yield f"  drop_labels: [{', '.join(map(_quoted, dropped))}]  # too few examples"

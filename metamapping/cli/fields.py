@@ -20,6 +20,7 @@ from typing import Any, Literal, TypeVar
 from metamapping.cli.entity_rows import check_one_kind, columns_of, is_string
 from metamapping.cli.options import PREFIX, input_source
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
+from metamapping.config.labels import joined_labels
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.columns import (
@@ -38,7 +39,7 @@ from metamapping.corpus.labels import Label
 from metamapping.corpus.span_formats import ANSWER, answer_problem, has_spans, read_entities
 from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
-from metamapping.corpus.values import UnusableError, label_of, labels_of, text_of, words_of
+from metamapping.corpus.values import UnusableError, label_of, labels_of, list_of_text, text_of, words_of
 from metamapping.errors import ConfigError, listed
 
 Value = TypeVar("Value")
@@ -189,6 +190,20 @@ class Fields:
             return False
         column = self._column_of(rows, self.label_column, "label", number="-1")
         return any(has_label_list(_value(row, column)) for row in rows)
+
+    def joined_labels(self, rows: Sequence[Row]) -> str | None:
+        """A note for rows whose labels look like several in one text, with a separator between them.
+
+        Args:
+            rows: The rows. Lists, and values that are no labels, are passed over.
+        """
+        if self.is_ner:
+            return None
+        column = self._column_of(rows, self.label_column, "label", number="-1")
+        values = (_value(row, column) for row in rows)
+        texts = {value for value in values if isinstance(value, str)}
+        joined = joined_labels({text for text in texts if isinstance(list_of_text(text), str)} - {""})
+        return None if joined is None else f"{joined[0]}: if so, give --label-separator {joined[1]!r}"
 
     def values(self, rows: Sequence[Row], column: str, *, option: str) -> list[Any]:
         """The values of any other column.

@@ -14,20 +14,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metamapping.cli.columns import Column, is_pair, label_column, text_columns
+from metamapping.cli.columns import Column, is_pair, label_column, label_texts_of, text_columns
 from metamapping.cli.entity_rows import columns_of
 from metamapping.cli.found_columns import is_without_header
 from metamapping.cli.options import Format, input_source
 from metamapping.cli.records import open_records
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow
-from metamapping.config.labels import label_text
+from metamapping.config.labels import separator_in
 from metamapping.config.sources import TaskType
 from metamapping.corpus.columns import listed_names, nested_value
-from metamapping.corpus.label_lists import has_label_list, label_list_of
+from metamapping.corpus.label_lists import has_label_list
 from metamapping.corpus.span_formats import has_spans, read_entities
 from metamapping.corpus.spans import AlignedText, SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_types, find_scheme, is_tag
-from metamapping.corpus.values import UnusableError
 from metamapping.corpus.word_lists import word_list
 
 MAX_ROWS = 20_000
@@ -57,6 +56,7 @@ class Guess:
         is_whole: Whether these are all rows.
         num_words: Length in words that 95 % of the texts do not exceed.
         multi_label: Whether a text has any number of labels.
+        label_separator: What separates them in one text; ``None`` if they are lists.
     """
 
     path: str
@@ -71,6 +71,7 @@ class Guess:
     is_whole: bool
     num_words: int
     multi_label: bool = False
+    label_separator: str | None = None
 
     @property
     def has_codes(self) -> bool:
@@ -122,8 +123,14 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
             "give a file that has one"
         )
     text, pair = texts[0], _pair_of(texts, columns, given)
-    multi_label = any(map(has_label_list, label.all_raw))
-    lists = [_labels(value) for value in label.all_raw] if multi_label else [[n] for n in label.all_values]
+    has_lists = any(map(has_label_list, label.all_raw))
+    separator = None if has_lists else separator_in(label.values)
+    multi_label = has_lists or separator is not None
+    lists = (
+        [label_texts_of(value, separator) for value in label.all_raw]
+        if multi_label
+        else [[name] for name in label.all_values]
+    )
     different: dict[str, set[str]] = {}
     for value, of_text in zip(text.all_values, lists, strict=True):
         for name in of_text:
@@ -143,15 +150,8 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         is_whole=is_whole,
         num_words=_percentile([*text.lengths, *(pair.lengths if pair else ())]),
         multi_label=multi_label,
+        label_separator=separator,
     )
-
-
-def _labels(value: Any) -> list[str | None]:
-    """The labels of a text; none where they cannot be read, so that the row will be rejected."""
-    try:
-        return [label_text(label) for label in label_list_of(value)]
-    except UnusableError:
-        return []
 
 
 def _first_rows(path: str, given: Given, *, header: bool) -> tuple[list[Row], bool]:

@@ -27,6 +27,9 @@ _MAX_DIGITS = 100  # of a decimal number that is written out
 _MIN_ROWS_OF_DOUBT = 30
 _SHARE_OF_DOUBT = 0.9
 
+# What people write between the labels of one text; spaces and slashes are in many single labels.
+_SEPARATORS = "|;,"
+
 SEVERAL_LABELS = "several labels for one text need a multi-label task"
 
 
@@ -164,6 +167,60 @@ def look_alike(labels: Iterable[str]) -> list[str]:
                 "form of accents: if they are one, write them alike"
             )
     return sentences
+
+
+def separator_in(labels: Iterable[str]) -> str | None:
+    """Return what separates labels from each other, if labels look like several written as one text.
+
+    They do if fewer different parts are left after they are separated: parts that are combined come again.
+
+    >>> separator_in(["login|urgent", "refund|urgent", "login", "refund"])
+    '|'
+
+    Args:
+        labels: The different labels.
+
+    Returns:
+        The separator; ``None`` if each label looks like one.
+    """
+    whole = {label.strip() for label in labels}
+    for separator in _SEPARATORS:
+        parts = {part.strip() for label in whole for part in label.split(separator)} - {""}
+        if sum(separator in label for label in whole) > 1 and len(parts) < len(whole):
+            return separator
+    return None
+
+
+def joined_labels(labels: Iterable[str]) -> tuple[str, str] | None:
+    """Return a sentence about labels that look like several in one text, and what separates them.
+
+    >>> joined_labels(["login|urgent", "refund|urgent", "login", "refund"])[0]
+    "labels such as 'login|urgent' look like several labels of one text, separated by '|'"
+
+    Args:
+        labels: The different labels.
+
+    Returns:
+        The sentence without its full stop, and the separator; ``None`` if each label looks like one.
+    """
+    labels = sorted(labels)
+    separator = separator_in(labels)
+    if separator is None:
+        return None
+    example = next(label for label in labels if separator in label)
+    return (
+        f"labels such as {example!r:.80} look like several labels of one text, separated by {separator!r}",
+        separator,
+    )
+
+
+def several_labels_setting(separator: str) -> str:
+    """Return what to set where the labels of a text are separated.
+
+    Args:
+        separator: What separates them.
+    """
+    return f"if so, set `multi_label: true` and `label_separator: {json.dumps(separator)}`"
 
 
 def _number_text(value: float | Decimal) -> str:

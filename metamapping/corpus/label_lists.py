@@ -56,7 +56,10 @@ def label_list_of(value: Any, separator: str | None = None) -> list[Label]:
             text = "" if is_nothing(value) else value
             items = [part for part in text.split(separator) if part.strip()]
         elif is_nothing(value) or (isinstance(value, str) and not value.strip()):
-            raise MissingError(f"is missing ({value!r}): give a list of labels, or [] for none")
+            raise MissingError(
+                f"is missing ({value!r}): give a list of labels, [] for none, or a separator of "
+                "labels (`label_separator`, on the command line --label-separator)"
+            )
         else:
             items = [value]
     if any(isinstance(item, list | tuple | dict) for item in items):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from metamapping.config.labels import label_column_doubt
+from metamapping.config.labels import joined_labels, label_column_doubt, several_labels_setting
 from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.space_arrays import SpaceArrays, check_labels, collect_arrays
@@ -203,10 +203,12 @@ def check_enough_examples(source: str, counts: Mapping[str, int], *, needed: int
             f"source {source!r}: {doubt} Give the column of the labels as `columns.label`; episodes need "
             f"{needed} examples of each label ({why})"
         )
+    joined = joined_labels(counts)
+    hint = "" if joined is None else f"; {joined[0]}: {several_labels_setting(joined[1])}"
     for label, count in counts.items():
         if count < needed:
             raise ConfigError(
-                f"source {source!r}: label {label!r} has {count} examples but episodes "
-                f"need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
-                "drop the label with `drop_labels`"
+                f"source {source!r}: label {label!r} has {count} example{'' if count == 1 else 's'} but "
+                f"episodes need {needed} ({why}): lower the numbers under `evaluation`, add examples, or "
+                f"drop the label with `drop_labels`{hint}"
             )

@@ -208,8 +208,9 @@ def check_labels(source: Source, found: Sequence[str], labels: Sequence[str]) ->
         )
     needed = 1 if source.task_type == "ner" else 2
     if len(labels) < needed:
+        number = f"{len(labels)} label{'' if len(labels) == 1 else 's'}"
         raise ConfigError(
-            f"source {source.name!r} has {len(labels)} labels ({_listed(labels)}), but episodes "
+            f"source {source.name!r} has {number} ({_listed(labels)}), but episodes "
             f"need at least {needed}: check `columns.label`, or leave the source out"
         )
 

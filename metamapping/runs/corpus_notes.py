@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from metamapping.corpus.prepared import Corpus
+from metamapping.corpus.rows import NOT_ONE_LABEL
 from metamapping.errors import StoreError
 
 # A source that lost a larger part of its rows, or of whose texts a larger part was cut off, is named.
@@ -110,6 +111,11 @@ def remarks_on(sources: pd.DataFrame, rejects: pd.DataFrame) -> Iterator[str]:
         lost = int(own["rows"].sum())
         if lost > _MANY * row["rows in"]:
             yield f"{row['source']}: {lost:,} of {row['rows in']:,} rows were left out ({_reasons(own)})"
+        if several := int(own[own["reason"] == NOT_ONE_LABEL]["rows"].sum()):
+            yield (
+                f"{row['source']}: the label of {several:,} rows is a list of several or of none: if texts "
+                "have any number of labels, set `multi_label: true`"
+            )
     shares = zip(sources["source"], sources["truncated"], strict=True)
     cut = {source: share for source, share in shares if share > _MANY}
     if cut:

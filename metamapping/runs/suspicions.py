@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-from metamapping.config.labels import label_column_doubt, look_alike
+from metamapping.config.labels import joined_labels, label_column_doubt, look_alike, several_labels_setting
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Role, Source
 from metamapping.errors import listed
@@ -71,6 +71,8 @@ def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Itera
         doubt = label_column_doubt(len(labels), sum(labels.values()))
         if doubt is not None:
             yield f"{where} {doubt} If not, give it as `columns.label`"
+        if joined := joined_labels(labels):
+            yield f"{where} {joined[0]}: {several_labels_setting(joined[1])}"
     yield from (f"{where} {sentence}" for sentence in look_alike(labels))
     unnamed = [label for label in labels if _NUMBER.fullmatch(label) and label not in source.label_names]
     if labels and len(unnamed) == len(labels):

@@ -216,3 +216,26 @@ def test_lists_of_labels_are_a_source_of_several_labels(tmp_path):
     check_run(config)
     with pytest.raises(ValueError, match="the labels of texts that have several cannot be divided"):
         assign_roles([guess])
+
+
+def test_labels_with_a_separator_are_a_source_of_several_labels(tmp_path):
+    joined = ["login|urgent", "", "refund", "urgent", "login", "refund|urgent", "login|refund"]
+    files = [tmp_path / f"{name}.csv" for name in ("mails", "chats", "calls")]
+    for path in files:
+        rows = [f"{VERBS[i % 5]} {NOUNS[i % 4]} {i},{joined[i % 7]}" for i in range(70)]
+        path.write_text("\n".join(["text,label", *rows]))
+    guess = guess_file(str(files[0]), Given())
+    assert (guess.multi_label, guess.label_separator) == (True, "|")
+    assert guess.labels == {"login": 30, "refund": 30, "urgent": 30}
+    assert run_cli("init", *files, "--out", tmp_path / "run.yaml", "--encoder", "scratch") == 0
+    config = read_config(tmp_path / "run.yaml")
+    assert [source.label_separator for source in config.sources] == ["|"] * 3
+    check_run(config)
+
+
+def test_lists_of_labels_are_found_where_no_text_has_exactly_one(tmp_path):
+    lists = [["login", "urgent"], [], ["refund", "urgent"], ["login", "refund"]]
+    rows = [{"body": f"{VERBS[i % 5]} {NOUNS[i % 4]} {i}", "about": lists[i % 4]} for i in range(60)]
+    guess = guess_file(str(write_jsonl(tmp_path / "mails.jsonl", rows)), Given())
+    assert (guess.text, guess.label, guess.multi_label) == ("body", "about", True)
+    assert guess.labels == {"login": 30, "refund": 30, "urgent": 30}

@@ -57,6 +57,16 @@ def test_a_separator_in_csv_gives_the_same_task(task, folder, published):
     assert (separated.predict_proba(texts) == Mapping.load(task).predict_proba(texts)).all()
 
 
+def test_labels_that_look_separated_are_named_before_they_are_read(folder, published, capsys):
+    path, rows = folder / "joined.csv", ["login|urgent", "refund|urgent", "login", "refund", ""]
+    path.write_text("\n".join(["text,label", *(f"text {i},{label}" for i, label in enumerate(rows))]))
+    assert run_cli("adapt", published, path, "--out", folder / "joined") == 2  # the last text has no label
+    assert "such as 'login|urgent' look like several labels of one text" in (told := capsys.readouterr().err)
+    assert "give --label-separator '|'" in told
+    assert run_cli("adapt", published, path, "--label-separator", "|", "--out", folder / "joined") == 0
+    assert "look like several" not in capsys.readouterr().err
+
+
 def test_predictions_are_lists(task, folder):
     (folder / "new.csv").write_text('id,text\n7,"the parcel, again"\n8,\n')
     assert run_cli("predict", task, folder / "new.csv", "--out", folder / "new-out.csv", "--proba") == 0

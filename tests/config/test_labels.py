@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metamapping.config.labels import NotOneLabelError, label_column_doubt, label_text
+from metamapping.config.labels import (
+    NotOneLabelError,
+    joined_labels,
+    label_column_doubt,
+    label_text,
+    separator_in,
+)
 from metamapping.config.sources import Source
 
 
@@ -79,3 +85,20 @@ def test_only_many_labels_in_nearly_as_many_rows_are_doubted():
     assert label_column_doubt(235, 240) == "235 labels in 240 rows: is this the label column?"
     assert label_column_doubt(8, 8) is None
     assert label_column_doubt(77, 154) is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "separator"),
+    [
+        (["login|urgent", "refund|urgent", "login", "refund"], "|"),
+        (["login; urgent", "refund; urgent", "refund; login", "urgent"], ";"),
+        (["a,b", "b,c", "a,c", "a,b,c"], ","),
+        (["a|b"], None),  # one label may be written so
+        (["toys, games", "food, drinks", "books"], None),  # no part comes again
+        (["input/output", "input/error", "input", "output"], None),
+        ([], None),
+    ],
+)
+def test_labels_that_are_joined_by_a_separator_are_recognized(labels, separator):
+    assert separator_in(labels) == separator
+    assert (joined_labels(labels) is None) is (separator is None)

@@ -81,7 +81,7 @@ def test_a_label_of_a_role_without_any_example_is_an_error():
 
 
 def test_a_source_with_one_label_is_an_error():
-    with pytest.raises(ConfigError, match="has 1 labels"):
+    with pytest.raises(ConfigError, match="has 1 label "):
         text_space(labels=("a",))
 
 
@@ -89,6 +89,14 @@ def test_a_label_with_too_few_examples_is_an_error_with_the_numbers():
     space = text_space(per_label=3)
     with pytest.raises(ConfigError, match=r"'toys': label 'a' has 3 examples but episodes need 5 \(4 \+ 1\)"):
         check_enough_examples(space.source, space.counts, needed=5, why="4 + 1")
+
+
+def test_several_labels_in_one_text_are_named_where_a_label_has_too_few_examples():
+    counts = {"login": 9, "refund": 9, "login|urgent": 1, "refund|urgent": 9}
+    with pytest.raises(
+        ConfigError, match=r"has 1 example but .*set `multi_label: true` and `label_separator"
+    ):
+        check_enough_examples("toys", counts, needed=2, why="1 + 1")
 
 
 def test_ragged_rows_are_slices_of_their_values():

@@ -67,3 +67,9 @@ def test_names_that_look_like_numbers_or_missing_values_stay_as_they_are(tmp_pat
     rows = [("2024", "1", 3), ("2024", "null", 4)]
     pd.DataFrame(rows, columns=["source", "label", "rows"]).to_csv(tmp_path / "labels.csv", index=False)
     assert count_of_labels(read_table(tmp_path, "labels")) == {"2024": {"1": 3, "null": 4}}
+
+
+def test_labels_that_are_several_in_one_text_are_named_with_the_settings_they_need():
+    (sentence,) = found(ENOUGH, {**LABELS, "a": ["login", "login|urgent", "refund|urgent", "refund"]})
+    assert sentence.startswith("source 'a': labels such as 'login|urgent' look like several labels")
+    assert sentence.endswith('if so, set `multi_label: true` and `label_separator: "|"`')
