@@ -127,12 +127,12 @@ def test_a_run_that_is_missing_or_not_judged_is_rejected(tmp_path):
         compare_runs(run, begun)
 
 
-def test_the_command_compares_runs_by_id_and_by_folder(tmp_path, capsys):
+def test_the_command_compares_runs_by_the_beginning_of_an_id_and_by_folder(tmp_path, capsys):
     make_run(tmp_path, "plain")
     folder = make_run(tmp_path, "better", gain=0.02).path
     picture = tmp_path / "picture.png"
     with pytest.raises(SystemExit) as ended:
-        main(["compare", "plain", str(folder), "--home", str(tmp_path), "--picture", str(picture)])
+        main(["compare", "pla", str(folder), "--home", str(tmp_path), "--picture", str(picture)])
     assert ended.value.code == 0
     assert "better is clearly better" in capsys.readouterr().out
     assert picture.read_bytes().startswith(b"\x89PNG")

@@ -124,6 +124,13 @@ def test_sources_that_lost_much_are_named():
     assert truncated.startswith("bank: 30% of the texts are longer than `encoder.max_length_tokens`")
 
 
+def test_lists_of_labels_in_a_source_of_one_label_are_named_with_the_setting_they_need():
+    rejects = pd.DataFrame([("bank", "not_one_label", 2)], columns=["source", "reason", "rows"])
+    (several,) = remarks_on(SOURCES.assign(truncated=0.0), rejects)
+    assert several.startswith("bank: the label of 2 rows is a list of several or of none")
+    assert several.endswith("set `multi_label: true`")
+
+
 def test_the_plan_names_rows_rounds_and_steps(tmp_path):
     run = finished_run(tmp_path, [0.6], {"new": 0.7}, convergence={"max_rounds": 5, "patience": 2})
     first, *_, last = describe_plan(run)
