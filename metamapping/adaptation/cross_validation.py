@@ -78,7 +78,8 @@ class CrossValidation:
 
     def __repr__(self) -> str:
         lines = [f"{self.scores.num_rows} examples, each predicted from the others"]
-        lines += [f"  {name:12} {score}" for name, score in self.scores.scores.items()]
+        width = max(12, *map(len, self.scores.scores))
+        lines += [f"  {name:{width}} {score}" for name, score in self.scores.scores.items()]
         if self.num_alone:
             lines.append(
                 f"  {self.num_alone} of {len(self.labels)} labels have one example, which was predicted from "

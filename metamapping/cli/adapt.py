@@ -95,6 +95,7 @@ def adapt(
     from metamapping.cli.reading import Reading, answered
     from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
+    from metamapping.rounds.wording import count
 
     label_names = _label_names(label_name or [])
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
@@ -147,8 +148,8 @@ def adapt(
         print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
     outside = f" and {mapping.num_out_of_scope} out of scope" if mapping.num_out_of_scope else ""
-    number = f"{len(mapping.labels)} label{'' if len(mapping.labels) == 1 else 's'}"
-    print_note(f"{mapping.num_examples} examples of {number}{outside}: {folder}")
+    number = count(len(mapping.labels), "label")
+    print_note(f"{count(mapping.num_examples, 'example')} of {number}{outside}: {folder}")
 
 
 def _labels_of(option: str, labels: list[Any]) -> list[Any]:

@@ -165,6 +165,7 @@ def _shown(each: SuspiciousLabel) -> str:
 def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int, unit: str) -> None:
     from metamapping.adaptation.label_noise import label_words
     from metamapping.cli.tables import print_table
+    from metamapping.rounds.wording import count
 
     def cells(each: SuspiciousLabel) -> tuple[str, ...]:
         near = each.neighbours[0] if each.neighbours else None
@@ -174,7 +175,7 @@ def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int,
         return f"{each.probability:.2f}", row, *labels, _shown(each), like
 
     print(
-        f"{len(suspicious)} suspicious labels in {suspicious.num_examples} {unit}; about "
+        f"{count(len(suspicious), 'suspicious label')} in {suspicious.num_examples} {unit}; about "
         f"{100 * suspicious.noise:.1f} % of all labels are wrong"
     )
     if suspicious:

@@ -9,7 +9,12 @@ import typer
 
 
 def compare(
-    first: Annotated[str, typer.Argument(metavar="RUN", help="ID of a run or the beginning of it, or its alias, folder or address.")],
+    first: Annotated[
+        str,
+        typer.Argument(
+            metavar="RUN", help="ID of a run or the beginning of it, or its alias, folder or address."
+        ),
+    ],
     second: Annotated[
         str, typer.Argument(metavar="RUN", help="The run that is compared with it, named likewise.")
     ],

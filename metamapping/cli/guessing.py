@@ -126,15 +126,14 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
     has_lists = any(map(has_label_list, label.all_raw))
     separator = None if has_lists else separator_in(label.values)
     multi_label = has_lists or separator is not None
-    lists = (
-        [label_texts_of(value, separator) for value in label.all_raw]
-        if multi_label
-        else [[name] for name in label.all_values]
-    )
+    if multi_label:
+        lists = [label_texts_of(value, separator) for value in label.all_raw]
+    else:
+        lists = [[] if name is None else [name] for name in label.all_values]
     different: dict[str, set[str]] = {}
     for value, of_text in zip(text.all_values, lists, strict=True):
         for name in of_text:
-            if name is not None and isinstance(value, str) and value.strip():
+            if isinstance(value, str) and value.strip():
                 different.setdefault(name, set()).add(" ".join(value.lower().split()))
     labels = {name: len(of_label) for name, of_label in different.items()}
     return Guess(

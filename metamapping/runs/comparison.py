@@ -28,6 +28,7 @@ from metamapping.rounds.intervals import (
 )
 from metamapping.rounds.records import CellScores
 from metamapping.rounds.tables import markdown_table
+from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.source_data import source_rows
 
@@ -348,8 +349,8 @@ def _sentence(first: RunFolder, second: RunFolder, measured: list[Measured]) -> 
         verdict = "neither run is clearly better"
     num_sources = len([e for e in measured if e.role == overall.role and not e.what.startswith("all ")])
     return (
-        f"On the {num_sources} {overall.role} sources of both runs, {verdict}: second minus first is "
-        f"{difference.signed}, on {way}."
+        f"On the {count(num_sources, f'{overall.role} source')} of both runs, {verdict}: second minus first "
+        f"is {difference.signed}, on {way}."
     )
 
 

@@ -196,7 +196,7 @@ def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
     (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
     assert run_cli("check-labels", published, folder / "noisy.csv", "--num", 1) == 0
     printed = capsys.readouterr()
-    assert "1 suspicious labels in 61 rows" in printed.out
+    assert "1 suspicious label in 61 rows" in printed.out
     assert "1 rows have no text" in printed.err
     options = ("--num", 2, "--group", "thread", "--out", folder / "suspicious.jsonl")
     assert run_cli("check-labels", published, folder / "noisy.csv", *options) == 0

@@ -107,7 +107,7 @@ def test_differences_in_configuration_and_data_are_listed(tmp_path):
 def test_test_sources_decide_if_both_runs_were_measured_on_them(tmp_path):
     first, second = (make_run(tmp_path, n, gain=g, test=True) for n, g in (("plain", 0.0), ("worse", -0.05)))
     comparison = compare_runs(first, second)
-    assert comparison.sentence.startswith("On the 1 test sources of both runs, plain is clearly better")
+    assert comparison.sentence.startswith("On the 1 test source of both runs, plain is clearly better")
     assert comparison_png(comparison).startswith(b"\x89PNG")
 
 
