@@ -34,8 +34,8 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
         The absolute path of the file.
 
     Raises:
-        ValueError: The task is one of named entities, the encoder's folder has no graph, or the file is there,
-            or the tokenizer of another encoder.
+        ValueError: The task is one of named entities, the encoder's folder has no graph, or the file is
+            there, or the tokenizer of another encoder.
     """
     path = path.absolute()
     folder, tokenizer = featurizer.model.tokenizer_folder, path.parent / TOKENIZER
