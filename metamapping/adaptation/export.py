@@ -34,7 +34,8 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
         The absolute path of the file.
 
     Raises:
-        ValueError: The task is one of named entities, the encoder's folder has no graph, or a file is there.
+        ValueError: The task is one of named entities, the encoder's folder has no graph, or the file is
+            there, or the tokenizer of another encoder.
     """
     path = path.absolute()
     folder, tokenizer = featurizer.model.tokenizer_folder, path.parent / TOKENIZER
@@ -42,9 +43,15 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
         raise ValueError("only tasks of texts can be exported: the task is one of named entities (ner)")
     if path.suffix != ".onnx":
         raise ValueError(f"{path} is not named like an ONNX file: give it the ending .onnx")
-    for file in (path, tokenizer):
-        if file.exists():
-            raise ValueError(f"{file} already exists: remove it, or export into another folder")
+    if path.exists():
+        raise ValueError(f"{path} already exists: remove it, or export into another folder")
+    content = featurizer.tokenizer_json.encode()
+    # The tasks of one encoder share its tokenizer.
+    if tokenizer.exists() and tokenizer.read_bytes() != content:
+        raise ValueError(
+            f"{tokenizer} already exists, and is that of another encoder: remove it, or export into another "
+            "folder"
+        )
     opened = open_graph(featurizer.model)
     if opened is None:
         raise ValueError(
@@ -61,5 +68,5 @@ def export_task(featurizer: Featurizer, state: TaskState, path: Path) -> Path:
     model = task_graph(*opened, head=head, delta=featurizer.delta)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(model.SerializeToString())
-    tokenizer.write_text(featurizer.tokenizer_json, encoding="utf-8")
+    tokenizer.write_bytes(content)
     return path

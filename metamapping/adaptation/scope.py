@@ -138,7 +138,8 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
         )
     if not support.num_examples or np.bincount(support.targets).max() < 2:
         raise ValueError(
-            "a threshold is found by leaving examples out: give a label two examples, or a number"
+            "a threshold is found by leaving examples out: give a label two examples, or a number, such as "
+            "threshold=0.5 (on the command line --threshold 0.5)"
         )
     if solution.ridge is None:
         raise ValueError("a threshold is found with the solvers `ridge` and `plain-ridge`: give a number")

@@ -353,8 +353,8 @@ class Mapping(TaskQuestions):
 
         The file computes the probabilities of ``predict_proba`` from the token ids of clean texts that are
         not longer than the encoder reads at once. Its metadata has the labels as JSON, and whether they are
-        grades, of which the one of the smallest cost is predicted. Tasks of named entities cannot be
-        exported.
+        grades, of which the one of the smallest cost is predicted. It does not say what is out of scope.
+        Tasks of named entities cannot be exported.
 
         Args:
             path: The file to write, ``….onnx``; the tokenizer becomes ``tokenizer.json`` in the same folder.

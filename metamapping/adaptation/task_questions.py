@@ -241,7 +241,12 @@ class TaskQuestions:
         """The label of each text, or the list of its labels, and the probability that it is right."""
         probabilities = state.probabilities(features)
         slots = state.best_of(probabilities)
-        return [state.labels[slot] for slot in slots], probabilities[np.arange(len(slots)), slots]
+        labels: list[Any] = [state.labels[slot] for slot in slots]
+        if state.outside is not None and (lowest := self._confidence_so_far(state)) is not None:
+            is_outside = state.confidence(features)[1] < lowest
+            outside = state.outside.label
+            labels = [outside if out else label for label, out in zip(labels, is_outside, strict=True)]
+        return labels, probabilities[np.arange(len(slots)), slots]
 
     def signals(self, texts: Any, *, text_pairs: Any = None) -> Signals:
         """Say how the task sees texts: how probable their labels are, and how similar they are to examples.
@@ -324,9 +329,21 @@ class TaskQuestions:
             known[1][key] = threshold_of(state, wanted)
         return known[1][key]
 
+    def _confidence_so_far(self, state: TaskState) -> float | None:
+        """As ``_lowest_confidence``; ``None`` while there are too few examples to find it with."""
+        try:
+            return self._lowest_confidence(state, None)
+        except ValueError:
+            return None
+
     def _slot_of(self, state: TaskState, label: Any) -> int:
         """The slot of a label that is to be explained."""
         value = label_value(label)
+        if state.outside is not None and value == state.outside.label:
+            raise ValueError(
+                f"{label!r} is out of scope, which is no label with a score of its own: explain one of "
+                f"{listed(state.labels)}, whose score was too low"
+            )
         kind = None if value is None else label_kind(value)
         if value not in state.labels or kind != label_kind(state.labels[0]):
             raise ValueError(f"there is no label {label!r} to explain; labels: {listed(state.labels)}")

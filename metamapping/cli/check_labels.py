@@ -85,9 +85,10 @@ def check_labels(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading, answered
     from metamapping.cli.records import format_of
-    from metamapping.cli.writing import write_records
+    from metamapping.cli.writing import check_keeps_input, write_records
     from metamapping.config.labels import label_column_doubt
 
+    check_keeps_input(out, rows, "--out")
     if out is not None and format_of(out, format) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)

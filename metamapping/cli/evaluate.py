@@ -84,8 +84,9 @@ def evaluate(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading, answered
     from metamapping.cli.records import format_of
-    from metamapping.cli.writing import write_records
+    from metamapping.cli.writing import check_keeps_input, write_records
 
+    check_keeps_input(errors, test, "--errors")
     if errors is not None and format_of(errors) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --errors a .jsonl or .csv file")
     if test is None:

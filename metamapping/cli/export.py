@@ -27,4 +27,9 @@ def export(
 
     mapping = load_task(task, model)
     path = mapping.export(out)
+    if mapping.out_of_scope is not None:
+        print_note(
+            f"note: the file computes the probabilities of the {len(mapping.labels)} labels alone, and never "
+            f"answers {mapping.out_of_scope!r}: predict, serve and Mapping.predict do"
+        )
     print_note(f"{len(mapping.labels)} labels: {path}, and its tokenizer.json")

@@ -50,7 +50,8 @@ def migrate(
     from metamapping.publishing.layout import SETTINGS
     from metamapping.runs.folder import RUN_FILE
 
-    folder = folder.absolute()
+    # Of a link, the folder it leads to is migrated, so that the link and all others to it stay valid.
+    folder = folder.resolve()
     if (folder / RUN_FILE).is_file():
         folder = _published_of(folder)
     if (folder / TASK).is_file():
@@ -139,6 +140,8 @@ def _draft(folder: Path, out: Path | None, version: int | None) -> Path:
     if out is not None:
         if out.exists():
             raise ValueError(f"{out} exists already: give another folder with --out")
+        if out.resolve().is_relative_to(folder):
+            raise ValueError(f"{out} is within the folder that is migrated: give another folder with --out")
         return out.absolute()
     if (kept := _kept(folder, version)).exists():
         raise ValueError(f"{kept} exists already: rename it, or give a folder with --out")

@@ -67,8 +67,9 @@ def suggest(
     from metamapping.cli.labelling import load_task
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
-    from metamapping.cli.writing import write_records, write_text
+    from metamapping.cli.writing import check_keeps_input, write_records, write_text
 
+    check_keeps_input(out, pool, "--out")
     if tool is None and format_of(out, format) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)

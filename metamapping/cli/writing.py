@@ -88,6 +88,27 @@ def write_text(text: str, place: str) -> None:
         stream.write(text)
 
 
+def check_keeps_input(place: str | None, input: str | None, option: str) -> None:
+    """Check that a selection of rows does not replace the file of all rows.
+
+    Args:
+        place: Where the selection is to be written: a path, `-`, or ``None`` for nowhere.
+        input: The file of the rows, likewise.
+        option: The option of the place, for the message.
+
+    Raises:
+        ValueError: It would.
+    """
+    if place in (None, STANDARD) or input in (None, STANDARD):
+        return
+    written, read = Path(str(place)), Path(str(input))
+    if written.exists() and read.exists() and written.samefile(read):
+        raise ValueError(
+            f"{option} {place} is the file that is read, of which only some rows would be left: give another "
+            "file"
+        )
+
+
 @contextmanager
 def _csv_errors(format: Format) -> Iterator[None]:
     """Within the block, ``csv.Error`` becomes a ``ValueError`` that says how to proceed."""

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class FamilyFormat:
         activation: The key of the activation function among ``layers``.
         parts: Yields the parts of an encoder with so many layers.
         reserved_positions: Position embeddings that belong to padding, which KerasHub does not count.
+        fixed: Keys of ``config.json`` that a file may leave out, with the only value that the layers compute.
     """
 
     model_type: str
@@ -50,6 +51,7 @@ class FamilyFormat:
     activation: str
     parts: Callable[[int], Iterator[Part]]
     reserved_positions: int = 0
+    fixed: Mapping[str, Any] = field(default_factory=dict)
 
     def read_sizes(self, config: Mapping[str, Any]) -> dict[str, Any]:
         """The sizes of an encoder, as the arguments of its backbone.
@@ -58,9 +60,14 @@ class FamilyFormat:
             config: The content of ``config.json``.
 
         Raises:
-            ValueError: A size is missing or is not a positive number; or the configuration has an activation
-                that KerasHub's layers lack.
+            ValueError: A size is missing or is not a positive number; or the configuration has an activation,
+                or another variant of attention, that KerasHub's layers lack.
         """
+        for key, value in self.fixed.items():
+            if config.get(key, value) != value:
+                raise ValueError(
+                    f"{key} is {config[key]!r:.80}, but KerasHub's {self.model_type} computes {value!r} alone"
+                )
         activation = config.get(self.activation, self.layers[self.activation])
         if not str(activation).startswith("gelu"):
             raise ValueError(
@@ -131,6 +138,8 @@ _BERT_SIZES = {
     "dropout": "hidden_dropout_prob",
     "max_sequence_length": "max_position_embeddings",
 }
+# Relative positions and causal attention have no weights of their own by which they would be noticed.
+_BERT_FIXED = {"position_embedding_type": "absolute", "is_decoder": False}
 
 
 def _roberta(model_type: str) -> FamilyFormat:
@@ -143,6 +152,7 @@ def _roberta(model_type: str) -> FamilyFormat:
         activation="hidden_act",
         parts=roberta_parts,
         reserved_positions=RESERVED_POSITIONS,
+        fixed=_BERT_FIXED,
     )
 
 
@@ -154,6 +164,7 @@ _FORMATS = (
         layers={"hidden_act": "gelu_pytorch_tanh", "layer_norm_eps": 1e-12, "pad_token_id": 0},
         activation="hidden_act",
         parts=bert_parts,
+        fixed=_BERT_FIXED,
     ),
     _roberta("roberta"),
     # XLM-R differs from RoBERTa in its vocabulary alone, which a Unigram tokenizer of a hundred languages
@@ -197,6 +208,7 @@ _FORMATS = (
         },
         activation="activation_function",
         parts=gpt2_parts,
+        fixed={"scale_attn_weights": True, "scale_attn_by_inverse_layer_idx": False},
     ),
 )
 FORMATS = {each.model_type: each for each in _FORMATS}

@@ -137,8 +137,9 @@ def _pretrained(preset: str, precision: PrecisionName) -> keras.Model:
         dtype = {} if precision == "float32" else {"dtype": precision}
         return keras_hub.models.Backbone.from_preset(preset, **dtype)
     except Exception as error:  # Keras raises many types for a folder that describes no encoder
+        reason = f"it lacks {error}" if isinstance(error, KeyError) else one_line(error).rstrip(".")
         raise ConfigError(
-            f"encoder.preset {preset!r} cannot be read: {one_line(error)}. Expected a local Hugging Face or "
+            f"encoder.preset {preset!r} cannot be read: {reason}. Expected a local Hugging Face or "
             "KerasHub folder, or an address such as hf://google-bert/bert-base-uncased"
         ) from error
 

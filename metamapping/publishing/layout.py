@@ -26,6 +26,7 @@ FORMAT_VERSION = 5
 READABLE_VERSIONS = (4, FORMAT_VERSION)
 MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
 REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
+_TASK = "task.json"  # of ``adaptation.task_folder``
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)
 
 
@@ -66,6 +67,11 @@ def check_published(folder: Path) -> None:
         StoreError: The folder is damaged, or has another format version.
     """
     pull_folder(folder)
+    if (folder / _TASK).is_file():
+        raise FileNotFoundError(
+            f"{place_of(folder)} is a saved task, and an encoder is expected: give the folder of the encoder "
+            "that it was adapted with"
+        )
     if not (folder / MANIFEST).is_file():
         # A published folder without its manifest is a damaged one.
         has_model = (folder / "config.json").is_file() and not (folder / SETTINGS).is_file()

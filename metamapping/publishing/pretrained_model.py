@@ -16,8 +16,8 @@ from pathlib import Path
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.corpus.tokens import load_tokenizer
-from metamapping.errors import StoreError, one_line
-from metamapping.interop.family_format import FORMATS, MODEL, is_readable
+from metamapping.errors import ConfigError, StoreError, one_line
+from metamapping.interop.family_format import CONFIG, FORMATS, MODEL, is_readable
 from metamapping.models.forks import check_not_forked
 from metamapping.models.keras_import import quiet_keras
 from metamapping.publishing.layout import SETTINGS
@@ -31,6 +31,8 @@ from metamapping.storage.manifest import MANIFEST
 
 _HUB = "hf://"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_INDEX = "model.safetensors.index.json"
+_UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
 _FILES = ("config.json", "model.safetensors", "tokenizer.json", "sentence_bert_config.json")
 # Longer texts are rare where there are few examples, and their time grows with their length.
 _MAX_LENGTH_TOKENS, _MIN_LENGTH_TOKENS = 256, 8
@@ -61,7 +63,7 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
         raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")
     folder = _download(str(place)) if is_on_hub(place) else Path(place)
     check_not_forked()
-    _check_tokenizer(folder)
+    _check_files(folder)
     if backend != "tensorflow" and is_readable(folder):
         return _read_runtime(folder, "int8" if backend == "int8" else "float32")
     if backend not in ("auto", "tensorflow"):
@@ -95,10 +97,10 @@ def check_pretrained(folder: Path) -> None:
         folder: A pretrained encoder.
 
     Raises:
-        FileNotFoundError: It has no tokenizer.
-        StoreError: Its configuration and its weights do not fit.
+        FileNotFoundError: It has no tokenizer, or no weights that can be read.
+        StoreError: Its configuration is damaged, or does not fit its weights.
     """
-    _check_tokenizer(folder)
+    _check_files(folder)
     if is_readable(folder):
         PretrainedWeights(folder)
 
@@ -140,6 +142,48 @@ def _download(place: str) -> Path:
         ) from error
 
 
+def _check_files(folder: Path) -> None:
+    """Check what would otherwise be said by Keras, after it was loaded."""
+    _check_config(folder)
+    _check_tokenizer(folder)
+    _check_weights(folder)
+
+
+def _check_config(folder: Path) -> None:
+    path = folder / CONFIG
+    try:
+        read_json(path)
+    except ValueError as error:
+        raise StoreError(f"{path} is not JSON ({one_line(error)}): download the folder again") from error
+
+
+def _check_weights(folder: Path) -> None:
+    if (folder / MODEL).is_file() or any(folder.glob("*.weights.*")):  # the latter are KerasHub's
+        return
+    if (folder / _INDEX).is_file():
+        missing = [name for name in _shards(folder / _INDEX) if not (folder / name).is_file()]
+        if missing:
+            raise FileNotFoundError(
+                f"{folder} has no {missing[0]}, which {_INDEX} names: download the folder again"
+            )
+        return
+    others = sorted(path.name for path in folder.iterdir() if path.suffix in _UNSAFE)
+    found = f", only {others[0]}, which is not read because it may run code" if others else ""
+    raise FileNotFoundError(
+        f"{folder} has no {MODEL}{found}: download that file too, or write it there with transformers' "
+        "`AutoModel.from_pretrained(folder).save_pretrained(folder)`"
+    )
+
+
+def _shards(index: Path) -> list[str]:
+    try:
+        return sorted({Path(str(name)).name for name in read_json(index)["weight_map"].values()})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreError(
+            f"{index} names no weights ({one_line(error)}): download the folder again"
+        ) from error
+
+
 def _check_tokenizer(folder: Path) -> None:
     if not (folder / "tokenizer.json").is_file():
         raise FileNotFoundError(
@@ -159,7 +203,7 @@ def _why_keras(folder: Path) -> str:
     """Why the runtime cannot read a folder, as a clause of a sentence about it."""
     if (folder / MODEL).is_file():
         return f", which is none of {', '.join(FORMATS)} in Hugging Face's format,"
-    return f", which has no {MODEL},"
+    return f", whose weights are not in one {MODEL},"
 
 
 def _read_keras(folder: Path, why: str) -> LoadedModel:
@@ -170,7 +214,10 @@ def _read_keras(folder: Path, why: str) -> LoadedModel:
         from metamapping.publishing.published_model import PublishedModel
 
     spec = EncoderSpec(preset=str(folder), max_length_tokens=_MIN_LENGTH_TOKENS)
-    encoder = Encoder(build_backbone(spec, vocabulary_size=0, seed=0))
+    try:
+        encoder = Encoder(build_backbone(spec, vocabulary_size=0, seed=0))
+    except ConfigError as error:  # here no configuration names the folder
+        raise ConfigError(str(error).replace("encoder.preset", "the encoder", 1)) from error
     max_length = _max_length(folder, getattr(encoder.backbone, "max_sequence_length", None))
     _check_vocabulary(folder, max_length, getattr(encoder.backbone, "vocabulary_size", None))
     return PublishedModel(

@@ -219,10 +219,10 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
 
 
 @router.post("/tasks/{name}/tune", status_code=202, responses=error_responses(400, 404, 409, 422, 429, 503))
-def tune(name: Name, request: TuneTask, service: Serving, loaded: Ready) -> TuningJob:
+def tune(name: Name, service: Serving, loaded: Ready, request: TuneTask | None = None) -> TuningJob:
     """Tune the encoder to a task, if that helps it: a job, whose progress `GET /jobs/{job_id}` reports."""
     with _rejecting_invalid_input():
-        return _job(service.jobs.start(name, loaded, seconds=request.seconds))
+        return _job(service.jobs.start(name, loaded, seconds=None if request is None else request.seconds))
 
 
 @router.get("/jobs", responses=error_responses(503))

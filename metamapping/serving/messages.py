@@ -167,7 +167,7 @@ class TuneTask(_Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}, {"seconds": 60}]})
 
-    seconds: StrictInt | StrictFloat | None = Field(
+    seconds: StrictFloat | None = Field(
         None,
         gt=0,
         allow_inf_nan=False,

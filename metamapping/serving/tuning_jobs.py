@@ -156,12 +156,12 @@ class TuningJobs:
             NoSuchJobError: There is none, or it was finished long ago.
         """
         with self._lock:
-            return self._find(job_id).job
+            return _until_now(self._find(job_id))
 
     def all(self) -> list[Job]:
         """All jobs, in the order in which they were started."""
         with self._lock:
-            return [work.job for work in self._jobs.values()]
+            return [_until_now(work) for work in self._jobs.values()]
 
     def cancel(self, job_id: str) -> Job:
         """End a job with the best so far; one that waits does not begin. A finished one stays as it is.
@@ -196,7 +196,8 @@ class TuningJobs:
             return self._jobs[job_id]
         except KeyError:
             raise NoSuchJobError(
-                f"there is no job {job_id!r:.80}: GET /jobs lists them, POST /tasks/NAME/tune starts one"
+                f"there is no job {job_id!r:.80}: GET /jobs lists them (a server that was restarted knows "
+                "none of before), POST /tasks/NAME/tune starts one"
             ) from None
 
     def _forget(self) -> None:
@@ -237,12 +238,18 @@ class TuningJobs:
                 work.job = replace(
                     work.job, steps=steps, steps_in_all=steps_in_all, seconds=seconds, seconds_left=left
                 )
-                if work.is_cancelled or seconds > self._max_seconds:
-                    raise StopTuningError
+                is_over = work.is_cancelled or seconds > self._max_seconds
+            if is_over or is_changed():
+                raise StopTuningError
 
         tasks, name = work.loaded.tasks, work.job.task
         mapping = tasks.get(name)
         state = mapping.state
+
+        def is_changed() -> bool:
+            current = tasks.get(name)
+            return current is not mapping or current.state is not state
+
         tuned = tune_mapping(mapping, work.loaded.mapper, seconds=work.seconds, on_step=on_step)
         assert tuned.tuning is not None
 
@@ -257,3 +264,10 @@ class TuningJobs:
             )
         result, is_tuned = str(tuned.tuning), tuned.tuning.is_tuned
         return replace(work.job, status="done", is_tuned=is_tuned, result=result)
+
+
+def _until_now(work: _Work) -> Job:
+    """A job with the time that it has taken so far, of which the first step takes much."""
+    if work.job.status != "running":
+        return work.job
+    return replace(work.job, seconds=time.monotonic() - work.began)

@@ -142,3 +142,18 @@ def test_what_does_not_exist_is_refused(mapper, mapping):
     words = mapper.zero_shot(["place", "person"], task_type="ner")
     with pytest.raises(ValueError, match="for ner give a probability"):
         words.predict([["paris"]], threshold="auto")
+
+
+def test_suggestions_have_the_label_that_is_predicted(mapper, mapping):
+    pool = [*TEXTS, *OUTSIDE, "what time is it"]
+    suggestions = mapping.suggest(pool)
+    assert [each.label for each in suggestions] == mapping.predict([each.text for each in suggestions])
+    assert "oos" in {each.label for each in suggestions}
+    # With one example of each label no threshold can be found yet.
+    first = mapper.adapt([TEXTS[0], TEXTS[3], OUTSIDE[0]], [LABELS[0], LABELS[3], "oos"], out_of_scope="oos")
+    assert {each.label for each in first.suggest(pool)} <= set(first.labels)
+
+
+def test_what_is_out_of_scope_has_no_score_to_explain(mapping):
+    with pytest.raises(ValueError, match="'oos' is out of scope, which is no label with a score"):
+        mapping.explain("sing a song", label="oos")

@@ -179,6 +179,21 @@ def test_errors_are_written_with_the_examples_they_rest_on(folder, task, capsys)
     assert [row["id"] for row in rows_of(folder / "errors.csv")] == ["1"]
 
 
+def test_a_selection_of_rows_does_not_replace_the_file_of_all(folder, task, published, capsys):
+    path = folder / "all.csv"
+    path.write_text(written := "text,label\nwhere is my parcel,refund\nthe delivery is late,delivery\n")
+    (folder / "link.csv").symlink_to(path)
+    for arguments in (
+        ("evaluate", task, path, "--errors", path),
+        ("evaluate", task, path, "--errors", folder / "link.csv"),
+        ("suggest", task, path, "--out", path),
+        ("check-labels", published, path, "--out", path),
+    ):
+        assert run_cli(*arguments) == 2
+        assert "is the file that is read" in capsys.readouterr().err
+        assert path.read_text() == written
+
+
 def test_errors_of_the_left_out_examples_are_written(folder, ner_task, capsys):
     assert run_cli("evaluate", ner_task, "--errors", folder / "left-out.jsonl", "--json") == 0
     errors = list(map(json.loads, (folder / "left-out.jsonl").read_text().splitlines()))

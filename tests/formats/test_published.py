@@ -74,6 +74,23 @@ def test_a_folder_of_the_current_format_is_left_alone(tmp_path, capsys):
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_the_folder_that_a_link_leads_to_is_migrated(tmp_path, capsys):
+    folder = copy_of("published-4-task-3", tmp_path) / "published"
+    link = tmp_path / "current"
+    link.symlink_to(folder)
+    assert run_cli("migrate", link) == 0
+    assert capsys.readouterr().out.strip() == str(folder)
+    assert (link.is_symlink(), format_version_of(link), format_version_of(folder)) == (True, 5, 5)
+    assert format_version_of(folder.with_name("published-format-4")) == 4
+
+
+def test_nothing_is_written_into_the_folder_that_is_migrated(tmp_path, capsys):
+    folder = copy_of("published-4-task-3", tmp_path) / "published"
+    assert run_cli("migrate", folder, "--out", folder / "new") == 2
+    assert "is within the folder that is migrated" in capsys.readouterr().err
+    assert not (folder / "new").exists()
+
+
 def test_a_damaged_old_folder_is_not_migrated(tmp_path, capsys):
     folder = copy_of("published-2", tmp_path) / "published"
     weights = bytearray((folder / "model.safetensors").read_bytes())

@@ -1,5 +1,6 @@
 """A pretrained encoder is used with an untrained mapping; everything else is read as before."""
 
+import json
 import shutil
 import warnings
 
@@ -7,7 +8,13 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.publishing.pretrained_model import UntrainedMappingWarning, is_on_hub, is_pretrained
+from metamapping.errors import StoreError
+from metamapping.publishing.pretrained_model import (
+    UntrainedMappingWarning,
+    check_pretrained,
+    is_on_hub,
+    is_pretrained,
+)
 from tests.cli.command import run_cli
 
 TEXTS, LABELS = ["where is my parcel", "please refund the order"], ["delivery", "refund"]
@@ -61,6 +68,58 @@ def test_a_folder_without_a_tokenizer_is_refused_with_the_fix(pretrained, tmp_pa
     (tmp_path / "bare" / "tokenizer.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"has no tokenizer.json: .*save_pretrained"):
         MetaMapper.from_pretrained(tmp_path / "bare")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, r"has no model\.safetensors: download .*save_pretrained"),
+        ({"pytorch_model.bin": "PK"}, r"only pytorch_model\.bin, which is not read because it may run code"),
+        ({"model.safetensors.index.json": "{}"}, "names no weights"),
+        (
+            {"model.safetensors.index.json": '{"weight_map": {"a": "model-2.safetensors"}}'},
+            r"has no model-2\.safetensors, which model\.safetensors\.index\.json names",
+        ),
+    ],
+)
+def test_weights_that_cannot_be_read_are_told_without_keras(files, message, pretrained, tmp_path):
+    shutil.copytree(pretrained, folder := tmp_path / "bare")
+    (folder / "model.safetensors").unlink()
+    for name, content in files.items():
+        (folder / name).write_text(content)
+    for check in (check_pretrained, MetaMapper.from_pretrained):
+        with pytest.raises((FileNotFoundError, StoreError), match=message):
+            check(folder)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"position_embedding_type": "relative_key"}, "position_embedding_type is 'relative_key'"),
+        ({"is_decoder": True}, "is_decoder is True"),
+    ],
+)
+def test_attention_of_another_kind_is_refused(change, message, pretrained, tmp_path):
+    shutil.copytree(pretrained, folder := tmp_path / "other")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | change))
+    for check in (check_pretrained, MetaMapper.from_pretrained):
+        with pytest.raises(StoreError, match=message):
+            check(folder)
+
+
+def test_a_damaged_configuration_is_told(pretrained, tmp_path):
+    shutil.copytree(pretrained, folder := tmp_path / "other")
+    (folder / "config.json").write_text("{")
+    with pytest.raises(StoreError, match=r"config\.json is not JSON .* download the folder again"):
+        MetaMapper.from_pretrained(folder)
+
+
+@pytest.mark.filterwarnings("ignore::metamapping.publishing.pretrained_model.UntrainedMappingWarning")
+def test_a_saved_task_is_no_encoder(pretrained, tmp_path):
+    task = MetaMapper.from_pretrained(pretrained).adapt(TEXTS, LABELS).save(tmp_path / "task")
+    with pytest.raises(FileNotFoundError, match="is a saved task, and an encoder is expected"):
+        MetaMapper.from_pretrained(task)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,22 @@ def test_nothing_is_overwritten(mapper, tmp_path):
     assert not (tmp_path / "model.onnx").exists()
 
 
+def test_tasks_of_one_encoder_share_a_folder(mapper, tmp_path):
+    mapping = mapper.adapt(TEXTS, [0, 0, 1, 1])
+    mapping.export(tmp_path / "first.onnx")
+    mapping.export(tmp_path / "second.onnx")
+    assert (tmp_path / "second.onnx").read_bytes() == (tmp_path / "first.onnx").read_bytes()
+    with pytest.raises(ValueError, match=r"first\.onnx already exists"):
+        mapping.export(tmp_path / "first.onnx")
+
+
+def test_the_command_says_that_the_file_knows_nothing_out_of_scope(mapper, tmp_path, capsys):
+    mapping = mapper.adapt([*TEXTS, "sing a song"], [0, 0, 1, 1, -1], out_of_scope=-1)
+    mapping.save(tmp_path / "task")
+    app(["export", str(tmp_path / "task"), str(tmp_path / "model.onnx")], standalone_mode=False)
+    assert "never answers -1" in capsys.readouterr().err
+
+
 def example_with(words):
     """The one example of docs/how-to/runtime.md that has these words."""
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.S)

@@ -134,6 +134,40 @@ def test_a_task_that_was_changed_meanwhile_stays_as_it_is(client, service, monke
     assert (mapping.num_examples, mapping.tuning) == (9, None)
 
 
+@pytest.mark.parametrize("change", ["add", "replace", "delete"])
+def test_a_job_ends_at_the_next_step_once_its_task_is_another_one(change, client, service, monkeypatch):
+    is_running, release = threading.Event(), threading.Event()
+    reported = []
+
+    def steps(mapping, mapper, *, seconds, on_step):
+        is_running.set()
+        assert release.wait(timeout=300)
+        on_step(1, 2)
+        reported.append("a step too many")
+
+    monkeypatch.setattr(retuning, "tune_mapping", steps)
+    job = client.post("/tasks/orders/tune").json()
+    assert is_running.wait(timeout=300)
+    if change == "add":
+        assert client.post("/tasks/orders/examples", json=MORE).status_code == 200
+    elif change == "replace":
+        assert client.put("/tasks/orders", json=ORDERS).status_code == 200
+    else:
+        assert client.delete("/tasks/orders").status_code == 204
+    assert service.jobs.get(job["id"]).seconds > 0
+    release.set()
+    assert finished(client, job)["status"] == "failed"
+    assert not reported
+
+
+def test_odd_times_and_jobs_are_told_in_one_sentence(client):
+    answer = client.post("/tasks/orders/tune", json={"seconds": "x"})
+    assert answer.status_code == 422
+    assert answer.json()["detail"].startswith("seconds is 'x': Input should be a valid number")
+    answer = client.get("/jobs/gone")
+    assert (answer.status_code, "was restarted" in answer.json()["detail"]) == (404, True)
+
+
 def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
     several = [{**each, "label": [each["label"], "any"]} for each in ORDERS["examples"]]
     client.put("/tasks/several", json={"examples": several})
