@@ -155,7 +155,8 @@ def open_arrays(folder: Path) -> SpaceArrays:
     Args:
         folder: The folder, which must not change while the arrays are in use.
     """
-    names = pq.read_table(folder / _NAMES).to_pylist()
+    with pq.ParquetFile(folder / _NAMES) as file:
+        names = file.read().to_pylist()
     of_kind = {
         kind: tuple(row["name"] for row in names if row["kind"] == kind)
         for kind in ("label", "other_label", "tag")

@@ -42,7 +42,7 @@ def test_only_lists_of_several_or_none_say_that_there_are_several():
 
 @pytest.mark.parametrize("value", [None, "", float("nan")])
 def test_a_missing_value_is_not_an_empty_list(value):
-    with pytest.raises(MissingError, match=r"give a list of labels, or \[\] for none"):
+    with pytest.raises(MissingError, match=r"give a list of labels, \[\] for none"):
         label_list_of(value)
 
 

@@ -45,7 +45,7 @@ def test_indicators_are_in_the_order_of_the_labels_that_are_asked_for():
 def test_a_source_of_fewer_than_two_labels_is_refused():
     table = token_table([(None, None, [1, 2], None)] * 2, "sets").append_column("labels", [[["a"], []]])
     source = Source(name="sets", task_type="text-classification", role="train", files=["x"], multi_label=True)
-    with pytest.raises(ConfigError, match=r"'sets' has 1 labels \(a\), but episodes need at least 2"):
+    with pytest.raises(ConfigError, match=r"'sets' has 1 label \(a\), but episodes need at least 2"):
         build_label_space(source, table, role="train", tokenize_names=tokenize_names)
 
 

@@ -191,7 +191,7 @@ def test_labels_of_other_roles_may_have_names(tmp_path):
 
 def test_one_label_is_an_error_before_any_row_is_written(tmp_path):
     table = token_table(text_rows(labels="a"), "s")
-    with pytest.raises(ConfigError, match="has 1 labels"):
+    with pytest.raises(ConfigError, match="has 1 label "):
         collected(text_source(), table, tmp_path / "a")
     assert not list((tmp_path / "a").iterdir())
 

@@ -82,7 +82,7 @@ def test_roles_of_one_source_have_files_of_their_own(tmp_path, mapped):
     assert train.labels == test.labels == ("x", "y")
     assert len(folders_of(config.home)) == 1  # the same rows
     split = split.model_copy(update={"label_roles": {"train": ["x"]}})
-    with pytest.raises(ConfigError, match="source 'a' has 1 labels"):
+    with pytest.raises(ConfigError, match="source 'a' has 1 label "):
         read_spaces(config.model_copy(update={"sources": [split]}), corpus, "train")
     assert len(folders_of(config.home)) == 1
 
@@ -114,7 +114,7 @@ def test_a_held_out_label_with_too_few_examples_is_refused_before_anything_is_wr
 def test_a_train_label_needs_two_examples(tmp_path):
     config = configuration(tmp_path, rows=30)
     (tmp_path / "a.csv").write_text("text,label\none,x\ntwo,x\nthree,y\n")
-    with pytest.raises(ConfigError, match=r"source 'a': label 'y' has 1 examples but episodes need 2"):
+    with pytest.raises(ConfigError, match=r"source 'a': label 'y' has 1 example but episodes need 2"):
         check_run(config)
 
 

@@ -166,6 +166,7 @@ def test_a_round_that_began_in_memory_ends_with_the_same_bits_from_mapped_files(
     assert evaluate_stage(killed, 1).cells == evaluate_stage(whole, 1).cells
 
 
+@pytest.mark.slow
 def test_a_scaled_round_has_the_scaled_distance_from_the_untrained_weights(run):
     train_stage(run, 1)
     after_round(run, 1, (AVERAGE, None, "0 × -0.5, 1 × 1.5"))

@@ -76,6 +76,7 @@ def finished(client, job):
     raise AssertionError(answer)
 
 
+@pytest.mark.slow
 def test_a_task_is_tuned_in_a_job_and_says_what_was_decided(client, service):
     started = client.post("/tasks/orders/tune", json={"seconds": 0.001})
     assert started.status_code == 202
