@@ -75,9 +75,12 @@ def evaluate(
     for space in spaces:
         episodes = draw_episodes(space, spec, seed=seed)
         features = _encode(encoder, mapping, space, episodes, on_progress)
-        score_episodes = _score_text_episodes
-        if space.is_ner or space.is_multi_label:
-            score_episodes = _score_word_episodes if space.is_ner else _score_list_episodes
+        if space.is_ner:
+            score_episodes = _score_word_episodes
+        elif space.is_multi_label:
+            score_episodes = _score_list_episodes
+        else:
+            score_episodes = _score_text_episodes
         outcomes = {
             shots: score_episodes(mapping, space, features, drawn) for shots, drawn in episodes.items()
         }

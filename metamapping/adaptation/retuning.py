@@ -63,8 +63,7 @@ def tune_mapping(
 
 
 def _untuned(mapper: LoadedEncoder, state: TaskState) -> TaskState:
-    featurizer, support = mapper.featurizer, state.support
-    pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
-    features = featurizer.texts([str(text) for text in support.texts], pairs)
+    featurizer = mapper.featurizer
+    features = featurizer.texts(*state.support.columns)
     names = featurizer.names(list(state.names))
     return with_features(featurizer, replace(state, tuning=None), features, names)

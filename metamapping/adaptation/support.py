@@ -69,6 +69,12 @@ class Support:
         """Number of examples; for ``ner`` the number of sentences."""
         return len(self.texts)
 
+    @property
+    def columns(self) -> tuple[list[str], list[str] | None]:
+        """The texts and, for pairs, the second texts, as a featurizer reads them; all of them were stored."""
+        pairs = None if self.text_pairs is None else [str(pair) for pair in self.text_pairs]
+        return [str(text) for text in self.texts], pairs
+
     def plus(self, examples: Examples, features: np.ndarray, offsets: np.ndarray, targets: Any) -> Support:
         """A support with ``examples`` appended.
 

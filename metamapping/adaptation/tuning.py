@@ -140,13 +140,12 @@ def tune_task(
     """
     check_can_tune(featurizer, state.task_type)
     started = time.monotonic()
-    limited, support = _limited(featurizer, state), state.support
+    limited = _limited(featurizer, state)
     outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed, on_step)
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
-        pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
-        features = featurizer.texts(list(support.texts), pairs)
+        features = featurizer.texts(*state.support.columns)
         state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
@@ -171,9 +170,7 @@ def tune_tokens(
 
 
 def _tokens(featurizer: Featurizer, state: TaskState) -> TaskTokens:
-    support = state.support
-    pairs = None if support.text_pairs is None else [str(pair) for pair in support.text_pairs]
-    texts = featurizer.text_tokens([str(text) for text in support.texts], pairs)
+    texts = featurizer.text_tokens(*state.support.columns)
     return TaskTokens(texts, featurizer.name_tokens(list(state.names)))
 
 

@@ -160,10 +160,7 @@ def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec:
     row, target = np.concatenate(rows), np.concatenate(targets)
     label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
     for split in range(spec.num_splits):
-        # Training must see few and many labels: zero-shot (split 0) and the first few-shot split have all.
-        num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
-        chosen_ways = rng.choice(ways, num_ways, replace=False)
-        shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+        chosen_ways, shots = _ways_and_shots(rng, split, ways, spec)
         label_mask[split, chosen_ways] = True
         for way in chosen_ways:
             items = rng.permutation(np.flatnonzero(target == way))
@@ -174,6 +171,18 @@ def _sample_texts(rng: np.random.Generator, index: int, space: LabelSpace, spec:
     return Draw(index, labels, row, label_mask, support, query)
 
 
+def _ways_and_shots(
+    rng: np.random.Generator, split: int, ways: int, spec: EpisodeSpec
+) -> tuple[np.ndarray, int]:
+    """The labels of a split, as positions among those of the batch, and its number of shots.
+
+    Training must see few and many labels: zero-shot (split 0) and the first few-shot split have all.
+    """
+    num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
+    chosen_ways = rng.choice(ways, num_ways, replace=False)
+    return chosen_ways, 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+
+
 def _sample_label_sets(rng: np.random.Generator, index: int, space: LabelSpace, spec: EpisodeSpec) -> Draw:
     """Texts that have any number of labels, some of them none of the batch's."""
     ways = min(spec.max_ways, len(space.labels), spec.num_texts // 2)
@@ -182,13 +191,11 @@ def _sample_label_sets(rng: np.random.Generator, index: int, space: LabelSpace, 
     has = space.indicators(row, labels)
     label_mask, support, query = _empty_splits(spec.num_splits, ways, len(row))
     for split in range(spec.num_splits):
-        num_ways = ways if split <= 1 else int(rng.integers(2, ways + 1))
-        chosen_ways = rng.choice(ways, num_ways, replace=False)
-        shots = 0 if split == 0 else int(rng.integers(1, spec.max_shots + 1))
+        chosen_ways, shots = _ways_and_shots(rng, split, ways, spec)
         label_mask[split, chosen_ways] = True
         others = rng.permutation(np.flatnonzero(~has[:, chosen_ways].any(axis=1)))
         # Of the many texts without a label of the split, as many take part as have one on average.
-        others = others[: max(1, has[:, chosen_ways].sum() // num_ways)]
+        others = others[: max(1, has[:, chosen_ways].sum() // len(chosen_ways))]
         groups = [np.flatnonzero(has[:, way]) for way in chosen_ways] + [others]
         # Of each label at most half of its texts are support, and one never is, so that queries remain.
         kept = [int(rng.choice(items)) for items in groups if len(items) > 1]
