@@ -34,6 +34,7 @@ def s3_server() -> Iterator[dict[str, str]]:
         stderr=subprocess.DEVNULL,
     )
     url = f"http://{HOST}:{port}"
+    forget_servers()
     try:
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -52,6 +53,14 @@ def s3_server() -> Iterator[dict[str, str]]:
     finally:
         process.kill()
         process.wait()
+        forget_servers()
+
+
+def forget_servers() -> None:
+    """Make fsspec read the environment again: it keeps what was opened, with the address of its server."""
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def make_bucket(name: str) -> str:

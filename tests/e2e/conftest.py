@@ -112,8 +112,20 @@ def page(logged_in: Any) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="session")
-def logged_in(server: PrefectServer) -> Iterator[Any]:
-    """The page that all tests share."""
+def logged_in(server: PrefectServer, browser: Any) -> Any:
+    """The page of the Prefect server that all tests share."""
+    page = browser.new_page(viewport={"width": 1300, "height": 850}, color_scheme="light")
+    page.set_default_timeout(60_000)
+    page.goto(server.url)
+    page.get_by_placeholder("admin:pass").fill(PASSWORD)
+    page.get_by_role("button", name="Login").click()
+    page.wait_for_url("**/dashboard**")
+    return page
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Headless Chromium. Playwright runs once in a process, so that all tests share it."""
     playwright = pytest.importorskip("playwright.sync_api", reason="missing: playwright")
     if not Path(CHROMIUM).is_file():
         pytest.skip(f"missing: {CHROMIUM}")
@@ -121,13 +133,7 @@ def logged_in(server: PrefectServer) -> Iterator[Any]:
     quiet += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
     with playwright.sync_playwright() as started:
         browser = started.chromium.launch(executable_path=CHROMIUM, args=quiet)
-        page = browser.new_page(viewport={"width": 1300, "height": 850}, color_scheme="light")
-        page.set_default_timeout(60_000)
-        page.goto(server.url)
-        page.get_by_placeholder("admin:pass").fill(PASSWORD)
-        page.get_by_role("button", name="Login").click()
-        page.wait_for_url("**/dashboard**")
-        yield page
+        yield browser
         browser.close()
 
 
