@@ -22,7 +22,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from metamapping.adaptation.grades import best_grades
-from metamapping.adaptation.inputs import is_missing, single_labels
+from metamapping.adaptation.input_columns import is_missing
+from metamapping.adaptation.inputs import single_labels
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
 from metamapping.adaptation.task_folder import read_task

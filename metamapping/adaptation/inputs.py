@@ -1,8 +1,7 @@
 """Inputs: validates the columns and tables that users pass in, and converts them to examples.
 
-A column is a list, a tuple, a NumPy array, a pandas or Arrow column, or a column of ``datasets``; a table
-is a ``pandas.DataFrame``, a ``datasets.Dataset`` or a ``pyarrow.Table``. A value that cannot be used is
-rejected with the number of its row, and nothing is guessed: a missing text is not an empty text.
+A value that cannot be used is rejected with the number of its row, and nothing is guessed: a missing text is
+not an empty text.
 
     examples = read_examples(["it never came", "thanks!"], ["complaint", "praise"])
     examples = read_examples(frame, columns=Columns(text="body", label="kind"))
@@ -10,8 +9,6 @@ rejected with the number of its row, and nothing is guessed: a missing text is n
 
 from __future__ import annotations
 
-import math
-import sys
 import warnings
 from collections import abc
 from os import PathLike
@@ -19,18 +16,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
+from metamapping.adaptation.input_columns import is_missing, is_table, table_columns, values_of
 from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
 from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
-from metamapping.corpus.columns import find_name
 from metamapping.corpus.label_lists import has_label_list, label_list_of
 from metamapping.corpus.labels import Label, label_kind, label_value
-from metamapping.corpus.records import class_names, encodable, label_name
-from metamapping.corpus.span_formats import entity_columns
+from metamapping.corpus.records import encodable
 from metamapping.corpus.spans import widened_note
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import (
@@ -78,17 +73,17 @@ def read_examples(
         if labels is not None or text_pairs is not None:
             raise ValueError("a file contains its labels: give it alone, and name its columns with `columns`")
         return read_example_file(Path(texts), columns or Columns(), task_type, multi_label=multi_label)
-    if _is_table(texts):
+    if is_table(texts):
         if labels is not None or text_pairs is not None:
             raise ValueError(
                 "a table contains its labels: give it alone, and name its columns with `columns`"
             )
-        texts, labels, text_pairs = _table_columns(texts, columns or Columns(), task_type)
+        texts, labels, text_pairs = table_columns(texts, columns or Columns(), task_type)
     elif columns is not None:
         raise ValueError("columns are for tables: give a DataFrame, a Dataset, an Arrow table, or a Path")
     if labels is None:
         raise ValueError("no labels: give one for each text, or use zero_shot(labels)")
-    texts, labels = _values(texts, "texts"), _values(labels, "labels")
+    texts, labels = values_of(texts, "texts"), values_of(labels, "labels")
     if len(texts) != len(labels):
         raise ValueError(f"{len(texts)} texts but {len(labels)} labels: give one label for each text")
     if not texts:
@@ -139,7 +134,7 @@ def read_word_lists(texts: Any) -> list[list[str]]:
     Raises:
         ValueError: A value is not a list of strings.
     """
-    rows = _values(texts, "texts")
+    rows = values_of(texts, "texts")
     for i, words in enumerate(rows):
         if not isinstance(words, list | tuple | np.ndarray) or not all(isinstance(w, str) for w in words):
             raise ValueError(f"text {i} is {words!r}: for ner a text is a list of words")
@@ -158,7 +153,7 @@ def read_ner_texts(texts: Any) -> tuple[list[list[str]], list[str] | None, list[
     Raises:
         ValueError: A value is neither, or some are strings and others lists.
     """
-    values = _values(texts, "texts")
+    values = values_of(texts, "texts")
     if not are_strings(values):
         return read_word_lists(values), None, []
     words, bounds = split_texts(values)
@@ -178,7 +173,7 @@ def read_labels(labels: Any) -> list[Label]:
         ValueError: A value is missing, blank or a list of several labels, or strings, booleans and numbers
             are mixed.
     """
-    values = single_labels(_values(labels, "labels"))
+    values = single_labels(values_of(labels, "labels"))
     read: list[Label] = []
     for i, value in enumerate(values):
         if is_missing(value):
@@ -280,17 +275,8 @@ def check_task_type(task_type: str) -> None:
         raise ValueError(f"task_type {task_type!r} is not one of {', '.join(get_args(TaskType))}")
 
 
-def is_missing(value: Any) -> bool:
-    """Whether a value is ``None``, NaN, or a missing value of pandas."""
-    if value is None or isinstance(value, float):
-        return value is None or math.isnan(value)
-    # Importing pandas takes as long as loading an encoder; without it none of its values can be here.
-    pandas: Any = sys.modules.get("pandas")
-    return pandas is not None and bool(pandas.api.types.is_scalar(value) and pandas.isna(value))
-
-
 def _strings(column: Any, what: str) -> list[str]:
-    values = _values(column, f"{what}s")
+    values = values_of(column, f"{what}s")
     for i, value in enumerate(values):
         if is_missing(value):
             raise ValueError(f"{what} {i} {missing_text(value)}")
@@ -318,75 +304,3 @@ def _read_tags(texts: list[list[str]], labels: list[Any]) -> list[list[str]]:
             )
     converted = read_bio(labels, what="text")
     return [[encodable(tag) for tag in tags] for tags in converted]
-
-
-def _values(column: Any, what: str) -> list[Any]:
-    """A column's values as Python objects; class numbers of ``datasets`` become class names."""
-    if isinstance(column, str | bytes | dict) or not hasattr(column, "__len__"):
-        raise ValueError(
-            f"{what} is {type(column).__name__} {column!r:.60}: expected a list or a column (or, for "
-            "examples in a file, its Path)"
-        )
-    if _is_table(column):
-        raise ValueError(f"{what} is a whole table: give one of its columns")
-    if isinstance(column, pa.Array | pa.ChunkedArray):
-        return list(column.to_pylist())
-    names = class_names(getattr(column, "features", None))
-    if names is not None:
-        return [label_name(value, names) for value in column]
-    if getattr(column, "ndim", 1) != 1:
-        raise ValueError(f"{what} has {column.ndim} dimensions: expected one column")
-    values = column.tolist() if hasattr(column, "tolist") else column
-    # Lists, and columns of objects, may contain scalars of NumPy.
-    return [value.item() if isinstance(value, np.generic) else value for value in values]
-
-
-def _is_table(value: Any) -> bool:
-    return _column_names(value) is not None
-
-
-def _column_names(value: Any) -> list[Any] | None:
-    """The names of a table's columns; ``None`` for anything that is not a table."""
-    # Tables are recognized by their attributes, so that datasets need not be imported.
-    for attribute in ("column_names", "columns"):
-        names = getattr(value, attribute, None)
-        if isinstance(names, dict):
-            raise ValueError(f"several splits ({', '.join(names)}): give one of them")
-        if names is not None:
-            return list(names)
-    return None
-
-
-def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
-    """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
-    names = _column_names(table) or []
-    text, label = _text_and_label(names, columns, task_type)
-    pair = columns.text_pair
-    if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
-        pair = "text_pair"
-    found: list[Any] = [None if name is None else _find(name, names) for name in (text, label, pair)]
-    for name, column in zip((text, label, pair), found, strict=True):
-        if name is not None and column is None:
-            raise ValueError(
-                f"the table has no column {name!r}; it has {', '.join(map(str, names))}: name the right "
-                "one, as in columns=Columns(text=..., label=...)"
-            )
-    return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
-
-
-def _text_and_label(names: list[Any], columns: Columns, task_type: TaskType) -> tuple[str | int, str | int]:
-    text, label = columns.text, columns.label
-    defaults = ("text", "label")
-    if task_type == "ner":
-        given = [None if name is None else str(name) for name in (text, label)]
-        defaults = entity_columns([name for name in names if isinstance(name, str)], *given)
-    return defaults[0] if text is None else text, defaults[1] if label is None else label
-
-
-def _find(name: str | int, names: list[Any]) -> Any:
-    """The column of a name, which may be a number; ``None`` if there is none."""
-    if name in names:
-        return name
-    return (
-        find_name(name, [each for each in names if isinstance(each, str)]) if isinstance(name, str) else None
-    )
