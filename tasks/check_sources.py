@@ -4,7 +4,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.config.sources import Source
-from metamapping.corpus import records as library
+from metamapping.corpus import source_checks as library
 
 
 @task(task_run_name="check sources", cache_policy=NO_CACHE, persist_result=False)

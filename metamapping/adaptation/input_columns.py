@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
-from metamapping.corpus.records import class_names, label_name
+from metamapping.corpus.hub_rows import class_names, label_name
 from metamapping.corpus.span_formats import entity_columns
 
 

@@ -4,7 +4,6 @@ Input: a ``Source``. Output: record batches in the source's own order. Every row
 row that cannot be read carries its fault. The fingerprint of the records covers the bytes of the source's
 files and how they are read, but not its role, its readable label names or its license.
 
-    check_sources(home, [source])              # raises before anything runs
     counts = write_records(source, folder)
 """
 
@@ -13,28 +12,26 @@ from __future__ import annotations
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from metamapping.config.labels import label_of_number, label_text
+from metamapping.config.labels import label_text
 from metamapping.config.sources import Source
-from metamapping.corpus.columns import NER_COLUMNS
-from metamapping.corpus.formats import column_names, read_file, rows_of_batch
+from metamapping.corpus.formats import read_file
+from metamapping.corpus.hub_rows import read_hub
 from metamapping.corpus.label_lists import label_list_of
 from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
 from metamapping.corpus.shards import RECORDS, ShardWriter, with_label_lists
-from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
+from metamapping.corpus.surrogates import list_array, string_array
 from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
-from metamapping.errors import ConfigError, listed, needs_train_extra
-from metamapping.storage.artifacts import Stage, Store
-from metamapping.storage.hub_access import check_hub
+from metamapping.errors import ConfigError, listed
+from metamapping.storage.artifacts import Stage
 from metamapping.storage.manifest import fingerprint_file
 
 ROWS_PER_BATCH = 5_000
-_CHECKED_ROWS = 100
 _VERSION = 6
 
 # Called with the number of rows done so far.
@@ -58,7 +55,7 @@ def records_stage(source: Source) -> Stage:
     if source.hub is not None:
         origin: Any = source.hub.model_dump(mode="json")
     else:
-        files = _existing_files(source)
+        files = existing_files(source)
         origin = [[file.name, fingerprint_file(file)] for file in files]
     return Stage(
         "records",
@@ -68,7 +65,15 @@ def records_stage(source: Source) -> Stage:
     )
 
 
-def _existing_files(source: Source) -> list[Path]:
+def existing_files(source: Source) -> list[Path]:
+    """Return the files of a source.
+
+    Args:
+        source: A source of files, or of a data set of the hub, which has none.
+
+    Raises:
+        ConfigError: A file does not exist.
+    """
     files = [Path(file) for file in source.files or []]
     for file in files:
         if not file.exists():
@@ -116,103 +121,6 @@ def no_rows(source: Source) -> ConfigError:
     return ConfigError(f"source {source.name!r}: {place} has no rows: expected at least one")
 
 
-def check_sources(home: str, sources: Sequence[Source]) -> None:
-    """Check that all sources can be read, and report all that cannot.
-
-    Only the first rows of files are read, and nothing is hashed. A data set of the hub, which has to be
-    downloaded for that, is skipped if the store has its records.
-
-    Args:
-        home: The folder or address of the store.
-        sources: The sources to check.
-
-    Raises:
-        ConfigError: One sentence for each source that cannot be read, or the hub cannot be reached.
-    """
-    store = Store(home)
-    errors = []
-    read = [each for each in sources if each.hub is None or store.find(records_stage(each)) is None]
-    check_hub({f"source {each.name!r}": f"datasets/{each.hub.path}" for each in read if each.hub})
-    for source in read:
-        try:
-            check_source(source)
-        except ConfigError as error:
-            errors.append(str(error))
-    if errors:
-        raise ConfigError("\n".join(errors))
-
-
-def check_source(source: Source) -> None:
-    """Check that a source can be read, by its columns and first rows.
-
-    Args:
-        source: The source.
-
-    Raises:
-        ConfigError: The source cannot be read; the message has its name, what was found and the fix.
-    """
-    _existing_files(source)
-    rows = [row for _, row in itertools.islice(_rows(source), _CHECKED_ROWS)]
-    if not rows:
-        raise no_rows(source)
-    good = [row for row in rows if row.fault is None]
-    if not good and rows[0].problem is not None and rows[0].fault != MALFORMED:
-        raise ConfigError(
-            f"source {source.name!r}: none of its first {len(rows)} rows can be used; in the first, "
-            f"{rows[0].problem}"
-        )
-    if not good:
-        raise ConfigError(
-            f"source {source.name!r}: none of its first {len(rows)} rows can be read (the first is "
-            f"{str(rows[0].text)[:80]!r}; {rows[0].problem or rows[0].fault}): check `format`, `delimiter`, "
-            "`quotes` and `encoding`"
-        )
-    text, text_pair, label = column_names(source)
-    is_single = source.task_type != "ner" and not source.multi_label
-    if is_single and all(_label(row.label)[1] for row in good):
-        first = _label(good[0].label)[0]
-        raise ConfigError(
-            f"source {source.name!r}: column {label!r} has no single label in any of the first "
-            f"{len(good)} rows (the first is {first!s:.80}): if texts have several labels, add `multi_label: "
-            "true`; else write one label in each row, or correct `columns`"
-        )
-    if source.task_type == "ner":
-        _check_tags(source, [tags for row in good if (tags := _tags(row.label))])
-    for name, values in (
-        (text, [row.text for row in good]),
-        (text_pair, [row.text_pair for row in good]),
-        (label, [row.label for row in good]),
-    ):
-        if name is not None and all(value is None for value in values):
-            hint = ""
-            if source.task_type == "ner":
-                hint = f"; {NER_COLUMNS}"
-            raise ConfigError(
-                f"source {source.name!r}: column {name!r} is empty or missing in all of the first "
-                f"{len(good)} rows: correct `columns`{hint}"
-            )
-
-
-def _check_tags(source: Source, rows: list[list[str]]) -> None:
-    """Raise ``ConfigError`` if no row has tags that fit the scheme; single rows are rejected later."""
-    label_of = label_of_number(source.labels)
-    named = [[label_of.get(tag, tag) for tag in tags] for tags in rows]
-    scheme = find_scheme(tag for tags in named for tag in tags)
-    wrong = [next((tag for tag in tags if not fits(tag, scheme)), None) for tags in named]
-    if wrong and None not in wrong:
-        raise ConfigError(
-            f"source {source.name!r}: none of the first {len(rows)} rows has readable tags; the first has "
-            f"{wrong[0]!r:.80}: {nearest_scheme(str(wrong[0]))}; correct the tags, or `columns`"
-        )
-
-
-def _tags(value: Any) -> list[str]:
-    try:
-        return words_of(value)
-    except UnusableError:
-        return []
-
-
 def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``.
 
@@ -249,7 +157,7 @@ def read_rows(source: Source) -> Iterator[Row]:
 def _rows(source: Source) -> Iterator[tuple[str | None, Row]]:
     """The rows of all files, each with its file's name, or those of the hub's data set."""
     if source.hub is not None:
-        for row in _read_hub(source):
+        for row in read_hub(source):
             yield None, row
     for file in source.files or []:
         path = Path(file)
@@ -290,13 +198,13 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, source: Source) -> pa
             pa.array(range(start, start + len(rows)), pa.int64()),
             pa.array([row.line for _, row in rows], pa.int64()),
             pa.array([file for file, _ in rows], pa.string()),
-            _strings(texts),
-            _strings(pairs),
-            _strings(labels),
-            _lists(words),
-            _lists(tags),
+            string_array(texts),
+            string_array(pairs),
+            string_array(labels),
+            list_array(words),
+            list_array(tags),
             pa.array(faults, pa.string()),
-            *([_lists(lists)] if source.multi_label else []),
+            *([list_array(lists)] if source.multi_label else []),
         ],
         schema=_schema(source),
     )
@@ -339,7 +247,7 @@ def _read(row: Row, source: Source) -> Row:
     if source.multi_label:
         label = label_list(row.label, source)
     elif not is_ner:
-        label, fault = _label(row.label)
+        label, fault = single_label(row.label)
     return row._replace(text=text, text_pair=pair, label=label, fault=fault)
 
 
@@ -354,92 +262,15 @@ def _or_none(read: Callable[[Any], Any], value: Any) -> Any:
         return None
 
 
-def _label(value: Any) -> tuple[str | None, str | None]:
-    """A label as text, and its fault; what is not one label is kept as JSON."""
+def single_label(value: Any) -> tuple[str | None, str | None]:
+    """Return a label as text, and its fault; what is not one label is kept as JSON.
+
+    Args:
+        value: The value of the label's column.
+    """
     try:
         return label_text(label_of(value)), None
     except SeveralError as error:
         return str(error.__cause__), NOT_ONE_LABEL
     except UnusableError:
         return None, None
-
-
-def _strings(values: list[str | None]) -> pa.Array:
-    try:
-        return pa.array(values, pa.string())
-    except UnicodeEncodeError:  # JSON may contain half of a surrogate pair (\ud83d alone).
-        return pa.array(
-            [None if value is None else without_surrogates(value) for value in values], pa.string()
-        )
-
-
-def _lists(values: list[list[str] | None]) -> pa.Array:
-    try:
-        return pa.array(values, pa.list_(pa.string()))
-    except UnicodeEncodeError:
-        joined = [None if value is None else [without_surrogates(item) for item in value] for value in values]
-        return pa.array(joined, pa.list_(pa.string()))
-
-
-def without_surrogates(text: str) -> str:
-    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced.
-
-    Args:
-        text: A text that may not be encodable as UTF-8.
-    """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def encodable(text: str) -> str:
-    r"""Return a text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced.
-
-    Args:
-        text: The text; it is unchanged if it has none.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(text)
-    return text
-
-
-def _read_hub(source: Source) -> Iterator[Row]:
-    with needs_train_extra("reading a data set of the hub"):
-        import datasets
-
-    assert source.hub is not None
-    hub = source.hub
-    try:
-        data = datasets.load_dataset(hub.path, hub.config, split=hub.split, revision=hub.revision)
-    except Exception as error:  # The hub, the network and loaders raise errors of all kinds.
-        raise ConfigError(
-            f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
-            f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
-        ) from error
-    names = class_names(data.features.get(str(column_names(source, data.column_names)[2])))
-    for batch in data.with_format("arrow").iter(batch_size=ROWS_PER_BATCH):
-        for part in batch.to_batches():
-            for row in rows_of_batch(part, source, hub.path):
-                yield row if names is None else row._replace(label=label_name(row.label, names))
-
-
-def class_names(feature: Any) -> list[str] | None:
-    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
-
-    Args:
-        feature: A feature of a ``datasets`` column, or ``None``.
-    """
-    feature = getattr(feature, "feature", feature)
-    return getattr(feature, "names", None)
-
-
-def label_name(value: Any, names: list[str]) -> Any:
-    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
-
-    Args:
-        value: A class number, or a list of them.
-        names: The name of each class, by number.
-    """
-    if isinstance(value, list):
-        return [label_name(item, names) for item in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -18,8 +18,8 @@ from metamapping.config.schema import RunConfig
 from metamapping.config.sources import ROLES, Role, Source
 from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.prepared import Corpus
-from metamapping.corpus.records import check_sources
 from metamapping.corpus.shards import iterate_shards, read_shards
+from metamapping.corpus.source_checks import check_sources
 from metamapping.corpus.tokens import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import (
     LabelSpace,

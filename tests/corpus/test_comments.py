@@ -3,7 +3,7 @@
 import pytest
 
 from metamapping.config.sources import Columns
-from metamapping.corpus.records import check_source
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import records_of, toy_source
 

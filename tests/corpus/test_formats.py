@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metamapping.corpus import json_objects
-from metamapping.corpus.records import check_source, check_sources
+from metamapping.corpus.source_checks import check_source, check_sources
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, records_of, toy_source, write_jsonl
 

@@ -5,7 +5,7 @@ import pytest
 from metamapping.config.sources import Source
 from metamapping.corpus import label_counts
 from metamapping.corpus.label_counts import count_labels
-from metamapping.corpus.records import check_source
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from metamapping.config.loading import parse_config
-from metamapping.corpus.records import check_source
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, write_jsonl
 

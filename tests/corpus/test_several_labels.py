@@ -7,9 +7,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from metamapping.corpus.label_counts import count_labels
-from metamapping.corpus.records import check_source, records_stage
+from metamapping.corpus.records import records_stage
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.shards import LABELS, REJECTS, TOKENS, ShardWriter, read_shards, with_label_lists
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import labelled, prepare, records_of, toy_source, write_jsonl
 

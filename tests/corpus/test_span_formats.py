@@ -8,7 +8,8 @@ import pytest
 from metamapping.config.sources import Columns
 from metamapping.corpus.examples import write_examples
 from metamapping.corpus.label_counts import count_labels
-from metamapping.corpus.records import check_source, write_records
+from metamapping.corpus.records import write_records
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage, write_manifest
 from tests.corpus.toys import RULES, prepare, records_of, toy_source, write_jsonl

@@ -12,7 +12,7 @@ from metamapping.adaptation.inputs import read_examples
 from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns
 from metamapping.corpus import spreadsheets
-from metamapping.corpus.records import check_source
+from metamapping.corpus.source_checks import check_source
 from metamapping.errors import ConfigError
 from tests.corpus.toys import records_of, toy_source
 

@@ -6,9 +6,10 @@ from metamapping.config.corpus import CleaningSpec, FilterSpec
 from metamapping.corpus import records
 from metamapping.corpus.examples import examples_stage
 from metamapping.corpus.leakage import read_leaks
-from metamapping.corpus.records import check_sources, records_stage, write_records
+from metamapping.corpus.records import records_stage, write_records
 from metamapping.corpus.screening import screened_stage, write_screened
 from metamapping.corpus.shards import read_shards
+from metamapping.corpus.source_checks import check_sources
 from metamapping.corpus.tokens import NO_LIMITS, tokens_stage
 from metamapping.storage.artifacts import Store
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl

@@ -5,7 +5,7 @@ import pytest
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import read_file
 from metamapping.corpus.label_counts import count_labels
-from metamapping.corpus.records import check_source
+from metamapping.corpus.source_checks import check_source
 from metamapping.corpus.tags import (
     MalformedTagError,
     entity_types,

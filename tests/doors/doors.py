@@ -14,7 +14,9 @@ from metamapping.adaptation.inputs import read_examples
 from metamapping.cli.reading import Reading
 from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, Source
-from metamapping.corpus.records import check_source, encodable, read_records
+from metamapping.corpus.records import read_records
+from metamapping.corpus.source_checks import check_source
+from metamapping.corpus.surrogates import encodable
 
 NAME = "input"
 

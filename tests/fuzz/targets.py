@@ -69,7 +69,8 @@ class SourceFile(Target):
         self.seeds += oddities(folder, self.suffix)
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.corpus.records import check_source, read_records
+        from metamapping.corpus.records import read_records
+        from metamapping.corpus.source_checks import check_source
 
         compressed = rng.random() < 0.05
         path = self.folder / f"a.{self.suffix}{'.gz' if compressed else ''}"
@@ -239,7 +240,8 @@ class Spans(Target):
         from metamapping.cli.fields import Fields
         from metamapping.cli.records import open_records
         from metamapping.corpus.label_counts import count_labels
-        from metamapping.corpus.records import check_source, read_records
+        from metamapping.corpus.records import read_records
+        from metamapping.corpus.source_checks import check_source
 
         path = self.folder / "a.jsonl"
         path.write_bytes(data)

@@ -1,0 +1,63 @@
+"""Rows of a data set of the Hugging Face hub, in which labels may be numbers of classes that have names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from metamapping.config.sources import Source
+from metamapping.corpus.formats import column_names, rows_of_batch
+from metamapping.corpus.rows import Row
+from metamapping.errors import ConfigError, needs_train_extra
+
+_ROWS_PER_BATCH = 5_000
+
+
+def read_hub(source: Source) -> Iterator[Row]:
+    """Yield the rows of a data set of the hub, with the names of labels.
+
+    Args:
+        source: Its ``hub`` says which data set.
+
+    Raises:
+        ConfigError: The data set cannot be read.
+    """
+    with needs_train_extra("reading a data set of the hub"):
+        import datasets
+
+    assert source.hub is not None
+    hub = source.hub
+    try:
+        data = datasets.load_dataset(hub.path, hub.config, split=hub.split, revision=hub.revision)
+    except Exception as error:  # The hub, the network and loaders raise errors of all kinds.
+        raise ConfigError(
+            f"source {source.name!r}: the hub's data set {hub.path!r} (config {hub.config}, split "
+            f"{hub.split}, revision {hub.revision}) cannot be read: {error}"
+        ) from error
+    names = class_names(data.features.get(str(column_names(source, data.column_names)[2])))
+    for batch in data.with_format("arrow").iter(batch_size=_ROWS_PER_BATCH):
+        for part in batch.to_batches():
+            for row in rows_of_batch(part, source, hub.path):
+                yield row if names is None else row._replace(label=label_name(row.label, names))
+
+
+def class_names(feature: Any) -> list[str] | None:
+    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
+
+    Args:
+        feature: A feature of a ``datasets`` column, or ``None``.
+    """
+    feature = getattr(feature, "feature", feature)
+    return getattr(feature, "names", None)
+
+
+def label_name(value: Any, names: list[str]) -> Any:
+    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
+
+    Args:
+        value: A class number, or a list of them.
+        names: The name of each class, by number.
+    """
+    if isinstance(value, list):
+        return [label_name(item, names) for item in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None
