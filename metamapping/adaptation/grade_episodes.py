@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration, calibrate
-from metamapping.adaptation.scores import mean_absolute_error, quadratic_kappa
+from metamapping.adaptation.grade_scores import mean_absolute_error, quadratic_kappa
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.solving import grade_cuts_of
 from metamapping.adaptation.state import TaskState

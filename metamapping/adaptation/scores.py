@@ -4,30 +4,23 @@
     entity_scores([["B-PER", "O"]], [["B-PER", "O"]]).scores["entity F1"]
 
 Every score is a function of three counts per label (correct, gold, predicted) that are summed over the rows.
-Therefore all resamples of the rows are one matrix product, for any number of labels. Rows that belong
-together are resampled together, if their groups are given.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.bootstrap import Statistic, estimate, label_counts, resampled_sums, sums_by_group
 from metamapping.adaptation.entity_scores import entity_spans
-from metamapping.rounds.intervals import CONFIDENCE, NUM_RESAMPLES, SEED, Estimate
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_array
+from metamapping.adaptation.grade_scores import grade_scores
+from metamapping.rounds.intervals import Estimate
 
 _WHOLE = "all labels"
-_NUMBERS_PER_PART = 10_000_000  # resamples are computed in parts of 80 MB
-
-# Correct, gold and predicted counts, each (num_resamples, num_labels) → one score per resample.
-_Statistic = Callable[..., np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -110,64 +103,8 @@ def text_scores(
         groups=groups,
     )
     if order is not None:
-        scores.scores.update(_grade_scores(pairs, list(order), groups))
+        scores.scores.update(grade_scores(pairs, list(order), groups))
     return scores
-
-
-def _grade_scores(
-    pairs: Sequence[tuple[str, str | None]], order: list[str], groups: Sequence[Hashable] | None
-) -> dict[str, Estimate]:
-    """Mean absolute error in grades, and Cohen's kappa with quadratic weights, with intervals."""
-    num, rank = len(order), {grade: i for i, grade in enumerate(order)}
-    graded = [i for i, (gold, _) in enumerate(pairs) if gold in rank]
-    if not graded:
-        return {}
-    groups = None if groups is None else [groups[i] for i in graded]
-    cells = []
-    for gold, predicted in (pairs[i] for i in graded):
-        row = rank[gold]
-        worst = 0 if row > (num - 1) / 2 else num - 1
-        cells.append([str(row * num + (worst if predicted is None else rank.get(predicted, worst)))])
-    counts = _counts(cells, [str(cell) for cell in range(num * num)])
-    sums = [counts.sum(axis=0)[None]]
-    resampled = _resampled_sums([counts if groups is None else _by_group(counts, groups)])
-    return {
-        name: _estimate(lambda table, score=score: score(table.reshape(-1, num, num)), sums, resampled)
-        for name, score in {"MAE": mean_absolute_error, "quadratic kappa": quadratic_kappa}.items()
-    }
-
-
-def mean_absolute_error(table: np.ndarray) -> np.ndarray:
-    """The mean distance of the predicted from the true grade.
-
-    Args:
-        table: Counts by true and predicted grade, ``(num_tables, num_grades, num_grades)``.
-
-    Returns:
-        ``(num_tables,)``.
-    """
-    grades = np.arange(table.shape[1])
-    distances = np.abs(grades[:, None] - grades)
-    errors: np.ndarray = (table * distances).sum(axis=(1, 2)) / table.sum(axis=(1, 2))
-    return errors
-
-
-def quadratic_kappa(table: np.ndarray) -> np.ndarray:
-    """As scikit-learn's ``cohen_kappa_score``; 1 where gold and predictions are one and the same grade.
-
-    Args:
-        table: Counts by true and predicted grade, ``(num_tables, num_grades, num_grades)``.
-
-    Returns:
-        ``(num_tables,)``.
-    """
-    grades = np.arange(table.shape[1])
-    squares = (grades[:, None] - grades) ** 2
-    chance = table.sum(axis=2)[:, :, None] * table.sum(axis=1)[:, None, :]
-    expected = (chance * squares).sum(axis=(1, 2)) / table.sum(axis=(1, 2))
-    observed = (table * squares).sum(axis=(1, 2))
-    kappa: np.ndarray = 1.0 - np.divide(observed, expected, out=np.zeros(len(table)), where=expected > 0)
-    return kappa
 
 
 def list_scores(
@@ -285,19 +222,21 @@ def _scores(
     gold: list[list[str]],
     predicted: list[list[str]],
     *,
-    statistics: dict[str, _Statistic],
+    statistics: dict[str, Statistic],
     confusions: list[tuple[str | None, str | None]],
     groups: Sequence[Hashable] | None,
 ) -> Scores:
     if not gold:
         raise ValueError("no rows to evaluate: give at least one row with its label")
     labels = sorted({label for rows in (gold, predicted) for row in rows for label in row})
-    counts = [_counts(rows, labels) for rows in (correct, gold, predicted)]
+    counts = [label_counts(rows, labels) for rows in (correct, gold, predicted)]
     sums = [count.sum(axis=0)[None] for count in counts]
-    resampled = _resampled_sums(counts if groups is None else [_by_group(count, groups) for count in counts])
+    resampled = resampled_sums(
+        counts if groups is None else [sums_by_group(count, groups) for count in counts]
+    )
     return Scores(
         num_rows=len(gold),
-        scores={name: _estimate(score, sums, resampled) for name, score in statistics.items()},
+        scores={name: estimate(score, sums, resampled) for name, score in statistics.items()},
         labels=[
             LabelScore(label, _ratio(r, p), _ratio(r, g), _ratio(2 * r, g + p), int(g))
             for label, r, g, p in zip(labels, *(total[0] for total in sums), strict=True)
@@ -328,51 +267,6 @@ def _macro_f1(correct: np.ndarray, gold: np.ndarray, predicted: np.ndarray) -> n
     # A resample may have no label at all, where rows may have none.
     means: np.ndarray = f1.sum(axis=1) / np.maximum((total > 0).sum(axis=1), 1)
     return means
-
-
-def _estimate(score: _Statistic, sums: list[np.ndarray], resampled: list[np.ndarray]) -> Estimate:
-    """The score of all rows, with the percentile interval over the resamples."""
-    ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
-    low, high = np.quantile(score(*resampled), ends)
-    return Estimate(mean=float(score(*sums)[0]), low=float(low), high=float(high))
-
-
-def _resampled_sums(counts: list[csr_array]) -> list[np.ndarray]:
-    """Sums of the counts over rows drawn with replacement: ``(NUM_RESAMPLES, num_labels)`` each."""
-    rng = np.random.default_rng(SEED)
-    num_rows = counts[0].shape[0]
-    part_size = max(1, _NUMBERS_PER_PART // num_rows)
-    parts: list[list[np.ndarray]] = [[] for _ in counts]
-    for first in range(0, NUM_RESAMPLES, part_size):
-        size = min(part_size, NUM_RESAMPLES - first)
-        times = rng.multinomial(num_rows, np.full(num_rows, 1 / num_rows), size=size)
-        for count, part in zip(counts, parts, strict=True):
-            part.append((count.T @ times.T).T)
-    return [np.concatenate(part) for part in parts]
-
-
-def _by_group(counts: csr_array, groups: Sequence[Hashable]) -> csr_array:
-    """Counts summed over the rows of each group: ``(num_groups, num_labels)``."""
-    from scipy.sparse import csr_array
-
-    numbers = {group: number for number, group in enumerate(dict.fromkeys(groups))}
-    group_of = [numbers[group] for group in groups]
-    entries = (np.ones(len(group_of), np.int64), (group_of, np.arange(len(group_of))))
-    summed: csr_array = csr_array(entries, shape=(len(numbers), len(group_of))) @ counts
-    return summed
-
-
-def _counts(rows: Sequence[Sequence[str]], labels: list[str]) -> csr_array:
-    """How often each label occurs in each row: ``(num_rows, num_labels)``."""
-    from scipy.sparse import csr_array
-
-    column_of = {label: i for i, label in enumerate(labels)}
-    lengths = [len(row) for row in rows]
-    columns = [column_of[label] for row in rows for label in row]
-    row_of = np.repeat(np.arange(len(rows)), lengths)
-    # Entries with the same row and column are summed.
-    entries = (np.ones(len(columns), np.int64), (row_of, np.array(columns, np.int64)))
-    return csr_array(entries, shape=(len(rows), len(labels)))
 
 
 def _ratio(part: float, whole: float) -> float:
