@@ -19,7 +19,8 @@ import pyarrow as pa
 from metamapping.config.labels import joined_labels, label_column_doubt, several_labels_setting
 from metamapping.config.sources import Role, Source, TaskType, readable_label
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.space_arrays import SpaceArrays, check_labels, collect_arrays
+from metamapping.episodes.role_labels import check_labels
+from metamapping.episodes.space_arrays import SpaceArrays, collect_arrays
 from metamapping.errors import ConfigError
 
 # Readable label names in, the token ids of each out.

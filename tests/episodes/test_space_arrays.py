@@ -8,7 +8,7 @@ import pytest
 
 from metamapping.config.episodes import EpisodeSpec
 from metamapping.config.sources import Source
-from metamapping.episodes import space_arrays
+from metamapping.episodes import rows_of_labels
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import build_label_space, label_space_of
 from metamapping.episodes.sampler import sample_batch, sample_episodes
@@ -82,8 +82,8 @@ def test_texts_are_the_same_in_files_as_in_memory(tmp_path, monkeypatch, rows_pe
     rows = text_rows()
     table = token_table(rows, "s")
     in_memory = build_label_space(text_source(), table, role="train", tokenize_names=tokenize_names)
-    monkeypatch.setattr(space_arrays, "_PAIRS_PER_BUCKET", rows_per_bucket)
-    monkeypatch.setattr(space_arrays, "_ROWS_PER_CHUNK", 11)
+    monkeypatch.setattr(rows_of_labels, "_PAIRS_PER_BUCKET", rows_per_bucket)
+    monkeypatch.setattr(rows_of_labels, "_ROWS_PER_CHUNK", 11)
     assert_equal_spaces(collected(text_source(), table, tmp_path / "a"), in_memory)
     label_of = np.array([row[0] for row in rows])
     for label, found in zip("abcd", in_memory.rows_of, strict=True):
@@ -96,8 +96,8 @@ def test_sentences_are_the_same_in_files_as_in_memory(tmp_path, monkeypatch, row
     rows = sentence_rows()
     table, source = token_table(rows, "s"), Source(name="s", task_type="ner", role="train", files=["x"])
     in_memory = build_label_space(source, table, role="train", tokenize_names=tokenize_names)
-    monkeypatch.setattr(space_arrays, "_PAIRS_PER_BUCKET", rows_per_bucket)
-    monkeypatch.setattr(space_arrays, "_ROWS_PER_CHUNK", 4)
+    monkeypatch.setattr(rows_of_labels, "_PAIRS_PER_BUCKET", rows_per_bucket)
+    monkeypatch.setattr(rows_of_labels, "_ROWS_PER_CHUNK", 4)
     assert_equal_spaces(collected(source, table, tmp_path / "a"), in_memory)
     assert in_memory.labels == ("person", "place", "x")
     for label, found in zip(in_memory.labels, in_memory.rows_of, strict=True):
@@ -112,8 +112,8 @@ def test_lists_of_labels_are_the_same_in_files_as_in_memory(tmp_path, monkeypatc
     table = token_table(rows, "s").append_column("labels", pa.array(lists, pa.list_(pa.string())))
     source = text_source(role="train", multi_label=True)
     in_memory = build_label_space(source, table, role="train", tokenize_names=tokenize_names)
-    monkeypatch.setattr(space_arrays, "_PAIRS_PER_BUCKET", rows_per_bucket)
-    monkeypatch.setattr(space_arrays, "_ROWS_PER_CHUNK", 11)
+    monkeypatch.setattr(rows_of_labels, "_PAIRS_PER_BUCKET", rows_per_bucket)
+    monkeypatch.setattr(rows_of_labels, "_ROWS_PER_CHUNK", 11)
     assert_equal_spaces(collected(source, table, tmp_path / "a"), in_memory)
     for label, found in zip("abcd", in_memory.rows_of, strict=True):
         assert found.tolist() == [row for row, each in enumerate(lists) if label in each]
