@@ -12,26 +12,29 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 
 from metamapping import __version__
-from metamapping.adaptation.span_inputs import align_examples
-from metamapping.config.sources import TaskType
-from metamapping.corpus.spans import widened_note
 from metamapping.serving.access import RequireAccess, describe_access
+from metamapping.serving.conversions import (
+    all_texts,
+    entity_message,
+    example_columns,
+    job_message,
+    pairs_of,
+    prediction_message,
+    rounded,
+    task_message,
+)
 from metamapping.serving.errors import InvalidRequestError, add_error_handlers, error_responses
 from metamapping.serving.limits import BodyLimit, Limits
 from metamapping.serving.messages import (
     ChangedTask,
-    Entity,
-    Example,
     Health,
     MoreExamples,
     NewTask,
     Pool,
     Predictions,
-    Span,
     Suggested,
     Suggestions,
     Task,
@@ -55,13 +58,9 @@ from metamapping.serving.questions import (
 )
 from metamapping.serving.registry import NAME_PATTERN
 from metamapping.serving.service import Loaded, Service
-from metamapping.serving.tuning_jobs import Job
 
 if TYPE_CHECKING:  # it imports TensorFlow
-    from metamapping import Entity as FoundEntity
     from metamapping import Mapping
-
-_DIGITS = 6  # of a probability: float32 is not more precise
 
 
 async def _service(request: Request) -> Service:
@@ -123,13 +122,15 @@ async def read_metrics(service: Serving) -> Response:
 async def list_tasks(loaded: Ready) -> Tasks:
     """List all tasks, and those on disk that cannot be read."""
     tasks = loaded.tasks
-    return Tasks(tasks=[_task(name, mapping) for name, mapping in tasks.items()], damaged=dict(tasks.damaged))
+    return Tasks(
+        tasks=[task_message(name, mapping) for name, mapping in tasks.items()], damaged=dict(tasks.damaged)
+    )
 
 
 @router.get("/tasks/{name}", responses=error_responses(404, 409, 422, 503))
 async def read_task(name: Name, loaded: Ready) -> Task:
     """Describe a task."""
-    return _task(name, loaded.tasks.get(name))
+    return task_message(name, loaded.tasks.get(name))
 
 
 @router.put(
@@ -142,13 +143,13 @@ async def read_task(name: Name, loaded: Ready) -> Task:
 def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: Response) -> ChangedTask:
     """Adapt to the examples of a task and store it; a task of the same name is replaced."""
     with _rejecting_invalid_input():
-        service.limits.check_examples(len(new.examples), _all_texts(new.examples))
-        texts, labels, notes = _columns(new.examples, new.task_type)
+        service.limits.check_examples(len(new.examples), all_texts(new.examples))
+        texts, labels, notes = example_columns(new.examples, new.task_type)
         service.limits.check_labels(labels)
         mapping = loaded.mapper.adapt(
             texts,
             labels,
-            text_pairs=_pairs(new.examples),
+            text_pairs=pairs_of(new.examples),
             label_names=new.label_names,
             task_type=new.task_type,
             multi_label=new.multi_label,
@@ -157,7 +158,7 @@ def adapt(name: Name, new: NewTask, service: Serving, loaded: Ready, response: R
         )
         is_new = loaded.tasks.put(name, mapping)
     response.status_code = 201 if is_new else 200
-    return ChangedTask(**_task(name, mapping).model_dump(), notes=notes)
+    return ChangedTask(**task_message(name, mapping).model_dump(), notes=notes)
 
 
 @router.post("/tasks/{name}/examples", responses=error_responses(400, 404, 409, 413, 422, 503, 507))
@@ -167,16 +168,16 @@ def add_examples(name: Name, more: MoreExamples, service: Serving, loaded: Ready
 
     def add(mapping: Mapping) -> None:
         num_examples = mapping.num_examples + mapping.num_out_of_scope + len(more.examples)
-        service.limits.check_examples(num_examples, _all_texts(more.examples))
-        pairs = _pairs(more.examples)
-        texts, labels, changes = _columns(more.examples, mapping.task_type)
+        service.limits.check_examples(num_examples, all_texts(more.examples))
+        pairs = pairs_of(more.examples)
+        texts, labels, changes = example_columns(more.examples, mapping.task_type)
         service.limits.check_labels([*mapping.labels, *labels])
         mapping.add(texts, labels, text_pairs=pairs, label_names=more.label_names)
         notes.extend(changes)
 
     with _rejecting_invalid_input():
         mapping = loaded.tasks.change(name, add)
-    return ChangedTask(**_task(name, mapping).model_dump(), notes=notes)
+    return ChangedTask(**task_message(name, mapping).model_dump(), notes=notes)
 
 
 @router.delete("/tasks/{name}", status_code=204, responses=error_responses(404, 422, 503, 507))
@@ -209,9 +210,9 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
         suggestions=[
             Suggested(
                 index=each.index,
-                prediction=_entities(each.label),
-                probability=round(each.probability, _DIGITS),
-                gain=round(each.gain, _DIGITS),
+                prediction=prediction_message(each.label),
+                probability=rounded(each.probability),
+                gain=rounded(each.gain),
             )
             for each in found
         ]
@@ -222,25 +223,27 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
 def tune(name: Name, service: Serving, loaded: Ready, request: TuneTask | None = None) -> TuningJob:
     """Tune the encoder to a task, if that helps it: a job, whose progress `GET /jobs/{job_id}` reports."""
     with _rejecting_invalid_input():
-        return _job(service.jobs.start(name, loaded, seconds=None if request is None else request.seconds))
+        return job_message(
+            service.jobs.start(name, loaded, seconds=None if request is None else request.seconds)
+        )
 
 
 @router.get("/jobs", responses=error_responses(503))
 async def list_jobs(service: Serving, loaded: Ready) -> TuningJobs:
     """List the jobs that are not finished, and the last ones that are."""
-    return TuningJobs(jobs=[_job(job) for job in service.jobs.all()])
+    return TuningJobs(jobs=[job_message(job) for job in service.jobs.all()])
 
 
 @router.get("/jobs/{job_id}", responses=error_responses(404, 422, 503))
 async def read_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
     """Report the progress of a job, and its result."""
-    return _job(service.jobs.get(job_id))
+    return job_message(service.jobs.get(job_id))
 
 
 @router.delete("/jobs/{job_id}", status_code=202, responses=error_responses(404, 422, 503))
 async def cancel_job(job_id: str, service: Serving, loaded: Ready) -> TuningJob:
     """End a job within a step, with the best so far; one that waits does not begin."""
-    return _job(service.jobs.cancel(job_id))
+    return job_message(service.jobs.cancel(job_id))
 
 
 @router.get("/tasks/{name}/cross-validation", responses=error_responses(404, 409, 422, 503))
@@ -272,8 +275,8 @@ def find_errors(name: Name, request: LabelledTexts, service: Serving, loaded: Re
     """Find the labelled texts that a task predicts wrongly, with the examples that each rests on."""
     mapping = loaded.tasks.get(name)
     with _rejecting_invalid_input():
-        pairs = _pairs(request.examples)
-        texts, labels, _ = _columns(request.examples, mapping.task_type)
+        pairs = pairs_of(request.examples)
+        texts, labels, _ = example_columns(request.examples, mapping.task_type)
         service.limits.check_texts(texts, pairs)
         return wrong(mapping.errors(texts, labels, text_pairs=pairs), len(texts))
 
@@ -308,16 +311,16 @@ def _predictions(
         predicted = mapping.predict(texts, text_pairs=pairs, threshold=request.threshold)
         observe(predicted)
         if mapping.task_type == "ner" and isinstance(next(iter(texts), None), str):
-            predicted = [[_entity(entity) for entity in entities] for entities in predicted]
+            predicted = [[entity_message(entity) for entity in entities] for entities in predicted]
         predictions = Predictions(
             predictions=predicted,
             labels=list(mapping.labels),
         )
         if request.probabilities:
             rows = mapping.predict_proba(texts, text_pairs=pairs)
-            predictions.probabilities = [_rounded(row) for row in rows]
+            predictions.probabilities = [rounded(row) for row in rows]
             if mapping.task_type != "ner":
-                predictions.confidences = _rounded(mapping.confidence(texts, text_pairs=pairs))
+                predictions.confidences = rounded(mapping.confidence(texts, text_pairs=pairs))
     return predictions
 
 
@@ -328,73 +331,3 @@ def _rejecting_invalid_input() -> Iterator[None]:
         yield
     except ValueError as error:
         raise InvalidRequestError(str(error)) from error
-
-
-def _entities(label: Any) -> Any:
-    """A prediction whose entities, if it has any, are messages."""
-    if not isinstance(label, list):
-        return label
-    return [each if isinstance(each, str | bool | int | float) else _entity(each) for each in label]
-
-
-def _entity(entity: FoundEntity) -> Entity:
-    return Entity(**{**entity._asdict(), "probability": round(entity.probability, _DIGITS)})
-
-
-def _task(name: str, mapping: Mapping) -> Task:
-    return Task(
-        name=name,
-        task_type=mapping.task_type,
-        labels=list(mapping.labels),
-        num_examples=mapping.num_examples,
-        multi_label=mapping.is_multi_label,
-        out_of_scope=mapping.out_of_scope,
-        is_ordinal=mapping.is_ordinal,
-        num_out_of_scope=mapping.num_out_of_scope,
-    )
-
-
-def _job(job: Job) -> TuningJob:
-    times = {"seconds": round(job.seconds, 1)}
-    if job.seconds_left is not None:
-        times["seconds_left"] = round(job.seconds_left, 1)
-    return TuningJob(**vars(job) | times)
-
-
-def _columns(examples: Sequence[Example], task_type: TaskType) -> tuple[list[Any], list[Any], list[str]]:
-    """Texts and labels, and notes about what was changed in them. Spans become tags of words."""
-    texts, labels = [example.text for example in examples], [_label(example) for example in examples]
-    aligned = align_examples(texts, labels) if task_type == "ner" else None
-    if aligned is None:
-        return texts, labels, []
-    note = widened_note(aligned, what="text")
-    return [each.words for each in aligned], [each.tags for each in aligned], [note] if note else []
-
-
-def _label(example: Example) -> Any:
-    """The label; spans as objects."""
-    if not isinstance(example.label, list):
-        return example.label
-    return [each.model_dump() if isinstance(each, Span) else each for each in example.label]
-
-
-def _pairs(examples: Sequence[Example]) -> list[str] | None:
-    pairs = [example.text_pair for example in examples if example.text_pair is not None]
-    if pairs and len(pairs) < len(examples):
-        without = next(i for i, example in enumerate(examples) if example.text_pair is None)
-        raise ValueError(f"example {without} has no text_pair, but others have one: give all one, or none")
-    return pairs or None
-
-
-def _all_texts(examples: Sequence[Example]) -> Iterator[str | list[str]]:
-    for example in examples:
-        yield example.text
-        if isinstance(example.label, list):
-            yield [each.label if isinstance(each, Span) else str(each) for each in example.label]
-        else:
-            yield str(example.label)
-        yield example.text_pair or ""
-
-
-def _rounded(probabilities: Any) -> Any:
-    return np.round(np.asarray(probabilities, np.float64), _DIGITS).tolist()

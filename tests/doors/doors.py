@@ -102,7 +102,7 @@ def columns_in_python(rows, task_type):
 
 def http(rows, task_type):
     """What the server reads from a request."""
-    from metamapping.serving.app import _columns, _pairs
+    from metamapping.serving.conversions import example_columns, pairs_of
     from metamapping.serving.messages import NewTask
 
     text, label = ("words", "tags") if task_type == "ner" else ("text", "label")
@@ -111,8 +111,8 @@ def http(rows, task_type):
     ]
     try:
         task = NewTask.model_validate({"examples": renamed, "task_type": task_type})
-        texts, labels, _ = _columns(task.examples, task_type)
-        examples = read_examples(texts, labels, text_pairs=_pairs(task.examples), task_type=task_type)
+        texts, labels, _ = example_columns(task.examples, task_type)
+        examples = read_examples(texts, labels, text_pairs=pairs_of(task.examples), task_type=task_type)
     except ValidationError as error:
         return f"invalid request: {error.errors()[0]['msg']}"
     except ValueError as error:
