@@ -21,17 +21,22 @@ from typing import Annotated, Any, Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from metamapping.adaptation.classifier_inputs import (
+    check_classes,
+    class_like,
+    task_labels,
+    text_columns,
+    unique_sorted,
+    unwrapped,
+)
 from metamapping.adaptation.grades import best_grades
-from metamapping.adaptation.input_columns import is_missing
-from metamapping.adaptation.inputs import single_labels
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
 from metamapping.adaptation.task_folder import read_task
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
-from metamapping.corpus.labels import Kind, Label, label_kind, label_value
-from metamapping.corpus.values import missing_label, no_label
+from metamapping.corpus.labels import Label, label_value
 from metamapping.errors import MissingExtraError, StoreError, listed, one_line
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
@@ -107,21 +112,21 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             raise ValueError("this classifier requires y to be passed, but the target y is None")
         if (several := read_targets(y)) is not None:
             return self._fit_several(X, several)
-        y = _unwrapped(y)
-        _check_labels(y)
+        y = unwrapped(y)
+        check_classes(y)
         y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        given = y if self.out_of_scope is None else np.append(y, _class_like(self.out_of_scope, y))
+        given = y if self.out_of_scope is None else np.append(y, class_like(self.out_of_scope, y))
         self.classes_, encoded = np.unique(given, return_inverse=True)
         encoded = encoded[: len(y)]
         if len(self.classes_) < (2 if self.out_of_scope is None else 3):
             raise ValueError(f"only one class ({self.classes_}): a task needs at least two to choose between")
         mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
-        labels = _task_labels(self.classes_)
+        labels = task_labels(self.classes_)
         if len(set(labels)) < len(labels):
             shown = ", ".join(map(repr, self.classes_[:10]))
             raise ValueError(f"some labels are equal when written as strings: {shown}")
-        texts, text_pairs = _columns(X)
+        texts, text_pairs = text_columns(X)
         self.mapping_ = mapper.adapt(
             texts,
             [labels[i] for i in encoded],
@@ -145,16 +150,16 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         """
         check_is_fitted(self)
         if self.mapping_.is_multi_label:
-            texts, text_pairs, rows = _unique_sorted(*_columns(X))
+            texts, text_pairs, rows = unique_sorted(*text_columns(X))
             lists = self.mapping_.predict(texts, text_pairs=text_pairs)
-            indicator: np.ndarray = as_indicator(lists, _task_labels(self.classes_))[rows]
+            indicator: np.ndarray = as_indicator(lists, task_labels(self.classes_))[rows]
             return indicator
         if self.mapping_.out_of_scope is not None:
             return self._predict_in_scope(X)
         probabilities = self.predict_proba(X)
         best = probabilities.argmax(axis=-1)
         if self.mapping_.is_ordinal:
-            slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
+            slot_of = {label: i for i, label in enumerate(task_labels(self.classes_))}
             order = np.array([slot_of[label] for label in self.mapping_.labels])
             best = order[best_grades(probabilities[:, order])]
         predicted: np.ndarray = self.classes_[best]
@@ -173,7 +178,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             is predicted is decided by a threshold, see ``Mapping.find_threshold``.
         """
         check_is_fitted(self)
-        texts, text_pairs, rows = _unique_sorted(*_columns(X))
+        texts, text_pairs, rows = unique_sorted(*text_columns(X))
         if self.mapping_.out_of_scope is not None:
             scoped: np.ndarray = self._scoped_probabilities(texts, text_pairs)[rows]
             return scoped
@@ -181,17 +186,17 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         known = self.mapping_.predict_proba(texts, text_pairs=text_pairs)
         # One more column is for the classes of an indicator matrix that no text has.
         known = np.concatenate([known, np.zeros_like(known[:, :1])], axis=1)
-        order = [position_of.get(label, -1) for label in _task_labels(self.classes_)]
+        order = [position_of.get(label, -1) for label in task_labels(self.classes_)]
         probabilities: np.ndarray = known[:, order]
         in_given_order: np.ndarray = probabilities[rows]
         return in_given_order
 
     def _predict_in_scope(self, X: Any) -> np.ndarray:
         """The labels of texts of which some may be out of scope, as empty ones are."""
-        texts, text_pairs, rows = _unique_sorted(*_columns(X))
+        texts, text_pairs, rows = unique_sorted(*text_columns(X))
         outside: Any = self.mapping_.out_of_scope
         labels = self.mapping_.predict(texts, text_pairs=text_pairs)
-        slot_of = {label: i for i, label in enumerate(_task_labels(self.classes_))}
+        slot_of = {label: i for i, label in enumerate(task_labels(self.classes_))}
         answers = [outside if label is None else label for label in labels]
         slots = np.asarray([slot_of[label] for label in answers], np.intp)
         predicted: np.ndarray = self.classes_[slots[rows]]
@@ -199,7 +204,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
 
     def _scoped_probabilities(self, texts: Any, text_pairs: Any) -> np.ndarray:
         """The probabilities of all classes, that of texts out of scope among them; rows sum to 1."""
-        mapping, labels = self.mapping_, _task_labels(self.classes_)
+        mapping, labels = self.mapping_, task_labels(self.classes_)
         answers = mapping.answer(texts, text_pairs=text_pairs)
         known = answers.probabilities
         best = best_grades(known) if mapping.is_ordinal else known.argmax(axis=-1)
@@ -308,7 +313,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         classifier.mapping_ = Mapping.load(folder / TASK, mapper)
         classifier.classes_ = classes
         outside = {classifier.mapping_.out_of_scope} - {None}
-        found, known = set(_task_labels(classes)), set(classifier.mapping_.labels) | outside
+        found, known = set(task_labels(classes)), set(classifier.mapping_.labels) | outside
         if not known <= found or (known != found and not classifier.mapping_.is_multi_label):
             raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
         return classifier
@@ -316,8 +321,8 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
     def _fit_several(self, X: Any, targets: LabelTargets) -> MetaMappingClassifier:
         """Adapt to texts that have any number of labels."""
         mapper = self.model if isinstance(self.model, MetaMapper) else _load_mapper(str(self.model))
-        texts, text_pairs = _columns(X)
-        names = self._readable_names(_task_labels(targets.classes))
+        texts, text_pairs = text_columns(X)
+        names = self._readable_names(task_labels(targets.classes))
         given = {str(label_text(label)) for row in targets.labels for label in row}
         self.classes_ = targets.classes
         self.mapping_ = mapper.adapt(
@@ -389,84 +394,10 @@ class _ClassifierFile(BaseModel):
     out_of_scope: Label | None = None
 
 
-def _class_like(label: Any, y: np.ndarray) -> Any:
-    """The label of texts out of scope, as one more class of ``y``. Raises ``ValueError``."""
-    value, first = label_value(label), y[:1].tolist()
-    kinds = {None if each is None else label_kind(each) for each in (value, *map(label_value, first))}
-    if value is None or len(kinds) > 1:
-        raise ValueError(
-            f"out_of_scope is {label!r} but y has labels such as {first}: give a label of the same type"
-        )
-    return np.array([value], dtype=object if y.dtype == object else None)
-
-
 def _is_empty_folder(folder: Path) -> bool:
     return folder.is_dir() and not any(folder.iterdir())
-
-
-def _unwrapped(y: Any) -> Any:
-    """``y``, where it is a column of lists, with lists of one label unwrapped."""
-    values = list(y) if getattr(y, "ndim", 1) == 1 and hasattr(y, "__len__") else []
-    return single_labels(values) if any(isinstance(value, list | tuple | dict) for value in values) else y
 
 
 @lru_cache(maxsize=4)
 def _load_mapper(folder: str) -> MetaMapper:
     return MetaMapper.from_pretrained(folder)
-
-
-def _task_labels(classes: np.ndarray) -> list[Label]:
-    """The classes as labels of a task."""
-    values = classes.tolist()
-    labels = [label_value(value) for value in values]
-    if None in labels or len({label_kind(label) for label in labels if label is not None}) > 1:
-        return [str(label_text(value)) for value in values]  # such as dates
-    return [label for label in labels if label is not None]
-
-
-def _check_labels(y: Any) -> None:
-    """Raise ``ValueError`` for the first missing label, and for labels of several types.
-
-    NumPy would turn lists of them into strings: ``["a", nan]`` into ``["a", "nan"]``.
-    """
-    if isinstance(y, str | bytes) or not hasattr(y, "__len__"):
-        return  # scikit-learn refuses it
-    values = list(y) if isinstance(y, list | tuple) else np.asarray(y, dtype=object).ravel().tolist()
-    kinds: dict[Kind, tuple[int, Any]] = {}
-    for i, value in enumerate(values):
-        if is_missing(value):
-            raise ValueError(f"label {i} of y {missing_label(value)}")
-        if isinstance(value, str) and not value.strip():
-            raise ValueError(f"label {i} of y {no_label(value)}")
-        if (label := label_value(value)) is not None:
-            kinds.setdefault(label_kind(label), (i, value))
-    if len(kinds) > 1:
-        (i, first), (j, second), *_ = kinds.values()
-        raise ValueError(f"label {j} of y is {second!r} but label {i} is {first!r}: give one type of label")
-
-
-def _columns(X: Any) -> tuple[Any, Any]:
-    """The texts of ``X``, and the second texts if it has two columns."""
-    if isinstance(X, str | bytes) or (isinstance(X, np.ndarray) and X.ndim == 0):
-        raise ValueError(f"X is the single text {X!r:.60}: give a list of texts, such as [text]")
-    if getattr(X, "ndim", 1) == 1:
-        return X, None
-    values = np.asarray(X)
-    if values.ndim != 2 or values.shape[1] not in (1, 2):
-        raise ValueError(f"X has the shape {values.shape}: expected one column of texts, or two for pairs")
-    return values[:, 0], values[:, 1] if values.shape[1] == 2 else None
-
-
-def _unique_sorted(texts: Any, text_pairs: Any) -> tuple[Any, Any, Any]:
-    """The distinct texts in sorted order, their pairs, and the row of each given text among them.
-
-    The last digits of a float32 feature can depend on the text's position in its batch. Sorting makes
-    the result independent of the order in which the texts are given. Values that are not strings are
-    returned unchanged, for the mapping to reject with the number of their row.
-    """
-    given = [*zip(texts, texts if text_pairs is None else text_pairs, strict=True)]
-    if not given or not all(isinstance(text, str) for pair in given for text in pair):
-        return texts, text_pairs, slice(None)
-    firsts, seconds = zip(*sorted(set(given)), strict=True)
-    row_of = {pair: row for row, pair in enumerate(zip(firsts, seconds, strict=True))}
-    return list(firsts), None if text_pairs is None else list(seconds), [row_of[pair] for pair in given]
