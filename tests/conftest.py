@@ -28,9 +28,24 @@ TOGETHER = {
 }
 
 
+# The end-to-end tests that take minutes come first, so that at the end no process computes alone. Before all
+# others are those of the Prefect server: they wait most, while the other process computes.
+LONGEST = (
+    "server",
+    "tests/e2e/test_tutorial.py",
+    "tests/e2e/test_faults.py",
+    "command",
+    "tests/benchmarks/test_gpu_check.py",
+    "tests/serving/test_contract.py",
+)
+
+
 def pytest_collection_modifyitems(items):
-    """The tests of the Prefect server come first: they wait most, while another process computes."""
-    items.sort(key=lambda item: TOGETHER.get(file_of(item.nodeid)) != "server")
+    items.sort(key=lambda item: rank_of(scope_of(item.nodeid)))
+
+
+def rank_of(scope):
+    return LONGEST.index(scope) if scope in LONGEST else len(LONGEST)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -45,10 +60,12 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid):
-            return TOGETHER.get(file_of(nodeid), file_of(nodeid))
+            return scope_of(nodeid)
 
     return Scheduling(config, log)
 
 
-def file_of(nodeid):
-    return nodeid.partition("::")[0]
+def scope_of(nodeid):
+    """The file of a test, or the name of the files that it is together with."""
+    file = nodeid.partition("::")[0]
+    return TOGETHER.get(file, file)

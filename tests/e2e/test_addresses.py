@@ -14,7 +14,7 @@ from tests.s3_server import make_bucket, objects, s3_server
 
 pytestmark = pytest.mark.slow
 
-NUM_KILLS = 3
+NUM_KILLS = 2
 SEED = 20
 TIMEOUT_SECONDS = 600
 
