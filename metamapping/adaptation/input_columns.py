@@ -14,11 +14,10 @@ import sys
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
-from metamapping.corpus.hub_rows import class_names, label_name
+from metamapping.corpus.labels import class_names, label_name
 from metamapping.corpus.span_formats import entity_columns
 
 
@@ -48,7 +47,7 @@ def values_of(column: Any, what: str) -> list[Any]:
         )
     if is_table(column):
         raise ValueError(f"{what} is a whole table: give one of its columns")
-    if isinstance(column, pa.Array | pa.ChunkedArray):
+    if hasattr(column, "to_pylist"):  # a column of Arrow, which need not be installed
         return list(column.to_pylist())
     names = class_names(getattr(column, "features", None))
     if names is not None:

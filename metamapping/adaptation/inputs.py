@@ -26,10 +26,10 @@ from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.label_lists import has_label_list, label_list_of
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.spans import widened_note
-from metamapping.corpus.surrogates import encodable
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import (
     UnusableError,
+    encodable,
     missing_label,
     missing_text,
     no_label,

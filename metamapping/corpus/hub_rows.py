@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from metamapping.config.sources import Source
 from metamapping.corpus.formats import column_names, rows_of_batch
+from metamapping.corpus.labels import class_names, label_name
 from metamapping.corpus.rows import Row
 from metamapping.errors import ConfigError, needs_train_extra
 
@@ -39,25 +39,3 @@ def read_hub(source: Source) -> Iterator[Row]:
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):
                 yield row if names is None else row._replace(label=label_name(row.label, names))
-
-
-def class_names(feature: Any) -> list[str] | None:
-    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
-
-    Args:
-        feature: A feature of a ``datasets`` column, or ``None``.
-    """
-    feature = getattr(feature, "feature", feature)
-    return getattr(feature, "names", None)
-
-
-def label_name(value: Any, names: list[str]) -> Any:
-    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
-
-    Args:
-        value: A class number, or a list of them.
-        names: The name of each class, by number.
-    """
-    if isinstance(value, list):
-        return [label_name(item, names) for item in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

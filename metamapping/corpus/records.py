@@ -23,11 +23,18 @@ from metamapping.config.sources import Source
 from metamapping.corpus.formats import read_file
 from metamapping.corpus.hub_rows import read_hub
 from metamapping.corpus.label_lists import label_list_of
-from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
+from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row, no_rows
 from metamapping.corpus.shards import RECORDS, ShardWriter, with_label_lists
-from metamapping.corpus.surrogates import list_array, string_array
-from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
-from metamapping.errors import ConfigError, listed
+from metamapping.corpus.values import (
+    MissingError,
+    SeveralError,
+    UnusableError,
+    label_of,
+    text_of,
+    without_surrogates,
+    words_of,
+)
+from metamapping.errors import ConfigError
 from metamapping.storage.artifacts import Stage
 from metamapping.storage.manifest import fingerprint_file
 
@@ -110,17 +117,6 @@ def write_records(
     return {"rows_out": shards.num_rows, **{name: number for name, number in counts.items() if number}}
 
 
-def no_rows(source: Source) -> ConfigError:
-    """Return the error for a source without any row.
-
-    Args:
-        source: The source.
-    """
-    files = source.files or []
-    place = source.hub.path if source.hub is not None else files[0] if len(files) == 1 else listed(files)
-    return ConfigError(f"source {source.name!r}: {place} has no rows: expected at least one")
-
-
 def read_records(source: Source, counts: Counter[str] | None = None) -> Iterator[pa.RecordBatch]:
     """Yield the source's records in order, ``ROWS_PER_BATCH`` at a time, with the schema ``RECORDS``.
 
@@ -198,13 +194,13 @@ def _batch(rows: list[tuple[str | None, Row]], start: int, source: Source) -> pa
             pa.array(range(start, start + len(rows)), pa.int64()),
             pa.array([row.line for _, row in rows], pa.int64()),
             pa.array([file for file, _ in rows], pa.string()),
-            string_array(texts),
-            string_array(pairs),
-            string_array(labels),
-            list_array(words),
-            list_array(tags),
+            _strings(texts),
+            _strings(pairs),
+            _strings(labels),
+            _lists(words),
+            _lists(tags),
             pa.array(faults, pa.string()),
-            *([list_array(lists)] if source.multi_label else []),
+            *([_lists(lists)] if source.multi_label else []),
         ],
         schema=_schema(source),
     )
@@ -274,3 +270,20 @@ def single_label(value: Any) -> tuple[str | None, str | None]:
         return str(error.__cause__), NOT_ONE_LABEL
     except UnusableError:
         return None, None
+
+
+def _strings(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # JSON may contain half of a surrogate pair (\ud83d alone).
+        return pa.array(
+            [None if value is None else without_surrogates(value) for value in values], pa.string()
+        )
+
+
+def _lists(values: list[list[str] | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.list_(pa.string()))
+    except UnicodeEncodeError:
+        joined = [None if value is None else [without_surrogates(item) for item in value] for value in values]
+        return pa.array(joined, pa.list_(pa.string()))

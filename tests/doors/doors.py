@@ -16,7 +16,7 @@ from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, Source
 from metamapping.corpus.records import read_records
 from metamapping.corpus.source_checks import check_source
-from metamapping.corpus.surrogates import encodable
+from metamapping.corpus.values import encodable
 
 NAME = "input"
 
