@@ -31,8 +31,9 @@ from metamapping.config.sources import Role, Source
 from metamapping.corpus.records import read_rows
 from metamapping.rounds.intervals import bootstrap_mean
 from metamapping.rounds.tables import markdown_table, rounds_markdown
-from metamapping.runs.comparison import Comparison, cells_of, compare_runs
+from metamapping.runs.comparison import Comparison, compare_runs
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.stored_scores import cells_of
 
 LOOP = "loop"
 

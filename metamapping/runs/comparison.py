@@ -14,23 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from metamapping.config.sources import Role, Source, TaskType
-from metamapping.errors import StoreError
-from metamapping.rounds.intervals import (
-    CONFIDENCE,
-    UNKNOWN,
-    Estimate,
-    bootstrap_mean,
-    mean_with_interval,
-)
-from metamapping.rounds.records import CellScores
+from metamapping.rounds.intervals import Estimate
 from metamapping.rounds.tables import markdown_table
 from metamapping.rounds.wording import count
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.source_data import source_rows
+from metamapping.runs.stored_scores import cells_of, mean_of_sources, paired, same_episodes, unpaired
 
 _ROLES: tuple[Role, ...] = ("validation", "test")
 
@@ -156,7 +148,7 @@ def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measur
     """The mean of all sources, then of each task type where there are several, then each source alone."""
     old, new = cells_of(first, role), cells_of(second, role)
     pairs = [(old[key], new[key]) for key in old if key in new]
-    paired = {cell.source for cell, _ in pairs if same_episodes(first, second, cell.source, role)}
+    same = {cell.source for cell, _ in pairs if same_episodes(first, second, cell.source, role)}
     groups = {"all sources": pairs}
     task_types: list[TaskType] = list(dict.fromkeys(cell.task_type for cell, _ in pairs))
     if len(task_types) > 1:
@@ -166,127 +158,15 @@ def _measure(first: RunFolder, second: RunFolder, role: Role) -> Iterator[Measur
         groups[source] = [each for each in pairs if each[0].source == source]
     for what, cells in groups.items():
         if cells:
-            is_paired = all(cell.source in paired for cell, _ in cells)
+            is_paired = all(cell.source in same for cell, _ in cells)
             yield Measured(
                 role=role,
                 what=what,
-                first=_mean([cell for cell, _ in cells]),
-                second=_mean([cell for _, cell in cells]),
-                difference=_paired(cells) if is_paired else unpaired(cells),
+                first=mean_of_sources([cell for cell, _ in cells]),
+                second=mean_of_sources([cell for _, cell in cells]),
+                difference=paired(cells) if is_paired else unpaired(cells),
                 is_paired=is_paired,
             )
-
-
-def _paired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
-    groups: dict[str, list[np.ndarray]] = {}
-    for old, new in cells:
-        groups.setdefault(old.source, []).append(np.subtract(new.scores, old.scores))
-    return bootstrap_mean(list(groups.values()))
-
-
-def unpaired(cells: list[tuple[CellScores, CellScores]]) -> Estimate:
-    """Estimate the mean difference of cells that were measured on different episodes.
-
-    Args:
-        cells: The cells of the old and the new run.
-
-    Returns:
-        Student's interval over the differences of several sources; for one source, Welch's over episodes.
-    """
-    by_source: dict[str, list[tuple[CellScores, CellScores]]] = {}
-    for each in cells:
-        by_source.setdefault(each[0].source, []).append(each)
-    if len(by_source) > 1:
-        means = [
-            _mean([new for _, new in own]) - _mean([old for old, _ in own]) for own in by_source.values()
-        ]
-        return mean_with_interval(means)
-    old, new = (np.concatenate([each[i].scores for each in cells]) for i in (0, 1))
-    mean = float(new.mean() - old.mean())
-    if not np.isfinite(mean) or min(len(old), len(new)) < 2:
-        return UNKNOWN.model_copy(update={"mean": mean})
-    from scipy.stats import ttest_ind  # takes a second to import, and is only needed here
-
-    interval = ttest_ind(new, old, equal_var=False).confidence_interval(CONFIDENCE)
-    return Estimate(mean=mean, low=float(interval.low), high=float(interval.high))
-
-
-def _mean(cells: list[CellScores]) -> float:
-    """The mean over sources, each of which counts by the mean of its cells."""
-    by_source: dict[str, list[float]] = {}
-    for cell in cells:
-        by_source.setdefault(cell.source, []).append(float(np.mean(cell.scores)))
-    return float(np.mean([np.mean(means) for means in by_source.values()]))
-
-
-def cells_of(run: RunFolder, role: Role) -> dict[tuple[str, int], CellScores]:
-    """Read the scores of a run's best round on the held-out sources of a role.
-
-    Args:
-        run: The run.
-        role: ``validation`` or ``test``.
-
-    Returns:
-        The scores by source and number of shots; empty if they were not measured.
-
-    Raises:
-        ConfigError: The run does not exist.
-        StoreError: The file of scores is damaged.
-        ValueError: The run has no judged round yet.
-    """
-    name = f"{role}-{best_round(run)}"
-    result = run.read_result(name)
-    try:
-        cells = [CellScores.model_validate(cell) for cell in result["cells"]] if result else []
-    except (ValueError, LookupError, TypeError) as error:
-        raise StoreError(
-            f"{run.result(name)} does not hold scores: remove it, and evaluating again will rebuild it"
-        ) from error
-    return {(cell.source, cell.shots): cell for cell in cells}
-
-
-def best_round(run: RunFolder) -> int:
-    """Return the number of the round to publish.
-
-    Args:
-        run: The run.
-
-    Returns:
-        The best round according to the last verdict; 0 is the encoder before meta-training.
-
-    Raises:
-        ConfigError: The run does not exist.
-        StoreError: A file of the run is damaged.
-        ValueError: The run has no judged round yet.
-    """
-    run_name = run.config.name  # raises if the run does not exist
-    history = run.read_history()
-    if not history:
-        raise ValueError(
-            f"run {run.run_id} of {run_name!r} has no judged round yet: let it finish a round before "
-            "comparing it"
-        )
-    return history[-1].verdict.best_round
-
-
-def same_episodes(first: RunFolder, second: RunFolder, source: str, role: Role) -> bool:
-    """Whether both runs drew a source's episodes from the same rows by the same rules.
-
-    Args:
-        first: One run.
-        second: The other run.
-        source: Name of the source.
-        role: ``validation`` or ``test``.
-    """
-    a, b = first.config, second.config
-    if (a.seed, a.evaluation) != (b.seed, b.evaluation):
-        return False
-    one, other = (next((s for s in config.sources if s.name == source), None) for config in (a, b))
-    if one is None or other is None:
-        return False
-    # The order of grades is that of the labels which episodes are drawn from.
-    labels = [((each.label_roles or {}).get(role), each.ordinal) for each in (one, other)]
-    return _data(first).get(source) == _data(second).get(source) and labels[0] == labels[1]
 
 
 def _settings(first: RunFolder, second: RunFolder) -> Iterator[Difference]:
@@ -321,10 +201,6 @@ def _described(source: Source | None, data: dict[str, str]) -> str:
         return "absent"
     roles = source.role or "/".join(source.label_roles or {})
     return f"{roles}, data {data.get(source.name, 'unknown')}"
-
-
-def _data(run: RunFolder) -> dict[str, str]:
-    return {tokens.name: tokens.fingerprint for tokens in run.corpus.tokens}
 
 
 def _flat(value: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -22,11 +22,11 @@ from metamapping.rounds.intervals import CONFIDENCE, Estimate, bootstrap_mean
 from metamapping.rounds.records import CellScores
 from metamapping.rounds.tables import markdown_table
 from metamapping.rounds.wording import BEFORE, count
-from metamapping.runs.comparison import best_round, cells_of, same_episodes, unpaired
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import exclusive
 from metamapping.runs.stages import TextsCallback, cell_of
+from metamapping.runs.stored_scores import best_round, cells_of, same_episodes, unpaired
 from metamapping.storage import remote
 
 _ROLES: tuple[Role, ...] = ("validation", "test")
