@@ -40,7 +40,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "float16": {"precision": "mixed_float16"},
 }
 # Meta-steps that are compared with the CPU, and those that are timed.
-NUM_COMPARED, NUM_TIMED, NUM_TIMED_ON_CPU = 5, 30, 8
+NUM_COMPARED, NUM_TIMED, NUM_TIMED_ON_CPU = 5, 30, 3
 _VOCABULARY_SIZE, _NUM_LABELS, _NUM_ROWS = 30_000, 20, 4_000
 
 
@@ -127,7 +127,7 @@ def measure(size: str, variant: str, *, num_timed: int) -> Measured:
         tokens=tokens,
         computed_tokens=float(np.mean(computed)),
         flops=flops_of_tokens(learner, tokens),
-        peak=_peak(variant.split(",")[0], 8192 if has_gpu else 1024),
+        peak=_peak(variant.split(",")[0], 8192 if has_gpu else 256),
         input_share=(built - building) / num_timed / seconds,
         overlapped=seconds * num_timed / overlapped,
         memory_megabytes=memory,

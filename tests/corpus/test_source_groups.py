@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metamapping.corpus.source_groups import MAX_UNGROUPED_SOURCES, MIN_GROUP_BYTES, group_sources
@@ -29,6 +29,7 @@ def test_few_sources_have_tasks_of_their_own(tmp_path, runner):
 
 
 @pytest.mark.parametrize("runner", RUNNERS)
+@settings(max_examples=25)  # of up to 60 files each
 @given(shares=st.lists(st.floats(0, 1.5), min_size=MAX_UNGROUPED_SOURCES + 1, max_size=60))
 def test_every_source_is_in_one_group_and_each_but_the_last_is_large_enough(tmp_path_factory, runner, shares):
     min_bytes = MIN_GROUP_BYTES[runner]

@@ -231,7 +231,7 @@ ROUNDS = st.lists(
 )
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(ROUNDS, st.integers(1, 9), st.integers(1, 3))
 def test_with_all_moves_every_run_ends_within_its_bounds_and_is_deterministic(rounds, most, patience):
     reports = [
