@@ -10,7 +10,7 @@ predictions for the same queries. The methods are the rows of the tables that ``
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -157,9 +157,3 @@ def predict_by_method(
         regression.predict(untrained.features[queries][:, :dim]),
     ]
     return dict(zip(METHODS, predicted, strict=True))
-
-
-def markdown(rows: Mapping[str, Sequence[str]], columns: Sequence[str], *, heading: str = "method") -> str:
-    """A Markdown table with one line for each of ``rows``; ``heading`` is that of their names."""
-    lines = [f"| {heading} | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
-    return "\n".join([*lines, *(f"| {name} | " + " | ".join(cells) + " |" for name, cells in rows.items())])

@@ -17,8 +17,9 @@ from pathlib import Path
 import numpy as np
 from sklearn.metrics import f1_score
 
-from benchmarks.ablations import METHODS, Encoded, markdown, predict_by_method, read_learner
+from benchmarks.ablations import METHODS, Encoded, predict_by_method, read_learner
 from benchmarks.fingerprints import fingerprint_of_tests
+from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.config.loading import parse_config
 from metamapping.config.schema import RunConfig

@@ -20,10 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ablations import markdown
 from benchmarks.draws import Pools, TextRow, draw, read_pools, unseen_sources
 from benchmarks.encoders import keep_features, untrained_mapper
 from benchmarks.fingerprints import data_fingerprint
+from benchmarks.markdown_tables import markdown
 from benchmarks.paired import (
     Cells,
     compare,

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -22,8 +23,10 @@ import pandas as pd
 from benchmarks.real_run import packaged_encoder
 from metamapping.adaptation.calibration import Calibration, calibrate
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_checks import solved_unfitted
 from metamapping.adaptation.multi_label_state import plain_mapping
 from metamapping.adaptation.runtime_solution import solve
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.corpus import CleaningSpec
@@ -31,10 +34,9 @@ from metamapping.config.encoder import EncoderSpec
 from metamapping.config.sources import readable_label
 from metamapping.config.training import TrainingSpec
 from metamapping.corpus.tokenizer import write_tokenizer
-from metamapping.models.encoder import NUM_VIEWS
-from metamapping.publishing.published_model import PublishedModel
+from metamapping.models.view_layout import NUM_VIEWS
+from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.runtime.mapping import LearnedMapping
-from metamapping.training.learner import build_learner
 
 NUM_ROWS = 1_000
 # Sources from whose rows many are chosen, or to whose labels noise is added, need more rows.
@@ -81,6 +83,10 @@ def read_sources(folder: Path, names: Sequence[str] | None = None) -> dict[str, 
 @cache
 def untrained_featurizer(max_length_tokens: int = _MAX_LENGTH_TOKENS) -> Featurizer:
     """The pretrained encoder before any meta-step."""
+    # These import TensorFlow, which features that were kept do not need.
+    from metamapping.publishing.published_model import PublishedModel
+    from metamapping.training.learner import build_learner
+
     spec = EncoderSpec(preset=packaged_encoder(), max_length_tokens=max_length_tokens)
     tokenizer = Path(tempfile.mkdtemp(prefix="benchmark-tokenizer-"))
     write_tokenizer(spec, [], tokenizer)
@@ -91,8 +97,8 @@ def untrained_featurizer(max_length_tokens: int = _MAX_LENGTH_TOKENS) -> Featuri
 
 @cache
 def untrained_mapping() -> LearnedMapping:
-    """The mapping before any meta-step, which is solved without TensorFlow."""
-    return plain_mapping(untrained_featurizer().model.mapping)
+    """The mapping before any meta-step; it is read, and solved, without TensorFlow."""
+    return plain_mapping(read_encoder(packaged_encoder()).mapping)
 
 
 def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None = None) -> TaskState:
@@ -103,27 +109,43 @@ def task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None 
         rows: Positions of the examples; none for a zero-shot task.
         targets: Their label slots, ``(len(rows),)``; default: those of the source.
     """
-    mapping = untrained_mapping()
+    mapping, state = untrained_mapping(), _unsolved(source, rows, targets)
+    is_outside = np.zeros(len(source.labels), bool)
+    solution = solve(mapping, source.names, is_outside, state.support)
+    scale = mapping.hyperparameters.inverse_temperature
+    calibration = calibrate(solution, state.support, learned_scale=scale) if len(rows) else Calibration(scale)
+    return replace(state, solution=solution, calibration=calibration)
+
+
+def unfitted_task_of(source: EncodedSource, rows: np.ndarray, targets: np.ndarray) -> TaskState:
+    """The task whose labels are to be checked, as ``MetaMapper.suspicious_labels`` makes it.
+
+    Args:
+        source: The source; all its labels are the task's.
+        rows: Positions of the examples.
+        targets: Their label slots, ``(len(rows),)``.
+    """
+    return solved_unfitted(untrained_mapping(), _unsolved(source, rows, targets))
+
+
+def _unsolved(source: EncodedSource, rows: np.ndarray, targets: np.ndarray | None) -> TaskState:
+    """The state of a task without a solution."""
     targets = source.targets[rows] if targets is None else targets
-    texts = source.texts[rows].tolist()
     support = empty_support(source.names.shape[1], NUM_VIEWS).plus(
-        Examples(texts, [source.labels[slot] for slot in targets], None),
+        Examples(source.texts[rows].tolist(), [source.labels[slot] for slot in targets], None),
         source.features[rows],
         np.arange(len(rows) + 1),
         targets,
     )
-    solution = solve(mapping, source.names, np.zeros(len(source.labels), bool), support)
-    learned_scale = mapping.hyperparameters.inverse_temperature
+    nothing = np.zeros((source.features.shape[1] + 1, len(source.labels)), np.float32)
     return TaskState(
         task_type="text-classification",
         labels=tuple(source.labels),
         names=tuple(source.labels),
         name_features=source.names,
         support=support,
-        solution=solution,
-        calibration=calibrate(solution, support, learned_scale=learned_scale)
-        if len(rows)
-        else Calibration(learned_scale),
+        solution=Solution(nothing, nothing, None),
+        calibration=Calibration(1.0),
     )
 
 

@@ -20,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablations import markdown, read_learner
+from benchmarks.ablations import read_learner
 from benchmarks.fingerprints import data_fingerprint
+from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping import MetaMapper
 from metamapping.adaptation.evaluation import entity_f1, entity_spans

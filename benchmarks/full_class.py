@@ -25,9 +25,9 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablations import markdown
 from benchmarks.encoders import keep_features, untrained_mapper
 from benchmarks.fingerprints import data_fingerprint
+from benchmarks.markdown_tables import markdown
 from benchmarks.paired import percent
 from benchmarks.real_run import packaged_encoder
 from benchmarks.scope import best_threshold, f1_out_of_scope, joint_accuracy, scope_scores

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ablations import METHODS, Encoded, markdown, predict_by_method, read_learner
+from benchmarks.ablations import METHODS, Encoded, predict_by_method, read_learner
+from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder, run_flow
 from metamapping.adaptation.evaluation import draw_episodes
 from metamapping.config.loading import parse_config

@@ -22,9 +22,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import cross_val_predict
 
-from benchmarks.ablations import markdown
-from benchmarks.encoded_sources import EncodedSource, read_sources, task_of
-from metamapping.adaptation.label_noise import suspicious_labels
+from benchmarks.encoded_sources import EncodedSource, read_sources, unfitted_task_of
+from benchmarks.markdown_tables import markdown
+from metamapping.adaptation.label_noise_of_texts import judge_texts
 
 SOURCES = ("banking77", "trec6", "stackoverflow", "emotion", "snips")
 RATES = (0.05, 0.1, 0.2)
@@ -36,11 +36,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cache", default=".metamapping/benchmark-features", help="folder for features")
     parser.add_argument("--draws", type=int, default=3, help="tasks for each source and share of noise")
+    parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="shares of planted noise")
     options = parser.parse_args()
     sources = read_sources(Path(options.cache), SOURCES)
     rows: dict[str, Sequence[str]] = {}
     differences: list[np.ndarray] = []
-    for rate in RATES:
+    for rate in options.rates:
         for name, source in sources.items():
             drawn = np.asarray([measure(source, rate, seed) for seed in range(options.draws)])
             differences.append(100 * (drawn[:, 0] - drawn[:, 1]))
@@ -96,19 +97,20 @@ def measure(source: EncodedSource, rate: float, seed: int) -> list[float]:
     rows, targets, is_replaced = plant(source, rate, seed)
     count = int(is_replaced.sum())
     started = time.process_time()
-    ranked = suspicious_labels(task_of(source, rows, targets), min_probability=0.0)
+    judged = judge_texts(unfitted_task_of(source, rows, targets))
+    found = judged.first(num=None, min_probability=0.5)
     seconds = time.process_time() - started
-    order = [each.index for each in ranked]
-    reported = [each.index for each in ranked if each.probability >= 0.5]
+    order = [each.index for each in judged.describe(count)]
+    reported = [each.index for each in found]
     started = time.process_time()
     other_order, other_reported = _cleanlab(source.features[rows], targets)
     other_seconds = time.process_time() - started
     return [
-        is_replaced[order[:count]].mean(),
+        is_replaced[order].mean(),
         is_replaced[other_order[:count]].mean(),
         *_precision_and_recall(is_replaced, reported),
         *_precision_and_recall(is_replaced, other_reported),
-        ranked.noise,
+        judged.noise,
         seconds,
         other_seconds,
     ]

@@ -18,8 +18,8 @@ from typing import NamedTuple
 import numpy as np
 from sklearn.metrics import f1_score
 
-from benchmarks.ablations import markdown
 from benchmarks.encoded_sources import EncodedSource, read_sources, task_of, with_labels_of
+from benchmarks.markdown_tables import markdown
 from metamapping.adaptation.cross_validation import cross_validate
 
 # Examples for each label on average; the shares of the labels are those of the source.

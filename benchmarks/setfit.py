@@ -26,7 +26,8 @@ import numpy as np
 import tensorflow as tf
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.ablations import Encoded, markdown, predict_by_method
+from benchmarks.ablations import Encoded, predict_by_method
+from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
 from metamapping.adaptation.featurizer import Featurizer

@@ -18,19 +18,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from benchmarks.ablations import markdown
-from benchmarks.encoded_sources import EncodedSource, read_sources, task_of
+from benchmarks.encoded_sources import EncodedSource, read_sources, task_of, untrained_mapping
+from benchmarks.markdown_tables import markdown
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import suggest_items
-from metamapping.models.solvers.hyperparameters import INITIAL_ALPHA
 
 SOURCES = ("banking77", "20newsgroups", "emotion")
 SHOTS = (1, 2, 4, 8, 20)  # examples for each label on average
-# The strategies of small-text that need no classifier of its own; its breaking ties is `margin`.
+# The strategies of small-text that need no second classifier; its breaking ties is `margin`.
 PEERS = {
+    "small-text, least confidence": "LeastConfidence",
+    "small-text, entropy": "PredictionEntropy",
+    "small-text, contrastive": "ContrastiveActiveLearning",
     "small-text, k-means": "EmbeddingKMeans",
     "small-text, greedy coreset": "GreedyCoreset",
     "small-text, lightweight coreset": "LightweightCoreset",
@@ -145,9 +148,26 @@ def _peer(state: TaskState, features: np.ndarray, num: int, name: str) -> np.nda
     every = np.concatenate([features, state.support.features])
     unlabelled = np.arange(len(features))
     labelled = np.arange(len(features), len(every))
-    strategy = getattr(query_strategies, name)()
-    chosen = strategy.query(None, every, unlabelled, labelled, state.support.targets, n=num, embeddings=every)
+    strategy, targets = getattr(query_strategies, name)(), state.support.targets
+    if isinstance(strategy, query_strategies.EmbeddingBasedQueryStrategy):
+        strategy.pbar = None
+    chosen = strategy.query(_Classifier(state), every, unlabelled, labelled, targets, n=num)
     return np.asarray(chosen, int)
+
+
+class _Classifier:
+    """A task as the classifier that small-text asks for; its texts are their features."""
+
+    def __init__(self, state: TaskState) -> None:
+        self._state = state
+
+    def predict_proba(self, features: np.ndarray) -> np.ndarray:
+        return self._state.probabilities(features)
+
+    def embed(
+        self, features: np.ndarray, *, return_proba: bool = False, pbar: Any = None
+    ) -> np.ndarray | tuple[np.ndarray, np.ndarray]:
+        return (features, self.predict_proba(features)) if return_proba else features
 
 
 _zero_shot: dict[int, TaskState] = {}
@@ -162,7 +182,7 @@ def _state(source: EncodedSource, rows: np.ndarray) -> TaskState:
         return state
     solution, num_labels = state.solution, len(source.labels)
     assert solution.ridge is not None
-    prior = INITIAL_ALPHA * solution.prior
+    prior = untrained_mapping().hyperparameters.alpha * solution.prior
     scale = np.sqrt(np.repeat([1.0, *solution.views], source.names.shape[1]))
     H = np.concatenate([source.features[rows] * scale, np.ones((len(rows), 1))], axis=1)
     prior_scores = source.features[rows] @ prior[:-1] + prior[-1]

@@ -23,9 +23,9 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks.ablations import markdown
 from benchmarks.draws import TextRow, draw, read_pools
 from benchmarks.fingerprints import data_fingerprint
+from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning

@@ -5,8 +5,8 @@ Every decision, whether a text has a label, is judged by the mapping of the othe
 probability ``(1 − ε) p / ((1 − ε) p + ε (1 − p))``. As for single labels (``label_noise``), ε and the
 sharpness of ``p`` are those of the highest likelihood.
 
-    suspicious = suspicious_lists(state, num=20)
-    suspicious[0].label, suspicious[0].suggested                # ["login"], ["login", "urgent"]
+    first = judge_lists(state).first(num=20, min_probability=0.5)[0]
+    first.label, first.suggested                                # ["login"], ["login", "urgent"]
 """
 
 from __future__ import annotations
@@ -16,14 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.adaptation.explanation import explain
-from metamapping.adaptation.label_noise import (
-    NUM_NEIGHBOURS,
-    SuspiciousLabel,
-    SuspiciousLabels,
-    check_wanted,
-)
 from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores
+from metamapping.adaptation.suspicious_labels import Findings, SuspiciousLabel, neighbours_of
 from metamapping.models.probabilities import expit
 
 # Standard deviation of the Gaussian prior on the logarithm of the logits' factor, and mean and standard
@@ -32,62 +26,46 @@ _LOG_FACTOR_SPREAD, _NOISE_LOG_ODDS, _NOISE_SPREAD = 0.5, -4.0, 1.0
 _TINY = 1e-7
 
 
-def suspicious_lists(
-    state: MultiLabelState,
-    *,
-    num: int | None = None,
-    min_probability: float = 0.5,
-    groups: Sequence[Any] | None = None,
-) -> SuspiciousLabels:
-    """Find the texts of which the others contradict a label, or the lack of one.
+def judge_lists(state: MultiLabelState, groups: Sequence[Any] | None = None) -> Findings:
+    """Judge by the other texts which labels every text has, and lacks.
 
     Args:
         state: A task with examples.
-        num: How many texts to return, whatever their probability. Default: all from ``min_probability``.
-        min_probability: The lowest probability of being wrong that is returned, from 0 to 1.
         groups: The group of each text; the texts of a group do not judge one another.
 
     Returns:
-        The texts with their lists of labels; ``suggested`` has all decisions turned over that are wrong with
-        at least ``min_probability``, or the likeliest of them. ``probability`` is that of the likeliest.
+        The texts with their lists of labels; ``suggested`` has all decisions turned over that are more
+        probably wrong than right, or the likeliest of them. ``probability`` is that of the likeliest.
 
     Raises:
-        ValueError: A number is out of range, or as ``left_out_scores``.
+        ValueError: As ``left_out_scores``.
     """
-    check_wanted(num, min_probability)
     scores = left_out_label_scores(state, groups=groups)
     is_given = state.support.targets > 0
     wrong = _wrong(state.decisions.probabilities(scores).astype(np.float64), is_given)
     worst = wrong.max(axis=1)
     ranked = np.argsort(-worst, kind="stable")
-    chosen = ranked[: int((worst >= min_probability).sum()) if num is None else num]
-    slots = wrong[chosen].argmax(axis=1)
-    turned = wrong[chosen] >= max(min_probability, _TINY)
-    turned[np.arange(len(chosen)), slots] = True
-    given, suggested = state.label_lists(is_given[chosen]), state.label_lists(is_given[chosen] ^ turned)
-    neighbours = []
-    if len(chosen):
-        explanations = explain(
-            state, state.support.features[chosen], num_examples=NUM_NEIGHBOURS + 1, slots=slots
-        )
-        neighbours = [
-            [near for near in explanation if near.index != i][:NUM_NEIGHBOURS]
-            for i, explanation in zip(chosen, explanations, strict=True)
+
+    def describe(count: int) -> list[SuspiciousLabel]:
+        chosen, pairs = ranked[:count], state.support.text_pairs
+        slots = wrong[chosen].argmax(axis=1)
+        turned = wrong[chosen] > 0.5
+        turned[np.arange(len(chosen)), slots] = True
+        given, suggested = state.label_lists(is_given[chosen]), state.label_lists(is_given[chosen] ^ turned)
+        return [
+            SuspiciousLabel(
+                index=int(i),
+                text=state.support.texts[i],
+                label=given[row],
+                suggested=suggested[row],
+                probability=float(worst[i]),
+                neighbours=near,
+                text_pair=None if pairs is None else pairs[i],
+            )
+            for row, (i, near) in enumerate(zip(chosen, neighbours_of(state, chosen, slots), strict=True))
         ]
-    pairs = state.support.text_pairs
-    labels = [
-        SuspiciousLabel(
-            index=int(i),
-            text=state.support.texts[i],
-            label=given[row],
-            suggested=suggested[row],
-            probability=float(worst[i]),
-            neighbours=near,
-            text_pair=None if pairs is None else pairs[i],
-        )
-        for row, (i, near) in enumerate(zip(chosen, neighbours, strict=True))
-    ]
-    return SuspiciousLabels(labels, num_examples=len(scores), noise=float(wrong.mean()))
+
+    return Findings(worst[ranked], len(scores), float(wrong.mean()), describe)
 
 
 def _wrong(probabilities: np.ndarray, is_given: np.ndarray) -> np.ndarray:

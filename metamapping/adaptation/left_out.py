@@ -19,24 +19,19 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.mixture import left_out_of
+from metamapping.adaptation.smoother import smoother_of
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
 from metamapping.adaptation.word_weights import word_roots
 
-# Items whose leverages are computed at once, which bounds the memory.
-_ITEMS_PER_CHUNK = 8_192
 
-
-def left_out_scores(
-    state: TaskState, *, groups: Sequence[Any] | None = None, min_ridge: float = 0.0
-) -> np.ndarray:
+def left_out_scores(state: TaskState, *, groups: Sequence[Any] | None = None) -> np.ndarray:
     """Score every item of the support by the mapping of the other examples.
 
     Args:
         state: A task with examples.
         groups: The group of each example, such as a customer or a thread; the examples of a group are left
             out together. Default: every example is a group of its own.
-        min_ridge: Lower limit of λ, for a mapping that follows single examples less than the task's does.
 
     Returns:
         Scores ``(num_items, num_labels)``; items are texts, or for ``ner`` words.
@@ -45,8 +40,8 @@ def left_out_scores(
         ValueError: The task has no examples or only one group, there is not one group for each example, or
             the task's solver is not a ridge regression.
     """
-    regression = LeftOutRegression(state, groups=groups, min_ridge=min_ridge)
-    if groups is None and not min_ridge and (mixed := left_out_of(state.solution, state.support)) is not None:
+    regression = LeftOutRegression(state, groups=groups)
+    if groups is None and (mixed := left_out_of(state.solution, state.support)) is not None:
         return mixed
     return regression.scores(centred(state.support.targets, len(state.labels)))
 
@@ -63,31 +58,24 @@ class LeftOutRegression:
     Args:
         state: A task with examples.
         groups: As for ``left_out_scores``.
-        min_ridge: As for ``left_out_scores``.
 
     Raises:
         ValueError: As for ``left_out_scores``.
     """
 
-    def __init__(
-        self, state: TaskState, *, groups: Sequence[Any] | None = None, min_ridge: float = 0.0
-    ) -> None:
+    def __init__(self, state: TaskState, *, groups: Sequence[Any] | None = None) -> None:
         support, solution = state.support, state.solution
-        if not support.num_examples:
-            raise ValueError("the task has no examples to leave out: add some")
-        if solution.ridge is None:
-            raise ValueError("examples can only be left out with the solvers `ridge` and `plain-ridge`")
-        self._blocks = _blocks(support, groups)
-        ridge = max(solution.ridge, min_ridge)
+        self._blocks, ridge = blocks_of(state, groups), solution.ridge
+        assert ridge is not None
         features = solution.weighted_features(support.features)
         self._prior = support.features @ solution.prior[:-1] + solution.prior[-1]
         if state.is_ner:
             self._roots = word_roots(support.targets)[:, None]
-            self._smoother = _Smoother(self._roots * features, ridge)
+            H = self._roots * features
         else:
             self._roots = np.ones((len(features), 1), np.float32)
-            constant = np.ones((len(features), 1), np.float32)
-            self._smoother = _Smoother(np.concatenate([features, constant], axis=1), ridge)
+            H = np.concatenate([features, self._roots], axis=1)
+        self._smoother = smoother_of(H, ridge)
 
     def scores(self, targets: np.ndarray) -> np.ndarray:
         """The scores of each item by the mapping of the items of other groups.
@@ -98,53 +86,26 @@ class LeftOutRegression:
         Returns:
             ``(num_items, num_labels)``.
         """
-        right = self._roots * (targets - self._prior)
-        fitted = self._smoother.fit(right)
-        leverage = self._smoother.leverage[:, None]
-        left_out = (fitted - leverage * right) / (1.0 - leverage)
-        for block in self._blocks or ():
-            if len(block) > 1:
-                residuals = self._smoother.without_block(block, (right - fitted)[block])
-                left_out[block] = right[block] - residuals
+        left_out = self._smoother.left_out(self._roots * (targets - self._prior), self._blocks)
         scores: np.ndarray = self._prior + left_out / self._roots
         return scores
 
 
-class _Smoother:
-    """``A = H Hᵀ (H Hᵀ + λI)⁻¹`` of H, ``(num_items, width)``; only a matrix if there are few items."""
+def blocks_of(state: TaskState, groups: Sequence[Any] | None) -> list[np.ndarray] | None:
+    """The items that are left out together, ``None`` if every item is left out alone.
 
-    def __init__(self, H: np.ndarray, ridge: float) -> None:
-        self._H = H
-        self._is_dual = len(H) <= H.shape[1]
-        gram = (H @ H.T if self._is_dual else H.T @ H).astype(np.float64)
-        self._shifted = gram + ridge * np.eye(len(gram))
-        self._inverse = np.linalg.inv(self._shifted)
-        if self._is_dual:
-            self._matrix = np.eye(len(H)) - ridge * self._inverse
-            self.leverage: np.ndarray = np.diag(self._matrix)
-        else:
-            chunks = (H[first : first + _ITEMS_PER_CHUNK] for first in range(0, len(H), _ITEMS_PER_CHUNK))
-            self.leverage = np.concatenate([(x @ self._inverse * x).sum(axis=-1) for x in chunks])
+    Args:
+        state: A task.
+        groups: As for ``left_out_scores``.
 
-    def fit(self, right: np.ndarray) -> np.ndarray:
-        """``A right``: ``(num_items, num_labels)``."""
-        if self._is_dual:
-            return np.asarray(self._matrix @ right)
-        return np.asarray(self._H @ (self._inverse @ (self._H.T @ right)))
-
-    def without_block(self, block: np.ndarray, residuals: np.ndarray) -> np.ndarray:
-        """The residuals of the items in ``block`` by the regression without them.
-
-        ``residuals``: ``(len(block), num_labels)``, those of the whole regression.
-        """
-        if self._is_dual:
-            return np.linalg.solve(np.eye(len(block)) - self._matrix[np.ix_(block, block)], residuals)
-        B = self._H[block]
-        if len(B) > B.shape[1]:
-            # Large blocks: solve in the space of features, without the block's own part of the Gram matrix.
-            shifted = self._shifted - (B.T @ B).astype(np.float64)
-            return np.asarray(residuals + B @ np.linalg.solve(shifted, B.T @ residuals))
-        return np.linalg.solve(np.eye(len(B)) - B @ self._inverse @ B.T, residuals)
+    Raises:
+        ValueError: As for ``left_out_scores``.
+    """
+    if not state.support.num_examples:
+        raise ValueError("the task has no examples to leave out: add some")
+    if state.solution.ridge is None:
+        raise ValueError("examples can only be left out with the solvers `ridge` and `plain-ridge`")
+    return _blocks(state.support, groups)
 
 
 def _blocks(support: Support, groups: Sequence[Any] | None) -> list[np.ndarray] | None:

@@ -23,11 +23,13 @@ import numpy as np
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
+from metamapping.adaptation.label_checks import check_labels, check_wanted, unfitted_state
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_grades, with_labels, with_out_of_scope
-from metamapping.adaptation.support import LabelListExamples
+from metamapping.adaptation.support import Examples, LabelListExamples
+from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text
@@ -165,10 +167,7 @@ class MetaMapper:
                     "a task with examples out of scope cannot be tuned: leave out one of the two"
                 )
             check_can_tune(self.featurizer, task_type)
-        if task_type != "ner" and (
-            doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels))
-        ):
-            warnings.warn(doubt, stacklevel=2)
+        _warn_of_labels(examples, task_type)
         state = empty_state(self.featurizer, task_type)
         if out_of_scope is not None:
             (label,) = read_labels([out_of_scope])
@@ -209,6 +208,56 @@ class MetaMapper:
         state = with_labels(self.featurizer, state, read, names)
         return Mapping(self.featurizer, state)
 
+    def suspicious_labels(
+        self,
+        texts: Any,
+        labels: Any = None,
+        *,
+        text_pairs: Any = None,
+        label_names: abc.Mapping[Any, str] | None = None,
+        task_type: TaskType = "text-classification",
+        columns: Columns | None = None,
+        multi_label: bool | None = None,
+        num: int | None = None,
+        min_probability: float = 0.5,
+        groups: abc.Sequence[Any] | None = None,
+    ) -> SuspiciousLabels:
+        """Find the examples whose label is probably wrong, without a task being made of them.
+
+        It answers as ``adapt(…).suspicious_labels(…)`` does, sooner: where each text has one label, no
+        hyperparameter is fitted to the examples.
+
+        Args:
+            texts: As for ``adapt``.
+            labels: As for ``adapt``.
+            text_pairs: As for ``adapt``.
+            label_names: As for ``adapt``.
+            task_type: The task type.
+            columns: As for ``adapt``.
+            multi_label: As for ``adapt``.
+            num: As for ``Mapping.suspicious_labels``, as are ``min_probability`` and ``groups``.
+            min_probability: The lowest probability of being wrong that is returned, from 0 to 1.
+            groups: The group of each example; the examples of a group do not judge one another.
+
+        Raises:
+            ValueError: As for ``adapt``, or a number is out of range.
+
+        Warns:
+            UserWarning: As for ``adapt``.
+        """
+        check_wanted(num, min_probability)
+        examples = read_examples(
+            texts,
+            labels,
+            text_pairs=text_pairs,
+            task_type=task_type,
+            columns=columns,
+            multi_label=multi_label,
+        )
+        _warn_of_labels(examples, task_type)
+        state = unfitted_state(self.featurizer, task_type, examples, read_label_names(label_names))
+        return check_labels(state, num=num, min_probability=min_probability, groups=groups)
+
     def __deepcopy__(self, memo: dict[int, Any]) -> MetaMapper:
         # A mapper never changes, so that copies of an object that holds it (such as a clone made by
         # scikit-learn) can share it instead of copying the encoder.
@@ -222,6 +271,14 @@ class MetaMapper:
             "a MetaMapper cannot be pickled: give the path of the published folder instead, which each "
             "process loads, as in MetaMappingClassifier(path) for n_jobs"
         )
+
+
+def _warn_of_labels(examples: Examples, task_type: TaskType) -> None:
+    """Warn if nearly every example has a label of its own."""
+    if task_type == "ner" or isinstance(examples, LabelListExamples):
+        return
+    if doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels)):
+        warnings.warn(doubt, stacklevel=3)
 
 
 def _read_tune(tune: Any) -> tuple[bool, float | None]:

@@ -62,6 +62,25 @@ def with_examples(
         ValueError: A text is empty, some examples would be pairs and others single texts, or as for
             ``with_labels``.
     """
+    added = add_examples(featurizer, state, examples, label_names)
+    # Examples that belong to no label change nothing of the solution.
+    return added if added.support is state.support else solved(featurizer, added)
+
+
+def add_examples(
+    featurizer: Featurizer, state: TaskState, examples: Examples, label_names: dict[str, str]
+) -> TaskState:
+    """The state with more examples, but not solved again.
+
+    Args:
+        featurizer: Encodes the new texts and names.
+        state: The state to start from.
+        examples: The examples to add.
+        label_names: Readable words by label as text.
+
+    Raises:
+        ValueError: As for ``with_examples``.
+    """
     # Checked first, because encoding takes time.
     for support in (state.support, *([] if state.outside is None else [state.outside.support])):
         support.check_pairs(examples.text_pairs is not None)
@@ -86,7 +105,7 @@ def with_examples(
         features = featurizer.texts(examples.texts, examples.text_pairs)
         offsets = np.arange(len(features) + 1)
     support = state.support.plus(examples, features, offsets, targets)
-    return solved(featurizer, replace(state, support=support))
+    return replace(state, support=support)
 
 
 def with_features(

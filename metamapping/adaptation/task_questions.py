@@ -32,12 +32,12 @@ from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_ner_texts, read_texts
 from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.label_noise import SuspiciousLabels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.scope import Threshold, threshold_of
 from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, gain_shares, suggest_items
+from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.errors import listed

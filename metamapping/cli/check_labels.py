@@ -26,7 +26,7 @@ from metamapping.cli.options import (
 )
 
 if TYPE_CHECKING:  # these modules import TensorFlow
-    from metamapping.adaptation.label_noise import SuspiciousLabel, SuspiciousLabels
+    from metamapping.adaptation.suspicious_labels import SuspiciousLabel, SuspiciousLabels
     from metamapping.cli.rows import Row
 
 _MAX_SHOWN = 20  # rows in the table, if neither --num nor --out is given
@@ -115,15 +115,15 @@ def check_labels(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    mapping = load_mapper(model, backend).adapt(
+    suspicious = load_mapper(model, backend).suspicious_labels(
         [texts[i] for i in kept],
         [labels[i] for i in kept],
         text_pairs=text_pairs and [text_pairs[i] for i in kept],
         task_type=task_type,
         multi_label=fields.is_multi_label,
-    )
-    suspicious = mapping.suspicious_labels(
-        num=num, min_probability=min_probability, groups=groups and [groups[i] for i in kept]
+        num=num,
+        min_probability=min_probability,
+        groups=groups and [groups[i] for i in kept],
     )
     places = [positions[i] for i in kept]
     if out is not None:
@@ -164,7 +164,7 @@ def _shown(each: SuspiciousLabel) -> str:
 
 
 def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int, unit: str) -> None:
-    from metamapping.adaptation.label_noise import label_words
+    from metamapping.adaptation.suspicious_labels import label_words
     from metamapping.cli.tables import print_table
     from metamapping.rounds.wording import count
 

@@ -89,15 +89,9 @@ def _report_task(folder: Path, html: Path | None, open_it: bool) -> Path | None:
     from metamapping.adaptation.task_page import PAGE, task_page
 
     task = read_task(folder)
-    if isinstance(task.state, MultiLabelState):
-        if html is not None or open_it:
-            raise ValueError(
-                "there is no page of a task with any number of labels a text: leave --html and --open out"
-            )
-        print(cross_validate_lists(task.state))
-        return None
     if html is None and not open_it:
-        print(cross_validate(task.state))
+        is_list = isinstance(task.state, MultiLabelState)
+        print(cross_validate_lists(task.state) if is_list else cross_validate(task.state))
         return None
     return _write(folder.absolute() / PAGE if html is None else html, task_page(task))
 

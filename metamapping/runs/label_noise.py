@@ -2,22 +2,22 @@
 
 Input: a configuration and the examples of its sources. Output: a stage for each source that was checked, with
 the table ``suspicious.parquet`` (and the same as CSV for people). The rows of each source are judged by the
-encoder that the run starts from, as ``metamapping check-labels`` does. With ``label_noise.action: reject``
-the rows of train sources leave the corpus as rejects, with the label that was suggested; rows that are held
-out stay, because a test without its doubtful rows would be easier.
+encoder that the run starts from, as ``metamapping check-labels`` does (``suspicious_table``). With
+``label_noise.action: reject`` the rows of train sources leave the corpus as rejects, with the label that was
+suggested: whole texts and sentences, also where one of several labels or words is contradicted. Rows that are
+held out stay, because a test without its doubtful rows would be easier.
 
     checked = check_label_noise(config, examples)
-    checked[0].table()                            # row, text, label, suggested, probability, similar
+    checked[0].table()                            # row, text, words, label, suggested, probability, similar
     rejected = rows_to_reject(config, checked)    # {"bank": a table of row and suggested}
 
-A source is not checked if it is one of named entities or has too few labels, and none is if the encoder is
-made from scratch: it knows nothing about texts yet.
+Nothing is found in a source with too few labels, and none is checked if the encoder is made from scratch: it
+knows nothing about texts yet.
 """
 
 from __future__ import annotations
 
 import functools
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,25 +37,13 @@ from metamapping.corpus.shards import count_rows, read_rows
 from metamapping.errors import ConfigError, MissingExtraError, StoreError
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.rounds.wording import count
+from metamapping.runs.suspicious_table import LABEL_COLUMNS, find_suspicious, kind_of
 from metamapping.storage.artifacts import Reference, Stage, Store
 from metamapping.storage.manifest import fingerprint_file
 
-TABLE = pa.schema(
-    [
-        pa.field("row", pa.int64(), nullable=False),
-        pa.field("text", pa.string()),
-        pa.field("text_pair", pa.string()),
-        pa.field("label", pa.string(), nullable=False),
-        pa.field("suggested", pa.string(), nullable=False),
-        pa.field("probability", pa.float64(), nullable=False),
-        pa.field("similar", pa.string(), nullable=False),
-    ]
-)
-
 # Raise it when the ranking of labels changes.
-_VERSION = 1
+_VERSION = 2
 _FILES = ("config.json", "model.safetensors", "manifest.json")
-_DIGITS, _SIMILAR_CHARACTERS = 4, 200
 
 OnSource = Callable[[int, str], None]
 
@@ -181,10 +169,9 @@ def _check(config: RunConfig, examples: Sequence[Reference], on_source: OnSource
     store, checked = Store(config.home), []
     for done, (source, reference) in enumerate(zip(config.sources, examples, strict=True)):
         on_source(done, source.name)
-        if source.task_type != "ner" and not source.multi_label:
-            write = functools.partial(_write, config, source, reference, mapper)
-            stage = store.get_or_write(_stage(config, source, reference), write)
-            checked.append(CheckedLabels(source.name, stage))
+        write = functools.partial(_write, config, source, reference, mapper)
+        stage = store.get_or_write(_stage(config, source, reference), write)
+        checked.append(CheckedLabels(source.name, stage))
     return checked
 
 
@@ -211,52 +198,12 @@ def _write(
     shards = examples.fetch()
     num_rows = count_rows(shards)
     drawn = np.random.default_rng(config.seed).permutation(num_rows)[: spec.max_rows].copy()
-    rows = read_rows(shards, np.sort(drawn), columns=["row", "text", "text_pair", "label"])
-    found: list[dict[str, Any]] = []
-    # The encoder may clean more than the corpus does.
-    rows = rows.filter(pa.array(~_are_empty(mapper(), rows)))
-    if pc.count_distinct(rows["label"]).as_py() >= 2:
-        try:
-            found = _suspicious_rows(source, rows, mapper(), spec.min_probability)
-        except ValueError as error:  # such as about an encoder whose solver cannot leave rows out
-            raise _NotCheckedError(f"labels of source {source.name!r} are not checked: {error}") from error
-    table = pa.Table.from_pylist(found, schema=TABLE)
+    columns = ["row", "text", "text_pair", *LABEL_COLUMNS[kind_of(source)]]
+    rows = read_rows(shards, np.sort(drawn), columns=columns)
+    try:
+        rows, table = find_suspicious(source, rows, mapper(), spec.min_probability)
+    except ValueError as error:  # such as about an encoder whose solver cannot leave rows out
+        raise _NotCheckedError(f"labels of source {source.name!r} are not checked: {error}") from error
     pq.write_table(table, folder / "suspicious.parquet")
     pa_csv.write_csv(table, folder / "suspicious.csv")
     return {"rows": num_rows, "rows_checked": rows.num_rows, "suspicious": table.num_rows}
-
-
-def _are_empty(mapper: MetaMapper, rows: pa.Table) -> np.ndarray:
-    is_empty = mapper.featurizer.is_empty(rows["text"].to_pylist())
-    if not rows["text_pair"].null_count:
-        is_empty = is_empty | mapper.featurizer.is_empty(rows["text_pair"].to_pylist())
-    return is_empty
-
-
-def _suspicious_rows(
-    source: Source, rows: pa.Table, mapper: MetaMapper, min_probability: float
-) -> list[dict[str, Any]]:
-    labels = rows["label"].to_pylist()
-    pairs = None if rows["text_pair"].null_count else rows["text_pair"].to_pylist()
-    names = {label: name for label, name in source.label_names.items() if label in set(labels)}
-    with warnings.catch_warnings():
-        # About a label for nearly every row: the report of the corpus says so, too.
-        warnings.simplefilter("ignore", UserWarning)
-        mapping = mapper.adapt(
-            rows["text"].to_pylist(), labels, text_pairs=pairs, label_names=names, task_type=source.task_type
-        )
-    numbers = rows["row"].to_pylist()
-    return [
-        {
-            "row": numbers[each.index],
-            "text": each.text,
-            "text_pair": each.text_pair,
-            "label": str(each.label),
-            "suggested": str(each.suggested),
-            "probability": round(each.probability, _DIGITS),
-            "similar": " | ".join(
-                f"{str(near.text)[:_SIMILAR_CHARACTERS]} ({near.label})" for near in each.neighbours
-            ),
-        }
-        for each in mapping.suspicious_labels(min_probability=min_probability)
-    ]

@@ -20,7 +20,7 @@ from metamapping.storage import remote
 from metamapping.storage.artifacts import read_reference
 
 STAGE, TABLE = "label-noise", "suspicious.csv"
-_COLUMNS = ("probability", "label", "suggested", "text", "text_pair", "similar")
+_COLUMNS = ("probability", "words", "label", "suggested", "text", "text_pair", "similar")
 
 
 def suspicious_rows(run: RunFolder) -> list[dict[str, Any]]:
@@ -51,7 +51,7 @@ def suspicious_rows(run: RunFolder) -> list[dict[str, Any]]:
 def _read_rows(data: bytes | None, source: str) -> list[dict[str, Any]]:
     if data is None:
         return []
-    texts = dict.fromkeys(("label", "suggested", "text", "text_pair", "similar"), str)
+    texts = dict.fromkeys(_COLUMNS[1:], str)
     table = pd.read_csv(io.BytesIO(data), dtype=texts, keep_default_na=False)
     rows = table.reindex(columns=list(_COLUMNS), fill_value="").to_dict("records")
     return [{"source": source, **{str(name): value for name, value in row.items()}} for row in rows]

@@ -36,6 +36,24 @@ def test_a_wrong_tag_is_found_at_its_word(mapper):
     assert all(near.index != 5 and near.word is not None for near in first.neighbours)
 
 
+@pytest.mark.parametrize("kind", ["label", "words", "lists"])
+def test_rows_are_checked_without_a_task_being_made_of_them(mapper, kind):
+    single = [labels[0] if labels else "praise" for labels in LISTS]
+    texts, labels, options = {
+        "label": (TEXTS, with_change(single, 3, "refund"), {}),
+        "words": (SENTENCES, with_change(TAGS, 3, ["B-PER", "O", "O", "B-PER"]), {"task_type": "ner"}),
+        "lists": (TEXTS, with_change(LISTS, 3, ["refund"]), {"multi_label": True}),
+    }[kind]
+    (first,) = mapper.suspicious_labels(texts, labels, num=1, **options)
+    (same,) = mapper.adapt(texts, labels, **options).suspicious_labels(num=1)
+    assert first.index == same.index == 3
+    assert (first.label, first.suggested, first.word) == (same.label, same.suggested, same.word)
+    with pytest.raises(ValueError, match="num is 0: expected at least 1"):
+        mapper.suspicious_labels(texts, labels, num=0, **options)
+    groups = np.arange(len(texts)) % 4
+    assert len(mapper.suspicious_labels(texts, labels, num=2, groups=groups, **options)) == 2
+
+
 def test_every_word_is_judged_and_the_surest_comes_first(mapper):
     found = mapper.adapt(SENTENCES, TAGS, task_type="ner").suspicious_labels(min_probability=0.0)
     assert found.num_examples == sum(map(len, SENTENCES))

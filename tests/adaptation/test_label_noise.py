@@ -1,10 +1,16 @@
 """Suspicious labels: planted errors are found, the share of errors is estimated, and probabilities hold."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from metamapping.adaptation import label_similarity
 from metamapping.adaptation.calibration import calibrate
-from metamapping.adaptation.label_noise import fit_noise, suspicious_labels
+from metamapping.adaptation.label_checks import check_labels
+from metamapping.adaptation.label_noise import fit_noise
+from metamapping.adaptation.label_similarity import RIDGE as SIMILARITY_RIDGE
+from metamapping.adaptation.label_similarity import STEEPNESS, similarity_scores
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Examples, empty_support
@@ -42,11 +48,50 @@ def noisy_state(rate, num_examples=400, spread=0.22, seed=0):
     return state, true, np.isin(np.arange(num_examples), replaced)
 
 
+def brute_force(state, left_out):
+    """The scores of the items of ``left_out`` by the regression of all other items, solved anew."""
+    features = state.support.features.astype(np.float64)
+    kernel = 1 + np.exp(STEEPNESS * (features @ features.T - 1))
+    kept = np.setdiff1d(np.arange(len(features)), left_out)
+    targets = np.eye(LABELS)[state.support.targets] - 1 / LABELS
+    prior = features @ state.solution.prior[:-1] + state.solution.prior[-1]
+    shifted = kernel[np.ix_(kept, kept)] + SIMILARITY_RIDGE * np.eye(len(kept))
+    change = kernel[np.ix_(left_out, kept)] @ np.linalg.solve(shifted, (targets - prior)[kept])
+    return prior[left_out] + change
+
+
+@pytest.fixture(scope="module")
+def named_state():
+    """A task whose label names say something about the texts."""
+    state, *_ = noisy_state(0.1, num_examples=40)
+    prior = np.random.default_rng(1).normal(scale=0.3, size=state.solution.prior.shape)
+    return replace(state, solution=replace(state.solution, prior=prior))
+
+
+@pytest.mark.parametrize("num_groups", [None, 8, 2])
+def test_every_text_is_scored_by_the_texts_of_other_groups(named_state, num_groups):
+    groups = None if num_groups is None else np.arange(40) % num_groups
+    scores = similarity_scores(named_state, groups=groups)
+    for i in range(0, 40, 7):
+        left_out = np.array([i]) if groups is None else np.flatnonzero(groups == groups[i])
+        expected = brute_force(named_state, left_out)[np.flatnonzero(left_out == i)[0]]
+        np.testing.assert_allclose(scores[i], expected, atol=1e-5)
+
+
+def test_of_very_many_texts_the_kernel_is_that_of_a_selection(named_state, monkeypatch):
+    exact = similarity_scores(named_state)
+    monkeypatch.setattr(label_similarity, "MAX_EXACT", 10)
+    monkeypatch.setattr(label_similarity, "_NUM_LANDMARKS", 38)
+    approximate = similarity_scores(named_state)
+    assert np.abs(exact - approximate).max() < 0.1
+    assert np.corrcoef(exact.ravel(), approximate.ravel())[0, 1] > 0.98
+
+
 @pytest.mark.parametrize("rate", [0.05, 0.2])
 def test_planted_errors_come_first_with_the_true_label_suggested(rate):
     state, true, is_replaced = noisy_state(rate)
     count = int(is_replaced.sum())
-    suspicious = suspicious_labels(state, num=count)
+    suspicious = check_labels(state, num=count)
     found = [each.index for each in suspicious]
     assert is_replaced[found].mean() > 0.85
     hits = [each for each in suspicious if is_replaced[each.index]]
@@ -59,7 +104,7 @@ def test_planted_errors_come_first_with_the_true_label_suggested(rate):
 
 def test_among_correct_labels_nearly_nothing_is_suspicious():
     state, *_ = noisy_state(0.0, spread=0.1)
-    suspicious = suspicious_labels(state)
+    suspicious = check_labels(state)
     assert len(suspicious) <= 2
     assert suspicious.noise < 0.02
 
@@ -68,7 +113,7 @@ def test_probabilities_are_the_shares_of_wrong_labels():
     drawn = [noisy_state(0.2, spread=0.35, seed=seed) for seed in range(5)]
     probability, is_wrong = [], []
     for state, _, is_replaced in drawn:
-        for each in suspicious_labels(state, num=400):
+        for each in check_labels(state, num=400):
             probability.append(each.probability)
             is_wrong.append(is_replaced[each.index])
     probability, is_wrong = np.array(probability), np.array(is_wrong)
@@ -80,7 +125,7 @@ def test_probabilities_are_the_shares_of_wrong_labels():
 def test_neighbours_are_the_nearest_other_examples():
     state, *_ = noisy_state(0.1)
     view = state.support.features
-    for each in suspicious_labels(state, num=5):
+    for each in check_labels(state, num=5):
         similarity = view @ view[each.index]
         similarity[each.index] = -1
         expected = np.argsort(-similarity)[:3]
@@ -101,8 +146,8 @@ def test_the_posterior_follows_bayes_rule():
 def test_limits_are_checked():
     state, *_ = noisy_state(0.1, num_examples=20)
     with pytest.raises(ValueError, match="num is 0"):
-        suspicious_labels(state, num=0)
+        check_labels(state, num=0)
     with pytest.raises(ValueError, match="min_probability is 2"):
-        suspicious_labels(state, min_probability=2)
-    assert len(suspicious_labels(state, min_probability=0.0)) == 20
-    assert "20 suspicious labels of 20" in repr(suspicious_labels(state, min_probability=0.0))
+        check_labels(state, min_probability=2)
+    assert len(check_labels(state, min_probability=0.0)) == 20
+    assert "20 suspicious labels of 20" in repr(check_labels(state, min_probability=0.0))

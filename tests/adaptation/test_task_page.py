@@ -7,11 +7,15 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.cross_validation import cross_validate
-from metamapping.adaptation.label_noise import suspicious_labels
+from metamapping.adaptation.label_checks import check_labels
+from metamapping.adaptation.multi_label import decide, undecided
+from metamapping.adaptation.multi_label_scores import cross_validate_lists
+from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.adaptation.task_folder import SavedTask
-from metamapping.adaptation.task_page import MAX_CHARACTERS, MAX_ERRORS, task_page
+from metamapping.adaptation.task_page import task_page
+from metamapping.adaptation.task_page_rows import MAX_CHARACTERS, MAX_ERRORS
 from tests.adaptation.test_label_noise import DIM, RIDGE, noisy_state
 from tests.html.reading import HOSTILE, check_harmless
 
@@ -49,6 +53,30 @@ def word_state(num_sentences=12):
     )
 
 
+def list_state(num_texts=60):
+    """A task of lists of labels in clusters: a, b, both, or none; text 0 has b instead of a."""
+    rng = np.random.default_rng(0)
+    state, _, _ = noisy_state(0.0, num_examples=8)
+    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]] * (num_texts // 4), np.int32)
+    features = rng.normal(scale=0.1, size=(num_texts, DIM)).astype(np.float32)
+    features[:, :2] += targets
+    targets[0] = [0, 1]
+    texts = [f"text {i}" for i in range(num_texts)]
+    lists = [[label for label, has in zip("ab", row, strict=True) if has] for row in targets]
+    support = replace(empty_support(DIM), targets=np.zeros((0, 2), np.int32)).plus(
+        Examples(texts, lists, None), features, np.arange(num_texts + 1), targets
+    )
+    shared = replace(
+        state, labels=tuple("ab"), names=tuple("ab"), name_features=state.name_features[:2], support=support
+    )
+    H = np.concatenate([features, np.ones((num_texts, 1))], axis=1)
+    weights = np.linalg.solve(H.T @ H + RIDGE * np.eye(DIM + 1), H.T @ targets).astype(np.float32)
+    shared = replace(shared, solution=Solution(weights, np.zeros_like(weights), RIDGE))
+    state = MultiLabelState(**vars(shared), decisions=undecided(2, 10.0))
+    decisions = decide(left_out_label_scores(state), targets, inverse_temperature=10.0)
+    return replace(state, decisions=decisions)
+
+
 def test_the_page_has_the_scores_of_cross_validation():
     state, _, _ = noisy_state(0.1, num_examples=120)
     read, result = check_harmless(page_of(state)), cross_validate(state)
@@ -72,7 +100,7 @@ def test_the_confusion_table_has_every_example_once():
 
 def test_suspicious_labels_and_the_worst_examples_have_other_examples_next_to_them():
     state, _, _ = noisy_state(0.1, num_examples=120)
-    page, (first, *_) = page_of(state), suspicious_labels(state)
+    page, (first, *_) = page_of(state), check_labels(state)
     row = next(row for row in page.split("<tr>") if f"<bdi>{first.text}</bdi></td>" in row)
     assert f"{first.probability:.2f}" in row
     assert all(f"<bdi>{near.text}</bdi>" in row for near in first.neighbours)
@@ -114,7 +142,32 @@ def test_entities_are_shown_with_their_words():
     assert "entity F1" in read.text
     assert "city: town0" in read.text  # predicted, but not labelled
     assert "no entity" in read.text
-    assert "Suspicious" not in read.text
+
+
+def test_a_word_that_is_labelled_wrongly_is_named_with_its_sentence():
+    state = word_state()
+    page, (first, *_) = page_of(state), check_labels(state)
+    assert (first.excerpt, first.label, first.suggested) == ("town0", "O", "city")
+    row = next(row for row in page.split("<tr>") if "<td><bdi>town0</bdi></td>" in row)
+    assert "<bdi>city</bdi>" in row
+    assert "<bdi>in town0</bdi>" in row
+    assert "Words whose label is probably wrong" in check_harmless(page).text
+    without = replace(state, support=replace(state.support, texts=(None,) * 12))
+    assert "(the task was saved without texts)" in check_harmless(page_of(without)).text
+
+
+def test_a_task_of_lists_of_labels_has_a_page():
+    state = list_state()
+    page, (first, *_) = page_of(state), check_labels(state)
+    assert (first.index, first.label, first.suggested) == (0, ["b"], ["a"])
+    suspicious = page[page.index("Suspicious labels") : page.index("The worst examples")]
+    row = next(row for row in suspicious.split("<tr>") if "<bdi>text 0</bdi></td>" in row)
+    assert "<bdi>b</bdi></td><td><bdi>a</bdi></td>" in row
+    assert row.count('<span class="tag">') == 3
+    read = check_harmless(page)
+    assert f"macro-F1 {cross_validate_lists(state).scores.scores['macro-F1']}" in read.text
+    assert "no label" in read.text
+    assert "Confusion" not in read.text
 
 
 def test_long_texts_and_many_errors_are_cut():

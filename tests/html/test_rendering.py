@@ -13,6 +13,7 @@ TASK = {
     "folder": "x",
     "task_type": "text-classification",
     "is_ner": False,
+    "is_multi_label": False,
     "num_examples": 1,
     "encoder": "0",
     "is_measured": False,

@@ -103,6 +103,66 @@ def test_of_a_source_that_is_split_by_labels_only_trained_labels_are_rejected(tm
     assert table.to_pylist() == [{"row": 2, "suggested": "refund"}]
 
 
+@pytest.fixture(scope="module")
+def of_all_kinds(tmp_path_factory, published):
+    """Sources of words and of lists of labels, the last row of each with a wrong label."""
+    folder = tmp_path_factory.mktemp("kinds")
+    config = config_of(folder, published, label_noise={"action": "reject"})
+    people, cities = ["anna", "bob", "eve", "ada", "tom"], ["paris", "rome", "london", "york"]
+    sentences = [
+        {"words": [name, "lives", "in", city], "tags": ["B-PER", "O", "O", "B-LOC"]}
+        for name in people
+        for city in cities
+    ]
+    sentences[-1]["tags"] = ["B-PER", "O", "O", "B-PER"]
+    lists = [
+        {"text": f"{text} {i}", "label": labels}
+        for i in range(12)
+        for text, labels in [
+            ("where is my parcel", ["delivery"]),
+            ("please refund my money", ["refund"]),
+            ("lovely weather", []),
+        ]
+    ]
+    lists.append({"text": "where is my parcel 99", "label": ["refund"]})
+    added = [
+        {
+            "name": "people",
+            "task_type": "ner",
+            "files": [str(write_jsonl(folder / "people.jsonl", sentences))],
+        },
+        {
+            "name": "lists",
+            "task_type": "text-classification",
+            "multi_label": True,
+            "files": [str(write_jsonl(folder / "lists.jsonl", lists))],
+        },
+    ]
+    sources = [{"role": "train", **each} for each in added]
+    held_out = [each.model_dump(mode="json", exclude_unset=True) for each in config.sources[1:]]
+    values = config.model_dump(mode="json", exclude_unset=True) | {"sources": [*sources, *held_out]}
+    return prepared(parse_config(values))
+
+
+def test_wrong_words_are_found_and_their_sentences_rejected(of_all_kinds):
+    corpus, (people, *_) = of_all_kinds
+    first = people.table().to_pylist()[0]
+    assert (first["row"], first["words"], first["text"]) == (19, "york", "tom lives in york")
+    assert (first["label"], first["suggested"]) == ("PER", "LOC")
+    assert "(LOC)" in first["similar"]
+    rejects = pq.read_table(corpus.prepared[0].screened.fetch() / "rejects.parquet").to_pylist()
+    assert (19, "suspicious_label:LOC") in [(each["row"], each["reason"]) for each in rejects]
+
+
+def test_wrong_lists_of_labels_are_found_and_rejected(of_all_kinds):
+    corpus, (_, lists, *_) = of_all_kinds
+    first = lists.table().to_pylist()[0]
+    assert (first["row"], first["label"], first["words"]) == (36, "refund", None)
+    assert first["suggested"] in ("delivery", "no label", "delivery, refund")
+    rejects = pq.read_table(corpus.prepared[1].screened.fetch() / "rejects.parquet").to_pylist()
+    assert f"suspicious_label:{first['suggested']}" in [each["reason"] for each in rejects]
+
+
 def test_of_large_sources_a_sample_is_checked(tmp_path, published):
     config = config_of(tmp_path, published, label_noise={"max_rows": 30})
     _, (found, *_) = prepared(config)

@@ -124,7 +124,7 @@ def test_a_removed_report_of_the_data_leaves_the_sources_of_the_configuration(tm
     assert "coffee" in read.text
 
 
-def with_suspicious_rows(run, text, upstream="bank"):
+def with_suspicious_rows(run, text, upstream="bank", **columns):
     """A run whose source bank was checked: its row has this text."""
     table = pd.DataFrame(
         {
@@ -135,6 +135,7 @@ def with_suspicious_rows(run, text, upstream="bank"):
             "suggested": ["limit"],
             "probability": [0.875],
             "similar": ["a limit"],
+            **columns,
         }
     )
 
@@ -151,6 +152,14 @@ def test_suspicious_labels_are_shown_where_they_were_looked_for(tmp_path, text):
     read = check_harmless(run_page(with_suspicious_rows(published_run(tmp_path), text)))
     for each in ("Suspicious labels", text, "0.875", "a limit"):
         assert each in read.text
+
+
+@pytest.mark.parametrize("words", ["my limit", "<b>my limit</b>"])
+def test_suspicious_words_are_shown_with_their_sentence(tmp_path, words):
+    read = check_harmless(
+        run_page(with_suspicious_rows(published_run(tmp_path), "what is my limit?", words=[words]))
+    )
+    assert f"{words} in: what is my limit?" in read.text
 
 
 def test_suspicious_labels_of_other_rows_are_not_shown(tmp_path):
