@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
-import pyarrow as pa
 
 from metamapping.adaptation.example_files import read_example_file
 from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
@@ -28,13 +27,13 @@ from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
 from metamapping.corpus.label_lists import has_label_list, label_list_of
-from metamapping.corpus.labels import Label, label_kind, label_value
-from metamapping.corpus.records import class_names, encodable, label_name
+from metamapping.corpus.labels import Label, class_names, label_kind, label_name, label_value
 from metamapping.corpus.span_formats import entity_columns
 from metamapping.corpus.spans import widened_note
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import (
     UnusableError,
+    encodable,
     missing_label,
     missing_text,
     no_label,
@@ -329,7 +328,7 @@ def _values(column: Any, what: str) -> list[Any]:
         )
     if _is_table(column):
         raise ValueError(f"{what} is a whole table: give one of its columns")
-    if isinstance(column, pa.Array | pa.ChunkedArray):
+    if hasattr(column, "to_pylist"):  # a column of Arrow, which need not be installed
         return list(column.to_pylist())
     names = class_names(getattr(column, "features", None))
     if names is not None:

@@ -20,7 +20,7 @@ from metamapping.cli.records import Records, open_records
 from metamapping.cli.rows import Row
 from metamapping.config.sources import Source, TaskType
 from metamapping.corpus.columns import find_name, nested_value
-from metamapping.corpus.records import no_rows
+from metamapping.corpus.rows import no_rows
 from metamapping.corpus.tool_exports import LABEL, UNANSWERED, is_unanswered
 from metamapping.rounds.wording import count
 

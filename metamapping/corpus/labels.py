@@ -51,3 +51,25 @@ def label_kind(label: Label) -> Kind:
     if isinstance(label, str):
         return "string"
     return "boolean" if isinstance(label, bool) else "number"
+
+
+def class_names(feature: Any) -> list[str] | None:
+    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
+
+    Args:
+        feature: A feature of a ``datasets`` column, or ``None``.
+    """
+    feature = getattr(feature, "feature", feature)
+    return getattr(feature, "names", None)
+
+
+def label_name(value: Any, names: list[str]) -> Any:
+    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
+
+    Args:
+        value: A class number, or a list of them.
+        names: The name of each class, by number.
+    """
+    if isinstance(value, list):
+        return [label_name(item, names) for item in value]
+    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

@@ -24,11 +24,20 @@ from metamapping.config.sources import Source
 from metamapping.corpus.columns import NER_COLUMNS
 from metamapping.corpus.formats import column_names, read_file, rows_of_batch
 from metamapping.corpus.label_lists import label_list_of
-from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row
+from metamapping.corpus.labels import class_names, label_name
+from metamapping.corpus.rows import MALFORMED, NOT_ONE_LABEL, Row, no_rows
 from metamapping.corpus.shards import RECORDS, ShardWriter, with_label_lists
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
-from metamapping.corpus.values import MissingError, SeveralError, UnusableError, label_of, text_of, words_of
-from metamapping.errors import ConfigError, listed, needs_train_extra
+from metamapping.corpus.values import (
+    MissingError,
+    SeveralError,
+    UnusableError,
+    label_of,
+    text_of,
+    without_surrogates,
+    words_of,
+)
+from metamapping.errors import ConfigError, needs_train_extra
 from metamapping.storage.artifacts import Stage, Store
 from metamapping.storage.hub_access import check_hub
 from metamapping.storage.manifest import fingerprint_file
@@ -103,17 +112,6 @@ def write_records(
     if not shards.num_rows:
         raise no_rows(source)
     return {"rows_out": shards.num_rows, **{name: number for name, number in counts.items() if number}}
-
-
-def no_rows(source: Source) -> ConfigError:
-    """Return the error for a source without any row.
-
-    Args:
-        source: The source.
-    """
-    files = source.files or []
-    place = source.hub.path if source.hub is not None else files[0] if len(files) == 1 else listed(files)
-    return ConfigError(f"source {source.name!r}: {place} has no rows: expected at least one")
 
 
 def check_sources(home: str, sources: Sequence[Source]) -> None:
@@ -381,28 +379,6 @@ def _lists(values: list[list[str] | None]) -> pa.Array:
         return pa.array(joined, pa.list_(pa.string()))
 
 
-def without_surrogates(text: str) -> str:
-    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced.
-
-    Args:
-        text: A text that may not be encodable as UTF-8.
-    """
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-def encodable(text: str) -> str:
-    r"""Return a text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced.
-
-    Args:
-        text: The text; it is unchanged if it has none.
-    """
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return without_surrogates(text)
-    return text
-
-
 def _read_hub(source: Source) -> Iterator[Row]:
     with needs_train_extra("reading a data set of the hub"):
         import datasets
@@ -421,25 +397,3 @@ def _read_hub(source: Source) -> Iterator[Row]:
         for part in batch.to_batches():
             for row in rows_of_batch(part, source, hub.path):
                 yield row if names is None else row._replace(label=label_name(row.label, names))
-
-
-def class_names(feature: Any) -> list[str] | None:
-    """Return the class names of a ``datasets`` column of numbered labels or lists of tags, else ``None``.
-
-    Args:
-        feature: A feature of a ``datasets`` column, or ``None``.
-    """
-    feature = getattr(feature, "feature", feature)
-    return getattr(feature, "names", None)
-
-
-def label_name(value: Any, names: list[str]) -> Any:
-    """Return the name of a numbered class, or of each in a list; ``None`` for a number without a name.
-
-    Args:
-        value: A class number, or a list of them.
-        names: The name of each class, by number.
-    """
-    if isinstance(value, list):
-        return [label_name(item, names) for item in value]
-    return names[value] if isinstance(value, int) and 0 <= value < len(names) else None

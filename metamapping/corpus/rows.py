@@ -7,6 +7,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from metamapping.config.sources import Source
+from metamapping.errors import ConfigError, listed
+
 MALFORMED = "malformed_row"
 MALFORMED_TAGS = "malformed_tags"
 NOT_ONE_LABEL = "not_one_label"  # a list of several labels or of none, or an object
@@ -38,3 +41,14 @@ class Row(NamedTuple):
     problem: str | None = None
     num_trimmed: int = 0
     num_widened: int = 0
+
+
+def no_rows(source: Source) -> ConfigError:
+    """Return the error for a source without any row.
+
+    Args:
+        source: The source.
+    """
+    files = source.files or []
+    place = source.hub.path if source.hub is not None else files[0] if len(files) == 1 else listed(files)
+    return ConfigError(f"source {source.name!r}: {place} has no rows: expected at least one")

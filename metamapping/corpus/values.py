@@ -201,3 +201,25 @@ def several_labels(error: NotOneLabelError) -> SeveralError:
         error: Has the value as JSON.
     """
     return SeveralError(f"is {error!s:.60}: expected one label ({SEVERAL_LABELS}): fix or drop the row")
+
+
+def without_surrogates(text: str) -> str:
+    """Return a text with its surrogate pairs joined to characters, and lone surrogates replaced.
+
+    Args:
+        text: A text that may not be encodable as UTF-8.
+    """
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def encodable(text: str) -> str:
+    r"""Return a text with unpaired surrogates, which JSON can spell (``\ud83d``), joined or replaced.
+
+    Args:
+        text: The text; it is unchanged if it has none.
+    """
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return without_surrogates(text)
+    return text

@@ -14,7 +14,8 @@ from metamapping.adaptation.inputs import read_examples
 from metamapping.cli.reading import Reading
 from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, Source
-from metamapping.corpus.records import check_source, encodable, read_records
+from metamapping.corpus.records import check_source, read_records
+from metamapping.corpus.values import encodable
 
 NAME = "input"
 
