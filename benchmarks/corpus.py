@@ -173,7 +173,7 @@ def _sentences() -> list[str]:
 
 
 def _encode_batch(folder: Path, tokenizer_folder: str) -> float:
-    from metamapping.corpus.tokens import load_tokenizer
+    from metamapping.corpus.tokenization import load_tokenizer
 
     with (folder / "rows.jsonl").open(encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file]
@@ -189,7 +189,8 @@ def _metamapping(folder: Path, tokenizer_folder: str, *, near: bool = False) -> 
     from metamapping.config.sources import Source
     from metamapping.corpus.examples import Rules, write_examples
     from metamapping.corpus.records import write_records
-    from metamapping.corpus.tokens import load_tokenizer, write_tokens
+    from metamapping.corpus.tokenization import load_tokenizer
+    from metamapping.corpus.tokens import write_tokens
 
     source = Source(
         name="rows", task_type="text-classification", role="train", files=[str(folder / "rows.jsonl")]

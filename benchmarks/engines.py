@@ -29,8 +29,9 @@ from metamapping.config.engine import EngineSpec
 from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, write_examples
 from metamapping.corpus.records import write_records
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import write_tokenizer
-from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.corpus.tokens import write_tokens
 from tasks.engine import run_on_engine
 
 RUNNERS = ("threads", "processes", "dask", "ray")

@@ -27,8 +27,8 @@ import numpy as np
 from benchmarks.gpu_page import SIZES, Measured, Mirrored, render
 
 if TYPE_CHECKING:  # takes seconds, which --help should not
-    from metamapping.episodes.batches import Batch
     from metamapping.episodes.label_space import LabelSpace
+    from metamapping.episodes.padding import Batch
     from metamapping.training.learner import Learner
     from metamapping.training.replicas import Replicas
 

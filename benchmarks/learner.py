@@ -27,9 +27,10 @@ from metamapping.config.encoder import EncoderSpec
 from metamapping.config.episodes import EpisodeSpec
 from metamapping.config.training import TrainingSpec
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tokens import encode_texts, load_tokenizer
-from metamapping.episodes.batches import Batch, build_batch
+from metamapping.corpus.tokenization import encode_texts, load_tokenizer
+from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
+from metamapping.episodes.padding import Batch
 from metamapping.episodes.sampler import sample_batch
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping

@@ -215,9 +215,9 @@ def openvino(published: Path) -> float:
 def _batches(published: Path) -> list[dict[str, np.ndarray]]:
     from metamapping import MetaMapper
     from metamapping.corpus.ragged import Ragged
-    from metamapping.corpus.tokens import encode_texts
-    from metamapping.episodes.batches import pad_tokens
+    from metamapping.corpus.tokenization import encode_texts
     from metamapping.episodes.length_groups import by_length
+    from metamapping.episodes.padding import pad_tokens
     from metamapping.runtime.graph_writer import INPUTS
 
     featurizer = MetaMapper.from_pretrained(published).featurizer

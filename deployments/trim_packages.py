@@ -1,24 +1,17 @@
 """Remove what the server never uses from the installed packages of its image.
 
 Run as `python trim_packages.py /usr/local/lib/python3.11/site-packages`. Removed are tests with their data,
-headers and sources, and what Arrow has for remote stores and services; the library reaches those through
-fsspec.
+which for onnx are models.
 """
 
 import shutil
 import sys
 from pathlib import Path
 
-# Patterns within the folder of packages: 95 of 500 MB with pyarrow 26, onnx 1.23, SciPy 1.17 and NumPy 2.4.
+# Patterns within the folder of packages, of onnx 1.23, SciPy 1.17 and NumPy 2.4.
 UNUSED = (
     "**/tests",
     "onnx/backend",
-    "pyarrow/include",
-    "pyarrow/includes",
-    "pyarrow/src",
-    "pyarrow/*flight*",
-    "pyarrow/libarrow_s3.*",
-    "pyarrow/_s3fs.*",
 )
 
 

@@ -15,8 +15,8 @@ from typing import Any
 # What the extra `train` of pyproject.toml installs and the library imports.
 # fmt: off
 TRAIN_PACKAGES = frozenset((
-    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "rensa", "sklearn", "tensorboard", "tensorflow",
-    "transformers",
+    "datasets", "keras", "keras_hub", "matplotlib", "pandas", "pyarrow", "rensa", "sklearn", "tensorboard",
+    "tensorflow", "transformers",
 ))
 # fmt: on
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -33,7 +34,7 @@ from metamapping.corpus.tags import OUTSIDE
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
-from metamapping.models.encoder import Encoder
+from metamapping.models.encoder import Tensors
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.viterbi import decode_words
@@ -47,8 +48,38 @@ Scores = dict[tuple[str, int], list[float]]
 OutcomesCallback = Callable[[LabelSpace, dict[int, list[EpisodeOutcome]]], None]
 
 
+class EvaluatedEncoder(Protocol):
+    """What evaluation needs of an encoder: ``models.encoder``, or one of the runtime behind its names."""
+
+    def encode(
+        self,
+        token_ids: Ragged,
+        segment_ids: Ragged,
+        word_starts: Ragged | None = None,
+        *,
+        batch_size: int = 64,
+        on_progress: Callable[[int], None] | None = None,
+    ) -> np.ndarray:
+        """Features of texts, or of all their words.
+
+        Args:
+            token_ids: Tokens of each text.
+            segment_ids: Segments of the same tokens.
+            word_starts: The first piece of each word of each text; ``None`` for whole texts.
+            batch_size: Maximum number of texts that are encoded at once.
+            on_progress: Called with the number of texts that were newly encoded.
+        """
+
+    def names(self, batch: Tensors) -> tf.Tensor:
+        """Features of label names.
+
+        Args:
+            batch: ``label_token_ids`` and ``label_padding_mask``, each ``(C, L)``.
+        """
+
+
 def evaluate(
-    encoder: Encoder,
+    encoder: EvaluatedEncoder,
     mapping: MetaMapping,
     spaces: Sequence[LabelSpace],
     spec: EvaluationSpec,
@@ -152,7 +183,7 @@ class _Features:
 
 
 def _encode(
-    encoder: Encoder,
+    encoder: EvaluatedEncoder,
     mapping: MetaMapping,
     space: LabelSpace,
     episodes: dict[int, list[Episode]],

@@ -17,20 +17,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
-import pyarrow as pa
 from tokenizers import Tokenizer
 
 from metamapping.adaptation.length_counts import LengthCounter, LengthCounts, LongPairWarning
-from metamapping.corpus.cleaning import are_empty, clean_texts, clean_words, string_array
+from metamapping.corpus.cleaning import are_empty, cleaned_texts, cleaned_words
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tokens import Encoded, encode_texts, encode_words, load_tokenizer
+from metamapping.corpus.tokenization import Encoded, encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.windows import WordWindow, join_windows, text_windows, with_overlap, word_windows
 from metamapping.corpus.word_shapes import shapes_of, windows_of
-from metamapping.episodes.batches import LABEL_LENGTH
+from metamapping.episodes.padding import LABEL_LENGTH
 from metamapping.models.forks import check_not_forked
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.loaded_model import LoadedModel, TunedModel
+from metamapping.runtime.encoder import Precision
 
 TEXTS_PER_CHUNK = 8_192
 _MAX_TEXTS_WITHOUT_PROGRESS = 2_000
@@ -99,6 +99,13 @@ class Featurizer:
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning."""
         return self.model.fingerprint
+
+    @property
+    def precision(self) -> Precision:
+        """What dense layers compute with; a task keeps the features of its examples in it."""
+        # Only the encoder of the runtime has a choice.
+        precision: Precision = getattr(self.model.encoder, "precision", "float32")
+        return precision
 
     def texts(self, texts: Sequence[str], text_pairs: Sequence[str] | None = None) -> np.ndarray:
         """Encode texts, or pairs of texts.
@@ -252,8 +259,8 @@ class Featurizer:
 
     def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
         """Write the features of all words into ``features``; text ``i`` begins at ``offsets[i]``."""
-        words = pa.array([list(map(str, row)) for row in texts], pa.list_(pa.string()))
-        cleaned = clean_words(words, self.model.cleaning.cleaners).to_pylist()
+        words = [list(map(str, row)) for row in texts]
+        cleaned = cleaned_words(words, self.model.cleaning.cleaners)
         shapes = windows_of(np.array([each for row in cleaned for each in shapes_of(row)], np.int32), offsets)
         pieces = word_windows(self._tokenizer, cleaned)
         num_pieces = np.bincount([each.text for each in pieces], minlength=len(texts))
@@ -280,8 +287,7 @@ class Featurizer:
         self._counts.add(len(texts), num_long=int((num_pieces > 1).sum()), num_cut=int(is_cut.sum()))
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
-        cleaned = clean_texts(string_array(texts), self.model.cleaning.cleaners)
-        return [str(text) for text in cleaned.to_pylist()]
+        return cleaned_texts(list(map(str, texts)), self.model.cleaning.cleaners)
 
     @contextmanager
     def _progress_bar(self, num_texts: int) -> Iterator[Callable[[float], None]]:

@@ -70,8 +70,9 @@ class MetaMapper:
             progress: As for ``MetaMapper``.
             backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
                 a pretrained Hugging Face folder gets one in memory; ``int8`` for the same with dense layers
-                of 8 bits, which is faster and changes features a little; ``tensorflow`` for Keras, which uses
-                a GPU if there is one; ``auto`` for the runtime where there is a graph.
+                of 8 bits, which is faster and changes features a little, and ``int8-anyway`` for that where
+                publishing has found that it loses too much; ``tensorflow`` for Keras, which uses a GPU if
+                there is one; ``auto`` for the runtime where there is a graph.
 
         Raises:
             FileNotFoundError: There is no such encoder.

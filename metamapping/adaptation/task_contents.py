@@ -90,6 +90,8 @@ def task_file(featurizer: Featurizer, state: TaskState, *, format_version: int, 
         rare["tuning"] = TuningFile(**known)
     if (cuts := state.grade_cuts) is not None:
         rare["grade_cuts"] = GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
+    if featurizer.precision == "int8":
+        rare["precision"] = "int8"
     if state.outside is not None:
         rare["outside"] = _outside_file(state.outside, keep_texts)
     return TaskFile(

@@ -93,3 +93,5 @@ class TaskFile(BaseModel):
     is_ordinal: bool = False
     tuning: TuningFile | None = None
     grade_cuts: GradeCutsFile | None = None
+    # What the features of the examples were computed with, unless in float32.
+    precision: Literal["int8"] | None = None

@@ -22,6 +22,8 @@ from metamapping.adaptation.task_contents import read_delta, read_state, task_ar
 from metamapping.adaptation.task_file import TaskFile
 from metamapping.errors import StoreError, listed, one_line
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.publishing.runtime_model import Backend
+from metamapping.runtime.encoder import Precision
 from metamapping.storage.artifacts import Stage, write_manifest
 from metamapping.storage.atomic_folder import atomic_folder
 from metamapping.storage.bounded_json import MAX_TASK_BYTES, read_json
@@ -37,6 +39,10 @@ TASK, ARRAYS = "task.json", "mapping.safetensors"
 CLASSIFIER_TASK = "task"
 
 
+class PrecisionWarning(UserWarning):
+    """A task that was adapted in 8 bits is used in float32."""
+
+
 @dataclass(frozen=True)
 class SavedTask:
     """A task that was read from a folder, and the encoder that it was adapted with.
@@ -47,6 +53,7 @@ class SavedTask:
         model_folder: Folder or address of the encoder.
         model_fingerprint: The encoder's ``Featurizer.fingerprint``.
         delta: What tuning changed in the encoder, if the task was tuned.
+        precision: What the features of its examples were computed with.
     """
 
     folder: Path
@@ -54,6 +61,28 @@ class SavedTask:
     model_folder: str
     model_fingerprint: str
     delta: WeightDelta | None = None
+    precision: Precision = "float32"
+
+    def backend(self, wanted: Backend) -> Backend:
+        """What to load the encoder with: by default what computes the features that the task has learned.
+
+        Args:
+            wanted: The backend that was asked for.
+        """
+        return "int8-anyway" if wanted == "auto" and self.precision == "int8" else wanted
+
+    def precision_problem(self, featurizer: Featurizer) -> str | None:
+        """A sentence if the task's examples were encoded in 8 bits, and texts are not.
+
+        Args:
+            featurizer: The encoder that the task is to be used with.
+        """
+        if self.precision == featurizer.precision or self.precision == "float32":
+            return None
+        return (
+            f"{self.folder} was adapted in 8 bits and is used in {featurizer.precision}, so that a few "
+            "predictions may differ: use the backend `int8`, or adapt again"
+        )
 
     def tuned(self, featurizer: Featurizer) -> Featurizer:
         """The featurizer that encodes the texts of this task.
@@ -144,7 +173,8 @@ def read_task(folder: Path) -> SavedTask:
         raise StoreError(
             f"{folder} is not a valid saved task of this release ({one_line(error)}): save it again"
         ) from error
-    return SavedTask(folder, state, task.model_folder, task.model_fingerprint, delta)
+    precision: Precision = task.precision or "float32"
+    return SavedTask(folder, state, task.model_folder, task.model_fingerprint, delta, precision)
 
 
 def task_version(folder: Path) -> int | None:

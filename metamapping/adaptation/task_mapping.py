@@ -13,6 +13,7 @@ Any number of threads may read a mapping while one changes it: everything it kno
 from __future__ import annotations
 
 import threading
+import warnings
 from collections import abc
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ from metamapping.adaptation.results import Answers
 from metamapping.adaptation.scope import Threshold, check_threshold, find_threshold
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_examples, without_examples, without_label
-from metamapping.adaptation.task_folder import read_task, write_task
+from metamapping.adaptation.task_folder import PrecisionWarning, read_task, write_task
 from metamapping.adaptation.task_questions import TaskQuestions
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import Columns, TaskType
@@ -377,19 +378,25 @@ class Mapping(TaskQuestions):
             folder: The folder of the task.
             mapper: The ``MetaMapper`` that the task was adapted with. Default: the published folder that
                 the task names is loaded.
-            backend: What that folder is loaded with, as for ``MetaMapper.from_pretrained``.
+            backend: What that folder is loaded with, as for ``MetaMapper.from_pretrained``. Default: in
+                8 bits if the task was adapted so, else as usual.
 
         Raises:
             FileNotFoundError: The folder is not a saved task, or its encoder is missing.
             StoreError: The folder is damaged, or the task was adapted with another encoder.
+
+        Warns:
+            PrecisionWarning: The task was adapted in 8 bits, and is used in float32.
         """
         saved = read_task(Path(folder))
         featurizer = (
-            Featurizer(read_encoder(saved.model_folder, backend=backend))
+            Featurizer(read_encoder(saved.model_folder, backend=saved.backend(backend)))
             if mapper is None
             else mapper.featurizer
         )
         saved.check_encoder(featurizer)
+        if problem := saved.precision_problem(featurizer):
+            warnings.warn(problem, PrecisionWarning, stacklevel=2)
         featurizer = saved.tuned(featurizer)
         if isinstance(saved.state, MultiLabelState):
             # Imported here, because it is a Mapping itself.

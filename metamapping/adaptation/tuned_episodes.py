@@ -22,8 +22,8 @@ from metamapping.adaptation.support import text_support
 from metamapping.adaptation.tuning import TaskTokens, check_can_tune, tune_tokens
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.batches import LABEL_LENGTH
 from metamapping.episodes.label_space import LabelSpace
+from metamapping.episodes.padding import LABEL_LENGTH
 from metamapping.episodes.sampler import Episode
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.publishing.loaded_model import FeatureEncoder

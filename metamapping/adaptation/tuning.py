@@ -102,7 +102,7 @@ def check_is_tunable(featurizer: Featurizer, task_type: str) -> None:
             f"an encoder that was meta-trained with the solver {solver!r} cannot be tuned, expected 'ridge' "
             "or 'plain-ridge': leave tune out"
         )
-    if getattr(featurizer.model.encoder, "precision", "float32") != "float32":
+    if featurizer.precision != "float32":
         raise ValueError(
             "an encoder that computes with 8 bits cannot be tuned: load it with the backend `runtime` or "
             "`tensorflow`, or leave tune out"

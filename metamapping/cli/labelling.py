@@ -65,11 +65,16 @@ def load_task(folder: Path, model: str | None = None, backend: Backend = "auto")
     # Imported here and not with the module, so that errors in the arguments appear at once.
     from metamapping import Mapping
     from metamapping.adaptation.length_counts import LongPairWarning
+    from metamapping.adaptation.task_folder import PrecisionWarning
 
     warnings.simplefilter("ignore", LongPairWarning)  # `print_long_texts` says it
-    if model is None:
-        return Mapping.load(folder, backend=backend)
-    return Mapping.load(folder, load_mapper(model, backend))
+    mapper = None if model is None else load_mapper(model, backend)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", PrecisionWarning)
+        mapping = Mapping.load(folder, mapper, backend=backend)
+    for each in caught:
+        print_note(f"note: {each.message}")
+    return mapping
 
 
 def print_long_texts(mapping: Mapping) -> None:

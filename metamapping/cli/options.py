@@ -10,7 +10,7 @@ import typer
 from metamapping.config.sources import Columns, Source, TaskType
 
 # As `publishing.runtime_model.Backend`, which takes a second to import.
-Backend = Literal["auto", "runtime", "int8", "tensorflow"]
+Backend = Literal["auto", "runtime", "int8", "int8-anyway", "tensorflow"]
 Format = Literal["csv", "tsv", "jsonl", "parquet", "conll", "xlsx"]
 
 # The name of the source that a command reads, and how error messages of the corpus begin with it.
@@ -210,7 +210,8 @@ BackendOption = Annotated[
     typer.Option(
         "--backend",
         help="What computes features: `runtime` needs no TensorFlow; `int8` is the same in 8 bits, faster "
-        "and a little less exact; `tensorflow` uses a GPU. Default: `runtime`, if the encoder has a graph.",
+        "and a little less exact, and refused where it was found to lose too much, which `int8-anyway` "
+        "accepts; `tensorflow` uses a GPU. Default: `runtime`, if the encoder has a graph.",
     ),
 ]
 EncodingOption = Annotated[

@@ -9,8 +9,7 @@ nanoseconds, maps, integers above 2**63, or columns of nulls would change or cou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-
-import pyarrow as pa
+from typing import TYPE_CHECKING
 
 from metamapping.cli.fields import PAIR
 from metamapping.cli.labelling import Labelling
@@ -18,6 +17,9 @@ from metamapping.cli.records import ROWS_PER_PART
 from metamapping.cli.rows import Row
 from metamapping.cli.writing import table_of
 from metamapping.corpus.columns import find_name
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def with_predictions(
@@ -36,6 +38,8 @@ def with_predictions(
     Raises:
         ValueError: The table already has one of the new columns, or a row has no text.
     """
+    import pyarrow as pa  # it is there, since there is a table
+
     rows = labelling.rows(_rows(table, labelling), on_progress=on_progress)
     added = table_of({name: row[name] for name in labelling.columns} for row in rows)
     for name in labelling.columns:

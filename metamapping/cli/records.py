@@ -17,10 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, TextIO, cast
 
 from metamapping.cli.options import PREFIX, Format, input_source
 from metamapping.cli.rows import Row
@@ -29,9 +26,11 @@ from metamapping.cli.table_rows import table_rows
 from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
 from metamapping.corpus.columns import Header, listed_names
+from metamapping.corpus.compression import unpacked
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.json_objects import read_objects
+from metamapping.corpus.parquet_files import arrow_errors, open_parquet
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
@@ -43,13 +42,16 @@ from metamapping.corpus.text_files import (
 )
 from metamapping.errors import ConfigError, one_line
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
 STANDARD = "-"
 _START_BYTES = 64
 ROWS_PER_PART = 2_000
 
 # UTF-8, with or without a byte order mark; the delimiter of CSV is found; the first line names the columns.
 _DEFAULT = input_source()
-_COMPRESSION = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 
 
 @dataclass(frozen=True)
@@ -142,7 +144,7 @@ def open_records(
         raise ValueError(_bad_byte(place, source, error)) from error
     except ConfigError as error:
         raise ValueError(str(error).removeprefix(PREFIX)) from error
-    except pa.ArrowException as error:
+    except arrow_errors() as error:
         raise _unreadable(name, format, error) from error
 
 
@@ -157,8 +159,8 @@ def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records
 
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(pa.BufferReader(sys.stdin.buffer.read()) if place == STANDARD else place)
-    except (OSError, pa.ArrowException) as error:
+        return open_parquet(io.BytesIO(sys.stdin.buffer.read()) if place == STANDARD else place)
+    except (OSError, *arrow_errors()) as error:
         raise _unreadable(name, "parquet", error) from error
 
 
@@ -196,23 +198,11 @@ def _open_text(place: str, source: Source) -> Iterator[TextIO]:
     # This waits for the first bytes, not for a full buffer: lines may be typed.
     start = stream.peek(_START_BYTES) if hasattr(stream, "peek") else b""
     check_start(start, source, Path("standard input"))
-    text = io.TextIOWrapper(_decompressed(stream), text_encoding(source), newline="")
+    text = io.TextIOWrapper(unpacked(stream), text_encoding(source), newline="")
     try:
         yield text
     finally:
         text.detach()  # without closing standard input
-
-
-def _decompressed(stream: Any) -> BinaryIO:
-    """The stream, decompressed if its first bytes are those of a compressed file."""
-    if not hasattr(stream, "peek"):
-        stream = io.BufferedReader(stream)
-    # This waits for the first bytes, not for a full buffer: lines may be typed.
-    start = stream.peek(4)[:4]
-    for magic, compression in _COMPRESSION.items():
-        if start.startswith(magic):
-            return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, "r"), compression))
-    return cast(BinaryIO, stream)
 
 
 def _parquet(file: pq.ParquetFile, name: str) -> Records:
@@ -230,7 +220,7 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
     try:
         for batch in file.iter_batches(batch_size=ROWS_PER_PART):
             yield from batch.to_pylist()
-    except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError, *arrow_errors()) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error
 
@@ -247,7 +237,7 @@ def read_table(records: Records) -> pa.Table:
     assert records.parquet is not None
     try:
         return records.parquet.read()
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, *arrow_errors()) as error:
         raise _unreadable(records.name, "parquet", error) from error
 
 

@@ -18,18 +18,20 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO, cast
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 
 from metamapping.cli.options import Format
 from metamapping.cli.records import STANDARD
 from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow, SpanList
 from metamapping.corpus.columns import listed_names
+from metamapping.corpus.compression import open_packed
 from metamapping.corpus.conll import is_word
+from metamapping.corpus.parquet_files import needs_parquet_extra
 from metamapping.corpus.word_lists import list_text, word_list
 from metamapping.errors import listed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 def write_records(
@@ -135,7 +137,7 @@ def _sink(place: str, *, may_fail: bool) -> Iterator[BinaryIO]:
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{uuid.uuid4().hex[:8]}-{path.name}")
     try:
-        with pa.output_stream(str(temporary), compression="detect") as stream:
+        with open_packed(temporary) as stream:
             yield stream
         temporary.replace(path)
     finally:
@@ -153,6 +155,9 @@ def _text(sink: BinaryIO) -> Iterator[TextIO]:
 
 
 def _write_parquet(rows: Iterable[Row], sink: BinaryIO, schema: pa.Schema | None) -> None:
+    with needs_parquet_extra("a Parquet file"):
+        import pyarrow.parquet as pq
+
     table = table_of(rows)
     for field in schema or ():
         if field.name in table.column_names:
@@ -168,6 +173,8 @@ def write_table(table: pa.Table, place: str) -> None:
         table: The table, with the types of its columns.
         place: A path, or `-`.
     """
+    import pyarrow.parquet as pq  # it is there, since there is a table
+
     with _sink(place, may_fail=False) as sink:
         pq.write_table(table, sink)
 
@@ -178,6 +185,8 @@ def table_of(rows: Iterable[Row]) -> pa.Table:
     Args:
         rows: All rows; a row without a column has null in it.
     """
+    import pyarrow as pa
+
     # All rows at once, because the types of the columns depend on all of them.
     table = pa.Table.from_pylist(list(rows))
     for place, field in enumerate(table.schema):

@@ -1,10 +1,10 @@
 """Cleaning: changes texts by an ordered list of named cleaners.
 
 A cleaner is a function, and a pattern that matches all texts which the function may change. Only matching
-texts are passed to the function: most texts need no cleaning, and Arrow finds the others many times faster
-than Python could clean all. For ``ner`` each word is cleaned by itself, and their number never changes.
+texts are passed to the function, because most texts need no cleaning. For ``ner`` each word is cleaned by
+itself, and their number never changes. ``column_cleaning`` does the same for the columns of corpora.
 
-    clean_texts(pa.array(["caf&eacute;  noir"]), ["html", "whitespace"])     # ["café noir"]
+    cleaned_texts(["caf&eacute;  noir"], ["html", "whitespace"])     # ["café noir"]
 """
 
 from __future__ import annotations
@@ -14,50 +14,53 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from metamapping.config.corpus import CleanerName, CleaningSpec
 from metamapping.corpus.markup import without_markup
 
 
 class Cleaner(NamedTuple):
-    """``clean`` leaves every text unchanged in which ``pattern`` (RE2) finds nothing."""
+    """``clean`` leaves every text unchanged in which ``pattern`` finds nothing, in RE2 and in Python."""
 
     pattern: str
     clean: Callable[[str], str]
 
 
-def clean_texts(texts: pa.Array, cleaners: Sequence[CleanerName]) -> pa.Array:
+def cleaned_texts(texts: Sequence[str], cleaners: Sequence[CleanerName]) -> list[str]:
     """Apply cleaners to texts.
 
     Args:
-        texts: Strings; null stays null.
+        texts: The texts.
         cleaners: The names of the cleaners in their order.
     """
+    cleaned = list(texts)
     for name in cleaners:
-        cleaner = CLEANERS[name]
-        hit = pc.and_kleene(pc.match_substring_regex(texts, cleaner.pattern), texts.is_valid())
-        if hit.true_count:
-            changed = [cleaner.clean(text) for text in texts.filter(hit).to_pylist()]
-            texts = pc.replace_with_mask(texts, hit, string_array(changed))
-    return texts
+        # `re` keeps what it has compiled.
+        clean, find = CLEANERS[name].clean, re.compile(CLEANERS[name].pattern).search
+        cleaned = [clean(text) if find(text) else text for text in cleaned]
+    return cleaned
 
 
-def string_array(texts: Sequence[str]) -> pa.Array:
-    """Texts as an Arrow array, without importing pandas, which ``pa.array`` does to recognize its columns.
+def cleaned_words(texts: Sequence[Sequence[str]], cleaners: Sequence[CleanerName]) -> list[list[str]]:
+    """Apply cleaners to each word by itself, so that the number of words stays the same.
 
     Args:
-        texts: The texts, together less than 2 GB.
-
-    Raises:
-        UnicodeEncodeError: A text has half of a surrogate pair.
+        texts: The words of each text.
+        cleaners: The names of the cleaners in their order.
     """
-    encoded = [text.encode() for text in texts]
-    offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-    buffers = pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))
-    return pa.StringArray.from_buffers(len(encoded), *buffers)
+    different = list({word for words in texts for word in words})
+    pairs = zip(different, cleaned_texts(different, cleaners), strict=True)
+    after = {old: cleaned_word(old, new) for old, new in pairs}
+    return [[after[word] for word in words] for words in texts]
+
+
+def cleaned_word(old: str, new: str) -> str:
+    """A word after cleaning: joined again if that has split it, and unchanged if that has emptied it.
+
+    Args:
+        old: The word.
+        new: What the cleaners make of it.
+    """
+    return "".join(new.split()) or old
 
 
 def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = None) -> list[bool]:
@@ -67,33 +70,8 @@ def are_empty(texts: Sequence[str], cleaners: Sequence[CleanerName] | None = Non
         texts: The texts.
         cleaners: The names of the cleaners in their order; by default those of ``CleaningSpec``.
     """
-    try:
-        column = string_array(texts)
-    except UnicodeEncodeError:  # half of a surrogate pair, which is something
-        column = string_array([text.encode("utf-8", "replace").decode() for text in texts])
-    cleaned = clean_texts(column, CleaningSpec().cleaners if cleaners is None else cleaners)
-    return [not text.strip() for text in cleaned.to_pylist()]
-
-
-def clean_words(words: pa.ListArray, cleaners: Sequence[CleanerName]) -> pa.ListArray:
-    """Apply cleaners to each word by itself, so that the number of words stays the same.
-
-    A word that cleaning would split is joined again, and one that it would empty is left unchanged.
-
-    Args:
-        words: The words of each row; null stays null.
-        cleaners: The names of the cleaners in their order.
-    """
-    different = words.flatten().dictionary_encode()
-    before = different.dictionary
-    after = [
-        "".join(new.split()) or old
-        for old, new in zip(before.to_pylist(), clean_texts(before, cleaners).to_pylist(), strict=True)
-    ]
-    cleaned = pa.array(after, pa.string()).take(different.indices)
-    lengths = words.value_lengths().fill_null(0).to_numpy()
-    offsets = pa.array(np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32))
-    return pa.ListArray.from_arrays(offsets, cleaned, mask=words.is_null())
+    cleaned = cleaned_texts(texts, CleaningSpec().cleaners if cleaners is None else cleaners)
+    return [not text.strip() for text in cleaned]
 
 
 # Zero-width joiners have a meaning in Persian, in Indic scripts and between emoji: they are only removed

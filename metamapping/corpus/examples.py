@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from metamapping.config.corpus import CleaningSpec, DuplicateSpec, FilterSpec
 from metamapping.config.labels import label_of_number
 from metamapping.config.sources import Source
-from metamapping.corpus.cleaning import clean_texts, clean_words
+from metamapping.corpus.column_cleaning import clean_texts, clean_words
 from metamapping.corpus.deduplication import KEEP, REASONS, Keys, KeyWriter, find_duplicates, read_keys
 from metamapping.corpus.filters import filters_of, find_reasons
 from metamapping.corpus.label_counts import check_label_settings

@@ -15,10 +15,7 @@ import itertools
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO, cast
-
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from metamapping.config.files import format_of_suffix
 from metamapping.config.sources import Source
@@ -34,6 +31,7 @@ from metamapping.corpus.columns import (
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.json_objects import read_objects
+from metamapping.corpus.parquet_files import arrow_errors, open_parquet
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.span_formats import (
     ANSWER,
@@ -48,6 +46,9 @@ from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
 from metamapping.corpus.tool_exports import UNANSWERED, is_unanswered
 from metamapping.errors import ConfigError, one_line
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _PEEKED_ROWS = 100
 
@@ -116,7 +117,7 @@ def _named_errors(path: Path, source: Source, kind: str) -> Iterator[None]:
         if kind != "parquet" and isinstance(error, UnicodeDecodeError):
             raise ConfigError(bad_byte(path, source)) from error
         raise _unreadable(path, source, kind, error) from error
-    except (OSError, ValueError, LookupError, ArithmeticError, EOFError, pa.ArrowException) as error:
+    except (OSError, ValueError, LookupError, ArithmeticError, EOFError, *arrow_errors()) as error:
         # Besides Arrow's own errors these are raised for values that Python cannot represent, such as the
         # year 200,000.
         raise _unreadable(path, source, kind, error) from error
@@ -146,7 +147,8 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
     with _named_errors(path, source, kind):
         if kind == "parquet":
             check_pointer(path, source)
-            return list(pq.read_schema(path).names)
+            with open_parquet(path) as parquet:
+                return list(parquet.schema_arrow.names)
         if kind == "xlsx":
             return read_spreadsheet(path, source, path).header or []
         with open_text(path, source) as file:
@@ -307,7 +309,7 @@ def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> No
 
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
     check_pointer(path, source)
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         columns = _top_level(file.schema_arrow, source, path)
         for batch in file.iter_batches(batch_size=2_000, columns=columns):
             yield from rows_of_batch(batch, source, path)

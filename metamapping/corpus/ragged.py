@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pyarrow as pa
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class Ragged:
         Args:
             dtype: The type of the values.
         """
+        import pyarrow as pa  # corpora alone are made of Arrow columns
+
         values = pa.array(self.values.astype(dtype, copy=False))
         return pa.ListArray.from_arrays(pa.array(self.offsets.astype(np.int32)), values)
 

@@ -27,8 +27,9 @@ from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
 from metamapping.corpus.records import records_stage, write_records
 from metamapping.corpus.report import Prepared, describe_corpus, report_stage, write_report
 from metamapping.corpus.screening import NOTHING_SUSPICIOUS, screened_stage, write_screened
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer
-from metamapping.corpus.tokens import TokenLimits, load_tokenizer, tokens_stage, write_tokens
+from metamapping.corpus.tokens import TokenLimits, tokens_stage, write_tokens
 from metamapping.storage.artifacts import Reference, Store
 
 

@@ -14,9 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
-import pyarrow as pa
-
 from metamapping.config.sources import Source
+from metamapping.corpus.compression import open_unpacked
 from metamapping.errors import ConfigError
 
 # A longer field or line means a broken file (a quote that is never closed, missing line ends), all of
@@ -59,7 +58,7 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
     with path.open("rb") as file:
         check_start(file.read(_START_BYTES), source, path)
     with (
-        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
+        open_unpacked(path) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
     ):
         yield text
@@ -183,7 +182,7 @@ def bad_byte(path: Path, source: Source) -> str:
     decoder = codecs.getincrementaldecoder(source.encoding)()
     offset, line = 0, 1
     first_bytes = b""
-    with pa.input_stream(str(path), compression="detect") as stream:
+    with open_unpacked(path) as stream:
         while chunk := stream.read(1 << 20):
             first_bytes = first_bytes or chunk
             num_pending = len(decoder.getstate()[0])  # bytes of an incomplete character

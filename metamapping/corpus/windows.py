@@ -21,8 +21,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metamapping.corpus.ragged import Ragged
+from metamapping.corpus.tokenization import encode_words
 from metamapping.corpus.tokenizer_file import call_tokenizer
-from metamapping.corpus.tokens import encode_words
 
 # The share of a window that the next one repeats.
 OVERLAP = 0.25

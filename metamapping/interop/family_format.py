@@ -25,7 +25,8 @@ from metamapping.interop.weight_parts import (
 )
 from metamapping.storage.bounded_json import read_json
 
-CONFIG, MODEL = "config.json", "model.safetensors"
+CONFIG, MODEL, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+_MAX_SHARDS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,18 +112,44 @@ def read_family(config: Any) -> FamilyFormat:
 
 
 def is_readable(folder: Path) -> bool:
-    """Whether a folder is in Hugging Face's format, of a known family, with its weights in one file.
+    """Whether a folder is in Hugging Face's format, of a known family, with safetensors weights.
 
     Args:
         folder: Any folder; it need not exist.
     """
-    if not (folder / CONFIG).is_file() or not (folder / MODEL).is_file():
+    has_weights = (folder / MODEL).is_file() or (folder / INDEX).is_file()
+    if not (folder / CONFIG).is_file() or not has_weights:
         return False
     try:
         read_family(read_json(folder / CONFIG))
     except ValueError:
         return False
     return True
+
+
+def read_index(path: Path) -> dict[str, str]:
+    """Which file has each weight, of a folder whose weights are in several files.
+
+    Args:
+        path: The file ``model.safetensors.index.json``.
+
+    Returns:
+        The name of a file in the same folder by the name of each weight.
+
+    Raises:
+        ValueError: It names no weights, or what is not the name of a safetensors file in its folder.
+    """
+    index = read_json(path)
+    files = index.get("weight_map") if isinstance(index, dict) else None
+    if not isinstance(files, dict) or not files:
+        raise ValueError("there is no weight_map with the file of each weight")
+    for name in set(map(str, files.values())):
+        # A name with a separator of either kind would lead out of the folder, or into another.
+        if not name.endswith(".safetensors") or set(name) & set("/\\\0"):
+            raise ValueError(f"weight_map names {name!r:.80}, expected a safetensors file of the same folder")
+    if len(set(files.values())) > _MAX_SHARDS:
+        raise ValueError(f"weight_map names more than {_MAX_SHARDS} files")
+    return {str(weight): str(name) for weight, name in files.items()}
 
 
 def _is_size(value: Any) -> bool:

@@ -24,8 +24,8 @@ import numpy as np
 import tensorflow as tf
 
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.length_groups import by_length
+from metamapping.episodes.padding import pad_tokens, word_arrays
 from metamapping.models.text_views import text_views
 from metamapping.models.transformer_blocks import block_outputs, token_states
 from metamapping.models.tuned_encoder import TunedEncoder

@@ -14,8 +14,8 @@ from collections.abc import Callable
 import numpy as np
 
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.length_groups import by_length
+from metamapping.episodes.padding import pad_tokens
 from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS, PADDING_WORTH_A_PASS
 from metamapping.models.weight_delta import WORDS_ARE_NOT_TUNED, WeightDelta

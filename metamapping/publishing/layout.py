@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.training import SolverName
 from metamapping.errors import StoreError, one_line
+from metamapping.publishing.int8_check import Int8Check
 from metamapping.storage.bounded_json import read_json
 from metamapping.storage.manifest import MANIFEST, check_files
 from metamapping.storage.remote import place_of, pull_folder
@@ -43,6 +44,7 @@ class PublishedSettings(BaseModel):
         solver: The solver that computes mappings.
         fingerprint: 16 hexadecimal digits over everything that determines a feature: weights, tokenizer,
             cleaning. ``None`` in folders of version 4, for which it is computed.
+        int8: What 8 bits cost on the validation sources; ``None`` if that was not measured.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,6 +56,8 @@ class PublishedSettings(BaseModel):
     cleaning: CleaningSpec
     solver: SolverName
     fingerprint: str | None = Field(default=None, pattern="^[0-9a-f]{16}$")
+    # Absent where it was not measured, so that releases without it read such a folder.
+    int8: Int8Check | None = None
 
 
 def check_published(folder: Path) -> None:

@@ -19,7 +19,7 @@ from tokenizers import Tokenizer
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.training import SolverName
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tokens import encode_texts
+from metamapping.corpus.tokenization import encode_texts
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.layout import SETTINGS, PublishedSettings

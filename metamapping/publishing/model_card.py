@@ -16,6 +16,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.prepared import Corpus
+from metamapping.publishing.int8_check import Int8Check, int8_markdown
 from metamapping.rounds.records import Cell, Round, RoundReport
 from metamapping.rounds.tables import (
     markdown_table,
@@ -61,6 +62,8 @@ accuracies; for named entities they are F1 of whole entities. The encoder before
 the same episodes, with the same closed form. Intervals are 95 % confidence intervals.
 
 {tests}
+
+{int8}
 
 ## Limitations
 {limits}
@@ -109,7 +112,13 @@ RoBERTa, XLM-R, DistilBERT and GPT-2 encoders can be exported for them.
 
 
 def model_card(
-    config: RunConfig, corpus: Corpus, history: list[Round], cells: list[Cell], *, family: str | None
+    config: RunConfig,
+    corpus: Corpus,
+    history: list[Round],
+    cells: list[Cell],
+    *,
+    family: str | None,
+    int8: Int8Check | None = None,
 ) -> str:
     """Build a model card.
 
@@ -120,6 +129,7 @@ def model_card(
         cells: The scores on the test sources.
         family: Hugging Face's name for the encoder's architecture; ``None`` if it can only be read with
             KerasHub.
+        int8: What 8 bits cost on the validation sources; ``None`` if that was not measured.
 
     Returns:
         Markdown that begins with the hub's metadata block.
@@ -152,6 +162,7 @@ def model_card(
         num_queries=config.evaluation.num_queries,
         num_episodes=config.evaluation.num_episodes,
         tests="\n\n".join([source_shots_markdown(tests), *_measures(tests)]),
+        int8=int8_markdown(int8),
         limits="\n".join(f"- {limit}" for limit in _limits(config, tests)),
     )
 

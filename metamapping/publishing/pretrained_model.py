@@ -15,15 +15,15 @@ from pathlib import Path
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import ConfigError, StoreError, one_line
-from metamapping.interop.family_format import CONFIG, FORMATS, MODEL, is_readable
+from metamapping.interop.family_format import CONFIG, FORMATS, INDEX, MODEL, is_readable, read_index
 from metamapping.models.forks import check_not_forked
 from metamapping.models.keras_import import quiet_keras
 from metamapping.publishing.layout import SETTINGS
 from metamapping.publishing.loaded_model import LoadedModel
 from metamapping.publishing.pretrained_runtime import read_pretrained_runtime
-from metamapping.publishing.runtime_model import BACKENDS, Backend, load_model
+from metamapping.publishing.runtime_model import BACKENDS, Backend, load_model, precision_of
 from metamapping.runtime.encoder import Precision
 from metamapping.runtime.pretrained_weights import PretrainedWeights
 from metamapping.storage.bounded_json import read_json
@@ -31,9 +31,8 @@ from metamapping.storage.manifest import MANIFEST
 
 _HUB = "hf://"
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_INDEX = "model.safetensors.index.json"
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack")
-_FILES = ("config.json", "model.safetensors", "tokenizer.json", "sentence_bert_config.json")
+_FILES = (CONFIG, MODEL, INDEX, "model-*.safetensors", "tokenizer.json", "sentence_bert_config.json")
 # Longer texts are rare where there are few examples, and their time grows with their length.
 _MAX_LENGTH_TOKENS, _MIN_LENGTH_TOKENS = 256, 8
 
@@ -65,11 +64,11 @@ def read_encoder(place: str | Path, *, backend: Backend = "auto") -> LoadedModel
     check_not_forked()
     _check_files(folder)
     if backend != "tensorflow" and is_readable(folder):
-        return _read_runtime(folder, "int8" if backend == "int8" else "float32")
+        return _read_runtime(folder, precision_of(backend))
     if backend not in ("auto", "tensorflow"):
         raise StoreError(
-            f"{place} is not a Hugging Face folder of {', '.join(FORMATS)} with its weights in one {MODEL}, "
-            "which is what the runtime reads: load it with backend='tensorflow'"
+            f"{place} is not a Hugging Face folder of {', '.join(FORMATS)} with its weights in {MODEL} or "
+            f"{INDEX}, which is what the runtime reads: load it with backend='tensorflow'"
         )
     return _read_keras(folder, "" if backend == "tensorflow" else _why_keras(folder))
 
@@ -160,11 +159,11 @@ def _check_config(folder: Path) -> None:
 def _check_weights(folder: Path) -> None:
     if (folder / MODEL).is_file() or any(folder.glob("*.weights.*")):  # the latter are KerasHub's
         return
-    if (folder / _INDEX).is_file():
-        missing = [name for name in _shards(folder / _INDEX) if not (folder / name).is_file()]
+    if (folder / INDEX).is_file():
+        missing = [name for name in _shards(folder / INDEX) if not (folder / name).is_file()]
         if missing:
             raise FileNotFoundError(
-                f"{folder} has no {missing[0]}, which {_INDEX} names: download the folder again"
+                f"{folder} has no {missing[0]}, which {INDEX} names: download the folder again"
             )
         return
     others = sorted(path.name for path in folder.iterdir() if path.suffix in _UNSAFE)
@@ -177,8 +176,8 @@ def _check_weights(folder: Path) -> None:
 
 def _shards(index: Path) -> list[str]:
     try:
-        return sorted({Path(str(name)).name for name in read_json(index)["weight_map"].values()})
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return sorted(set(read_index(index).values()))
+    except ValueError as error:
         raise StoreError(
             f"{index} names no weights ({one_line(error)}): download the folder again"
         ) from error
@@ -201,9 +200,9 @@ def _read_runtime(folder: Path, precision: Precision) -> LoadedModel:
 
 def _why_keras(folder: Path) -> str:
     """Why the runtime cannot read a folder, as a clause of a sentence about it."""
-    if (folder / MODEL).is_file():
+    if (folder / MODEL).is_file() or (folder / INDEX).is_file():
         return f", which is none of {', '.join(FORMATS)} in Hugging Face's format,"
-    return f", whose weights are not in one {MODEL},"
+    return f", whose weights are not in {MODEL},"
 
 
 def _read_keras(folder: Path, why: str) -> LoadedModel:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import StoreError
 from metamapping.models.forks import check_not_forked
 from metamapping.publishing.loaded_model import features_fingerprint

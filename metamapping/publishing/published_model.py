@@ -23,7 +23,7 @@ import keras
 import numpy as np
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import StoreError
 from metamapping.interop import hugging_face, keras_hub_only
 from metamapping.interop.families import family_of
@@ -33,6 +33,7 @@ from metamapping.models.encoder import Encoder
 from metamapping.models.forks import check_not_forked
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.variables import model_variables
+from metamapping.publishing.int8_check import Int8Check
 from metamapping.publishing.layout import (
     CARD,
     CURVE,
@@ -93,12 +94,14 @@ class Provenance:
         cells: Scores on the test sources.
         card: The model card, in Markdown.
         learning_curve: The learning curve as PNG.
+        int8: What 8 bits cost on the validation sources.
     """
 
     stage: Stage
     cells: list[Cell]
     card: str
     learning_curve: bytes | None = None
+    int8: Int8Check | None = None
 
 
 def write_published(folder: Path, model: PublishedModel, provenance: Provenance) -> None:
@@ -132,8 +135,10 @@ def write_published(folder: Path, model: PublishedModel, provenance: Provenance)
             cleaning=model.cleaning,
             solver=model.mapping.solver,
             fingerprint=model.fingerprint,
+            int8=provenance.int8,
         )
-        write_json(draft / SETTINGS, settings.model_dump(mode="json"))
+        left_out = {"int8"} if provenance.int8 is None else None
+        write_json(draft / SETTINGS, settings.model_dump(mode="json", exclude=left_out))
         cells = [cell.model_dump(mode="json") for cell in provenance.cells]
         write_json(draft / REPORT, {"test": cells})
         (draft / CARD).write_text(provenance.card, encoding="utf-8")

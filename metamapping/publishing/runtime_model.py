@@ -2,6 +2,7 @@
 
 model = load_model("path/to/published")                            # on TensorFlow if there is no graph
 model = load_model("path/to/published", backend="int8")            # faster, a little less exact
+model = load_model("path/to/published", backend="int8-anyway")     # even if that was found to cost too much
 model = load_model("path/to/published", backend="tensorflow")      # to use a GPU
 """
 
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import StoreError
 from metamapping.models.forks import check_not_forked
 from metamapping.models.keras_import import quiet_keras
@@ -33,8 +34,8 @@ from metamapping.runtime.mapping import LearnedMapping
 from metamapping.runtime.weight_file import WeightFile
 from metamapping.storage.remote import local_folder, place_of
 
-Backend = Literal["auto", "runtime", "int8", "tensorflow"]
-BACKENDS: tuple[Backend, ...] = ("auto", "runtime", "int8", "tensorflow")
+Backend = Literal["auto", "runtime", "int8", "int8-anyway", "tensorflow"]
+BACKENDS: tuple[Backend, ...] = ("auto", "runtime", "int8", "int8-anyway", "tensorflow")
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         folder: A published folder, or the address of one.
         backend: ``runtime`` for the graph of the folder, which needs no TensorFlow and runs on the CPU;
             ``int8`` for the same with dense layers of 8 bits, which is faster and changes features a little;
+            ``int8-anyway`` for these even where publishing has found that they lose too much accuracy;
             ``tensorflow`` for Keras, which uses a GPU if there is one; ``auto`` for the runtime where the
             folder has a graph.
 
@@ -73,7 +75,8 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         StoreError: The folder is damaged, or has no graph although the runtime was asked for.
         MissingExtraError: TensorFlow is needed and is not installed.
         RuntimeError: The process was forked from one that had loaded an encoder.
-        ValueError: There is no such backend, or this processor cannot run ``int8``.
+        ValueError: There is no such backend, this processor cannot run ``int8``, or it is refused for this
+            encoder.
     """
     if backend not in BACKENDS:
         raise ValueError(f"backend is {backend!r:.80}, expected one of {', '.join(BACKENDS)}")
@@ -83,9 +86,12 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         check_published(folder)
         settings = read_settings(folder)
         if settings.fingerprint is not None and GRAPH in list_files(folder):
-            return _read_runtime(
-                folder, settings, settings.fingerprint, "int8" if backend == "int8" else "float32"
-            )
+            if backend == "int8" and settings.int8 is not None and not settings.int8.is_accepted:
+                raise ValueError(
+                    f"{place_of(folder)} should not be used in 8 bits, which lose too much: "
+                    f"{settings.int8.figures}. Use the backend `runtime`, or `int8-anyway` to accept the loss"
+                )
+            return _read_runtime(folder, settings, settings.fingerprint, precision_of(backend))
         if backend != "auto":
             raise StoreError(
                 f"{place_of(folder)} has no graph for the runtime ({GRAPH}): if the encoder is a BERT, "
@@ -97,6 +103,15 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
         from metamapping.publishing.published_model import read_published
 
     return read_published(folder)
+
+
+def precision_of(backend: Backend) -> Precision:
+    """What the dense layers of a backend of the runtime compute with.
+
+    Args:
+        backend: The backend.
+    """
+    return "int8" if backend in ("int8", "int8-anyway") else "float32"
 
 
 def _read_runtime(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from metamapping.config.schema import PRETRAINED, PRODUCTION, RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.records import records_stage
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import ConfigError, StoreError
 from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import check_published

@@ -20,7 +20,7 @@ from metamapping.corpus.label_counts import count_labels
 from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.shards import iterate_shards, read_shards
 from metamapping.corpus.source_checks import check_sources
-from metamapping.corpus.tokens import encode_texts, load_tokenizer
+from metamapping.corpus.tokenization import encode_texts, load_tokenizer
 from metamapping.episodes.label_space import (
     LabelSpace,
     TokenizeNames,

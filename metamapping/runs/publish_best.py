@@ -13,6 +13,7 @@ from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import FORMAT_VERSION, check_published
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.int8_gate import measure_int8
 from metamapping.runs.lock import exclusive
 from metamapping.runs.plots import learning_curve_png
 from metamapping.runs.run_page import write_run_page
@@ -79,10 +80,16 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         upstream=corpus.fingerprints,
     )
     family = family_of(learner.encoder.backbone)
+    int8 = measure_int8(run, learner, measure_stage(run, best, role="validation"), on_progress=on_progress)
     card = model_card(
-        _as_trained(run), corpus, history, cells, family=None if family is None else family.model_type
+        _as_trained(run),
+        corpus,
+        history,
+        cells,
+        family=None if family is None else family.model_type,
+        int8=int8,
     )
-    provenance = published_model.Provenance(stage, cells, card, learning_curve_png(history))
+    provenance = published_model.Provenance(stage, cells, card, learning_curve_png(history), int8)
     published_model.write_published(run.published, model, provenance)
     write_run_page(run)
     track_run(run)

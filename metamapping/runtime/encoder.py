@@ -21,8 +21,8 @@ import onnx
 import onnxruntime
 
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.batches import pad_tokens, word_arrays
 from metamapping.episodes.length_groups import by_length
+from metamapping.episodes.padding import pad_tokens, word_arrays
 from metamapping.errors import StoreError, one_line
 from metamapping.models.view_layout import (
     LENGTH_EPSILON,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.errors import StoreError, one_line
-from metamapping.interop.family_format import CONFIG, MODEL, read_family
+from metamapping.interop.family_format import CONFIG, INDEX, MODEL, read_family, read_index
 from metamapping.runtime.graph_file import Graph, check_graph
 from metamapping.runtime.graphs import build_graph
 from metamapping.runtime.weight_file import WeightFile
@@ -54,7 +54,7 @@ class PretrainedWeights(WeightFile):
             raise StoreError(
                 f"{path} does not describe an encoder that can be read: {one_line(error)}"
             ) from error
-        super().__init__(folder / MODEL)
+        super().__init__(*_files(folder))
         prefix, base_name = self.family.prefix, self.family.base_name
         self.entries = {f"{prefix}{base_name(name)}": entry for name, entry in self.entries.items()}
         for part in self.family.parts(self.sizes["num_layers"]):
@@ -79,7 +79,9 @@ class PretrainedWeights(WeightFile):
         entry = self.entries.get(name)
         if entry is None or entry.dtype not in _TYPES:
             raise StoreError(f"{self.path}: there is no floating-point array {name!r:.80}")
-        stored = np.frombuffer(self._bytes, _TYPES[entry.dtype], math.prod(entry.shape), entry.offset)
+        stored = np.frombuffer(
+            self._bytes[entry.file], _TYPES[entry.dtype], math.prod(entry.shape), entry.offset
+        )
         if entry.dtype == "BF16":  # the upper half of a float32
             stored = (stored.astype(np.uint32) << 16).view(np.float32)
         return stored.astype(np.float32, copy=False).reshape(entry.shape)
@@ -93,6 +95,19 @@ class PretrainedWeights(WeightFile):
             array = np.zeros(part.shape(self.sizes), np.float32) if is_missing else self.array(name)
             arrays |= {f"encoder/{path}": values for path, values in part.to_keras(array).items()}
         return arrays
+
+
+def _files(folder: Path) -> tuple[Path, list[Path] | None]:
+    """The file of the weights, or the index of several, and these. Raises ``StoreError``."""
+    if (folder / MODEL).is_file():
+        return folder / MODEL, None
+    index = folder / INDEX
+    try:
+        return index, [folder / name for name in sorted(set(read_index(index).values()))]
+    except (OSError, ValueError) as error:
+        raise StoreError(
+            f"{index} names no weights ({one_line(error)}): download the folder again"
+        ) from error
 
 
 def pretrained_graph(weights: PretrainedWeights, *, max_length_tokens: int) -> Graph:

@@ -23,8 +23,9 @@ import numpy as np
 from metamapping.config.episodes import EpisodeSpec
 from metamapping.config.training import TrainingSpec
 from metamapping.episodes.ahead import one_ahead
-from metamapping.episodes.batches import Batch, build_batch
+from metamapping.episodes.batches import build_batch
 from metamapping.episodes.label_space import LabelSpace
+from metamapping.episodes.padding import Batch
 from metamapping.episodes.sampler import TRAIN_STREAM, Draw, sample_batch
 from metamapping.rounds.records import TrainingReport
 from metamapping.training.checkpoints import latest_partial, load_checkpoint, read_gradients, save_partial

@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from metamapping.corpus.ragged import Ragged
-from metamapping.episodes.batches import pad_tokens
 from metamapping.episodes.length_groups import by_length
+from metamapping.episodes.padding import pad_tokens
 from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS, PADDING_WORTH_A_PASS
 

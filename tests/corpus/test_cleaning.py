@@ -7,7 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from metamapping.config.corpus import CleaningSpec
-from metamapping.corpus.cleaning import CLEANERS, clean_texts, clean_words, string_array
+from metamapping.corpus.cleaning import CLEANERS, cleaned_texts, cleaned_words
+from metamapping.corpus.column_cleaning import clean_texts, clean_words, string_array
 
 DEFAULT = CleaningSpec().cleaners
 ALL = list(CLEANERS)
@@ -30,7 +31,9 @@ DIRTY = st.lists(st.one_of(st.sampled_from(SNIPPETS), st.characters(codec="utf-8
 
 
 def clean(text, cleaners=DEFAULT):
-    return clean_texts(pa.array([text], pa.string()), cleaners)[0].as_py()
+    cleaned = clean_texts(pa.array([text], pa.string()), cleaners)[0].as_py()
+    assert cleaned_texts([text], cleaners) == [cleaned]
+    return cleaned
 
 
 @pytest.mark.parametrize(
@@ -70,15 +73,17 @@ def test_null_stays_null():
 @example("@¹ and @été")
 @given(DIRTY)
 def test_a_cleaner_changes_no_text_that_its_pattern_does_not_match(text):
-    for cleaner in CLEANERS.values():
+    for name, cleaner in CLEANERS.items():
         if not pc.match_substring_regex(pa.array([text]), cleaner.pattern)[0].as_py():
             assert cleaner.clean(text) == text
+        assert cleaned_texts([text], [name]) == [cleaner.clean(text)]
 
 
 @given(st.lists(st.lists(DIRTY, max_size=5), max_size=4))
 def test_cleaning_never_changes_the_number_of_words(rows):
     words = pa.array(rows, pa.list_(pa.string()))
     cleaned = clean_words(words, ALL).to_pylist()
+    assert cleaned_words(rows, ALL) == cleaned
     assert [len(row) for row in cleaned] == [len(row) for row in rows]
     assert all(
         len(new.split()) <= 1 or new == old

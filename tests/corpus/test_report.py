@@ -18,8 +18,9 @@ from metamapping.corpus.report import (
     write_report,
 )
 from metamapping.corpus.screening import write_screened
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer
-from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.corpus.tokens import write_tokens
 from metamapping.storage.artifacts import Reference
 from metamapping.storage.manifest import write_manifest
 from tests.corpus.toys import RULES, labelled, prepare, toy_source, write_jsonl

@@ -10,15 +10,9 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.shards import read_shards
+from metamapping.corpus.tokenization import encode_texts, encode_words, load_tokenizer
 from metamapping.corpus.tokenizer import write_tokenizer
-from metamapping.corpus.tokens import (
-    NO_LIMITS,
-    TokenLimits,
-    encode_texts,
-    encode_words,
-    load_tokenizer,
-    write_tokens,
-)
+from metamapping.corpus.tokens import NO_LIMITS, TokenLimits, write_tokens
 from metamapping.corpus.wordwise import WordwiseTokenizer
 from tests.corpus.toys import labelled, prepare, toy_source, write_jsonl
 

@@ -95,6 +95,19 @@ def use_a_pretrained_encoder(published, scratch):
     serve(folder, scratch / "with-pretrained")
 
 
+def check_what_needs_arrow(published, scratch):
+    from metamapping import MetaMapper
+    from metamapping.cli import main
+    from metamapping.errors import MissingExtraError
+
+    file = scratch / "rows.parquet"
+    file.write_bytes(b"PAR1")
+    with pytest.raises(MissingExtraError, match=r"a Parquet file needs pyarrow.*metamapping\[parquet\]"):
+        MetaMapper.from_pretrained(published).adapt(file)
+    assert main(["adapt", str(published), str(file), "--out", str(scratch / "x")]) == 2
+    assert main(["check", str(published / "metamapping.json")]) == 2
+
+
 def check_what_needs_training(old):
     from metamapping import MetaMapper
     from metamapping.cli import main
@@ -112,6 +125,7 @@ def main_of(published, old, scratch):
     use_the_command_line(published, scratch)
     serve(published, scratch)
     use_a_pretrained_encoder(published, scratch)
+    check_what_needs_arrow(published, scratch)
     check_what_needs_training(old)
     loaded = sorted(BLOCKED & {name.partition(".")[0] for name in sys.modules})
     assert not loaded, loaded

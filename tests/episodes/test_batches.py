@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping.episodes.batches import build_batch, pad_tokens, word_arrays
+from metamapping.episodes.batches import build_batch
+from metamapping.episodes.padding import pad_tokens, word_arrays
 from metamapping.episodes.sampler import sample_batch
 from tests.toys import EPISODES, ner_space, text_space
 

@@ -341,7 +341,7 @@ class Published(Folder):
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping.cli.folders import describe_folder
-        from metamapping.corpus.tokens import encode_texts, load_tokenizer
+        from metamapping.corpus.tokenization import encode_texts, load_tokenizer
         from metamapping.publishing.layout import check_published, read_settings
 
         copy = self.mutated(rng)

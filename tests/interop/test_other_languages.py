@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.corpus.tokens import load_tokenizer
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.wordwise import WordwiseTokenizer
 from metamapping.publishing.runtime_model import RuntimeModel
 from tests.interop.toy_families import OTHER_LANGUAGES, publish_trained

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
-from metamapping.episodes.batches import word_arrays
+from metamapping.episodes.padding import word_arrays
 from metamapping.models.backbones import build_backbone
 from metamapping.models.encoder import NUM_VIEWS, NUM_WORD_VIEWS, Encoder
 

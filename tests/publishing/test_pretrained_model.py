@@ -75,7 +75,7 @@ def test_a_folder_without_a_tokenizer_is_refused_with_the_fix(pretrained, tmp_pa
     [
         ({}, r"has no model\.safetensors: download .*save_pretrained"),
         ({"pytorch_model.bin": "PK"}, r"only pytorch_model\.bin, which is not read because it may run code"),
-        ({"model.safetensors.index.json": "{}"}, "names no weights"),
+        ({"model.safetensors.index.json": "{}"}, r"names no weights \(there is no weight_map"),
         (
             {"model.safetensors.index.json": '{"weight_map": {"a": "model-2.safetensors"}}'},
             r"has no model-2\.safetensors, which model\.safetensors\.index\.json names",

@@ -7,7 +7,7 @@ import pytest
 
 from metamapping.config.loading import parse_config
 from metamapping.corpus.shards import read_shards
-from metamapping.publishing.layout import CARD
+from metamapping.publishing.layout import CARD, read_settings
 from metamapping.runs.label_spaces import check_run
 from metamapping.runs.page_tables import read_failures
 from metamapping.runs.pipeline import prepare_on_screen, run_pipeline
@@ -116,6 +116,16 @@ def test_the_card_and_the_page_show_both_measures(run):
         assert name in card
         assert name in page
     assert card.count("type: f1") == 2  # both numbers of shots of the source with several labels
+
+
+def test_8_bits_are_measured_on_the_validation_sources_and_the_card_says_so(run):
+    check = read_settings(run.published).int8
+    (judged,) = run.read_history()
+    exact = np.mean([np.mean(cell.scores) for cell in judged.report.cells])
+    assert check.num_sources == len({cell.source for cell in judged.report.cells})
+    assert check.float32 == pytest.approx(exact, abs=1e-6)
+    assert abs(check.int8 - exact) < 0.1
+    assert check.figures in (run.published / CARD).read_text()
 
 
 def test_grades_given_later_do_not_prepare_a_source_again(run, tmp_path):

@@ -15,8 +15,9 @@ from safetensors.numpy import load_file
 
 from metamapping.config.loading import parse_config
 from metamapping.corpus.prepared import Corpus
+from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import write_tokenizer
-from metamapping.corpus.tokens import load_tokenizer, write_tokens
+from metamapping.corpus.tokens import write_tokens
 from metamapping.errors import ConfigError, StoreError
 from metamapping.rounds.next_round import needed_rounds
 from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, TrainingReport

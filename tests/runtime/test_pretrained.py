@@ -268,3 +268,37 @@ def test_what_tuning_changes_is_the_same_on_both(mappers):
     runtime, tensorflow = (each.tuned(delta).texts(TEXTS) for each in (featurizer, Featurizer(model)))
     assert np.abs(runtime - featurizer.texts(TEXTS)).max() > 0.01
     np.testing.assert_allclose(runtime, tensorflow, atol=1e-4)
+
+
+def shard(folder):
+    """Spread the weights of a folder over two files, in turns."""
+    arrays = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    files = {weight: f"model-{i % 2}.safetensors" for i, weight in enumerate(sorted(arrays))}
+    for file in set(files.values()):
+        save_file({weight: arrays[weight] for weight in arrays if files[weight] == file}, folder / file)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": files}))
+
+
+def test_weights_in_several_files_are_read_without_tensorflow(bert, copy):
+    shard(copy)
+    one, several = (read_encoder(folder) for folder in (bert, copy))
+    assert isinstance(several, PretrainedRuntimeModel)
+    assert several.fingerprint == one.fingerprint
+    exact, read = (Featurizer(model).texts(TEXTS) for model in (one, several))
+    np.testing.assert_array_equal(exact, read)
+
+
+@pytest.mark.parametrize("name", ["../m.safetensors", "/etc/m.safetensors", "a\\m.safetensors", "m.bin", ""])
+def test_an_index_cannot_name_files_elsewhere(copy, name):
+    shard(copy)
+    (copy / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"a": name}}))
+    with pytest.raises(StoreError, match=r"index\.json names no weights \(weight_map names .*same folder"):
+        read_encoder(copy)
+
+
+def test_a_weight_that_no_file_has_is_told(copy):
+    shard(copy)
+    save_file({"other": np.zeros(3, np.float32)}, copy / "model-1.safetensors")
+    with pytest.raises(StoreError, match=r"index\.json does not fit .*config\.json: there is no bert\."):
+        read_encoder(copy)
