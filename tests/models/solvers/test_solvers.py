@@ -350,6 +350,7 @@ class TestEverySolver:
         learned = hyperparameters(views=[0.3, 0.6] if has_views else [])
         items = with_two_more_views(task)[0].features if has_views else tf.constant(task.x)
 
+        @tf.function(autograph=False)  # it is called hundreds of times
         def loss(alpha, ridge, prior, features):
             support = task.support(mask)
             support = SupportSet(features, support.targets, support.mask, support.label_mask)
