@@ -44,8 +44,7 @@ def task_page(task: SavedTask) -> str:
     state, remarks = task.state, []
     result: CrossValidation | None = None
     try:
-        is_list = isinstance(state, MultiLabelState)
-        result = cross_validate_lists(state) if is_list else cross_validate(state)
+        result = cross_validate_lists(state) if isinstance(state, MultiLabelState) else cross_validate(state)
     except ValueError as error:  # no examples, only one, or a solver without a closed form
         remarks.append(f"How good the task is cannot be said from its own examples: {error}.")
     if result is not None and result.num_alone:

@@ -67,7 +67,10 @@ def error_rows(state: TaskState, result: CrossValidation) -> list[dict[str, Any]
         result: Its cross-validation.
     """
     errors = result.errors[:MAX_ERRORS]
-    explained = _explained_lists if isinstance(state, MultiLabelState) else _explained
+    if isinstance(state, MultiLabelState):
+        errors = _explained_lists(state, errors, result)
+    else:
+        errors = _explained(state, errors)
     return [
         {
             "probability": f"{error.probability:.2f}",
@@ -77,7 +80,7 @@ def error_rows(state: TaskState, result: CrossValidation) -> list[dict[str, Any]
             "text": _text(error.text, error.text_pair),
             "neighbours": [_neighbour(near) for near in error.explanation or ()],
         }
-        for error in explained(state, errors, result)
+        for error in errors
     ]
 
 
@@ -116,7 +119,7 @@ def _labels_of(state: TaskState, example: int) -> list[str]:
     return [str(label_text(state.labels[slot])) for slot in slots]
 
 
-def _explained(state: TaskState, errors: Sequence[Error], result: CrossValidation) -> list[Error]:
+def _explained(state: TaskState, errors: Sequence[Error]) -> list[Error]:
     """Errors with the most similar other examples: an example is its own nearest neighbour."""
     support = state.support
     items = [int(support.offsets[error.index]) + (error.word or 0) for error in errors]

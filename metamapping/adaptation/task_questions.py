@@ -173,7 +173,7 @@ class TaskQuestions:
     ) -> SuspiciousLabels:
         """Find the examples whose label is probably wrong, judged by all other examples.
 
-        This takes milliseconds: each example is scored by the mapping of the others in closed form.
+        Each example is scored by all others in closed form, which takes well under a second for a thousand.
 
         Args:
             num: How many to return, whatever their probability. Default: all from ``min_probability``.

@@ -90,8 +90,10 @@ def _report_task(folder: Path, html: Path | None, open_it: bool) -> Path | None:
 
     task = read_task(folder)
     if html is None and not open_it:
-        is_list = isinstance(task.state, MultiLabelState)
-        print(cross_validate_lists(task.state) if is_list else cross_validate(task.state))
+        if isinstance(task.state, MultiLabelState):
+            print(cross_validate_lists(task.state))
+        else:
+            print(cross_validate(task.state))
         return None
     return _write(folder.absolute() / PAGE if html is None else html, task_page(task))
 
