@@ -1,7 +1,8 @@
 """Corpus changes: what is different about the rows of a run's sources since the last run of the same name.
 
 Input: the reports of both corpora. Output: sentences for people, which stop nothing: new and vanished labels,
-labels whose share has shifted beyond chance, texts that have become longer or shorter, shrunken sources.
+labels whose share has shifted beyond chance, texts that have become longer or shorter, sources that have
+shrunk or grown.
 
     for sentence in changes_since_last_run(config.home, config.name, rows, corpus.report):
         print("look at", sentence)
@@ -16,7 +17,7 @@ from typing import Any
 
 from metamapping.errors import StoreError, listed
 from metamapping.runs.corpus_notes import count_of_labels, read_table
-from metamapping.runs.source_data import last_run, shrunken_sources
+from metamapping.runs.source_data import grown_sources, last_run, shrunken_sources
 from metamapping.storage.artifacts import Reference
 
 # A label's share must shift by this much, and by this many standard deviations of chance.
@@ -38,11 +39,11 @@ def changes_since_last_run(
     Returns:
         Sentences; none if there is no such run, its rows are as many as now, or its report is gone.
     """
-    shrunken = shrunken_sources(home, name, rows)
+    sizes = [*shrunken_sources(home, name, rows), *grown_sources(home, name, rows)]
     last = last_run(home, name, rows)
     if last is None or last.corpus.report is None or report is None:
-        return shrunken
-    return [*shrunken, *compare_reports(last.corpus.report, report)]
+        return sizes
+    return [*sizes, *compare_reports(last.corpus.report, report)]
 
 
 def compare_reports(before: Reference, now: Reference) -> list[str]:

@@ -1,10 +1,11 @@
-"""The rows of each source of a run: which have changed since another run, and which have shrunk.
+"""The rows of each source of a run: which have changed since another run, have shrunk or have grown.
 
 The shards of a source also depend on the tokenizer, and a tokenizer that is learned depends on all train
 sources. So sources are compared by their cleaned rows, before they are tokenized.
 
     source_rows(run)                                      # {"bank": "6b1c51319b9f94bc"}
     shrunken_sources(home, "support", {"bank": 60})       # sentences about the last run of that name
+    grown_sources(home, "support", {"bank": 542})
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from metamapping.errors import ConfigError, StoreError
+from metamapping.errors import ConfigError, StoreError, listed
 from metamapping.runs.folder import RunFolder
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Reference
@@ -54,6 +55,31 @@ def shrunken_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]
         for source, number in before.items()
         if source in rows and rows[source] < SHRUNKEN * number
     ]
+
+
+def grown_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]:
+    """Find the sources that have got new rows since the last run of the same name.
+
+    Args:
+        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
+        name: Name of the run's configuration.
+        rows: Rows by source, as prepared now.
+
+    Returns:
+        One sentence about all of them; none if there are none.
+    """
+    last = last_run(home, name, rows)
+    if last is None:
+        return []
+    before = {tokens.name: tokens.counts["rows_out"] for tokens in last.corpus.tokens}
+    grown = [
+        f"{source} ({rows[source]:,}, before {number:,})"
+        for source, number in before.items()
+        if rows.get(source, 0) > number
+    ]
+    if not grown:
+        return []
+    return [f"more rows than in the last run of {name!r} ({last.run_id}): {listed(grown)}"]
 
 
 def last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:

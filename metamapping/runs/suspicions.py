@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 
 from metamapping.config.labels import joined_labels, label_column_doubt, look_alike, several_labels_setting
-from metamapping.config.schema import RunConfig
+from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.config.sources import Role, Source
 from metamapping.errors import listed
+from metamapping.publishing.layout import SETTINGS
 
 # Bootstrap intervals draw sources first: of fewer they vary little and are too narrow.
 ENOUGH_SOURCES = 5
@@ -33,7 +35,7 @@ def suspicions(config: RunConfig, counts: Mapping[str, Mapping[str, int]]) -> li
         counts: For each source whose labels are known, the number of rows of each label.
     """
     found = [sentence for source in config.sources for sentence in _of_source(source, counts)]
-    return [*found, *_of_validation(config)]
+    return [*found, *_of_validation(config), *_of_encoder(config)]
 
 
 def notes_on_roles(config: RunConfig, labels: Mapping[str, Collection[str]]) -> Iterator[str]:
@@ -79,6 +81,16 @@ def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Itera
         yield (
             f"{where} its labels are numbers without names ({listed(sorted(unnamed))}), but the encoder "
             "reads names: give `label_names`, or `labels`"
+        )
+
+
+def _of_encoder(config: RunConfig) -> Iterator[str]:
+    preset = config.encoder.preset
+    if preset is not None and config.start == PRETRAINED and (Path(preset) / SETTINGS).is_file():
+        yield (
+            "encoder.preset is a published encoder, of which only the weights are used: the mapping starts "
+            "anew, which is often worse. To continue with both, keep the first run's `encoder` and set "
+            "`start` to the id of the run, or to `production`"
         )
 
 

@@ -10,7 +10,7 @@ import pytest
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.source_data import shrunken_sources, source_rows
+from metamapping.runs.source_data import grown_sources, shrunken_sources, source_rows
 from metamapping.storage.artifacts import Reference, Stage, Store
 
 SOURCES = ("train", "validation", "test")
@@ -72,6 +72,15 @@ def test_a_source_that_has_lost_many_rows_is_told(tmp_path: Path) -> None:
     make_run(tmp_path, "other-1", tokenizer="a", train=10_000)
     (sentence,) = shrunken_sources(str(tmp_path), "toy", {"train": 60, "validation": 9, "test": 10})
     assert sentence == "source 'train' has 60 rows; in the last run of 'toy' (toy-1) it had 382 (-84%)"
+
+
+def test_new_rows_are_told_in_one_sentence(tmp_path: Path) -> None:
+    make_run(tmp_path, "toy-1", tokenizer="a", train=342)
+    (sentence,) = grown_sources(str(tmp_path), "toy", {"train": 542, "validation": 11, "test": 10})
+    assert sentence == (
+        "more rows than in the last run of 'toy' (toy-1): train (542, before 342), validation (11, before 10)"
+    )
+    assert grown_sources(str(tmp_path), "toy", {"train": 60, "validation": 9, "test": 10}) == []
 
 
 def test_the_last_run_counts_and_not_an_older_one(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pandas as pd
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
+from metamapping.publishing.layout import SETTINGS
 from metamapping.runs.corpus_notes import count_of_labels, read_table
 from metamapping.runs.suspicions import notes_on_roles, suspicions
 
@@ -12,11 +13,12 @@ ENOUGH = [("a", "train", {}), *((f"v{i}", "validation", {}) for i in range(5)), 
 LABELS = {name: [f"{name} one", f"{name} two"] for name, _, _ in ENOUGH}
 
 
-def found(sources, labels, rows=100):
+def found(sources, labels, rows=100, preset="hf://a/b", start="pretrained"):
     """All sentences about sources whose labels have this many rows each."""
     config = RunConfig(
         name="toy",
-        encoder=EncoderSpec(preset="hf://a/b"),
+        start=start,
+        encoder=EncoderSpec(preset=preset),
         sources=[
             Source(
                 name=name,
@@ -33,6 +35,14 @@ def found(sources, labels, rows=100):
 
 def test_nothing_is_said_where_nothing_is_odd():
     assert found(ENOUGH, LABELS) == []
+
+
+def test_a_preset_whose_mapping_would_be_lost_is_named(tmp_path):
+    assert found(ENOUGH, LABELS, preset=str(tmp_path)) == []
+    (tmp_path / SETTINGS).write_text("{}")
+    (sentence,) = found(ENOUGH, LABELS, preset=str(tmp_path))
+    assert sentence.startswith("encoder.preset is a published encoder, of which only the weights are used")
+    assert found(ENOUGH, LABELS, preset=str(tmp_path), start="production") == []
 
 
 def test_few_validation_sources_are_named():
