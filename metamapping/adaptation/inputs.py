@@ -27,6 +27,7 @@ from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.labels import NotOneLabelError, label_keys, one_label
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
+from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.label_lists import has_label_list, label_list_of
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.corpus.records import class_names, encodable, label_name
@@ -360,6 +361,8 @@ def _column_names(value: Any) -> list[Any] | None:
 def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
     """The columns of texts, labels and second texts; the last is ``None`` for single texts."""
     names = _column_names(table) or []
+    if columns.label_columns is not None:
+        return _columns_and_indicated(table, columns, task_type)
     text, label = _text_and_label(names, columns, task_type)
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
@@ -372,6 +375,29 @@ def _table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[A
                 "one, as in columns=Columns(text=..., label=...)"
             )
     return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
+
+
+def _columns_and_indicated(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
+    """As ``_table_columns``, of a table that has a column of 0 and 1 for each label."""
+    if task_type == "ner":
+        raise ValueError("label_columns are for labels of whole texts, but ner labels words: leave them out")
+    names, labels = _column_names(table) or [], columns.label_columns or []
+    found = {label: _find(label, names) for label in labels}
+    if missing := [label for label, column in found.items() if column is None]:
+        raise ValueError(
+            f"the table has no column {missing[0]!r}; it has {', '.join(map(str, names))}: correct "
+            "label_columns"
+        )
+    single = columns.model_copy(update={"label_columns": None, "label": found[labels[0]]})
+    texts, _, pairs = _table_columns(table, single, task_type)
+    values = zip(*(_values(table[column], label) for label, column in found.items()), strict=True)
+    rows = []
+    for i, row in enumerate(values):
+        try:
+            rows.append(indicated_labels(zip(labels, row, strict=True)))
+        except UnusableError as error:
+            raise ValueError(f"label {i} {error}") from error
+    return texts, rows, pairs
 
 
 def _text_and_label(names: list[Any], columns: Columns, task_type: TaskType) -> tuple[str | int, str | int]:

@@ -60,12 +60,10 @@ def records_stage(source: Source) -> Stage:
     else:
         files = _existing_files(source)
         origin = [[file.name, fingerprint_file(file)] for file in files]
-    return Stage(
-        "records",
-        source.name,
-        _VERSION,
-        {**source.model_dump(include=reading, mode="json"), "origin": origin},
-    )
+    settings = source.model_dump(include=reading, mode="json")
+    if source.columns.label_columns is None:  # as before there was this setting
+        del settings["columns"]["label_columns"]
+    return Stage("records", source.name, _VERSION, {**settings, "origin": origin})
 
 
 def _existing_files(source: Source) -> list[Path]:
@@ -168,11 +166,12 @@ def check_source(source: Source) -> None:
             "`quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
+    named_labels = "`label_columns`" if label is None else f"column {label!r}"
     is_single = source.task_type != "ner" and not source.multi_label
     if is_single and all(_label(row.label)[1] for row in good):
         first = _label(good[0].label)[0]
         raise ConfigError(
-            f"source {source.name!r}: column {label!r} has no single label in any of the first "
+            f"source {source.name!r}: {named_labels} has no single label in any of the first "
             f"{len(good)} rows (the first is {first!s:.80}): if texts have several labels, add `multi_label: "
             "true`; else write one label in each row, or correct `columns`"
         )

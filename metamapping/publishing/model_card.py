@@ -16,11 +16,11 @@ from huggingface_hub import EvalResult, ModelCardData
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.prepared import Corpus
+from metamapping.rounds.metrics import metric_of
 from metamapping.rounds.records import Cell, Round, RoundReport
 from metamapping.rounds.tables import (
     markdown_table,
     measures_markdown,
-    metric_of,
     rounds_markdown,
     source_shots_markdown,
     source_shots_table,
