@@ -127,7 +127,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             shown = ", ".join(map(repr, self.classes_[:10]))
             raise ValueError(f"some labels are equal when written as strings: {shown}")
         texts, text_pairs = text_columns(X)
-        self.mapping_ = mapper.adapt(
+        mapping = mapper.adapt(
             texts,
             [labels[i] for i in encoded],
             text_pairs=text_pairs,
@@ -136,6 +136,9 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ordinal=None if self.ordinal is None else self._grades(labels),
             out_of_scope=self._outside(labels),
         )
+        if mapping.out_of_scope is not None:
+            _check_has_threshold(mapping)
+        self.mapping_ = mapping
         return self
 
     def predict(self, X: Any) -> np.ndarray:
@@ -392,6 +395,18 @@ class _ClassifierFile(BaseModel):
     tune: bool | Annotated[float, Field(gt=0)] = False
     ordinal: list[Label] | None = None
     out_of_scope: Label | None = None
+
+
+def _check_has_threshold(mapping: Mapping) -> None:
+    """Raise ``ValueError`` where no threshold can be found, below which texts are out of scope."""
+    try:
+        mapping.find_threshold()
+    except ValueError as error:
+        wanted = "grades need examples out of scope" if mapping.is_ordinal else "a label needs two examples"
+        raise ValueError(
+            f"out_of_scope is answered below a threshold that is found by leaving examples out, and {wanted} "
+            "for that: give more, or leave out_of_scope out"
+        ) from error
 
 
 def _is_empty_folder(folder: Path) -> bool:

@@ -338,6 +338,15 @@ def test_texts_out_of_scope_are_a_class(mapper, tmp_path, outside):
     assert loaded.predict(texts).tolist() == classifier.predict(texts).tolist()
 
 
+def test_out_of_scope_needs_a_label_with_two_examples(mapper):
+    texts, y = [*TEXTS[:1], *TEXTS[-1:], *OUTSIDE], [LABELS[0], LABELS[-1], "oos", "oos", "oos"]
+    assert LABELS[0] != LABELS[-1]
+    classifier = MetaMappingClassifier(mapper, out_of_scope="oos")
+    with pytest.raises(ValueError, match="a label needs two examples for that: give more, or leave"):
+        classifier.fit(texts, y)
+    assert not hasattr(classifier, "mapping_")
+
+
 def test_a_fold_without_texts_out_of_scope_keeps_their_class(mapper):
     classifier = MetaMappingClassifier(mapper, out_of_scope="oos").fit(TEXTS, LABELS)
     assert classifier.classes_.tolist() == ["delivery", "oos", "refund"]

@@ -13,7 +13,6 @@ import numpy as np
 
 from metamapping.adaptation.results import Entity
 from metamapping.adaptation.state import TaskState
-from metamapping.models.viterbi import decode_words, entity_probabilities
 
 
 def find_entities(
@@ -25,7 +24,7 @@ def find_entities(
 ) -> list[Entity]:
     """Find the entities of one text.
 
-    Adjacent words of the same type form one entity.
+    Adjacent words of the same type form one entity; where the task has separate entities, of any type.
 
     Args:
         state: A task of type ``ner``.
@@ -37,13 +36,13 @@ def find_entities(
     Returns:
         The entities in the order of the text.
     """
-    slots = decode_words(scores)
+    slots = state.decode(scores)
     runs = []
     for slot, group in groupby(range(len(slots)), key=lambda word: int(slots[word])):
         words = list(group)
         if slot:
             runs.append((words[0], words[-1] + 1, slot))
-    probabilities = entity_probabilities(scores, runs, scale=state.calibration.scale)
+    probabilities = state.entity_probabilities(scores, runs)
     entities = []
     for (first, after, slot), probability in zip(runs, probabilities.tolist(), strict=True):
         start, end = bounds[first][0], bounds[after - 1][1]

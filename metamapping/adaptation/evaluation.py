@@ -36,6 +36,7 @@ from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Tensors
 from metamapping.models.mapping import MetaMapping
+from metamapping.models.separate_entities import are_separate, decode_separately
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.viterbi import decode_words
 from metamapping.rounds.failures import EpisodeOutcome
@@ -312,13 +313,14 @@ def _score_word_episode(
     names[0] = 0.0  # "outside" has no name
     support = _word_support(space, features, episode)
     solution = solve(mapping, names, np.arange(len(names)) == 0, support)
+    decode = decode_separately if are_separate(support.targets, support.offsets) else decode_words
     entity_types = [space.labels[c] for c in episode.labels]
     types = [OUTSIDE, *entity_types]
     gold: set[Span] = set()
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
         x = features.items[features.words[int(features.index[row])]]
-        slots = decode_words(solution.scores(x))
+        slots = decode(solution.scores(x))
         tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
         predicted |= entity_spans(sentence, tags)
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}

@@ -129,7 +129,10 @@ def _with_pairs(source: Source, path: Path) -> Source:
     return source.model_copy(update={"columns": columns.model_copy(update={"text_pair": found})})
 
 
-def _values(rows: list[Row], setting: str, column: str | int, read: Callable[[Any], Value]) -> list[Value]:
+def _values(
+    rows: list[Row], setting: str, column: str | int | None, read: Callable[[Any], Value]
+) -> list[Value]:
+    where = "label_columns" if column is None else f"column {column!r}"
     place = SETTINGS.index(setting) + 1  # after the line
     values = []
     for number, row in enumerate(rows, 1):
@@ -138,7 +141,7 @@ def _values(rows: list[Row], setting: str, column: str | int, read: Callable[[An
         try:
             values.append(read(row[place]))
         except UnusableError as error:
-            raise ValueError(f"the {setting} of row {number} (column {column!r}) {error}") from error
+            raise ValueError(f"the {setting} of row {number} ({where}) {error}") from error
     return values
 
 

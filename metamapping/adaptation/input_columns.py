@@ -17,8 +17,10 @@ import numpy as np
 
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.columns import find_name
+from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.labels import class_names, label_name
 from metamapping.corpus.span_formats import entity_columns
+from metamapping.corpus.values import UnusableError
 
 
 def is_missing(value: Any) -> bool:
@@ -91,6 +93,8 @@ def table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[An
     Raises:
         ValueError: The table has no such column.
     """
+    if columns.label_columns is not None:
+        return _columns_and_indicated(table, columns, task_type)
     names = _column_names(table) or []
     text, label = _text_and_label(names, columns, task_type)
     pair = columns.text_pair
@@ -104,6 +108,29 @@ def table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[An
                 "one, as in columns=Columns(text=..., label=...)"
             )
     return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
+
+
+def _columns_and_indicated(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
+    """As ``table_columns``, of a table that has a column of 0 and 1 for each label."""
+    if task_type == "ner":
+        raise ValueError("label_columns are for labels of whole texts, but ner labels words: leave them out")
+    names, labels = _column_names(table) or [], columns.label_columns or []
+    found = {label: _find(label, names) for label in labels}
+    if missing := [label for label, column in found.items() if column is None]:
+        raise ValueError(
+            f"the table has no column {missing[0]!r}; it has {', '.join(map(str, names))}: correct "
+            "label_columns"
+        )
+    single = columns.model_copy(update={"label_columns": None, "label": found[labels[0]]})
+    texts, _, pairs = table_columns(table, single, task_type)
+    values = zip(*(values_of(table[column], label) for label, column in found.items()), strict=True)
+    rows = []
+    for i, row in enumerate(values):
+        try:
+            rows.append(indicated_labels(zip(labels, row, strict=True)))
+        except UnusableError as error:
+            raise ValueError(f"label {i} {error}") from error
+    return texts, rows, pairs
 
 
 def _text_and_label(names: list[Any], columns: Columns, task_type: TaskType) -> tuple[str | int, str | int]:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.grades import read_grades
+from metamapping.adaptation.grades import read_grades, unused_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.label_checks import check_labels, check_wanted, unfitted_state
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
@@ -175,6 +175,8 @@ class MetaMapper:
             state = with_out_of_scope(self.featurizer, state, label)
         if ordinal is not None:
             state = with_grades(self.featurizer, state, read_grades(ordinal), names)
+            if (unused := unused_grades(state.labels, set(examples.labels))) is not None:
+                warnings.warn(unused, stacklevel=2)
         state = with_examples(self.featurizer, state, examples, names)
         if not is_tuned:
             return Mapping(self.featurizer, state)

@@ -25,7 +25,6 @@ from metamapping.adaptation.suggestion import (
     most_informative,
 )
 from metamapping.corpus.tags import OUTSIDE
-from metamapping.models.viterbi import decode_words
 
 # Every word counts at least this much in its sentence.
 _MIN_WEIGHT = 0.05
@@ -52,7 +51,7 @@ def suggested_sentences(featurizer: Featurizer, state: TaskState, texts: Any, nu
     for i, share in zip(chosen.tolist(), gain_shares(gains), strict=True):
         scores = state.solution.scores(features[offsets[i] : offsets[i + 1]])
         probabilities = state.calibration.probabilities(scores)
-        sure = probabilities[np.arange(len(scores)), decode_words(scores)]
+        sure = probabilities[np.arange(len(scores)), state.decode(scores)]
         text: Any = words[i] if strings is None else strings[i]
         label: Any = state.bio_tags(scores, None)
         if strings is not None:

@@ -9,7 +9,9 @@ its calibration. ``state_changes`` has the functions that take a state and retur
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
 import numpy as np
@@ -23,8 +25,9 @@ from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE
+from metamapping.models.separate_entities import are_separate, decode_separately, separate_probabilities
 from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
-from metamapping.models.viterbi import decode_words
+from metamapping.models.viterbi import decode_words, entity_probabilities
 
 
 @dataclass(frozen=True)
@@ -166,16 +169,47 @@ class TaskState:
         shares: np.ndarray = (counts / counts.sum()).astype(np.float32)
         return shares
 
+    @cached_property
+    def has_separate_entities(self) -> bool:
+        """Whether few entities of the examples directly follow another, so that none is predicted to."""
+        return self.is_ner and are_separate(self.support.targets, self.support.offsets)
+
+    def decode(self, scores: np.ndarray) -> np.ndarray:
+        """The label slots of the words of one text, decoded jointly.
+
+        Args:
+            scores: Float32 ``(num_words, num_labels)``.
+
+        Returns:
+            Int64 ``(num_words,)``.
+        """
+        return decode_separately(scores) if self.has_separate_entities else decode_words(scores)
+
+    def entity_probabilities(
+        self, scores: np.ndarray, entities: Sequence[tuple[int, int, int]]
+    ) -> np.ndarray:
+        """The probability of each entity that ``decode`` finds in one text.
+
+        Args:
+            scores: Float32 ``(num_words, num_labels)``.
+            entities: First word, word after the last, and label slot of each.
+
+        Returns:
+            Float64 ``(num_entities,)``.
+        """
+        probabilities = separate_probabilities if self.has_separate_entities else entity_probabilities
+        return probabilities(scores, entities, scale=self.calibration.scale)
+
     def bio_tags(self, scores: np.ndarray, threshold: float | None) -> list[str]:
         """BIO tags of the words of one text, decoded jointly.
 
-        Adjacent words of the same type form one entity.
+        Adjacent words of the same type form one entity; where the task has separate entities, of any type.
 
         Args:
             scores: Float32 ``(num_words, num_labels)``.
             threshold: Words whose decoded label has a lower probability become "O".
         """
-        slots = decode_words(scores)
+        slots = self.decode(scores)
         if threshold is not None:
             probabilities = self.calibration.probabilities(scores)
             is_sure = probabilities[np.arange(len(slots)), slots] >= threshold

@@ -16,11 +16,13 @@ from metamapping.cli.options import (
     EncodingOption,
     FormatOption,
     LabelColumn,
+    LabelColumnsOption,
     LabelSeparatorOption,
     MultiLabelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
+    SkipUnlabelledOption,
     TaskTypeOption,
     TextColumn,
 )
@@ -67,6 +69,8 @@ def adapt(
     encoding: EncodingOption = "utf-8",
     multi_label: MultiLabelOption = False,
     label_separator: LabelSeparatorOption = None,
+    label_columns: LabelColumnsOption = None,
+    skip_unlabelled: SkipUnlabelledOption = False,
     backend: BackendOption = "auto",
 ) -> None:
     """Adapt an encoder to the examples of a task, and save the task.
@@ -88,22 +92,25 @@ def adapt(
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """
+    from metamapping.adaptation.grades import unused_grades
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, answered
+    from metamapping.cli.reading import Reading, answered, labelled
     from metamapping.config.labels import label_column_doubt, look_alike
     from metamapping.errors import listed
     from metamapping.rounds.wording import count
 
     label_names = _label_names(label_name or [])
-    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records, rows, labels=True)
     rows = [rows[i] for i in answered(fields, rows)]
     if multi_label or label_separator is not None or fields.have_label_lists(rows):
         fields = fields.with_label_lists(label_separator)
+    if skip_unlabelled:
+        rows = [rows[i] for i in labelled(fields, rows)]
     if label_separator is None and (joined := fields.joined_labels(rows)) is not None:
         print_note(f"note: {joined}")
     texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
@@ -129,6 +136,10 @@ def adapt(
     for sentence in [] if fields.is_ner else look_alike({str(label) for label in different}):
         print_note(f"note: {sentence}")
 
+    grades = None if ordinal is None else _labels_of(ordinal, labels)
+    if grades and (unused := unused_grades(grades, set(fields.single_labels(labels)))) is not None:
+        print_note(f"note: {unused}")
+        warnings.filterwarnings("ignore", message=re.escape(unused))
     mapper = load_mapper(model, backend)
     mapping = mapper.adapt(
         texts,
@@ -139,7 +150,7 @@ def adapt(
         tune=tune if tune_seconds is None else tune_seconds,
         multi_label=fields.is_multi_label,
         out_of_scope=None if out_of_scope is None else _label_of(out_of_scope, labels),
-        ordinal=None if ordinal is None else _labels_of(ordinal, labels),
+        ordinal=grades,
     )
     print_long_texts(mapping)
     if mapping.out_of_scope is not None and not mapping.num_out_of_scope:

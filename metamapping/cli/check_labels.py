@@ -15,12 +15,14 @@ from metamapping.cli.options import (
     EncodingOption,
     FormatOption,
     LabelColumn,
+    LabelColumnsOption,
     LabelSeparatorOption,
     Model,
     MultiLabelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
+    SkipUnlabelledOption,
     TaskTypeOption,
     TextColumn,
 )
@@ -65,6 +67,8 @@ def check_labels(
     encoding: EncodingOption = "utf-8",
     multi_label: MultiLabelOption = False,
     label_separator: LabelSeparatorOption = None,
+    label_columns: LabelColumnsOption = None,
+    skip_unlabelled: SkipUnlabelledOption = False,
     backend: BackendOption = "auto",
 ) -> None:
     """Find rows whose label is probably wrong, judged by all other rows of the file.
@@ -83,7 +87,7 @@ def check_labels(
     """
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, answered
+    from metamapping.cli.reading import Reading, answered, labelled
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import check_keeps_input, write_records
     from metamapping.config.labels import label_column_doubt
@@ -91,13 +95,16 @@ def check_labels(
     check_keeps_input(out, rows, "--out")
     if out is not None and format_of(out, format) == "conll":
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
-    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+    reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
     records, every = reading.rows(rows, format)
     fields = reading.fields(task_type, records, every, labels=True)
     positions = answered(fields, every)
     if fields.is_ner and any(rejected := fields.are_rejected(every)):
         print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
         positions = [i for i in positions if not rejected[i]]
+    if skip_unlabelled:
+        of_labels = fields.with_label_lists(label_separator) if label_separator is not None else fields
+        positions = [positions[i] for i in labelled(of_labels, [every[i] for i in positions])]
     found = [every[i] for i in positions]
     if multi_label or label_separator is not None or fields.have_label_lists(found):
         fields = fields.with_label_lists(label_separator)

@@ -177,6 +177,8 @@ def _columns(guess: Guess) -> Iterator[str]:
     for name, column in (("text", guess.text), ("text_pair", guess.text_pair), ("label", guess.label)):
         if column is not None:
             yield f"{name}: {column if isinstance(column, int) else _quoted(column)}"
+    if guess.label_columns:
+        yield f"label_columns: [{', '.join(map(_quoted, guess.label_columns))}]"
 
 
 def _too_small(guess: Guess, roles: Roles, evaluation: _Evaluation) -> list[str]:

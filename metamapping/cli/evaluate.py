@@ -14,11 +14,13 @@ from metamapping.cli.options import (
     FormatOption,
     JsonOption,
     LabelColumn,
+    LabelColumnsOption,
     LabelSeparatorOption,
     ModelOption,
     NoHeaderOption,
     PairColumn,
     SheetOption,
+    SkipUnlabelledOption,
     Task,
     TextColumn,
 )
@@ -63,6 +65,8 @@ def evaluate(
     ] = None,
     as_json: JsonOption = False,
     label_separator: LabelSeparatorOption = None,
+    label_columns: LabelColumnsOption = None,
+    skip_unlabelled: SkipUnlabelledOption = False,
 ) -> None:
     """Measure a saved task on labelled rows that it was not adapted to, or on its own examples.
 
@@ -82,7 +86,7 @@ def evaluate(
     from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_task, print_long_texts
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, answered
+    from metamapping.cli.reading import Reading, answered, labelled
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import check_keeps_input, write_records
 
@@ -94,7 +98,7 @@ def evaluate(
         result = mapping.cross_validate()
         scores, wrong = result.scores, example_rows(result.errors)
     else:
-        reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair)
+        reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model, backend)
         fields = reading.fields(mapping.task_type, records, rows, labels=True)
@@ -105,6 +109,8 @@ def evaluate(
             raise ValueError(
                 "the task has one label for each text: leave --label-separator out, or adapt with it"
             )
+        if skip_unlabelled:
+            rows = [rows[i] for i in labelled(fields, rows)]
         rejected = fields.are_rejected(rows)
         if any(rejected):
             print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")

@@ -14,6 +14,7 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
@@ -34,12 +35,21 @@ from metamapping.corpus.columns import (
     place_of,
 )
 from metamapping.corpus.conll import too_few_columns
+from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
 from metamapping.corpus.labels import Label
 from metamapping.corpus.span_formats import ANSWER, answer_problem, has_spans, read_entities
 from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
-from metamapping.corpus.values import UnusableError, label_of, labels_of, list_of_text, text_of, words_of
+from metamapping.corpus.values import (
+    UnusableError,
+    is_nothing,
+    label_of,
+    labels_of,
+    list_of_text,
+    text_of,
+    words_of,
+)
 from metamapping.errors import ConfigError, listed
 
 Value = TypeVar("Value")
@@ -60,6 +70,7 @@ class Fields:
         header: The columns of the file, for error messages. Default: those of the first row.
         is_multi_label: Whether a text has any number of labels.
         label_separator: What separates labels in a field that is not a list.
+        label_columns: Names of columns of 0 and 1, one for each label, instead of one column of labels.
     """
 
     task_type: TaskType
@@ -69,6 +80,7 @@ class Fields:
     header: Header | None = None
     is_multi_label: bool = False
     label_separator: str | None = None
+    label_columns: tuple[str, ...] = ()
 
     @property
     def is_ner(self) -> bool:
@@ -133,22 +145,23 @@ class Fields:
             ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
         if not self.is_ner:
-            column = self._column_of(rows, self.label_column, "label", number="-1")
-            values = self._column(rows, column, "label")
-            if self.is_multi_label:
-                read = functools.partial(label_list_of, separator=self.label_separator)
-                return list(label_lists_of(_read(read, values)))
-            return labels_of(_read(label_of, values))
+            values = self._indicated(rows) if self.label_columns else self._label_values(rows)
+            with self._hint_of_unlabelled(rows):
+                if self.is_multi_label:
+                    read = functools.partial(label_list_of, separator=self.label_separator)
+                    return list(label_lists_of(_read(read, values)))
+                return labels_of(_read(label_of, values))
         if rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
             place = "the input" if self.header is None else self.header.place
             problem = too_few_columns(rows[0].sentence, rows[0][WORDS][0], 2)
             raise ValueError(f"{place}: {problem}")
         texts = self.texts(rows)
         self._check_columns_of(rows, "label")
-        labels = [
-            self._entity_label(row, text, number)
-            for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
-        ]
+        with self._hint_of_unlabelled(rows):
+            labels = [
+                self._entity_label(row, text, number)
+                for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
+            ]
         if texts and isinstance(texts[0], str):
             return labels
         converted = read_bio(labels, what="row", first=1)
@@ -172,6 +185,21 @@ class Fields:
             raise ValueError(f"--label-separator is {separator!r}: give a text such as '|'")
         return replace(self, is_multi_label=True, label_separator=separator)
 
+    def with_label_columns(self, label_columns: tuple[str, ...]) -> Fields:
+        """The same columns, with a column of 0 and 1 for each label instead of one column of labels.
+
+        Args:
+            label_columns: The columns' names, which are the labels.
+
+        Raises:
+            ValueError: The task is ``ner``.
+        """
+        if self.is_ner:
+            raise ValueError(
+                "--label-columns is for labels of texts, but ner labels words: leave --label-columns out"
+            )
+        return replace(self, label_columns=label_columns)
+
     def single_labels(self, labels: Sequence[Any]) -> list[Any]:
         """All labels of texts, one by one.
 
@@ -188,6 +216,8 @@ class Fields:
         """
         if self.is_ner:
             return False
+        if self.label_columns:
+            return any(has_label_list(value) for _, value in self._indicated(rows))
         column = self._column_of(rows, self.label_column, "label", number="-1")
         return any(has_label_list(_value(row, column)) for row in rows)
 
@@ -197,7 +227,7 @@ class Fields:
         Args:
             rows: The rows. Lists, and values that are no labels, are passed over.
         """
-        if self.is_ner:
+        if self.is_ner or self.label_columns:
             return None
         column = self._column_of(rows, self.label_column, "label", number="-1")
         values = (_value(row, column) for row in rows)
@@ -224,6 +254,22 @@ class Fields:
                     "give every row a value"
                 )
         return values
+
+    def are_unlabelled(self, rows: Sequence[Row]) -> list[bool]:
+        """Whether each row has no label: a missing value or blank text, in all of several columns.
+
+        A list of no labels or spans is a label, and so is an empty field where a separator is given.
+
+        Args:
+            rows: The rows.
+        """
+        if self.is_ner:
+            return [_is_blank(_value(row, self.columns_of(row)[1])) for row in rows]
+        if self.label_separator is not None:
+            return [False] * len(rows)
+        one = self._column_of(rows, self.label_column, "label", number="-1")
+        columns = self.label_columns or (one,)
+        return [all(_is_blank(_value(row, column)) for column in columns) for row in rows]
 
     def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
         """Whether each row is one of Prodigy that was rejected or ignored: its annotation is not true.
@@ -281,6 +327,30 @@ class Fields:
         """
         return columns_of(row, self.text_column, self.label_column)
 
+    @contextmanager
+    def _hint_of_unlabelled(self, rows: Sequence[Row]) -> Iterator[None]:
+        """Within the block, an error of labels names the option for rows without any, if there are such."""
+        try:
+            yield
+        except ValueError as error:
+            without = self.are_unlabelled(rows)
+            if any(without) and not all(without):
+                raise ValueError(f"{error}; --skip-unlabelled leaves out rows without a label") from error
+            raise
+
+    def _label_values(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
+        """The place of each label, for error messages, and its value in the one column of labels."""
+        column = self._column_of(rows, self.label_column, "label", number="-1")
+        return self._column(rows, column, "label")
+
+    def _indicated(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
+        """The place of each label, for error messages, and the labels whose columns are 1."""
+        columns = [list(self._column(rows, name, "label_columns")) for name in self.label_columns]
+        for number, values in enumerate(zip(*columns, strict=True), 1):
+            place = f"the label of row {number} (--label-columns)"
+            named = zip(self.label_columns, (value for _, value in values), strict=True)
+            yield place, _read_one(indicated_labels, place, named)
+
     def _check_columns_of(self, rows: Sequence[Row], setting: Literal["text", "label"]) -> None:
         """Check that one of the first rows of ``ner``, which may differ in their columns, has its column."""
         if not rows:
@@ -337,7 +407,10 @@ class Fields:
         if not header.columns:  # each row has names of its own, or numbers
             header = replace(header, columns=list(row) if has_header else len(row))
         number = int(name) if not has_header and name.removeprefix("-").isdecimal() else name
-        source = input_source(header=has_header, text=self.text_column, label=self.label_column)
+        columns = self.label_columns or None
+        source = input_source(
+            header=has_header, text=self.text_column, label=self.label_column, label_columns=columns
+        )
         source = source.model_copy(update={"task_type": self.task_type})
         try:
             place_of(number, setting, header, source)
@@ -360,6 +433,10 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
         left_out: For each value, whether it is left out.
     """
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
+
+
+def _is_blank(value: Any) -> bool:
+    return is_nothing(value) or (isinstance(value, str) and not value.strip())
 
 
 def _place(setting: Setting, number: int, column: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metamapping.cli.columns import Column, is_pair, label_column, label_texts_of, text_columns
+from metamapping.cli.columns import LABEL_NAMES, Column, is_pair, label_column, label_texts_of, text_columns
 from metamapping.cli.entity_rows import columns_of
 from metamapping.cli.found_columns import is_without_header
 from metamapping.cli.options import Format, input_source
@@ -23,6 +23,7 @@ from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow
 from metamapping.config.labels import separator_in
 from metamapping.config.sources import TaskType
 from metamapping.corpus.columns import listed_names, nested_value
+from metamapping.corpus.indicators import are_indicators, indicated_labels
 from metamapping.corpus.label_lists import has_label_list
 from metamapping.corpus.span_formats import has_spans, read_entities
 from metamapping.corpus.spans import AlignedText, SpanError
@@ -57,6 +58,7 @@ class Guess:
         num_words: Length in words that 95 % of the texts do not exceed.
         multi_label: Whether a text has any number of labels.
         label_separator: What separates them in one text; ``None`` if they are lists.
+        label_columns: Columns of 0 and 1, one for each label, instead of one column of labels.
     """
 
     path: str
@@ -65,13 +67,14 @@ class Guess:
     task_type: TaskType
     text: str | int
     text_pair: str | int | None
-    label: str | int
+    label: str | int | None
     labels: dict[str, int]
     num_rows: int
     is_whole: bool
     num_words: int
     multi_label: bool = False
     label_separator: str | None = None
+    label_columns: tuple[str, ...] = ()
 
     @property
     def has_codes(self) -> bool:
@@ -113,6 +116,8 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         return _guess_spans(path, given, rows, *texts_and_spans, is_whole)
     if words_and_tags := _words_and_tags(columns, given):
         return _guess_words(path, given, rows, *words_and_tags, is_whole)
+    if header and len(indicators := _indicators(columns, given)) > 1:
+        return _guess_indicated(path, given, columns, indicators, is_whole)
     label = label_column(columns, given.label)
     texts = text_columns([column for column in columns if column is not label], given.text)
     if label is None or not texts:
@@ -130,12 +135,7 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         lists = [label_texts_of(value, separator) for value in label.all_raw]
     else:
         lists = [[] if name is None else [name] for name in label.all_values]
-    different: dict[str, set[str]] = {}
-    for value, of_text in zip(text.all_values, lists, strict=True):
-        for name in of_text:
-            if isinstance(value, str) and value.strip():
-                different.setdefault(name, set()).add(" ".join(value.lower().split()))
-    labels = {name: len(of_label) for name, of_label in different.items()}
+    labels = _label_counts(text, lists)
     return Guess(
         path=path,
         format=given.format,
@@ -150,6 +150,58 @@ def guess_file(path: str, given: Given = Given()) -> Guess:
         num_words=_percentile([*text.lengths, *(pair.lengths if pair else ())]),
         multi_label=multi_label,
         label_separator=separator,
+    )
+
+
+def _label_counts(text: Column, lists: Sequence[Sequence[str]]) -> dict[str, int]:
+    """For each label the number of different texts that have it."""
+    different: dict[str, set[str]] = {}
+    for value, of_text in zip(text.all_values, lists, strict=True):
+        for name in of_text:
+            if isinstance(value, str) and value.strip():
+                different.setdefault(name, set()).add(" ".join(value.lower().split()))
+    return {name: len(of_label) for name, of_label in different.items()}
+
+
+def _indicators(columns: Sequence[Column], given: Given) -> list[Column]:
+    """The columns of 0 and 1, if no other column is, or looks like, that of the labels."""
+    if given.label is not None or given.task_type == "ner":
+        return []
+    found = [column for column in columns if are_indicators(column.all_raw)]
+    others = [column for column in columns if column not in found]
+    has_label = any(column.own_name in LABEL_NAMES for column in found) or label_column(others) is not None
+    return [] if has_label else found
+
+
+def _guess_indicated(
+    path: str, given: Given, columns: Sequence[Column], indicators: Sequence[Column], is_whole: bool
+) -> Guess:
+    """A guess for rows with a column of 0 and 1 for each label."""
+    texts = text_columns([column for column in columns if column not in indicators], given.text)
+    if not texts:
+        names = listed_names([column.name for column in columns])
+        raise ValueError(
+            f"{path}: none of its columns looks like texts ({names}): name the column with --text, or give a "
+            "file that has one"
+        )
+    text, pair = texts[0], _pair_of(texts, columns, given)
+    names = [column.name for column in indicators]
+    rows = zip(*(column.all_raw for column in indicators), strict=True)
+    lists = [indicated_labels(zip(names, row, strict=True)) for row in rows]
+    return Guess(
+        path=path,
+        format=given.format,
+        header=True,
+        task_type=given.task_type or "text-classification",
+        text=text.name,
+        text_pair=None if pair is None else pair.name,
+        label=None,
+        labels=dict(sorted(_label_counts(text, lists).items())),
+        num_rows=len(lists),
+        is_whole=is_whole,
+        num_words=_percentile([*text.lengths, *(pair.lengths if pair else ())]),
+        multi_label=any(len(labels) != 1 for labels in lists),
+        label_columns=tuple(names),
     )
 
 

@@ -74,7 +74,7 @@ def init(
         pair = "" if guess.text_pair is None else f" with {guess.text_pair}"
         print_note(
             f"{guess.path}: {role}; {guess.task_type} of {guess.text}{pair}, {len(guess.labels)} labels in "
-            f"{guess.label}"
+            f"{', '.join(guess.label_columns) if guess.label is None else guess.label}"
         )
     codes = [guess.path for guess in guesses if guess.has_codes]
     if codes:

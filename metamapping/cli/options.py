@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -84,6 +85,7 @@ def input_source(
     text: str | None = None,
     label: str | None = None,
     text_pair: str | None = None,
+    label_columns: Sequence[str] | None = None,
 ) -> Source:
     """How the commands read text files, for the readers of the corpus.
 
@@ -95,9 +97,10 @@ def input_source(
         text: Name or number of the column of texts; for CoNLL of words.
         label: Name or number of the column of labels; for CoNLL of tags.
         text_pair: Name or number of the column of second texts.
+        label_columns: Names of columns of 0 and 1, one for each label.
 
     Raises:
-        ValueError: The delimiter is not one character.
+        ValueError: The delimiter is not one character, or the columns of labels cannot be read so.
     """
     if delimiter is not None:
         delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
@@ -105,6 +108,8 @@ def input_source(
             raise ValueError(
                 f"--delimiter is {delimiter!r}: give one character, such as --delimiter ';', or tab"
             )
+    if label_columns is not None:
+        check_label_columns(label_columns, label=label, header=header)
     return Source(
         name=_NAME,
         task_type="text-classification",
@@ -118,8 +123,42 @@ def input_source(
             text=_column(text, "words"),
             label=_column(label, "tags"),
             text_pair=_column(text_pair, "text_pair"),
+            label_columns=None if label_columns is None else list(label_columns),
         ),
     )
+
+
+def check_label_columns(label_columns: Sequence[str], *, label: str | None, header: bool) -> None:
+    """Check the columns of `--label-columns`.
+
+    Args:
+        label_columns: Their names.
+        label: The column of `--label`, if it is given.
+        header: Whether columns have names.
+
+    Raises:
+        ValueError: They cannot be read together with the other options.
+    """
+    if label is not None:
+        raise ValueError("--label and --label-columns cannot be combined: drop one of them")
+    if not header:
+        raise ValueError(
+            "--label-columns and --no-header cannot be combined: the columns' names are the labels"
+        )
+    if len(set(label_columns)) < max(2, len(label_columns)):
+        raise ValueError(
+            f"--label-columns is {','.join(label_columns)!r}: name a column for each label, at least two, "
+            "and each once, such as --label-columns toxic,insult"
+        )
+
+
+def label_columns_of(text: str) -> tuple[str, ...]:
+    """The names of columns of an option.
+
+    Args:
+        text: Names separated by commas.
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _column(name: str | None, default: str) -> str | int | None:
@@ -187,6 +226,21 @@ LabelSeparatorOption = Annotated[
         "--label-separator",
         metavar="TEXT",
         help="What separates the labels of a text in one field, such as `|`; an empty field has none.",
+    ),
+]
+LabelColumnsOption = Annotated[
+    Any,
+    typer.Option(
+        "--label-columns",
+        parser=label_columns_of,
+        metavar="NAME,NAME",
+        help="Columns of 0 and 1, one for each label and named like it, instead of --label.",
+    ),
+]
+SkipUnlabelledOption = Annotated[
+    bool,
+    typer.Option(
+        "--skip-unlabelled", help="Leave out rows that have no label. Default: such a row is an error."
     ),
 ]
 FormatOption = Annotated[

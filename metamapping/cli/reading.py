@@ -22,6 +22,7 @@ from metamapping.config.sources import Source, TaskType
 from metamapping.corpus.columns import find_name, nested_value
 from metamapping.corpus.rows import no_rows
 from metamapping.corpus.tool_exports import LABEL, UNANSWERED, is_unanswered
+from metamapping.errors import listed
 from metamapping.rounds.wording import count
 
 
@@ -37,6 +38,7 @@ class Reading:
         text: As ``--text``.
         label: As ``--label``.
         text_pair: As ``--text-pair``.
+        label_columns: As ``--label-columns``.
     """
 
     encoding: str = "utf-8"
@@ -46,6 +48,7 @@ class Reading:
     text: str | None = None
     label: str | None = None
     text_pair: str | None = None
+    label_columns: tuple[str, ...] | None = None
 
     def open(self, place: str, format: Format | None = None) -> AbstractContextManager[Records]:
         """Open a file or standard input.
@@ -95,14 +98,17 @@ class Reading:
         if records.header and names:  # columns without a name are none that anybody means
             names = tuple(name for name, own in zip(names, records.header, strict=True) if own.strip())
         if names:
-            found_text, found_label = found_columns(names, rows, text=text, label=label)
+            own = self.label_columns or ()
+            others = [name for name in names if name not in {find_name(each, names) for each in own}]
+            found_text, found_label = found_columns(others, rows, text=text, label=label)
             if text is None and find_name("text", names) is None:
                 text = found_text
                 pair = pair or find_name(PAIR, names)
-            if labels and label is None and find_name("label", names) is None:
+            if labels and not own and label is None and find_name("label", names) is None:
                 label = found_label
             print_found(text if self.text is None else None, label if self.label is None else None)
-        return Fields(task_type, text, pair, label, records.origin)
+        fields = Fields(task_type, text, pair, label, records.origin)
+        return fields if self.label_columns is None else fields.with_label_columns(self.label_columns)
 
     @property
     def _source(self) -> Source:
@@ -114,6 +120,7 @@ class Reading:
             text=self.text,
             label=self.label,
             text_pair=self.text_pair,
+            label_columns=self.label_columns,
         )
 
 
@@ -152,3 +159,21 @@ def answered(fields: Fields, rows: Sequence[Row]) -> list[int]:
     if num_rejected := sum(rejected.values()):
         print_note(f"note: {count(num_rejected, 'row')} left out: not accepted (`answer`)")
     return [i for i in kept if not rejected[i]]
+
+
+def labelled(fields: Fields, rows: Sequence[Row]) -> list[int]:
+    """Return the positions of the rows that have a label; a note says which ones are left out.
+
+    Args:
+        fields: The columns.
+        rows: The rows.
+
+    Returns:
+        All positions if no row has a label, which the reading of the labels then reports.
+    """
+    are_without = fields.are_unlabelled(rows)
+    if not any(are_without) or all(are_without):
+        return list(range(len(rows)))
+    numbers = [number for number, is_without in enumerate(are_without, 1) if is_without]
+    print_note(f"note: {count(len(numbers), 'row')} without a label left out: row {listed(numbers)}")
+    return [i for i, is_without in enumerate(are_without) if not is_without]

@@ -22,7 +22,7 @@ def runs(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """List the runs of a home, the newest last: their state, rounds and accuracy on the validation sources.
+    """List the runs of a home, the newest last: their state, rounds and score on the validation sources.
 
     The run in production and its candidate are marked.
 
@@ -45,7 +45,9 @@ def runs(
         print(f"There are no runs in {home}: `metamapping train CONFIG` starts one, or name another home.")
     else:
         columns = ("run", "alias", "state", "rounds", "best", "accuracy", "gain", "when")
-        print_lines(columns, [[_shown(row[column]) for column in columns] for row in found])
+        # Runs differ in what they measure: accuracy, macro-F1, entity F1, or a mean over several.
+        headings = ["score" if column == "accuracy" else column for column in columns]
+        print_lines(headings, [[_shown(row[column]) for column in columns] for row in found])
 
 
 def _described(run: RunFolder) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class ConvergenceSpec(Part):
         None,
         ge=0,
         le=1,
-        description="Mean accuracy over the validation sources, 0 to 1, at which a run has converged. "
+        description="Mean score over the validation sources, 0 to 1, at which a run has converged. "
         "Default: no target.",
     )
     task_targets: dict[TaskType, Annotated[float, Field(ge=0, le=1)]] = Field(

@@ -71,6 +71,27 @@ class Columns(Part):
         "`tags`, or `spans`, `entities`, `label` or `labels` beside a text), or the last column of files "
         "without a header.",
     )
+    label_columns: list[str] | None = Field(
+        None,
+        description="Columns of 0 and 1, one for each label and named like it, instead of one column "
+        "`label`: a text has the labels whose columns are 1 (any number with `multi_label`, else exactly "
+        "one). Default: one column has the labels.",
+    )
+
+    @model_validator(mode="after")
+    def _check_label_columns(self) -> Columns:
+        if self.label_columns is None:
+            return self
+        if self.label is not None:
+            raise ValueError("`label` and `label_columns` cannot be combined: drop one of them")
+        if len(self.label_columns) < 2:
+            raise ValueError(
+                f"`label_columns` is {self.label_columns}: name a column for each label, at least two"
+            )
+        twice = [name for name in self.label_columns if self.label_columns.count(name) > 1]
+        if twice:
+            raise ValueError(f"`label_columns` has {twice[0]!r} twice: name each column once")
+        return self
 
 
 class Source(Part):
@@ -182,9 +203,25 @@ class Source(Part):
             raise ValueError(
                 f"source {self.name!r}: `ner` supports neither text pairs nor label_roles: drop them"
             )
+        self._check_label_columns()
         self._check_multi_label()
         self._check_ordinal()
         return self
+
+    def _check_label_columns(self) -> None:
+        if self.columns.label_columns is None:
+            return
+        for setting, is_set, instead in (
+            ("task_type: ner", self.task_type == "ner", "words have tags, whole texts columns of 0 and 1"),
+            ("label_separator", self.label_separator is not None, "each label has a column of its own"),
+            ("header: false", not self.header, "the columns' names are the labels"),
+            ("format: conll", self.format == "conll", "CoNLL has a tag for each word"),
+        ):
+            if is_set:
+                raise ValueError(
+                    f"source {self.name!r}: `columns.label_columns` and `{setting}` cannot be combined: "
+                    f"{instead}; drop one of them"
+                )
 
     def _check_multi_label(self) -> None:
         if not self.multi_label:

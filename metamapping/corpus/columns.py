@@ -19,7 +19,7 @@ from typing import Any, Literal
 from metamapping.config.sources import Source
 from metamapping.errors import ConfigError, listed
 
-Setting = Literal["text", "text_pair", "label"]
+Setting = Literal["text", "text_pair", "label", "label_columns"]
 SETTINGS: tuple[Setting, ...] = ("text", "text_pair", "label")
 
 # What an error message says about the columns of named entities.
@@ -92,6 +92,10 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
     known += f" (did you mean {similar[0]!r:.80}?)" if similar else ""
     option = f"--{setting.replace('_', '-')}"
     fixes = [f"set `columns.{setting}` (on the command line {option}) to the right one"]
+    if setting == "label_columns":
+        fixes = [f"correct `columns.label_columns` (on the command line {option})"]
+    elif setting == "label" and source.task_type != "ner" and _may_be_label_columns(free):
+        fixes.append("`columns.label_columns` (--label-columns) if each label has a column of 0 and 1")
     if header.is_table:
         fixes.append(
             "`header: false` (--no-header) if the first line is a row"
@@ -109,6 +113,11 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
         f"source {source.name!r}: {header.place} has no column {name!r:.80}, but {known}: "
         f"{', or '.join(fixes)}{hint}"
     )
+
+
+def _may_be_label_columns(free: Collection[str]) -> bool:
+    """Whether there are at least two columns without a use, besides that of texts."""
+    return len(set(free) - {find_name("text", free)}) > 1
 
 
 def listed_names(names: Collection[str]) -> str:

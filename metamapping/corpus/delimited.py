@@ -105,6 +105,7 @@ def read_delimited(file: TextIO, source: Source, path: Path, kind: Literal["csv"
         rest, is_cut = _head(lines)
         head += rest
         wanted = [source.columns.text, source.columns.text_pair, source.columns.label]
+        wanted += source.columns.label_columns or []
         names = [*(name for name in wanted if isinstance(name, str)), *_DEFAULT_NAMES]
         delimiter = find_delimiter(head, names, is_quoted=is_quoted, has_header=source.header, is_cut=is_cut)
     reader = _reader(itertools.chain(head, lines), delimiter, is_quoted=is_quoted)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import itertools
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -22,6 +22,7 @@ from metamapping.config.sources import Source
 from metamapping.corpus.columns import (
     SETTINGS,
     Header,
+    Setting,
     find_name,
     has_name,
     nested_value,
@@ -30,6 +31,7 @@ from metamapping.corpus.columns import (
 )
 from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
+from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.json_objects import read_objects
 from metamapping.corpus.parquet_files import arrow_errors, open_parquet
 from metamapping.corpus.rows import MALFORMED, Row
@@ -45,6 +47,7 @@ from metamapping.corpus.spans import SpanError
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import bad_byte, check_pointer, open_text
 from metamapping.corpus.tool_exports import UNANSWERED, is_unanswered
+from metamapping.corpus.values import UnusableError
 from metamapping.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
@@ -52,8 +55,8 @@ if TYPE_CHECKING:
 
 _PEEKED_ROWS = 100
 
-# The columns of text, second text and label, by name or number.
-ColumnNames = tuple[str | int, str | int | None, str | int]
+# The columns of text, second text and label, by name or number; no label's with ``label_columns``.
+ColumnNames = tuple[str | int, str | int | None, str | int | None]
 
 
 def file_format(path: Path, source: Source) -> str:
@@ -97,6 +100,11 @@ def read_file(path: Path, source: Source) -> Iterator[Row]:
             return
         with open_text(path, source) as file:
             if kind == "conll":
+                if source.columns.label_columns is not None:
+                    raise ConfigError(
+                        f"source {source.name!r}: {path} is CoNLL, which has a tag for each word and no "
+                        "`label_columns` (--label-columns): leave them out, or correct `format`"
+                    )
                 is_ner = source.task_type == "ner"
                 yield from (read_conll if is_ner else read_mentions)(file, source, path)
             elif kind == "jsonl":
@@ -160,10 +168,14 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
 def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
     width = len(table.header) if table.header else 0
     places: list[int | None] | None = None
+    label_columns = source.columns.label_columns or []
+    label_places: list[int] = []
     answer_place = table.header.index(ANSWER) if table.header and ANSWER in table.header else None
     if table.header:
         names = column_names(source, table.header)
-        places = _places(names, Header(table.header, str(path), table.delimiter, is_table=True), source)
+        header = Header(table.header, str(path), table.delimiter, is_table=True)
+        places = _places(names, header, source)
+        label_places = [place_of(name, "label_columns", header, source) for name in label_columns]
     else:
         names = column_names(source)
     for line, fields in table.rows:
@@ -176,7 +188,10 @@ def _rows_of_table(table: Table, source: Source, path: Path) -> Iterator[Row]:
             places = _places(names, Header(width, str(path), table.delimiter, is_table=True), source)
         text, text_pair, label = (None if place is None else fields[place] for place in places)
         answer = None if answer_place is None else fields[answer_place]
-        yield tagged_row(Row(line, text, text_pair, label), source, names[2], answer=answer)
+        row = Row(line, text, text_pair, label)
+        if label_places:
+            row = _with_indicated(row, zip(label_columns, (fields[i] for i in label_places), strict=True))
+        yield tagged_row(row, source, names[2], answer=answer)
 
 
 def _raw(fields: list[Any] | csv.Error, table: Table) -> str:
@@ -219,6 +234,15 @@ def tagged_row(row: Row, source: Source, label: str | int | None, *, answer: Any
     )
 
 
+def _with_indicated(row: Row, values: Iterable[tuple[str, Any]]) -> Row:
+    """A row with the labels whose columns are 1; one with a fault if a column is neither 0 nor 1."""
+    try:
+        return row._replace(label=indicated_labels(values))
+    except UnusableError as error:
+        place = "the label" if row.line is None else f"line {row.line}: the label"
+        return _faulty(row, MALFORMED, f"{place} {error}")
+
+
 def _faulty(row: Row, fault: str, problem: str) -> Row:
     text = " ".join(map(str, row.text)) if isinstance(row.text, list | tuple) else str(row.text or "")
     return Row(row.line, text, fault=fault, problem=problem)
@@ -248,7 +272,7 @@ def column_names(source: Source, existing: Collection[str] = ()) -> ColumnNames:
             default = ("text", "labels")
     if text is None:
         text = default[0] if named else 0
-    if label is None:
+    if label is None and source.columns.label_columns is None:
         label = default[1] if named else -1
     return text, source.columns.text_pair, label
 
@@ -273,8 +297,12 @@ def _read_jsonl(file: TextIO, source: Source, path: Path) -> Iterator[Row]:
             row.line,
             nested_value(row.value, str(text)),
             None if text_pair is None else nested_value(row.value, text_pair),
-            nested_value(row.value, str(label)),
+            None if label is None else nested_value(row.value, label),
         )
+        if source.columns.label_columns:
+            indicators = [(name, nested_value(row.value, name)) for name in source.columns.label_columns]
+            yield tagged_row(_with_indicated(read, indicators), source, label, answer=row.value.get(ANSWER))
+            continue
         if source.task_type != "ner" and read.label is None and is_unanswered(row.value):
             yield read._replace(fault=NOT_ACCEPTED, problem=f"line {row.line}: {UNANSWERED}")
             continue
@@ -298,6 +326,9 @@ def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> No
     """
     # The columns of spans depend on the object, such as those of different tools.
     named = [(each, column_names(source, each)) for each in objects]
+    for name in (source.columns.label_columns or []) if objects else []:
+        if not any(has_name(each, name) for each in objects):
+            raise no_such_column(name, "label_columns", Header(list(objects[0]), place), source)
     for number, setting in enumerate(SETTINGS):
         if not named or named[0][1][number] is None:
             continue
@@ -332,27 +363,51 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
     for setting, name in zip(SETTINGS, names, strict=True):
         if name is None:
             columns.append([None] * batch.num_rows)
-        elif isinstance(name, str) and find_name(name, existing) is None and name.split(".")[0] in existing:
-            top, _, rest = name.partition(".")
-            columns.append([nested_value(value, rest) for value in batch.column(top).to_pylist()])
         else:
-            place_in_batch = place_of(name, setting, Header(existing, str(place)), source)
-            columns.append(batch.column(place_in_batch).to_pylist())
+            columns.append(_values_of(batch, name, setting, source, place))
+    label_columns = source.columns.label_columns
+    if label_columns is not None:
+        indicators = [_values_of(batch, name, "label_columns", source, place) for name in label_columns]
+        columns[SETTINGS.index("label")] = [
+            tuple(zip(label_columns, values, strict=True)) for values in zip(*indicators, strict=True)
+        ]
     has_answers = existing.count(ANSWER) == 1
     columns.append(batch.column(ANSWER).to_pylist() if has_answers else [None] * batch.num_rows)
     for text, text_pair, label, answer in zip(*columns, strict=True):
-        yield tagged_row(Row(None, text, text_pair, label), source, names[2], answer=answer)
+        row = Row(None, text, text_pair, label)
+        if label_columns is not None:
+            row = _with_indicated(row, label)
+        yield tagged_row(row, source, names[2], answer=answer)
+
+
+def _values_of(
+    batch: pa.RecordBatch, name: str | int, setting: Setting, source: Source, place: Path | str
+) -> list[Any]:
+    """The values of a column of a batch, or of a field of a struct."""
+    existing = batch.schema.names
+    if isinstance(name, str) and find_name(name, existing) is None and name.split(".")[0] in existing:
+        top, _, rest = name.partition(".")
+        return [nested_value(value, rest) for value in batch.column(top).to_pylist()]
+    values: list[Any] = batch.column(
+        place_of(name, setting, Header(existing, str(place)), source)
+    ).to_pylist()
+    return values
 
 
 def _top_level(schema: pa.Schema, source: Source, path: Path) -> list[str] | None:
     """The columns to read; ``None`` for all, where one is missing."""
     names, header = schema.names, Header(schema.names, str(path))
     wanted = []
-    for setting, name in zip(SETTINGS, column_names(source, names), strict=True):
+    named: list[tuple[Setting, str | int | None]] = [
+        *zip(SETTINGS, column_names(source, names), strict=True),
+        *(("label_columns", each) for each in source.columns.label_columns or ()),
+    ]
+    for setting, name in named:
         if isinstance(name, int) or (name is not None and find_name(name, names) is not None):
             wanted.append(names[place_of(name, setting, header, source)])
         elif name is not None:
             wanted.append(name.split(".")[0])
+    wanted = list(dict.fromkeys(wanted))
     if ANSWER in names and ANSWER not in wanted:
         wanted.append(ANSWER)
     is_known = set(wanted) <= set(names) and all(names.count(name) == 1 for name in wanted)

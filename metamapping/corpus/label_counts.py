@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import itertools
 from collections import Counter
 from collections.abc import Collection
 
 from metamapping.config.labels import label_of_number, label_text
 from metamapping.config.sources import Source
+from metamapping.corpus.label_lists import has_label_list
 from metamapping.corpus.records import label_list, read_rows
 from metamapping.corpus.tags import entity_types, find_scheme, fits
 from metamapping.corpus.values import UnusableError, words_of
@@ -72,6 +74,27 @@ def count_labels(source: Source) -> dict[str, int] | None:
         for label, count in counts.items()
         if label not in source.drop_labels and (known is None or label in known)
     }
+
+
+def list_rows_hint(source: Source) -> str:
+    """Say how many rows of a source with one label a text have several, or none, and are rejected.
+
+    Args:
+        source: A source of files.
+
+    Returns:
+        The end of a sentence, such as ``"; 3 rows have several labels or none …"``; empty if there are none.
+    """
+    if source.task_type == "ner" or source.multi_label or source.hub is not None:
+        return ""
+    rows = itertools.islice(read_rows(source), MAX_ROWS)
+    num_lists = sum(row.fault is None and has_label_list(row.label) for row in rows)
+    if not num_lists:
+        return ""
+    return (
+        f"; {num_lists} of its rows {'has' if num_lists == 1 else 'have'} a list of several labels, or of "
+        "none, and cannot be used: if texts have any number of labels, set `multi_label: true`"
+    )
 
 
 def check_label_settings(source: Source, present: Collection[str]) -> None:

@@ -64,12 +64,10 @@ def records_stage(source: Source) -> Stage:
     else:
         files = existing_files(source)
         origin = [[file.name, fingerprint_file(file)] for file in files]
-    return Stage(
-        "records",
-        source.name,
-        _VERSION,
-        {**source.model_dump(include=reading, mode="json"), "origin": origin},
-    )
+    settings = source.model_dump(include=reading, mode="json")
+    if source.columns.label_columns is None:  # as before there was this setting
+        del settings["columns"]["label_columns"]
+    return Stage("records", source.name, _VERSION, {**settings, "origin": origin})
 
 
 def existing_files(source: Source) -> list[Path]:

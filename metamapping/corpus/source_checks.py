@@ -76,11 +76,12 @@ def check_source(source: Source) -> None:
             "`quotes` and `encoding`"
         )
     text, text_pair, label = column_names(source)
+    named_labels = "`label_columns`" if label is None else f"column {label!r}"
     is_single = source.task_type != "ner" and not source.multi_label
     if is_single and all(single_label(row.label)[1] for row in good):
         first = single_label(good[0].label)[0]
         raise ConfigError(
-            f"source {source.name!r}: column {label!r} has no single label in any of the first "
+            f"source {source.name!r}: {named_labels} has no single label in any of the first "
             f"{len(good)} rows (the first is {first!s:.80}): if texts have several labels, add `multi_label: "
             "true`; else write one label in each row, or correct `columns`"
         )

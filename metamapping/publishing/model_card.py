@@ -17,11 +17,11 @@ from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.prepared import Corpus
 from metamapping.publishing.int8_check import Int8Check, int8_markdown
+from metamapping.rounds.metrics import metric_of
 from metamapping.rounds.records import Cell, Round, RoundReport
 from metamapping.rounds.tables import (
     markdown_table,
     measures_markdown,
-    metric_of,
     rounds_markdown,
     source_shots_markdown,
     source_shots_table,

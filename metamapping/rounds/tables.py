@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.rounds.intervals import mean_with_interval
-from metamapping.rounds.records import CellScores, Round, RoundReport
+from metamapping.rounds.metrics import metric_of, score_name
+from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.wording import round_name, state_words
 
@@ -57,15 +58,6 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-def metric_of(cell: CellScores) -> str:
-    """The name of a cell's scores.
-
-    Args:
-        cell: The scores of a source at one number of shots.
-    """
-    return cell.metric or ("entity F1" if cell.task_type == "ner" else "accuracy")
 
 
 def measures_table(report: RoundReport) -> list[dict[str, Any]]:
@@ -201,7 +193,8 @@ def rounds_markdown(history: Sequence[Round]) -> str:
         ]
         for judged, row in zip(history, rounds_table(history).to_dict("records"), strict=True)
     ]
-    columns = ["round", "tried", "accuracy", "before meta-training", "gain over the reference round"]
+    name = score_name(history[0].report) if history else "score"
+    columns = ["round", "tried", name, "before meta-training", "gain over the reference round"]
     return markdown_table([*columns, "verdict", "next"], rows)
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from metamapping.config.rounds import ConvergenceSpec
 from metamapping.config.sources import TaskType
 from metamapping.rounds.intervals import CONFIDENCE, Estimate
+from metamapping.rounds.metrics import score_name
 from metamapping.rounds.records import RoundReport, State, Verdict
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.wording import BEFORE, round_name
@@ -168,7 +169,7 @@ def _outcome(standing: Standing, report: RoundReport, spec: ConvergenceSpec) -> 
         )
     over_untrained = paired_difference(report, report.untrained(), population=spec.population)
     if over_untrained.is_loss:
-        return Outcome(gain, f"its accuracy is {over_untrained.signed} against {BEFORE}")
+        return Outcome(gain, f"its {score_name(report)} is {over_untrained.signed} against {BEFORE}")
     regression = _describe_regression(report, standing.reference, gain, spec)
     return Outcome(gain, regression, is_single_source=bool(regression))
 
@@ -249,7 +250,7 @@ def _describe_targets(reference: RoundReport, spec: ConvergenceSpec) -> str | No
         accuracy = round_accuracy(reference, task_type=task_type).mean
         if accuracy < target:
             return None
-        reached.append(f"{task_type or 'accuracy'} {accuracy:.3f}, target {target:.3f}")
+        reached.append(f"{task_type or score_name(reference)} {accuracy:.3f}, target {target:.3f}")
     return f"All targets are reached: {'; '.join(reached)}." if reached else None
 
 
@@ -264,7 +265,8 @@ def _describe_best(standing: Standing, last: RoundReport) -> str:
         return f"Round {best.round} is the best so far: {round_accuracy(best)}, {gain}.{falls}"
     if standing.reference.round == last.round:
         return f"It is the best so far: {round_accuracy(best)}, {gain}.{falls}"
-    return f"Within that noise, its accuracy {round_accuracy(best)} is the highest so far: {gain}.{falls}"
+    name = score_name(best)
+    return f"Within that noise, its {name} {round_accuracy(best)} is the highest so far: {gain}.{falls}"
 
 
 def _describe_falls(report: RoundReport) -> str:

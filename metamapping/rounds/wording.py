@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from metamapping.rounds.intervals import Estimate
+from metamapping.rounds.metrics import score_name
 from metamapping.rounds.records import AVERAGE, START, Adjustment, Round, State, Verdict, formatted
 from metamapping.rounds.statistics import round_accuracy
 
@@ -79,7 +80,8 @@ def describe_round(judged: Round) -> str:
     over = "" if gain is None else f", {gain.signed} {reference}"
     following = describe_next(judged.adjustments)
     return (
-        f"round {judged.report.round}: accuracy {round_accuracy(judged.report)}{over}: {state_words(verdict)}"
+        f"round {judged.report.round}: {score_name(judged.report)} {round_accuracy(judged.report)}{over}: "
+        f"{state_words(verdict)}"
         f"{f'; next: {following}' if following else ''}"
     )
 

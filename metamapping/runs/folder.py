@@ -74,6 +74,8 @@ def deciding_settings(config: RunConfig) -> dict[str, Any]:
         for name in ("multi_label", "label_separator", "ordinal"):
             if not source[name]:
                 del source[name]
+        if source["columns"]["label_columns"] is None:
+            del source["columns"]["label_columns"]
     return settings
 
 

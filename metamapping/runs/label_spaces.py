@@ -16,7 +16,7 @@ from pathlib import Path
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import ROLES, Role, Source
-from metamapping.corpus.label_counts import count_labels
+from metamapping.corpus.label_counts import count_labels, list_rows_hint
 from metamapping.corpus.prepared import Corpus
 from metamapping.corpus.shards import iterate_shards, read_shards
 from metamapping.corpus.source_checks import check_sources
@@ -29,6 +29,7 @@ from metamapping.episodes.label_space import (
     label_space_of,
 )
 from metamapping.episodes.space_arrays import collect_arrays, open_arrays
+from metamapping.errors import ConfigError
 from metamapping.runs.suspicions import suspicions
 from metamapping.runs.tracking import check_tracking
 from metamapping.storage import remote
@@ -71,7 +72,10 @@ def check_run(config: RunConfig) -> list[str]:
         for role in (role for role in ROLES if role in source.roles):
             labels = source.label_roles[role] if source.label_roles else counts
             of_role = {label: counts[label] for label in labels if label in counts}
-            _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+            try:
+                _check_enough(source.name, of_role, role, config.evaluation, source.task_type == "ner")
+            except ConfigError as error:
+                raise ConfigError(f"{error}{list_rows_hint(source)}") from error
     return [*suspicions(config, known), *check_tracking(config)]
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from metamapping.config.sources import TaskType
 from metamapping.errors import needs_train_extra
 from metamapping.rounds.intervals import Estimate
+from metamapping.rounds.metrics import score_names
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
 from metamapping.training.source_selection import Selection
@@ -57,7 +58,7 @@ def learning_curve_png(history: Sequence[Round]) -> bytes:
     _draw_verdicts(axes, history)
     axes.set_xticks(range(len(reports)), _round_labels(history))
     axes.set_xlabel("round, and what it tried")
-    axes.set_ylabel("accuracy (ner: entity F1)")
+    axes.set_ylabel(score_names(reports[0]))
     axes.set_title(_first_sentence(history), fontsize=9, wrap=True)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, frameon=False)

@@ -20,6 +20,7 @@ from metamapping import __version__
 from metamapping.html.charts import Mark, draw_curve
 from metamapping.html.rendering import render_page, to_bytes
 from metamapping.publishing.layout import CARD, CURVE
+from metamapping.rounds.metrics import score_name
 from metamapping.rounds.records import Round, formatted
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.tables import measures_table
@@ -80,6 +81,7 @@ def run_page(run: RunFolder) -> str:
         tests=gain_rows(tests) if tests is not None and tests.cells else [],
         test_measures=measures_table(tests) if tests is not None else [],
         best=None if best is None else str(best),
+        score_name=score_name(history[0].report) if history else "score",
         curve=draw_curve(_marks(history)),
         diverged=[str(judged.report.round) for judged in history if judged.verdict.diverged],
         rounds=[_round_row(history, number) for number in range(len(history))],

@@ -19,6 +19,7 @@ from rich.table import Table
 from metamapping.config.schema import RunConfig
 from metamapping.publishing.layout import CARD, CURVE
 from metamapping.rounds.intervals import Estimate
+from metamapping.rounds.metrics import score_name, score_names
 from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
 from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.rounds.wording import count, describe_next, gain_of, state_words
@@ -47,7 +48,10 @@ def print_summary(run: RunFolder, console: Console | None = None, *, started: fl
     tests = test_report(run, history)
     if tests.cells:
         num_sources = count(len(tests.sources), "test source")
-        _print(console, f"Accuracy on {num_sources}, which nothing else in the run has read")
+        names = score_names(tests)
+        _print(
+            console, f"{names[0].upper()}{names[1:]} on {num_sources}, which nothing else in the run has read"
+        )
         console.print(_gain_table(tests))
     for sentence in outcome_sentences(run.config, history, tests):
         _print(console, sentence)
@@ -72,7 +76,8 @@ def print_rounds(run: RunFolder, console: Console | None = None) -> None:
     history = run.read_history()
     before = round_accuracy(history[0].report.untrained())
     num_sources = count(len(history[0].report.sources), "validation source")
-    _print(console, f"Rounds of {run.run_id}: mean accuracy on {num_sources}, 95 % intervals")
+    names = score_names(history[0].report)
+    _print(console, f"Rounds of {run.run_id}: mean {names} on {num_sources}, 95 % intervals")
     _print(console, f"Before meta-training: {before}")
     console.print(_rounds_table(history))
     for sentence in _verdict_sentences(history):
@@ -115,8 +120,8 @@ def outcome_sentences(config: RunConfig, history: Sequence[Round], tests: RoundR
         return [f"Meta-training has paid off on sources like the test sources: {gain.signed}."]
     if gain.is_loss:
         return [
-            f"Meta-training has cost accuracy on the test sources: {gain.signed}. They are unlike the train "
-            "and validation sources: add sources of their kind to both."
+            f"Meta-training has cost {score_name(tests)} on the test sources: {gain.signed}. They are unlike "
+            "the train and validation sources: add sources of their kind to both."
         ]
     return [
         f"Whether meta-training has paid off is not clear from {count(len(tests.sources), 'test source')}: "
@@ -164,7 +169,7 @@ def _cells(run: RunFolder, name: str) -> list[CellScores]:
 
 
 def _rounds_table(history: Sequence[Round]) -> Table:
-    table = _table("round", "accuracy", "gain", "over", "")
+    table = _table("round", score_name(history[0].report), "gain", "over", "")
     for judged in history:
         report, verdict, gain = judged.report, judged.verdict, gain_of(judged.verdict)
         table.add_row(

@@ -125,7 +125,8 @@ def test_a_high_text_is_not_graded_low():
 
 
 def test_grades_may_have_no_example(mapper):
-    mapping = mapper.adapt(TEXTS, LABELS, ordinal=["terrible", *GRADES, "great"])
+    with pytest.warns(UserWarning, match="no example has the grade 'terrible', 'great' of `ordinal`"):
+        mapping = mapper.adapt(TEXTS, LABELS, ordinal=["terrible", *GRADES, "great"])
     assert mapping.labels == ("terrible", "bad", "ok", "good", "great")
     assert mapper.zero_shot(GRADES, ordinal=True).is_ordinal
 

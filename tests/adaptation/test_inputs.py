@@ -4,6 +4,7 @@ import datasets
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from metamapping.adaptation.inputs import (
@@ -209,3 +210,17 @@ def test_unpaired_surrogates_are_joined_or_replaced():
     assert read_texts(["\ud83d\ude42", "a \ud83d"])[0] == ["🙂", "a \ufffd"]
     assert read_word_lists([["\ud83d"]]) == [["\ufffd"]]
     assert read_labels(["\ud83d", "b"]) == ["\ufffd", "b"]
+
+
+@pytest.mark.parametrize("as_file", [False, True])
+def test_a_column_of_0_and_1_for_each_label_is_a_list_of_labels(tmp_path, as_file):
+    table = pa.table({"body": ["a b", "c d", "e f"], "toxic": [1, 1, 0], "insult": [0, 1, 0]})
+    path = tmp_path / "examples.parquet"
+    pq.write_table(table, path)
+    columns = Columns(text="body", label_columns=["toxic", "insult"])
+    examples = read_examples(path if as_file else table, columns=columns, multi_label=None)
+    assert examples.texts == ["a b", "c d", "e f"]
+    assert examples.labels == [["toxic"], ["toxic", "insult"], []]
+    wrong = Columns(text="body", label_columns=["toxic", "insolt"])
+    with pytest.raises(ValueError, match="no column 'insolt'"):
+        read_examples(path if as_file else table, columns=wrong, multi_label=None)

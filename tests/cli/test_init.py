@@ -56,6 +56,15 @@ def test_columns_are_found_without_known_names(tmp_path):
     assert (guess.text, guess.label) == ("what", "queue")
 
 
+def test_columns_of_0_and_1_are_labels_unless_one_is_called_so(tmp_path):
+    rows = [f"thing number {i} is broken again,{i % 2},{int(i % 3 == 0)}" for i in range(40)]
+    guess = guess_file(write_csv(tmp_path / "a.csv", rows, "what,broken,urgent"))
+    assert (guess.text, guess.label, guess.label_columns) == ("what", None, ("broken", "urgent"))
+    assert (guess.multi_label, guess.labels) == (True, {"broken": 20, "urgent": 14})
+    guess = guess_file(write_csv(tmp_path / "b.csv", rows, "what,label,verified"))
+    assert (guess.label, guess.label_columns) == ("label", ())
+
+
 def test_days_are_no_labels(tmp_path):
     rows = [f"{i % 3},2024-01-{i % 5 + 1:02},thing number {i} is broken again" for i in range(40)]
     guess = guess_file(write_csv(tmp_path / "a.csv", rows, "nr,day,what"))

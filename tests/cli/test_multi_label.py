@@ -57,6 +57,39 @@ def test_a_separator_in_csv_gives_the_same_task(task, folder, published):
     assert (separated.predict_proba(texts) == Mapping.load(task).predict_proba(texts)).all()
 
 
+def test_a_column_of_0_and_1_for_each_label_gives_the_same_task(task, folder, published, capsys):
+    names = ("delivery", "urgent", "refund")
+    path = folder / "indicated.csv"
+    with path.open("w", newline="") as file:
+        rows = ((text, *(int(name in labels) for name in names)) for text, labels in ROWS)
+        csv.writer(file).writerows([("comment", *names), *rows])
+    assert run_cli("adapt", published, path, "--out", folder / "none") == 2
+    assert "--label-columns" in capsys.readouterr().err
+    options = ("--label-columns", ",".join(names))
+    assert run_cli("adapt", published, path, *options, "--out", folder / "indicated") == 0
+    texts = [text for text, _ in ROWS]
+    indicated = Mapping.load(folder / "indicated")
+    assert indicated.labels == Mapping.load(task).labels
+    assert (indicated.predict_proba(texts) == Mapping.load(task).predict_proba(texts)).all()
+    assert run_cli("evaluate", task, path, *options, "--json") == 0
+    assert run_cli("evaluate", task, path, *options, "--label", "urgent") == 2
+    assert "cannot be combined" in capsys.readouterr().err
+
+
+def test_rows_without_a_label_are_left_out_if_asked(folder, published, capsys):
+    path = folder / "gaps.csv"
+    path.write_text("text,label\nwhere is it,delivery\nwhat now,\nmoney back,refund\nhm,  \n")
+    assert run_cli("adapt", published, path, "--out", folder / "gaps") == 2
+    assert "row 2" in (told := capsys.readouterr().err)
+    assert "--skip-unlabelled" in told
+    assert run_cli("adapt", published, path, "--skip-unlabelled", "--out", folder / "gaps") == 0
+    told = capsys.readouterr().err
+    assert "note: 2 rows without a label left out: row 2, 4" in told
+    assert "2 examples of 2 labels" in told
+    assert run_cli("evaluate", folder / "gaps", path, "--skip-unlabelled", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 2
+
+
 def test_labels_that_look_separated_are_named_before_they_are_read(folder, published, capsys):
     path, rows = folder / "joined.csv", ["login|urgent", "refund|urgent", "login", "refund", ""]
     path.write_text("\n".join(["text,label", *(f"text {i},{label}" for i, label in enumerate(rows))]))

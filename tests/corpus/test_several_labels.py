@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.corpus.label_counts import count_labels
+from metamapping.corpus.label_counts import count_labels, list_rows_hint
 from metamapping.corpus.records import records_stage
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.shards import LABELS, REJECTS, TOKENS, ShardWriter, read_shards, with_label_lists
@@ -34,6 +34,73 @@ def test_lists_are_examples_in_alphabetical_order_and_none_is_allowed(tmp_path):
     assert [row["labels"] for row in examples] == [["login", "urgent"], ["refund"], [], ["delivery"]]
     assert [json.loads(row["label"]) for row in examples] == [row["labels"] for row in examples]
     assert count_labels(source) == {"urgent": 1, "login": 1, "refund": 1, "delivery": 1}
+
+
+INDICATED = "text,Toxic,insult\nyou are bad,1,0\nyou fool,TRUE,1.0\nhave a nice day,0,false\n"
+
+
+def write_indicated(folder, name):
+    """The same rows in a format: a column of 0 and 1 for each of two labels."""
+    table = pa.table(
+        {"text": ["a b c", "d e f", "g h i"], "Toxic": [1, 1, 0], "insult": [False, True, False]}
+    )
+    file = folder / name
+    if name.endswith("parquet"):
+        pq.write_table(table, file)
+    elif name.endswith("jsonl"):
+        write_jsonl(file, table.to_pylist())
+    else:
+        file.write_text(INDICATED)
+    return file
+
+
+@pytest.mark.parametrize("name", ["s.csv", "s.parquet", "s.jsonl"])
+def test_a_column_of_0_and_1_for_each_label_is_a_list_of_labels(tmp_path, name):
+    file = write_indicated(tmp_path, name)
+    source = several(file, columns={"label_columns": ["toxic", "insult"]})
+    check_source(source)
+    assert [row["labels"] for row in records_of(source)] == [["toxic"], ["toxic", "insult"], []]
+    assert count_labels(source) == {"toxic": 2, "insult": 1}
+
+
+def test_with_one_label_a_text_exactly_one_column_is_1(tmp_path):
+    source = toy_source(write_indicated(tmp_path, "s.csv"), columns={"label_columns": ["toxic", "insult"]})
+    _, rejects, _ = prepare(source, tmp_path)
+    assert [(row["row"], row["reason"]) for row in rejects] == [(1, "not_one_label"), (2, "not_one_label")]
+
+
+def test_another_value_than_0_and_1_is_rejected_and_named(tmp_path):
+    file = tmp_path / "s.csv"
+    file.write_text("text,a,b\none two three,1,0\nfour five six,2,0\nseven eight nine,,1\n")
+    source = several(file, columns={"label_columns": ["a", "b"]})
+    _, rejects, _ = prepare(source, tmp_path)
+    assert [(row["row"], row["reason"]) for row in rejects] == [(1, "malformed_row"), (2, "malformed_row")]
+    file.write_text("text,a,b\none two three,maybe,0\n")
+    with pytest.raises(
+        ConfigError, match="line 2: the label is 'maybe' for 'a': a column of `label_columns`"
+    ):
+        check_source(source)
+
+
+def test_columns_of_labels_that_cannot_be_read_are_named(tmp_path):
+    file = write_indicated(tmp_path, "s.csv")
+    with pytest.raises(
+        ConfigError, match=r"no column 'insutl'.*did you mean 'insult'.*`columns.label_columns`"
+    ):
+        check_source(several(file, columns={"label_columns": ["toxic", "insutl"]}))
+    with pytest.raises(
+        ConfigError, match=r"or `columns.label_columns` \(--label-columns\) if each label has a"
+    ):
+        check_source(several(file))
+    for wrong, message in (
+        ({"columns": {"label_columns": ["a"]}}, "at least two"),
+        ({"columns": {"label_columns": ["a", "b", "a"]}}, "'a' twice"),
+        ({"columns": {"label_columns": ["a", "b"], "label": "c"}}, "drop one"),
+        ({"columns": {"label_columns": ["a", "b"]}, "header": False}, "the columns' names are the labels"),
+        ({"columns": {"label_columns": ["a", "b"]}, "label_separator": "|"}, "a column of its own"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            several(file, **wrong)
 
 
 def test_other_sources_have_no_column_of_lists(tmp_path):
@@ -141,6 +208,13 @@ def test_screening_keeps_the_lists(tmp_path):
     leaks = pa.table({"source": ["toy"], "row": [0], "against": ["other"], "kind": ["exact"]})
     write_screened(tokens, leaks, screened)
     assert read_shards(screened)["labels"].to_pylist() == [["1"]]
+
+
+def test_rows_with_lists_are_counted_where_a_text_has_one_label(tmp_path):
+    rows = labelled(("sign in", ["login"]), ("hurry", ["login", "urgent"]), ("refund me", ["refund"]))
+    file = write_jsonl(tmp_path / "s.jsonl", rows)
+    assert list_rows_hint(toy_source(file)).startswith("; 1 of its rows has a list of several labels")
+    assert list_rows_hint(several(file)) == ""
 
 
 def test_a_label_without_a_place_in_the_order_is_named(tmp_path):

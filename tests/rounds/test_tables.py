@@ -1,7 +1,8 @@
 """What is measured beside the scores, in tables."""
 
+from metamapping.rounds.metrics import metric_of, score_name, score_names
 from metamapping.rounds.records import Cell, CellScores, RoundReport
-from metamapping.rounds.tables import measures_markdown, measures_table, metric_of
+from metamapping.rounds.tables import measures_markdown, measures_table
 from tests.toy_rounds import toy_report
 
 
@@ -46,7 +47,11 @@ def test_scores_are_named_by_the_task_type_unless_they_name_themselves():
     plain = cell("plain", 0.5)
     assert metric_of(plain) == "accuracy"
     assert metric_of(plain.model_copy(update={"task_type": "ner"})) == "entity F1"
-    assert metric_of(cell("mails", 0.5, metric="macro-F1")) == "macro-F1"
+    several = cell("mails", 0.5, metric="macro-F1")
+    assert metric_of(several) == "macro-F1"
+    assert (score_name(report_of(several)), score_names(report_of(several))) == ("macro-F1", "macro-F1")
+    mixed = report_of(plain, several)
+    assert (score_name(mixed), score_names(mixed)) == ("score", "score (accuracy, macro-F1)")
 
 
 def test_cells_of_earlier_versions_have_no_measures():

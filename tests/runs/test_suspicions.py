@@ -73,6 +73,13 @@ def test_a_column_that_is_hardly_one_of_labels_is_named():
     assert sentence.startswith("source 'a': 95 labels in 95 rows: is this the label column?")
 
 
+def test_a_grade_that_no_row_has_is_named():
+    graded = [("a", "train", {"ordinal": ["bad", "okay", "good"]}), *ENOUGH[1:]]
+    (sentence,) = found(graded, {**LABELS, "a": ["bad", "good"]})
+    assert sentence.startswith("source 'a': no row has the grade 'okay' of `ordinal`")
+    assert found(graded, {**LABELS, "a": ["bad", "okay", "good"]}) == []
+
+
 def test_names_that_look_like_numbers_or_missing_values_stay_as_they_are(tmp_path):
     rows = [("2024", "1", 3), ("2024", "null", 4)]
     pd.DataFrame(rows, columns=["source", "label", "rows"]).to_csv(tmp_path / "labels.csv", index=False)
