@@ -87,8 +87,10 @@ class Decision(BaseModel):
             ]
             for each in self.changes
         ]
-        columns = ["role", "source", f"production ({self.production})", self.candidate, "difference"]
-        return f"{self.sentence}\n\n{markdown_table(columns, rows)}"
+        # Short ones: the form on the page of a run is 450 pixels wide.
+        columns = ["role", "source", "production", "candidate", "difference"]
+        runs = f"In production is {self.production}, the candidate is {self.candidate}."
+        return f"{self.sentence}\n\n{markdown_table(columns, rows)}\n\n{runs}"
 
 
 @exclusive
