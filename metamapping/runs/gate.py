@@ -81,14 +81,14 @@ class Decision(BaseModel):
             [
                 each.role,
                 each.source,
+                each.difference.signed,
                 f"{each.production:.3f}",
                 f"{each.candidate:.3f}",
-                each.difference.signed,
             ]
             for each in self.changes
         ]
-        # Short ones: the form on the page of a run is 450 pixels wide.
-        columns = ["role", "source", "production", "candidate", "difference"]
+        # The form on the page of a run is 450 pixels wide; what does not fit is scrolled.
+        columns = ["role", "source", "difference", "production", "candidate"]
         runs = f"In production is {self.production}, the candidate is {self.candidate}."
         return f"{self.sentence}\n\n{markdown_table(columns, rows)}\n\n{runs}"
 
