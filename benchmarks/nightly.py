@@ -1,22 +1,28 @@
 """Rows that arrive in batches: continuing from production every night, against training anew.
 
-    METAMAPPING_DATA=path/to/data python -m benchmarks.nightly [--home FOLDER] [--nights 5] [--sources 4]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.nightly [--home FOLDER] [--nights 5]
 
-In: the train sources of ``benchmarks/real_run.yaml`` whose files have a row on each line, and all of its
-validation and test sources. On night k, each train source has the first k of as many parts of its rows as
-there are nights, in a random order that never changes; held-out sources are whole from the first night on.
-Out: a Markdown table of the nights. Both ways start from the packaged MiniLM on the first night; from the
-second on, one continues from production with a fraction of the meta-steps and promotes by the rules of
-``promotion: automatic``, the other one trains anew. Accuracy is the mean over the test sources, on which
-nothing is chosen, of what would be in production in the morning: the same episodes every night, for both.
-Seconds are CPU seconds of all threads, so that other work on the machine matters little.
+In: four train sources of ``benchmarks/real_run.yaml`` (reviews, intents, irony, a stance), four validation
+and five test sources. On night k, the train sources have the first k of as many parts of their rows as there
+are nights, in a random order that never changes; what is held out is whole from the first night on. Out: a
+Markdown table of the nights. An interrupted measurement goes on with the run that it was interrupted in:
+finished ones of ``--home`` are only read again, with the seconds that they took.
+
+The first night is the same for both ways: from the packaged MiniLM. From the second on, one continues from
+production with a fraction of the meta-steps, as soon as there is something in production, and promotes by the
+rules of ``promotion: automatic``; the other one trains anew. Accuracy is the mean over the test sources, on
+which nothing is chosen, of what is in production in the morning: the same episodes every night, for both.
+Seconds are CPU seconds of all threads and child processes, so that other work on the machine matters little.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
+import json
 import os
-import time
+import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,27 +32,33 @@ from benchmarks.real_run import packaged_encoder
 from metamapping.config.loading import read_config
 from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
+from metamapping.rounds.records import RoundReport
+from metamapping.rounds.statistics import paired_difference, round_accuracy
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.pipeline import run_pipeline
 from metamapping.runs.registry import Registry
 from metamapping.runs.summary import test_report
 
 SEED = 31
-ROWS_ON_LINES = (".train", ".tsv", ".jsonl")
+MEASURED = "cpu-seconds.txt"  # in the folder of a run
+SPLIT_BY_LABEL = ("banking77",)  # in all three roles, each with labels of its own
+TRAIN = ("reviews-software", "tweets-irony", "tweets-stance-feminist")
+VALIDATION = ("reviews-outdoor-living", "tweets-offensive", "opinion-phrases")
+TEST = ("reviews-kitchen-housewares", "snips", "trec6", "tweets-emotion")
 
 
 class Morning(NamedTuple):
     """What one way has in the morning.
 
     Attributes:
-        run: ID of the run that would be in production.
-        accuracy: Mean over the test sources and all numbers of shots.
+        run: ID of the run that is in production.
+        tests: Its scores on the test sources, and those of the encoder that it started from.
         seconds: CPU seconds of the night.
         is_new: Whether it is the run of this night.
     """
 
     run: str
-    accuracy: float
+    tests: RoundReport
     seconds: float
     is_new: bool
 
@@ -56,75 +68,140 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--home", type=Path, default=Path(".metamapping/nightly"))
     parser.add_argument("--nights", type=int, default=5)
-    parser.add_argument("--sources", type=int, help="use the first so many train sources only")
-    parser.add_argument("--held-out", type=int, help="and the first so many of each kind of held-out sources")
-    parser.add_argument("--steps", type=int, default=100, help="meta-steps of a run that starts anew")
-    parser.add_argument("--night-steps", type=int, default=25, help="meta-steps of a run that continues")
+    parser.add_argument("--steps", type=int, default=120, help="meta-steps of a run that starts anew")
+    parser.add_argument("--night-steps", type=int, default=40, help="meta-steps of a run that continues")
     parser.add_argument("--episodes", type=int, default=40, help="episodes of a held-out source")
     options = parser.parse_args()
     os.environ.setdefault("METAMAPPING_ENCODER", packaged_encoder())
-    config = chosen_sources(read_config(Path(__file__).with_name("real_run.yaml")), options)
-    print("| night | rows | continued | seconds | trained anew | seconds | promoted |")
-    print("| --- " * 7 + "|")
+    config = measured_config(read_config(Path(__file__).with_name("real_run.yaml")), options.episodes)
+    print("| night | rows | continued | CPU s | trained anew | CPU s | continued − anew | promoted |")
+    print("| --- " * 8 + "|", flush=True)
     for night in range(1, options.nights + 1):
         tonight, num_rows = with_rows(config, options.home / "rows", night / options.nights)
-        steps = options.steps if night == 1 else options.night_steps
-        start = {"start": "production", "promotion": {"mode": "automatic"}}
-        continued = spend_night(tonight, options.home / "continued", steps, start)
-        anew = spend_night(tonight, options.home / f"anew-{night}", options.steps, {})
-        cells = [f"{night}", f"{num_rows:,}", f"{continued.accuracy:.3f}", f"{continued.seconds:.0f}"]
-        cells += [f"{anew.accuracy:.3f}", f"{anew.seconds:.0f}", "yes" if continued.is_new else "no"]
-        print(f"| {' | '.join(cells)} |", flush=True)
+        home = options.home / "continued"
+        # A fraction of the steps is enough only where there is something to continue from.
+        steps = options.steps if Registry(home).production is None else options.night_steps
+        continued = spend_night(
+            tonight.model_copy(update={"start": "production"}), home, steps, promotes=True
+        )
+        if night == 1:
+            before = round_accuracy(continued.tests.untrained())
+            print(f"| before | 0 | {before.mean:.3f} | | | | | |")
+            anew = continued  # the same training
+        else:
+            anew = spend_night(tonight, options.home / "anew", options.steps, promotes=False)
+        print(f"| {' | '.join([str(night), f'{num_rows:,}', *cells_of(continued, anew)])} |", flush=True)
 
 
-def chosen_sources(config: RunConfig, options: argparse.Namespace) -> RunConfig:
+def cells_of(continued: Morning, anew: Morning) -> list[str]:
+    """The cells of a night's row in the table."""
+    return [
+        f"{round_accuracy(continued.tests).mean:.3f}",
+        f"{continued.seconds:.0f}",
+        f"{round_accuracy(anew.tests).mean:.3f}",
+        f"{anew.seconds:.0f}",
+        paired_difference(continued.tests, anew.tests).signed,
+        "yes" if continued.is_new else "no",
+    ]
+
+
+def measured_config(config: RunConfig, num_episodes: int) -> RunConfig:
     """The configuration with the sources and settings of this measurement."""
-    on_lines = [each for each in config.sources_with("train") if are_rows_on_lines(each)]
-    held_out = {role: config.sources_with(role)[: options.held_out] for role in ("validation", "test")}
-    chosen = [*on_lines[: options.sources], *held_out["validation"], *held_out["test"]]
     settings = config.model_dump()
-    by_name = {each.name: each for each in chosen}  # one with roles by label is in both groups
-    settings["sources"] = [each.model_dump() for each in by_name.values()]
-    settings["evaluation"] |= {"num_episodes": options.episodes, "shots": [0, 4]}
+    chosen = {*SPLIT_BY_LABEL, *TRAIN, *VALIDATION, *TEST}
+    settings["sources"] = [each for each in settings["sources"] if each["name"] in chosen]
+    settings["encoder"] |= {"max_length_tokens": 32, "trainable_layers": 3}
+    settings["episodes"]["num_texts"] = 32
+    settings["training"] |= {"learning_rate": 1e-4, "warmup_steps": 10}
+    settings["evaluation"] |= {
+        "num_episodes": num_episodes,
+        "shots": [1],
+        "num_queries": 3,
+        "max_texts": 100,
+    }
+    settings["convergence"] |= {"max_rounds": 1, "min_rounds": 1, "patience": 1}
+    settings["label_noise"]["action"] = "ignore"
     return RunConfig.model_validate(settings)
 
 
-def are_rows_on_lines(source: Source) -> bool:
-    """Whether a source's files can be cut between any two lines."""
-    return source.role == "train" and all(Path(each).suffix in ROWS_ON_LINES for each in source.files)
-
-
 def with_rows(config: RunConfig, folder: Path, share: float) -> tuple[RunConfig, int]:
-    """The configuration with a share of the rows of each train source, and how many these are."""
+    """The configuration with a share of the rows to train on, and how many these are."""
     folder.mkdir(parents=True, exist_ok=True)
     sources, num_rows = [], 0
     for source in config.sources:
-        if source.role != "train":
+        if "train" not in source.roles:
             sources.append(source)
             continue
-        lines = [line for each in source.files for line in Path(each).read_text("utf-8").splitlines() if line]
-        order = np.random.default_rng(SEED).permutation(len(lines))[: round(share * len(lines))]
-        path = folder / f"{source.name}{Path(source.files[0]).suffix}"
-        path.write_text("\n".join(lines[row] for row in sorted(order)) + "\n", "utf-8")
+        (file,) = source.files or []
+        head, rows = read_rows(Path(file))
+        grows = [row for row, text in enumerate(rows) if is_to_train(source, text)]
+        order = np.random.default_rng(SEED).permutation(grows)
+        arrived = set(order[: round(share * len(order))].tolist())
+        kept = [text for row, text in enumerate(rows) if row in arrived or not is_to_train(source, text)]
+        path = folder / f"{source.name}{Path(file).suffix}"
+        path.write_text("".join([*head, *kept]), "utf-8")
         sources.append(source.model_copy(update={"files": [str(path)]}))
-        num_rows += len(order)
+        num_rows += len(arrived)
     return config.model_copy(update={"sources": sources}), num_rows
 
 
-def spend_night(config: RunConfig, home: Path, steps: int, changes: dict[str, object]) -> Morning:
-    """Run the pipeline once; without ``changes``, what it publishes counts as promoted."""
-    settings = {**config.at_home(str(home)).model_dump(), **changes}
+def read_rows(path: Path) -> tuple[list[str], list[str]]:
+    """The header of a file, if it has one, and its rows, each with the end of its line."""
+    text = path.read_text("utf-8")
+    if path.suffix != ".csv":
+        return [], [line for line in text.splitlines(keepends=True) if line.strip()]
+    rows = [in_csv(row) for row in csv.reader(io.StringIO(text, newline=""))]
+    return rows[:1], rows[1:]
+
+
+def in_csv(fields: list[str]) -> str:
+    """A row of a CSV file; its fields may contain line breaks."""
+    out = io.StringIO(newline="")
+    csv.writer(out).writerow(fields)
+    return out.getvalue()
+
+
+def is_to_train(source: Source, row: str) -> bool:
+    """Whether a row of a train source is to be trained on; all rows are, unless it is split by label."""
+    if source.label_roles is None:
+        return True
+    return json.loads(row)["label"] in source.label_roles["train"]
+
+
+def spend_night(config: RunConfig, home: Path, steps: int, *, promotes: bool) -> Morning:
+    """Run the pipeline once; unless it ``promotes`` by the rules, what it publishes counts as promoted."""
+    settings = config.at_home(str(home)).model_dump()
     settings["training"]["meta_steps"] = steps
-    settings["convergence"] |= {"max_rounds": 1, "min_rounds": 1, "patience": 1}
-    began = time.process_time()
+    if promotes:
+        settings["promotion"]["mode"] = "automatic"
+    remove_unfinished(home)
+    began = cpu_seconds()
     run = run_pipeline(RunConfig.model_validate(settings))
-    seconds = time.process_time() - began
-    production = Registry(home).production if changes else run.run_id
+    seconds = measured_once(run, cpu_seconds() - began)
+    production = Registry(home).production if promotes else run.run_id
     # The first night may leave nothing in production; then its own run is shown.
     shown = run if production is None else RunFolder(home, production)
-    cells = test_report(shown, shown.read_history()).cells
-    accuracy = float(np.mean([np.mean(cell.scores) for cell in cells]))
-    return Morning(shown.run_id, accuracy, seconds, production == run.run_id)
+    return Morning(shown.run_id, test_report(shown, shown.read_history()), seconds, production == run.run_id)
+
+
+def remove_unfinished(home: Path) -> None:
+    """Remove the run that an interrupted measurement has left: the seconds of its rest would be too few."""
+    for run in (home / "runs").glob("*"):
+        if not (run / MEASURED).exists():
+            shutil.rmtree(run)
+
+
+def measured_once(run: RunFolder, seconds: float) -> float:
+    """The CPU seconds of a run when it was measured first; a finished one is only read again."""
+    path = run.path / MEASURED
+    if not path.exists():
+        path.write_text(f"{seconds:.1f}")
+    return float(path.read_text())
+
+
+def cpu_seconds() -> float:
+    """CPU seconds of this process and its ended children."""
+    return sum(os.times()[:4])
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def published(tmp_path_factory):
 # Files of end-to-end tests that share something expensive: one process runs them.
 TOGETHER = {
     **dict.fromkeys(
-        (f"tests/e2e/test_{name}.py" for name in ("orchestration", "outage", "security")), "server"
+        (f"tests/e2e/test_{name}.py" for name in ("nights", "orchestration", "outage", "security")), "server"
     ),
     **dict.fromkeys(
         (f"tests/e2e/test_{name}.py" for name in ("addresses", "demo", "kill", "secrets")), "command"

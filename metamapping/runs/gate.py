@@ -81,14 +81,16 @@ class Decision(BaseModel):
             [
                 each.role,
                 each.source,
+                each.difference.signed,
                 f"{each.production:.3f}",
                 f"{each.candidate:.3f}",
-                each.difference.signed,
             ]
             for each in self.changes
         ]
-        columns = ["role", "source", f"production ({self.production})", self.candidate, "difference"]
-        return f"{self.sentence}\n\n{markdown_table(columns, rows)}"
+        # The form on the page of a run is 450 pixels wide; what does not fit is scrolled.
+        columns = ["role", "source", "difference", "production", "candidate"]
+        runs = f"In production is {self.production}, the candidate is {self.candidate}."
+        return f"{self.sentence}\n\n{markdown_table(columns, rows)}\n\n{runs}"
 
 
 @exclusive

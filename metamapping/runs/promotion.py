@@ -26,13 +26,16 @@ class Answer(BaseModel):
     """What a person says about a candidate; the form on the page of a run is made of it.
 
     Attributes:
-        decision: Whether to promote the candidate.
+        decision: ``promote`` the candidate or ``refuse`` it.
         reason: Why, for the history.
         by: Who decides, for the history.
     """
 
-    decision: Literal["promote", "refuse"] = Field(
-        description="Put the candidate into production, or leave production as it is."
+    # Not a choice from a list: in the forms of Prefect's older interface, a list closes as it is opened.
+    decision: str = Field(
+        pattern="^(promote|refuse)$",
+        description="Write `promote` to put the candidate into production, or `refuse` to leave production "
+        "as it is.",
     )
     reason: str = Field("", description="Why, for the history.")
     by: str = Field(min_length=1, description="Your name, for the history.")

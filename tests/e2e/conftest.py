@@ -15,6 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ import pytest
 
 from deployments.local_server import HOST, postgres_program
 from tests.e2e.command import SECRETS, finish, secret, start
-from tests.e2e.prefect_server import EMPTY_PAGE, PASSWORD, PrefectServer
+from tests.e2e.prefect_server import EMPTY_PAGE, PASSWORD, PrefectServer, wait_for
 
 CHROMIUM = "/usr/bin/chromium"
 ROOT = Path(__file__).parents[2]
@@ -102,6 +103,32 @@ def server(workplace: Path, messages: list[str]) -> Iterator[PrefectServer]:
         yield server
     finally:
         server.stop()
+
+
+@pytest.fixture(scope="session")
+def scheduled(server: PrefectServer) -> dict[str, Any]:
+    """A run that is scheduled to start in half a minute."""
+    deployment = server.deployment("meta-pretraining")
+    soon = datetime.now(UTC) + timedelta(seconds=30)
+    every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
+    schedule = {"schedule": every_day, "active": True, "max_scheduled_runs": 1}
+    path = f"/deployments/{deployment['id']}/schedules"
+    server.http.post(path, json=[schedule]).raise_for_status()
+    before = {"before_": (soon + timedelta(hours=1)).isoformat()}
+    mine = {"deployment_id": {"any_": [deployment["id"]]}, "expected_start_time": before}
+
+    def found() -> list[dict[str, Any]]:
+        return [run for run in server.post("/flow_runs/filter", {"flow_runs": mine}) if run["auto_scheduled"]]
+
+    wait_for(lambda: bool(found()), 120, f"a run scheduled for {soon}")
+    (run,) = found()
+    return run
+
+
+@pytest.fixture(scope="session")
+def undisturbed(server: PrefectServer, scheduled: dict[str, Any]) -> dict[str, Any]:
+    """The scheduled run after it has ended."""
+    return server.wait_for_state(scheduled["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from prefect import flow, serve
 from flows.approval import promotion_state
 from flows.check_candidate import check_candidate
 from flows.expire_approval import expire_approval
-from flows.rollback import rollback
 from flows.state_watchdog import watch_state
 from metamapping.runs.folder import RunFolder
 
@@ -27,7 +26,6 @@ if __name__ == "__main__":
         end_of_night.to_deployment(NAME),
         check_candidate.to_deployment("check-candidate"),
         expire_approval.to_deployment("expire-approval"),
-        rollback.to_deployment("rollback"),
         pause_on_shutdown=False,
         print_starting_message=False,
     )

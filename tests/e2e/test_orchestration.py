@@ -8,12 +8,9 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import re
 import shutil
 import time
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import httpx
@@ -21,7 +18,8 @@ import pytest
 
 from deployments.workers import STOPPED
 from tasks.suspension import HOLDS
-from tests.e2e.prefect_server import EMPTY_PAGE, PrefectServer, descendants, key_of, kill, wait_for
+from tests.e2e.pages import field, open_form, take_picture
+from tests.e2e.prefect_server import PrefectServer, descendants, key_of, kill, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -35,32 +33,6 @@ class Suspended(NamedTuple):
     parent: str
     train: str
     since: float
-
-
-@pytest.fixture(scope="module")
-def scheduled(server: PrefectServer) -> dict[str, Any]:
-    """A run that is scheduled to start in half a minute."""
-    deployment = server.deployment("meta-pretraining")
-    soon = datetime.now(UTC) + timedelta(seconds=30)
-    every_day = {"interval": 86_400, "anchor_date": soon.isoformat(), "timezone": "UTC"}
-    schedule = {"schedule": every_day, "active": True, "max_scheduled_runs": 1}
-    path = f"/deployments/{deployment['id']}/schedules"
-    server.http.post(path, json=[schedule]).raise_for_status()
-    before = {"before_": (soon + timedelta(hours=1)).isoformat()}
-    mine = {"deployment_id": {"any_": [deployment["id"]]}, "expected_start_time": before}
-
-    def found() -> list[dict[str, Any]]:
-        return [run for run in server.post("/flow_runs/filter", {"flow_runs": mine}) if run["auto_scheduled"]]
-
-    wait_for(lambda: bool(found()), 120, f"a run scheduled for {soon}")
-    (run,) = found()
-    return run
-
-
-@pytest.fixture(scope="module")
-def undisturbed(server: PrefectServer, scheduled: dict[str, Any]) -> dict[str, Any]:
-    """The scheduled run after it has ended."""
-    return server.wait_for_state(scheduled["id"], "COMPLETED", "FAILED", "CRASHED", seconds=900)
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +53,6 @@ def suspended(server: PrefectServer) -> Suspended:
     return Suspended(parent, train, time.monotonic())
 
 
-def published(home: Path) -> dict[str, Any]:
-    (report,) = home.glob("runs/*/published/report.json")
-    return json.loads(report.read_text())
-
-
 def test_the_api_without_the_password_is_refused(server: PrefectServer) -> None:
     assert httpx.get(f"{server.url}/api/admin/version").status_code == 401
 
@@ -100,7 +67,8 @@ def test_the_pools_are_ours_although_a_worker_was_there_before_deploy(server: Pr
 
 
 def test_the_nightly_schedule_exists_and_is_paused(server: PrefectServer) -> None:
-    (schedule,) = server.deployment("meta-pretraining")["schedules"]
+    schedules = server.deployment("meta-pretraining")["schedules"]
+    (schedule,) = [each for each in schedules if "cron" in each["schedule"]]
     assert schedule["schedule"]["cron"] == "0 2 * * *"
     assert not schedule["active"]
 
@@ -140,52 +108,6 @@ def test_a_scheduled_run_starts_by_itself_and_publishes(
     assert {each["key"] for each in shown} == {f"run-{folder.name}"}
     assert "## Rounds" in shown[-1]["data"]
     assert "## Test sources" in shown[-1]["data"]
-
-
-def test_a_failed_stage_is_retried_in_the_browser_and_the_run_continues(
-    server: PrefectServer, undisturbed: dict[str, Any], page: Any, messages: list[str]
-) -> None:
-    (same_run,) = (server.folder / "undisturbed/runs").iterdir()
-    home = server.folder / "disturbed"
-    broken = home / "runs" / same_run.name / "validation-1.json"
-    broken.parent.mkdir(parents=True)
-    broken.write_text("{")
-
-    open_form(server, page)
-    field(page, "Home (Optional)").fill(".metamapping")
-    take_picture(page, "form")
-    field(page, "Home (Optional)").fill(str(home))
-    page.get_by_role("button", name="Submit").click()
-    parent = server.started_run(home)
-    page.goto(EMPTY_PAGE)
-
-    server.wait_for_state(parent, "FAILED", seconds=600)
-    failed = server.stages(parent)["evaluate"]
-    assert "validation-1.json is damaged" in failed["state"]["message"]
-    assert "evaluate round 1" in server.run(parent)["state"]["message"]
-    wait_for(
-        lambda: any(re.match(r"meta-pretrain tiny \(.*\): Failed", each) for each in messages),
-        60,
-        "the message about it",
-    )
-    page.goto(f"{server.url}/runs/flow-run/{parent}")
-    page.get_by_role("button", name="Retry").wait_for()
-    take_picture(page, "failed")
-
-    broken.unlink()
-    page.goto(f"{server.url}/runs/flow-run/{failed['id']}")
-    page.get_by_role("button", name="Retry").click()
-    page.get_by_role("dialog").get_by_role("button", name="Retry").click()
-    wait_for(lambda: server.run(failed["id"])["state_type"] != "FAILED", 60, "the retry")
-    page.goto(EMPTY_PAGE)
-    server.wait_for_state(parent, "COMPLETED", seconds=600)
-
-    counts = {name: run["run_count"] for name, run in server.stages(parent).items()}
-    assert counts == {"prepare": 1, "train": 1, "evaluate": 2, "adjust": 1, "publish": 1}
-    assert published(home) == published(server.folder / "undisturbed")
-    page.goto(f"{server.url}/runs/flow-run/{parent}")
-    page.get_by_role("button", name="Retry").wait_for()
-    take_picture(page, "run")
 
 
 def test_sources_are_selected_and_runs_compared_by_hand(
@@ -310,24 +232,3 @@ def test_suspended_runs_and_stopped_workers_resume_where_they_were_and_raise_no_
     name = server.run(parent)["name"].partition(":")[0]
     told = [each for each in messages if parent in each or each.startswith(f"{name}: ")]
     assert not any(": Failed" in each or ": Crashed" in each for each in told)
-
-
-def open_form(server: PrefectServer, page: Any) -> None:
-    deployment = server.deployment("meta-pretraining")
-    page.goto(f"{server.url}/deployments/deployment/{deployment['id']}/run")
-    field(page, "Max Rounds (Optional)").wait_for()
-
-
-def field(page: Any, label: str) -> Any:
-    """The input with a label in the form."""
-    name = f"//span[contains(@class, 'schema-form-property__label')][normalize-space() = '{label}']"
-    holder = "/ancestor::div[contains(concat(' ', @class, ' '), ' p-label ')][1]"
-    return page.locator(f"xpath={name}{holder}").locator("textarea, input").first
-
-
-def take_picture(page: Any, name: str) -> None:
-    """Save a screenshot in the folder METAMAPPING_PICTURES, if that is set."""
-    if folder := os.environ.get("METAMAPPING_PICTURES"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        page.wait_for_timeout(5_000)  # the charts of a page are animated
-        page.screenshot(path=Path(folder) / f"{name}.png")
