@@ -30,7 +30,7 @@ from metamapping.corpus.compression import unpacked
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.json_objects import read_objects
-from metamapping.corpus.parquet_files import arrow_errors, open_parquet
+from metamapping.corpus.parquet_files import open_parquet, with_arrow_errors
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
@@ -144,7 +144,7 @@ def open_records(
         raise ValueError(_bad_byte(place, source, error)) from error
     except ConfigError as error:
         raise ValueError(str(error).removeprefix(PREFIX)) from error
-    except arrow_errors() as error:
+    except with_arrow_errors() as error:
         raise _unreadable(name, format, error) from error
 
 
@@ -160,7 +160,7 @@ def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records
 def _open_parquet(place: str, name: str) -> pq.ParquetFile:
     try:
         return open_parquet(io.BytesIO(sys.stdin.buffer.read()) if place == STANDARD else place)
-    except (OSError, *arrow_errors()) as error:
+    except with_arrow_errors(OSError) as error:
         raise _unreadable(name, "parquet", error) from error
 
 
@@ -220,7 +220,7 @@ def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
     try:
         for batch in file.iter_batches(batch_size=ROWS_PER_PART):
             yield from batch.to_pylist()
-    except (OSError, ValueError, LookupError, ArithmeticError, *arrow_errors()) as error:
+    except with_arrow_errors(OSError, ValueError, LookupError, ArithmeticError) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error
 
@@ -237,7 +237,7 @@ def read_table(records: Records) -> pa.Table:
     assert records.parquet is not None
     try:
         return records.parquet.read()
-    except (OSError, *arrow_errors()) as error:
+    except with_arrow_errors(OSError) as error:
         raise _unreadable(records.name, "parquet", error) from error
 
 

@@ -59,7 +59,7 @@ def open_unpacked(path: Path) -> BinaryIO:
             import pyarrow as pa
         stream = pa.input_stream(str(path), compression=compression, buffer_size=_BUFFER_BYTES)
         return cast(BinaryIO, stream)
-    opened = (gzip.open if compression == "gzip" else bz2.open)(path, "rb")
+    opened: Any = gzip.GzipFile(path) if compression == "gzip" else bz2.BZ2File(path)
     return io.BufferedReader(_Unpacking(opened), _BUFFER_BYTES)
 
 

@@ -33,7 +33,7 @@ from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.json_objects import read_objects
-from metamapping.corpus.parquet_files import arrow_errors, open_parquet
+from metamapping.corpus.parquet_files import open_parquet, with_arrow_errors
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.span_formats import (
     ANSWER,
@@ -125,7 +125,7 @@ def _named_errors(path: Path, source: Source, kind: str) -> Iterator[None]:
         if kind != "parquet" and isinstance(error, UnicodeDecodeError):
             raise ConfigError(bad_byte(path, source)) from error
         raise _unreadable(path, source, kind, error) from error
-    except (OSError, ValueError, LookupError, ArithmeticError, EOFError, *arrow_errors()) as error:
+    except with_arrow_errors(OSError, ValueError, LookupError, ArithmeticError, EOFError) as error:
         # Besides Arrow's own errors these are raised for values that Python cannot represent, such as the
         # year 200,000.
         raise _unreadable(path, source, kind, error) from error

@@ -56,7 +56,11 @@ def open_parquet(file: str | Path | BinaryIO) -> pq.ParquetFile:
     return pq.ParquetFile(file)
 
 
-def arrow_errors() -> tuple[type[Exception], ...]:
-    """What Arrow raises besides the exceptions of Python: nothing, as long as it was not imported."""
+def with_arrow_errors(*errors: type[Exception]) -> tuple[type[Exception], ...]:
+    """Exceptions of Python, and what Arrow raises besides: nothing, as long as it was not imported.
+
+    Args:
+        errors: The exceptions of Python.
+    """
     arrow: Any = sys.modules.get("pyarrow")
-    return () if arrow is None else (arrow.ArrowException,)
+    return errors if arrow is None else (*errors, arrow.ArrowException)
