@@ -179,9 +179,9 @@ def _guess_indicated(
     """A guess for rows with a column of 0 and 1 for each label."""
     texts = text_columns([column for column in columns if column not in indicators], given.text)
     if not texts:
-        names = listed_names([column.name for column in columns])
+        known = listed_names([column.name for column in columns])
         raise ValueError(
-            f"{path}: none of its columns looks like texts ({names}): name the column with --text, or give a "
+            f"{path}: none of its columns looks like texts ({known}): name the column with --text, or give a "
             "file that has one"
         )
     text, pair = texts[0], _pair_of(texts, columns, given)

@@ -357,7 +357,7 @@ def rows_of_batch(batch: pa.RecordBatch, source: Source, place: Path | str) -> I
     Raises:
         ConfigError: A column is missing.
     """
-    columns = []
+    columns: list[list[Any]] = []
     existing = batch.schema.names
     names = column_names(source, existing)
     for setting, name in zip(SETTINGS, names, strict=True):
