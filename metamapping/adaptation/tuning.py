@@ -206,7 +206,7 @@ def _tune(
             likelihood_before=choice.before,
             likelihood_after=choice.after,
             gain_error=choice.error if np.isfinite(choice.error) else None,
-            reason=gain_sentence(choice.gain, choice.error),
+            reason=gain_sentence(choice.gain, choice.error, choice.expected_gain),
             scale_factor=choice.scale_factor if choice.weight else 1.0,
             num_layers=steps.num_layers,
         )

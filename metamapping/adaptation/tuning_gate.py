@@ -1,9 +1,10 @@
 """Tuning gate: whether tuning the encoder to a task helps it, by what is left out of its examples.
 
 In each of three folds the encoder's layers are tuned to the other examples alone, a mapping is computed from
-those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Weights
-between the two encoders are considered as well. Only a gain of more than one standard error counts, so that
-few examples are rarely enough.
+those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Half of the
+change is considered as well. So few examples say little: their standard error is mostly larger than the gain.
+Hence what they show is combined, as two normal distributions, with what tuning has gained on other tasks. The
+share of the change with the highest expected gain is used; none if that is negative.
 
     choice = choose(left_out_evidence(featurizer, state, stretch))
     choice.weight, choice.gain, choice.error
@@ -30,9 +31,40 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 NUM_FOLDS = 3
 # The shares of the change that are considered, besides none of it.
 WEIGHTS = (0.5, 1.0)
-# A change is used if it gains more than this many standard errors, and at least so much log probability.
-MIN_ERRORS, MIN_GAIN = 1.0, 0.01
 _LEAST_LOG_PROBABILITY = -14.0
+# For each of WEIGHTS, what the inverse temperature has to be multiplied by on most tasks.
+_USUAL_FACTORS = (0.6, 0.5)
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is expected of a share of the change before its gain on left-out examples is known.
+
+    Attributes:
+        offset: Mean gain in log probability of tasks that the encoder predicts no better than chance.
+        slope: How much the gain rises with the skill, up to a skill of 1.
+        spread: Standard deviation of the gain of single tasks around that.
+        mismatch: Standard deviation of the difference between the gain of a task and what its left-out
+            examples would show if there were any number of them: the folds have fewer examples to learn from.
+    """
+
+    offset: float
+    slope: float
+    spread: float
+    mismatch: float
+
+    def mean(self, skill: float) -> float:
+        """The expected gain.
+
+        Args:
+            skill: As ``Evidence.skill``.
+        """
+        return self.offset + self.slope * min(max(skill, 0.0), 1.0)
+
+
+# For each of WEIGHTS, fitted to train and validation sources of benchmarks/general.yaml:
+# `python -m benchmarks.tuning_prior`.
+PRIORS = (Prior(0.023, 0.061, 0.067, 0.068), Prior(0.031, 0.057, 0.089, 0.082))
 
 
 @dataclass(frozen=True)
@@ -42,12 +74,34 @@ class Evidence:
     Attributes:
         before: Log probability of each left-out example's label, ``(F,)``, by the encoder as it is.
         after: The same for each of ``WEIGHTS``, ``(len(WEIGHTS), F)``.
+        chance: Mean log probability of a guess by the share of each label.
         factors: For each of ``WEIGHTS`` by how much the inverse temperature has to be multiplied.
     """
 
     before: np.ndarray
     after: np.ndarray
+    chance: float
     factors: tuple[float, ...] = (1.0,) * len(WEIGHTS)
+
+    @property
+    def skill(self) -> float:
+        """How much more log probability the encoder as it is gives to labels than a guess does."""
+        return float(self.before.mean()) - self.chance
+
+    @property
+    def gains(self) -> np.ndarray:
+        """Mean gain in log probability of each of ``WEIGHTS``, ``(len(WEIGHTS),)``."""
+        mean: np.ndarray = (self.after - self.before).mean(axis=1)
+        return mean
+
+    @property
+    def errors(self) -> np.ndarray:
+        """Standard errors of ``gains``; infinite for a single example."""
+        count = len(self.before)
+        if count == 1:
+            return np.full(len(self.after), np.inf)
+        errors: np.ndarray = (self.after - self.before).std(axis=1, ddof=1) / np.sqrt(count)
+        return errors
 
 
 @dataclass(frozen=True)
@@ -60,6 +114,7 @@ class Choice:
         before: Mean log probability of left-out examples' labels, untuned.
         after: The same at ``best_weight``.
         error: Standard error of the difference.
+        expected_gain: What ``best_weight`` is expected to gain, in view of other tasks as well.
         scale_factor: By how much the inverse temperature has to be multiplied at ``best_weight``.
     """
 
@@ -68,34 +123,51 @@ class Choice:
     before: float
     after: float
     error: float
+    expected_gain: float
     scale_factor: float
 
     @property
     def gain(self) -> float:
-        """The mean gain in log probability at ``best_weight``."""
+        """The mean gain in log probability of left-out examples at ``best_weight``."""
         return self.after - self.before
 
 
 def choose(evidence: Evidence) -> Choice:
-    """Choose the share of the change with the highest gain minus its error; none unless that is positive.
+    """Choose the share of the change with the highest expected gain; none unless that is positive.
 
     Args:
-        evidence: Of at least one left-out example. The error of a single one is infinite.
+        evidence: Of at least one left-out example.
     """
-    differences = evidence.after - evidence.before
-    count = len(evidence.before)
-    gains = differences.mean(axis=1)
-    errors = differences.std(axis=1, ddof=1) / np.sqrt(count) if count > 1 else np.full(len(gains), np.inf)
-    best = int(np.argmax(gains - MIN_ERRORS * errors))
-    is_used = gains[best] > max(MIN_ERRORS * errors[best], MIN_GAIN)
+    gains, errors = evidence.gains, evidence.errors
+    expected = [
+        expected_gain(prior, evidence.skill, float(gain), float(error))
+        for prior, gain, error in zip(PRIORS, gains, errors, strict=True)
+    ]
+    best = int(np.argmax(expected))
     return Choice(
-        weight=WEIGHTS[best] if is_used else 0.0,
+        weight=WEIGHTS[best] if expected[best] > 0 else 0.0,
         best_weight=WEIGHTS[best],
         before=float(evidence.before.mean()),
         after=float(evidence.after[best].mean()),
         error=float(errors[best]),
+        expected_gain=expected[best],
         scale_factor=evidence.factors[best],
     )
+
+
+def expected_gain(prior: Prior, skill: float, gain: float, error: float) -> float:
+    """The mean of the gain's posterior distribution.
+
+    Args:
+        prior: What is known of the share of the change.
+        skill: As ``Evidence.skill``.
+        gain: Mean gain in log probability of left-out examples.
+        error: Its standard error; infinite if it is not known.
+    """
+    variance = error**2 + prior.mismatch**2
+    share = prior.spread**2 / (prior.spread**2 + variance)  # how far the left-out examples count
+    mean = prior.mean(skill)
+    return mean + share * (gain - mean)
 
 
 def has_evidence(targets: np.ndarray) -> bool:
@@ -135,9 +207,18 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
         labels.append(targets[left_out])
     if not labels:
         return None
-    judged = [_judge(np.concatenate(each), np.concatenate(labels)) for each in logits]
+    judged = [
+        _judge(np.concatenate(each), np.concatenate(labels), usual)
+        for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
+    ]
     after, factors = zip(*judged[1:], strict=True)
-    return Evidence(judged[0][0], np.stack(after), factors)
+    return Evidence(judged[0][0], np.stack(after), _chance(np.concatenate(labels)), factors)
+
+
+def _chance(labels: np.ndarray) -> float:
+    """The mean log probability of labels by their own shares."""
+    shares = np.bincount(labels) / len(labels)
+    return float(np.log(shares[labels]).mean())
 
 
 def _logits(
@@ -156,12 +237,13 @@ def _logits(
     return logits
 
 
-def _judge(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, float]:
+def _judge(logits: np.ndarray, labels: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
     """Log probabilities of labels, and the factor on logits that suits them.
 
     Layers that were tuned to examples know them too well for a scale that is fitted to the same examples:
-    their logits are too large. What was left out says by how much.
+    their logits are too large. What was left out says by how much, and few examples say little, so that the
+    factor is drawn towards the usual one.
     """
-    factor = fit_scale(logits, labels, 1.0)
+    factor = fit_scale(logits, labels, usual)
     log_p: np.ndarray = np.maximum(log_likelihood(factor * logits, labels), _LEAST_LOG_PROBABILITY)
     return log_p, factor

@@ -16,12 +16,13 @@ from metamapping.adaptation.state_changes import with_examples, with_features, w
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import StopTuningError, tune_task
 from metamapping.adaptation.tuning_gate import (
-    MIN_ERRORS,
-    MIN_GAIN,
+    PRIORS,
     WEIGHTS,
     Evidence,
+    Prior,
     _judge,
     choose,
+    expected_gain,
     left_out_evidence,
 )
 from metamapping.adaptation.tuning_record import Tuning
@@ -213,24 +214,46 @@ def test_pairs_can_be_tuned(mapper):
     assert len(mapping.predict(TEXTS[:1], text_pairs=TEXTS[:1])) == 1
 
 
-def test_the_gate_uses_a_clear_gain_and_nothing_else():
-    rng = np.random.default_rng(0)
-    before = rng.normal(-1.0, 0.3, size=40)
-    noise = 0.1 * rng.normal(size=(len(WEIGHTS), 40))
-    helps = choose(Evidence(before, before + noise + np.array([[0.1], [0.3]])))
-    assert helps.weight == helps.best_weight == 1.0
-    half = choose(Evidence(before, before + noise + np.array([[0.3], [0.1]])))
-    assert half.weight == 0.5
-    harms = choose(Evidence(before, before + noise - 0.2))
-    assert harms.weight == 0.0
-    assert harms.gain < 0
-    no_more_than_noise = np.tile([0.5, -0.45], (len(WEIGHTS), 20))
-    unsure = choose(Evidence(before, before + no_more_than_noise))
-    assert 0 < unsure.gain < MIN_ERRORS * unsure.error
-    assert unsure.weight == 0.0
-    negligible = choose(Evidence(before, before + np.full((len(WEIGHTS), 40), MIN_GAIN / 2)))
-    assert negligible.weight == 0.0
-    assert choose(Evidence(before[:1], before[None, :1] + np.ones((len(WEIGHTS), 1)))).weight == 0.0
+def evidence_of(gains, *, skill=1.0, error=0.02, count=40):
+    """Evidence with these mean gains of the shares, and about this standard error."""
+    noise = np.random.default_rng(0).normal(size=count)
+    noise = error * np.sqrt(count) * (noise - noise.mean()) / noise.std(ddof=1)
+    before = np.full(count, -1.0)
+    return Evidence(before, before + noise + np.array(gains)[:, None], chance=-1.0 - skill)
+
+
+def test_evidence_has_the_gain_the_error_and_the_skill():
+    evidence = evidence_of([0.1, 0.3], skill=0.7, error=0.05)
+    np.testing.assert_allclose(evidence.gains, [0.1, 0.3])
+    np.testing.assert_allclose(evidence.errors, 0.05)
+    assert evidence.skill == pytest.approx(0.7)
+
+
+@pytest.mark.parametrize(("gains", "weight"), [([0.2, 0.5], 1.0), ([0.5, 0.2], 0.5), ([-0.4, -0.6], 0.0)])
+def test_clear_evidence_decides(gains, weight):
+    choice = choose(evidence_of(gains, skill=0.5))
+    assert choice.weight == weight
+    assert choice.gain == pytest.approx(gains[int(choice.best_weight == 1.0)])
+
+
+def test_without_evidence_other_tasks_decide():
+    gains, unsure = [-0.01, -0.01], 5.0
+    skilled = choose(evidence_of(gains, skill=1.0, error=unsure))
+    best = int(np.argmax([prior.mean(1.0) for prior in PRIORS]))
+    assert skilled.weight == WEIGHTS[best]
+    assert skilled.expected_gain == pytest.approx(PRIORS[best].mean(1.0), abs=0.01)
+    single = Evidence(np.array([-1.0]), np.array([[-3.0], [-3.0]]), chance=-2.0)
+    assert choose(single).expected_gain == pytest.approx(max(prior.mean(1.0) for prior in PRIORS))
+
+
+def test_the_expected_gain_is_the_mean_of_the_posterior():
+    prior = Prior(offset=0.01, slope=0.1, spread=0.08, mismatch=0.05)
+    gain, error, skill = -0.03, 0.06, 0.4
+    x = np.linspace(-2, 2, 40_001)
+    log_p = -((x - prior.mean(skill)) ** 2) / (2 * prior.spread**2)
+    log_p -= (x - gain) ** 2 / (2 * (error**2 + prior.mismatch**2))
+    density = np.exp(log_p)
+    assert expected_gain(prior, skill, gain, error) == pytest.approx((x * density).sum() / density.sum())
 
 
 def test_logits_that_are_too_large_are_judged_at_the_scale_that_suits_them():
@@ -238,7 +261,7 @@ def test_logits_that_are_too_large_are_judged_at_the_scale_that_suits_them():
     labels = rng.integers(0, 3, 60)
     logits = rng.normal(size=(60, 3))
     logits[np.arange(60), labels] += 1.5
-    (log_p, factor), (of_large, factor_of_large) = (_judge(each * logits, labels) for each in (1, 20))
+    (log_p, factor), (of_large, factor_of_large) = (_judge(each * logits, labels, 1.0) for each in (1, 20))
     assert factor_of_large < factor / 10
     assert abs(of_large.mean() - log_p.mean()) < 0.05
 
