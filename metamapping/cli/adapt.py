@@ -113,7 +113,8 @@ def adapt(
         rows = [rows[i] for i in labelled(fields, rows)]
     if label_separator is None and (joined := fields.joined_labels(rows)) is not None:
         print_note(f"note: {joined}")
-    texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    with fields.hint_of_unlabelled(rows):
+        texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if fields.is_ner and (note := cut_words_note(texts, labels)):
         print_note(f"note: {note}")
         warnings.filterwarnings("ignore", message=".* inside a word, and the whole word is learned")

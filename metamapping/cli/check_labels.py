@@ -110,7 +110,8 @@ def check_labels(
         fields = fields.with_label_lists(label_separator)
     if label_separator is None and (joined := fields.joined_labels(found)) is not None:
         print_note(f"note: {joined}")
-    texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
+    with fields.hint_of_unlabelled(found):
+        texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
     if len(kept) < len(found):

@@ -133,7 +133,8 @@ def _score_rows_of_file(
     from metamapping.config.labels import label_text
     from metamapping.rounds.wording import count
 
-    texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    with fields.hint_of_unlabelled(rows):
+        texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if num_empty := sum(fields.are_empty(texts, text_pairs)):
         print_note(
             f"note: {count(num_empty, 'row')} without a text: no label is predicted, which counts as wrong"

@@ -146,22 +146,20 @@ class Fields:
         """
         if not self.is_ner:
             values = self._indicated(rows) if self.label_columns else self._label_values(rows)
-            with self._hint_of_unlabelled(rows):
-                if self.is_multi_label:
-                    read = functools.partial(label_list_of, separator=self.label_separator)
-                    return list(label_lists_of(_read(read, values)))
-                return labels_of(_read(label_of, values))
+            if self.is_multi_label:
+                read = functools.partial(label_list_of, separator=self.label_separator)
+                return list(label_lists_of(_read(read, values)))
+            return labels_of(_read(label_of, values))
         if rows and isinstance(rows[0], SentenceRow) and TAGS not in rows[0]:
             place = "the input" if self.header is None else self.header.place
             problem = too_few_columns(rows[0].sentence, rows[0][WORDS][0], 2)
             raise ValueError(f"{place}: {problem}")
         texts = self.texts(rows)
         self._check_columns_of(rows, "label")
-        with self._hint_of_unlabelled(rows):
-            labels = [
-                self._entity_label(row, text, number)
-                for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
-            ]
+        labels = [
+            self._entity_label(row, text, number)
+            for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
+        ]
         if texts and isinstance(texts[0], str):
             return labels
         converted = read_bio(labels, what="row", first=1)
@@ -328,8 +326,12 @@ class Fields:
         return columns_of(row, self.text_column, self.label_column)
 
     @contextmanager
-    def _hint_of_unlabelled(self, rows: Sequence[Row]) -> Iterator[None]:
-        """Within the block, an error of labels names the option for rows without any, if there are such."""
+    def hint_of_unlabelled(self, rows: Sequence[Row]) -> Iterator[None]:
+        """Within the block, an error of labels names the option for rows without any, if there are such.
+
+        Args:
+            rows: The rows whose labels are read.
+        """
         try:
             yield
         except ValueError as error:
