@@ -14,13 +14,12 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from metamapping.cli.options import PREFIX, Format, input_source
 from metamapping.cli.rows import Row
@@ -32,6 +31,7 @@ from metamapping.corpus.columns import Header, listed_names
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.json_objects import read_objects
+from metamapping.corpus.parquet_files import ParquetRows, open_parquet
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
@@ -41,6 +41,7 @@ from metamapping.corpus.text_files import (
     open_text,
     text_encoding,
 )
+from metamapping.corpus.unpacking import UnpackedStream
 from metamapping.errors import ConfigError, one_line
 
 STANDARD = "-"
@@ -73,7 +74,7 @@ class Records:
     header: tuple[str, ...] | None = None
     delimiter: str | None = None
     schema: pa.Schema | None = None
-    parquet: pq.ParquetFile | None = None
+    parquet: ParquetRows | None = None
     origin: Header | None = None
 
 
@@ -126,7 +127,7 @@ def open_records(
         if format == "parquet":
             if place != STANDARD:
                 check_pointer(Path(place), source)
-            with _open_parquet(place, name) as file:
+            with _open_parquet(place, source, name) as file:
                 yield _parquet(file, name)
             return
         if format == "xlsx":
@@ -155,11 +156,15 @@ def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records
     return _delimited(text, source, name, format)
 
 
-def _open_parquet(place: str, name: str) -> pq.ParquetFile:
-    try:
-        return pq.ParquetFile(pa.BufferReader(sys.stdin.buffer.read()) if place == STANDARD else place)
-    except (OSError, pa.ArrowException) as error:
-        raise _unreadable(name, "parquet", error) from error
+@contextmanager
+def _open_parquet(place: str, source: Source, name: str) -> Iterator[ParquetRows]:
+    with ExitStack() as stack:
+        try:
+            origin = pa.py_buffer(sys.stdin.buffer.read()) if place == STANDARD else Path(place)
+            file = stack.enter_context(open_parquet(origin, source, Path(name)))
+        except (OSError, pa.ArrowException) as error:
+            raise _unreadable(name, "parquet", error) from error
+        yield file
 
 
 def _named_errors(rows: Iterator[Row], name: str, format: str) -> Iterator[Row]:
@@ -196,14 +201,14 @@ def _open_text(place: str, source: Source) -> Iterator[TextIO]:
     # This waits for the first bytes, not for a full buffer: lines may be typed.
     start = stream.peek(_START_BYTES) if hasattr(stream, "peek") else b""
     check_start(start, source, Path("standard input"))
-    text = io.TextIOWrapper(_decompressed(stream), text_encoding(source), newline="")
+    text = io.TextIOWrapper(_decompressed(stream, source), text_encoding(source), newline="")
     try:
         yield text
     finally:
         text.detach()  # without closing standard input
 
 
-def _decompressed(stream: Any) -> BinaryIO:
+def _decompressed(stream: Any, source: Source) -> BinaryIO:
     """The stream, decompressed if its first bytes are those of a compressed file."""
     if not hasattr(stream, "peek"):
         stream = io.BufferedReader(stream)
@@ -211,12 +216,13 @@ def _decompressed(stream: Any) -> BinaryIO:
     start = stream.peek(4)[:4]
     for magic, compression in _COMPRESSION.items():
         if start.startswith(magic):
-            return cast(BinaryIO, pa.CompressedInputStream(pa.PythonFile(stream, "r"), compression))
+            packed = UnpackedStream(stream, compression, source, Path("standard input"))
+            return cast(BinaryIO, io.BufferedReader(packed))
     return cast(BinaryIO, stream)
 
 
-def _parquet(file: pq.ParquetFile, name: str) -> Records:
-    schema = file.schema_arrow
+def _parquet(file: ParquetRows, name: str) -> Records:
+    schema = file.schema
     if len(set(schema.names)) != len(schema.names):
         raise ValueError(
             f"{name} has two columns of the same name ({listed_names(schema.names)}): rename one"
@@ -226,10 +232,12 @@ def _parquet(file: pq.ParquetFile, name: str) -> Records:
     return Records(name, rows, tuple(schema.names), schema=schema, parquet=file, origin=origin)
 
 
-def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
+def _parquet_rows(file: ParquetRows, name: str) -> Iterator[Row]:
     try:
-        for batch in file.iter_batches(batch_size=ROWS_PER_PART):
+        for batch in file.batches():
             yield from batch.to_pylist()
+    except ConfigError:
+        raise
     except (OSError, ValueError, LookupError, ArithmeticError, pa.ArrowException) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error

@@ -17,6 +17,7 @@ from typing import TextIO
 import pyarrow as pa
 
 from metamapping.config.sources import Source
+from metamapping.corpus.unpacking import UnpackedStream, compression_of
 from metamapping.errors import ConfigError
 
 # A longer field or line means a broken file (a quote that is never closed, missing line ends), all of
@@ -24,6 +25,7 @@ from metamapping.errors import ConfigError
 MAX_FIELD_CHARACTERS = 10_000_000
 
 _START_BYTES = 64
+_BUFFER_BYTES = 1 << 20
 _POINTER = b"version https://git-lfs"
 _OTHER_FILES = {
     _POINTER: "a pointer of Git LFS, and not the file itself: fetch it with `git lfs pull`",
@@ -53,13 +55,21 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
         source: What has its encoding and, for error messages, its name.
 
     Raises:
-        ConfigError: The encoding does not exist.
+        ConfigError: The encoding does not exist, or, as it is read, the file unpacks to too much.
     """
     encoding = text_encoding(source)
     with path.open("rb") as file:
         check_start(file.read(_START_BYTES), source, path)
+        compression = compression_of(path)
+        if compression is not None:
+            file.seek(0)
+            packed = UnpackedStream(file, compression, source, path)
+            unpacked = io.BufferedReader(packed, _BUFFER_BYTES)
+            with io.TextIOWrapper(unpacked, encoding, newline="") as text:
+                yield text
+            return
     with (
-        pa.input_stream(str(path), compression="detect", buffer_size=1 << 20) as stream,
+        pa.input_stream(str(path), buffer_size=_BUFFER_BYTES) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
     ):
         yield text
