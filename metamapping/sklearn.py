@@ -136,7 +136,7 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             ordinal=None if self.ordinal is None else self._grades(labels),
             out_of_scope=self._outside(labels),
         )
-        if mapping.out_of_scope is not None:
+        if self.out_of_scope is not None:
             _check_has_threshold(mapping)
         self.mapping_ = mapping
         return self

@@ -53,13 +53,14 @@ class Prior:
     spread: float
     mismatch: float
 
-    def mean(self, skill: float) -> float:
+    def mean(self, skill: float, missing: float) -> float:
         """The expected gain.
 
         Args:
             skill: As ``Evidence.skill``.
+            missing: How much log probability there is to gain. No more than half of it is expected.
         """
-        return self.offset + self.slope * min(max(skill, 0.0), 1.0)
+        return min(self.offset + self.slope * min(max(skill, 0.0), 1.0), 0.5 * missing)
 
 
 # For each of WEIGHTS, fitted to train and validation sources of benchmarks/general.yaml:
@@ -140,7 +141,7 @@ def choose(evidence: Evidence) -> Choice:
     """
     gains, errors = evidence.gains, evidence.errors
     expected = [
-        expected_gain(prior, evidence.skill, float(gain), float(error))
+        prior.mean_after(float(gain), float(error), prior_mean=prior.mean(evidence.skill, missing))
         for prior, gain, error in zip(PRIORS, gains, errors, strict=True)
     ]
     best = int(np.argmax(expected))

@@ -14,7 +14,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
@@ -25,12 +25,12 @@ from metamapping.cli.sentence_rows import read_sentence_rows
 from metamapping.cli.table_rows import table_rows
 from metamapping.config.files import similar_name
 from metamapping.config.sources import Source
+from metamapping.corpus.arrow_import import parquet_files, with_arrow_errors
 from metamapping.corpus.columns import Header, listed_names
 from metamapping.corpus.compression import unpacked
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.formats import file_format
 from metamapping.corpus.json_objects import read_objects
-from metamapping.corpus.parquet_files import open_parquet, with_arrow_errors
 from metamapping.corpus.spreadsheets import read_spreadsheet
 from metamapping.corpus.text_files import (
     bad_byte,
@@ -44,7 +44,8 @@ from metamapping.errors import ConfigError, one_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+    from metamapping.corpus.parquet_files import ParquetRows
 
 STANDARD = "-"
 _START_BYTES = 64
@@ -75,7 +76,7 @@ class Records:
     header: tuple[str, ...] | None = None
     delimiter: str | None = None
     schema: pa.Schema | None = None
-    parquet: pq.ParquetFile | None = None
+    parquet: ParquetRows | None = None
     origin: Header | None = None
 
 
@@ -128,7 +129,7 @@ def open_records(
         if format == "parquet":
             if place != STANDARD:
                 check_pointer(Path(place), source)
-            with _open_parquet(place, name) as file:
+            with _open_parquet(place, source, name) as file:
                 yield _parquet(file, name)
             return
         if format == "xlsx":
@@ -157,11 +158,16 @@ def _of_text(text: TextIO, source: Source, name: str, format: Format) -> Records
     return _delimited(text, source, name, format)
 
 
-def _open_parquet(place: str, name: str) -> pq.ParquetFile:
-    try:
-        return open_parquet(io.BytesIO(sys.stdin.buffer.read()) if place == STANDARD else place)
-    except with_arrow_errors(OSError) as error:
-        raise _unreadable(name, "parquet", error) from error
+@contextmanager
+def _open_parquet(place: str, source: Source, name: str) -> Iterator[ParquetRows]:
+    parquet = parquet_files()
+    with ExitStack() as stack:
+        try:
+            origin = sys.stdin.buffer.read() if place == STANDARD else Path(place)
+            file = stack.enter_context(parquet.open_parquet(origin, source, Path(name)))
+        except with_arrow_errors(OSError) as error:
+            raise _unreadable(name, "parquet", error) from error
+        yield file
 
 
 def _named_errors(rows: Iterator[Row], name: str, format: str) -> Iterator[Row]:
@@ -198,15 +204,15 @@ def _open_text(place: str, source: Source) -> Iterator[TextIO]:
     # This waits for the first bytes, not for a full buffer: lines may be typed.
     start = stream.peek(_START_BYTES) if hasattr(stream, "peek") else b""
     check_start(start, source, Path("standard input"))
-    text = io.TextIOWrapper(unpacked(stream), text_encoding(source), newline="")
+    text = io.TextIOWrapper(unpacked(stream, source), text_encoding(source), newline="")
     try:
         yield text
     finally:
         text.detach()  # without closing standard input
 
 
-def _parquet(file: pq.ParquetFile, name: str) -> Records:
-    schema = file.schema_arrow
+def _parquet(file: ParquetRows, name: str) -> Records:
+    schema = file.schema
     if len(set(schema.names)) != len(schema.names):
         raise ValueError(
             f"{name} has two columns of the same name ({listed_names(schema.names)}): rename one"
@@ -216,10 +222,12 @@ def _parquet(file: pq.ParquetFile, name: str) -> Records:
     return Records(name, rows, tuple(schema.names), schema=schema, parquet=file, origin=origin)
 
 
-def _parquet_rows(file: pq.ParquetFile, name: str) -> Iterator[Row]:
+def _parquet_rows(file: ParquetRows, name: str) -> Iterator[Row]:
     try:
-        for batch in file.iter_batches(batch_size=ROWS_PER_PART):
+        for batch in file.batches():
             yield from batch.to_pylist()
+    except ConfigError:
+        raise
     except with_arrow_errors(OSError, ValueError, LookupError, ArithmeticError) as error:
         # Not only Arrow's own errors: values that Python cannot represent, such as the year 200,000.
         raise _unreadable(name, "parquet", error) from error

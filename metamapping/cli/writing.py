@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TextIO, cast
 from metamapping.cli.options import Format
 from metamapping.cli.records import STANDARD
 from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow, SpanList
+from metamapping.corpus.arrow_import import needs_parquet_extra
 from metamapping.corpus.columns import listed_names
 from metamapping.corpus.compression import open_packed
 from metamapping.corpus.conll import is_word
-from metamapping.corpus.parquet_files import needs_parquet_extra
 from metamapping.corpus.word_lists import list_text, word_list
 from metamapping.errors import listed
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from metamapping.config.files import format_of_suffix
 from metamapping.config.sources import Source
+from metamapping.corpus.arrow_import import parquet_files, with_arrow_errors
 from metamapping.corpus.columns import (
     SETTINGS,
     Header,
@@ -33,7 +34,6 @@ from metamapping.corpus.conll import read_conll, read_mentions
 from metamapping.corpus.delimited import Table, read_delimited
 from metamapping.corpus.indicators import indicated_labels
 from metamapping.corpus.json_objects import read_objects
-from metamapping.corpus.parquet_files import open_parquet, with_arrow_errors
 from metamapping.corpus.rows import MALFORMED, Row
 from metamapping.corpus.span_formats import (
     ANSWER,
@@ -155,8 +155,8 @@ def names_of_columns(path: Path, source: Source) -> list[str]:
     with _named_errors(path, source, kind):
         if kind == "parquet":
             check_pointer(path, source)
-            with open_parquet(path) as parquet:
-                return list(parquet.schema_arrow.names)
+            with parquet_files().open_parquet(path, source, path) as file:
+                return list(file.schema.names)
         if kind == "xlsx":
             return read_spreadsheet(path, source, path).header or []
         with open_text(path, source) as file:
@@ -340,9 +340,8 @@ def check_names(objects: list[dict[str, Any]], source: Source, place: str) -> No
 
 def _read_parquet(path: Path, source: Source) -> Iterator[Row]:
     check_pointer(path, source)
-    with open_parquet(path) as file:
-        columns = _top_level(file.schema_arrow, source, path)
-        for batch in file.iter_batches(batch_size=2_000, columns=columns):
+    with parquet_files().open_parquet(path, source, path) as file:
+        for batch in file.batches(_top_level(file.schema, source, path)):
             yield from rows_of_batch(batch, source, path)
 
 

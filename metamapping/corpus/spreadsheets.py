@@ -25,6 +25,7 @@ from metamapping.config.sources import Source
 from metamapping.corpus.columns import listed_names
 from metamapping.corpus.delimited import Table
 from metamapping.corpus.text_files import check_pointer
+from metamapping.corpus.unpacking import check_unpacked
 from metamapping.errors import ConfigError, one_line
 
 # A small file may hold gigabytes of zeros.
@@ -65,6 +66,8 @@ def _open_sheet(file: Path | BinaryIO, source: Source, path: Path) -> Any:
     try:
         with zipfile.ZipFile(file) as archive:
             num_bytes = sum(each.file_size for each in archive.infolist())
+            num_packed = sum(each.compress_size for each in archive.infolist())
+        check_unpacked(num_bytes, num_packed, source, path)
         if num_bytes > _MAX_UNPACKED_BYTES:
             raise ConfigError(
                 f"source {source.name!r}: {path} has {num_bytes} bytes when it is unpacked, more than "

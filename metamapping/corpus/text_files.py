@@ -52,13 +52,13 @@ def open_text(path: Path, source: Source) -> Iterator[TextIO]:
         source: What has its encoding and, for error messages, its name.
 
     Raises:
-        ConfigError: The encoding does not exist.
+        ConfigError: The encoding does not exist, or, as it is read, the file unpacks to too much.
     """
     encoding = text_encoding(source)
     with path.open("rb") as file:
         check_start(file.read(_START_BYTES), source, path)
     with (
-        open_unpacked(path) as stream,
+        open_unpacked(path, source) as stream,
         io.TextIOWrapper(stream, encoding, newline="") as text,
     ):
         yield text
@@ -182,7 +182,7 @@ def bad_byte(path: Path, source: Source) -> str:
     decoder = codecs.getincrementaldecoder(source.encoding)()
     offset, line = 0, 1
     first_bytes = b""
-    with open_unpacked(path) as stream:
+    with open_unpacked(path, source) as stream:
         while chunk := stream.read(1 << 20):
             first_bytes = first_bytes or chunk
             num_pending = len(decoder.getstate()[0])  # bytes of an incomplete character

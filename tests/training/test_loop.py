@@ -56,7 +56,7 @@ def compiled(tmp_path_factory):
     """One learner whose meta-steps are compiled once, and a checkpoint of its first weights."""
     replicas = Replicas(new_learner(), TRAINING)
     start = tmp_path_factory.mktemp("start") / "round-0"
-    save_checkpoint(start, replicas.learner, {})
+    save_checkpoint(start, replicas.learner, {"step": 0})
     return replicas, start
 
 
@@ -65,6 +65,9 @@ def untrained(compiled):
     """Replicas of ``new_learner()``; loading the weights takes less than compiling the meta-step again."""
     replicas, start = compiled
     load_checkpoint(start, replicas.learner)
+    first = new_learner()
+    replicas.learner.encoder_optimizer.learning_rate = first.encoder_optimizer.learning_rate
+    replicas.learner.mapping_optimizer.learning_rate = first.mapping_optimizer.learning_rate
     return replicas
 
 
