@@ -50,6 +50,7 @@ class TunedDraw:
         shots: Examples of each label.
         number: Number of the draw.
         skill: `Evidence.skill`.
+        missing: `Evidence.missing`.
         gains: Mean gain in log probability of left-out examples with each share of the change.
         errors: Their standard errors.
         accuracies: On the queries, in percent: in closed form, and with each share of the change.
@@ -62,6 +63,7 @@ class TunedDraw:
     shots: int
     number: int
     skill: float
+    missing: float
     gains: list[float]
     errors: list[float]
     accuracies: list[float]
@@ -134,6 +136,7 @@ def measure(
             shots=shots,
             number=number,
             skill=evidence.skill,
+            missing=evidence.missing,
             gains=evidence.gains.tolist(),
             errors=evidence.errors.tolist(),
             accuracies=[accuracy for accuracy, _ in judged],

@@ -72,7 +72,7 @@ def row(draws: list[TunedDraw], priors: list[Prior]) -> list[str]:
     decided = []
     for each in draws:
         expected = [
-            expected_gain(prior, each.skill, gain, error)
+            expected_gain(prior, each.skill, each.missing, gain, error)
             for prior, gain, error in zip(priors, each.gains, each.errors, strict=True)
         ]
         best = int(np.argmax(expected))

@@ -90,6 +90,11 @@ class Evidence:
         return float(self.before.mean()) - self.chance
 
     @property
+    def missing(self) -> float:
+        """How much log probability there is to gain: the mean that the encoder as it is lacks."""
+        return -float(self.before.mean())
+
+    @property
     def gains(self) -> np.ndarray:
         """Mean gain in log probability of each of ``WEIGHTS``, ``(len(WEIGHTS),)``."""
         mean: np.ndarray = (self.after - self.before).mean(axis=1)
@@ -141,7 +146,7 @@ def choose(evidence: Evidence) -> Choice:
     """
     gains, errors = evidence.gains, evidence.errors
     expected = [
-        prior.mean_after(float(gain), float(error), prior_mean=prior.mean(evidence.skill, missing))
+        expected_gain(prior, evidence.skill, evidence.missing, float(gain), float(error))
         for prior, gain, error in zip(PRIORS, gains, errors, strict=True)
     ]
     best = int(np.argmax(expected))
@@ -156,18 +161,19 @@ def choose(evidence: Evidence) -> Choice:
     )
 
 
-def expected_gain(prior: Prior, skill: float, gain: float, error: float) -> float:
+def expected_gain(prior: Prior, skill: float, missing: float, gain: float, error: float) -> float:
     """The mean of the gain's posterior distribution.
 
     Args:
         prior: What is known of the share of the change.
         skill: As ``Evidence.skill``.
+        missing: As ``Evidence.missing``.
         gain: Mean gain in log probability of left-out examples.
         error: Its standard error; infinite if it is not known.
     """
     variance = error**2 + prior.mismatch**2
     share = prior.spread**2 / (prior.spread**2 + variance)  # how far the left-out examples count
-    mean = prior.mean(skill)
+    mean = prior.mean(skill, missing)
     return mean + share * (gain - mean)
 
 

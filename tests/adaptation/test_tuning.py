@@ -239,21 +239,25 @@ def test_clear_evidence_decides(gains, weight):
 def test_without_evidence_other_tasks_decide():
     gains, unsure = [-0.01, -0.01], 5.0
     skilled = choose(evidence_of(gains, skill=1.0, error=unsure))
-    best = int(np.argmax([prior.mean(1.0) for prior in PRIORS]))
+    best = int(np.argmax([prior.mean(1.0, 1.0) for prior in PRIORS]))
     assert skilled.weight == WEIGHTS[best]
-    assert skilled.expected_gain == pytest.approx(PRIORS[best].mean(1.0), abs=0.01)
+    assert skilled.expected_gain == pytest.approx(PRIORS[best].mean(1.0, 1.0), abs=0.01)
     single = Evidence(np.array([-1.0]), np.array([[-3.0], [-3.0]]), chance=-2.0)
-    assert choose(single).expected_gain == pytest.approx(max(prior.mean(1.0) for prior in PRIORS))
+    assert choose(single).expected_gain == pytest.approx(max(prior.mean(1.0, 1.0) for prior in PRIORS))
+
+
+def test_no_more_is_expected_than_half_of_what_is_missing():
+    assert PRIORS[0].mean(1.0, 0.02) == 0.01
 
 
 def test_the_expected_gain_is_the_mean_of_the_posterior():
     prior = Prior(offset=0.01, slope=0.1, spread=0.08, mismatch=0.05)
     gain, error, skill = -0.03, 0.06, 0.4
     x = np.linspace(-2, 2, 40_001)
-    log_p = -((x - prior.mean(skill)) ** 2) / (2 * prior.spread**2)
+    log_p = -((x - prior.mean(skill, 1.0)) ** 2) / (2 * prior.spread**2)
     log_p -= (x - gain) ** 2 / (2 * (error**2 + prior.mismatch**2))
     density = np.exp(log_p)
-    assert expected_gain(prior, skill, gain, error) == pytest.approx((x * density).sum() / density.sum())
+    assert expected_gain(prior, skill, 1.0, gain, error) == pytest.approx((x * density).sum() / density.sum())
 
 
 def test_logits_that_are_too_large_are_judged_at_the_scale_that_suits_them():

@@ -51,29 +51,9 @@ def draw_batch(index, spaces=SPACES):
     return {key: tf.constant(value) for key, value in batch.items()}
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """One learner whose meta-steps are compiled once, and a checkpoint of its first weights."""
-    replicas = Replicas(new_learner(), TRAINING)
-    start = tmp_path_factory.mktemp("start") / "round-0"
-    save_checkpoint(start, replicas.learner, {"step": 0})
-    return replicas, start
-
-
 @pytest.fixture
-def untrained(compiled):
-    """Replicas of ``new_learner()``; loading the weights takes less than compiling the meta-step again."""
-    replicas, start = compiled
-    load_checkpoint(start, replicas.learner)
-    first = new_learner()
-    replicas.learner.encoder_optimizer.learning_rate = first.encoder_optimizer.learning_rate
-    replicas.learner.mapping_optimizer.learning_rate = first.mapping_optimizer.learning_rate
-    return replicas
-
-
-@pytest.fixture
-def learner(untrained):
-    return untrained.learner
+def learner():
+    return new_learner()
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
@@ -85,13 +65,12 @@ def test_groups_of_like_length_change_nothing_but_rounding(learner, space):
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
-def test_training_lowers_the_query_loss_of_every_kind_of_source(untrained, space):
-    learner, batch = untrained.learner, draw_batch(0, [space])
-    arrays = {key: value.numpy() for key, value in batch.items()}
+def test_training_lowers_the_query_loss_of_every_kind_of_source(learner, space):
+    batch = draw_batch(0, [space])
     before = float(query_loss(learner, batch))
     learner.encoder_optimizer.learning_rate = learner.mapping_optimizer.learning_rate = 3e-3
     for _ in range(20):
-        untrained.update({0: arrays}, 1)
+        update_weights(learner, batch, max_norm=1.0)
     assert float(query_loss(learner, batch)) < 0.8 * before
 
 
@@ -116,9 +95,9 @@ def test_the_loss_is_the_mean_of_the_queries_losses_by_their_weights(learner):
     assert loss(weights) == pytest.approx(np.mean(expected), rel=1e-4)
 
 
-def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(compiled, untrained, tmp_path):
-    report = train_round(untrained, SPACES, plan(), folder=tmp_path / "one")
-    undisturbed = weights(untrained.learner)
+def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(tmp_path):
+    undisturbed = new_learner()
+    report = train_round(Replicas(undisturbed, TRAINING), SPACES, plan(), folder=tmp_path / "one")
 
     class KilledError(Exception):
         pass
@@ -127,9 +106,8 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(compiled, un
         if step == 5:
             raise KilledError
 
-    load_checkpoint(compiled[1], untrained.learner)
     with pytest.raises(KilledError):
-        train_round(untrained, SPACES, plan(), folder=tmp_path / "two", on_step=kill)
+        train_round(Replicas(new_learner(), TRAINING), SPACES, plan(), folder=tmp_path / "two", on_step=kill)
     resumed, steps = new_learner(seed=1), []
     again = train_round(
         Replicas(resumed, TRAINING),
@@ -142,16 +120,15 @@ def test_an_interrupted_round_ends_with_the_same_weights_to_the_bit(compiled, un
     assert again.source_losses == report.source_losses
     assert len(report.agreements) >= 3
     assert again.agreements == report.agreements
-    for name, value in undisturbed.items():
+    for name, value in weights(undisturbed).items():
         np.testing.assert_array_equal(weights(resumed)[name], value, err_msg=name)
 
 
-def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(untrained, tmp_path):
-    learner = untrained.learner
+def test_a_loss_that_is_not_finite_ends_the_round_with_the_last_good_weights(learner, tmp_path):
     vector = learner.mapping.hyperparameter_vector
     vector.assign(np.full(vector.shape, np.nan))
     before = weights(learner)
-    report = train_round(untrained, SPACES, plan(), folder=tmp_path / "partial")
+    report = train_round(Replicas(learner, TRAINING), SPACES, plan(), folder=tmp_path / "partial")
     assert report.meta_steps == 1
     assert math.isnan(report.loss)
     assert report.bad_batch == "round-1-not-finite"
