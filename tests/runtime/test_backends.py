@@ -160,7 +160,7 @@ def test_a_folder_of_the_previous_format_is_read_with_tensorflow(tmp_path):
 
 def test_an_unknown_backend_is_an_error(tmp_path):
     with pytest.raises(
-        ValueError, match="backend is 'torch', expected one of auto, runtime, int8, tensorflow"
+        ValueError, match="backend is 'torch', expected one of auto, runtime, int8, int8-anyway, tensorflow"
     ):
         load_model(tmp_path, backend="torch")
 
