@@ -287,8 +287,7 @@ class Featurizer:
         self._counts.add(len(texts), num_long=int((num_pieces > 1).sum()), num_cut=int(is_cut.sum()))
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
-        # Also of NumPy's strings; a TypeError for what is no string.
-        return cleaned_texts(list(map(str.__str__, texts)), self.model.cleaning.cleaners)
+        return cleaned_texts(texts, self.model.cleaning.cleaners)
 
     @contextmanager
     def _progress_bar(self, num_texts: int) -> Iterator[Callable[[float], None]]:

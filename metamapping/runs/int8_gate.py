@@ -6,7 +6,7 @@ check = measure_int8(run, learner, validation_cells)     # ``None`` if 8 bits ca
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,20 +29,13 @@ if TYPE_CHECKING:
 _DIGITS = 6
 
 
-def measure_int8(
-    run: RunFolder,
-    learner: Learner,
-    cells: Sequence[Cell],
-    *,
-    on_progress: Callable[[str, int], None] | None = None,
-) -> Int8Check | None:
+def measure_int8(run: RunFolder, learner: Learner, cells: Sequence[Cell]) -> Int8Check | None:
     """Score the encoder in 8 bits on the episodes of the validation sources.
 
     Args:
         run: An opened run.
         learner: Encoder and mapping of the checkpoint.
         cells: Its scores in float32 on the validation sources.
-        on_progress: Called with a source's name and the number of texts just encoded.
 
     Returns:
         ``None`` if the encoder has no graph, if this processor's products of 8 bits overflow, or if there are
@@ -62,7 +55,6 @@ def measure_int8(
             spaces,
             config.evaluation,
             seed=config.seed,
-            on_progress=on_progress,
         )
     return Int8Check(
         float32=round(float(np.mean([np.mean(cell.scores) for cell in cells])), _DIGITS),

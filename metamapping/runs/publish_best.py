@@ -80,7 +80,8 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
         upstream=corpus.fingerprints,
     )
     family = family_of(learner.encoder.backbone)
-    int8 = measure_int8(run, learner, measure_stage(run, best, role="validation"), on_progress=on_progress)
+    # Without progress, of which the callback counts the test sources alone.
+    int8 = measure_int8(run, learner, measure_stage(run, best, role="validation"))
     card = model_card(
         _as_trained(run),
         corpus,
