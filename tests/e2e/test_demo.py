@@ -33,7 +33,7 @@ def test_the_run_ends_with_a_table_a_verdict_and_a_published_folder(home, first)
 
 def test_a_log_has_a_line_a_stage_and_none_of_prefect_and_tensorflow(first):
     assert re.search(r"^[\d:]{8} prepared 3 sources, left out \d+ of 1,\d\d\d rows", first, re.MULTILINE)
-    assert re.search(r"^[\d:]{8} round 1: score 0\.\d+ ", first, re.MULTILINE)
+    assert re.search(r"^[\d:]{8} round 1: accuracy 0\.\d+ ", first, re.MULTILINE)
     assert "hook" not in first
     assert "INFO" not in first
     assert "oneDNN" not in first

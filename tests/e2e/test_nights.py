@@ -186,6 +186,8 @@ def retry_evaluation(server: PrefectServer, home: Path, page: Any, night: str, m
     page.get_by_role("dialog").get_by_role("button", name="Retry").click()
     wait_for(lambda: server.run(failed["id"])["state_type"] != "FAILED", 60, "the retry")
     page.goto(EMPTY_PAGE)
+    # It goes on when the stage has ended.
+    wait_for(lambda: server.run(night)["state_type"] != "FAILED", 300, "the main run to go on")
 
 
 def newest_run(home: Path) -> Path:
