@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.ablations import markdown
 from benchmarks.tuning import TunedDraw
-from metamapping.adaptation.tuning_gate import WEIGHTS, Prior, expected_gain
+from metamapping.adaptation.tuning_gate import WEIGHTS, Prior, best_share
 
 COLUMNS = ["draws", "closed form", "half", "all", "as the gate decided", "tuned"]
 
@@ -71,12 +71,8 @@ def row(draws: list[TunedDraw], priors: list[Prior]) -> list[str]:
     """One row of the table."""
     decided = []
     for each in draws:
-        expected = [
-            expected_gain(prior, each.skill, each.missing, gain, error)
-            for prior, gain, error in zip(priors, each.gains, each.errors, strict=True)
-        ]
-        best = int(np.argmax(expected))
-        decided.append(1 + best if expected[best] > 0 else 0)
+        best, gain = best_share(priors, each.skill, each.missing, each.gains, each.errors)
+        decided.append(1 + best if gain > 0 else 0)
     means = np.mean([each.accuracies for each in draws], axis=0)
     chosen = np.mean([each.accuracies[share] for each, share in zip(draws, decided, strict=True)])
     tuned = sum(share > 0 for share in decided)

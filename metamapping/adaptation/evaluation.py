@@ -39,6 +39,7 @@ from metamapping.models.mapping import MetaMapping
 from metamapping.models.separate_entities import are_separate, decode_separately
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.models.viterbi import decode_words
+from metamapping.publishing.loaded_model import EncodesTexts
 from metamapping.rounds.failures import EpisodeOutcome
 
 # Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
@@ -49,27 +50,8 @@ Scores = dict[tuple[str, int], list[float]]
 OutcomesCallback = Callable[[LabelSpace, dict[int, list[EpisodeOutcome]]], None]
 
 
-class EvaluatedEncoder(Protocol):
+class EvaluatedEncoder(EncodesTexts, Protocol):
     """What evaluation needs of an encoder: ``models.encoder``, or one of the runtime behind its names."""
-
-    def encode(
-        self,
-        token_ids: Ragged,
-        segment_ids: Ragged,
-        word_starts: Ragged | None = None,
-        *,
-        batch_size: int = 64,
-        on_progress: Callable[[int], None] | None = None,
-    ) -> np.ndarray:
-        """Features of texts, or of all their words.
-
-        Args:
-            token_ids: Tokens of each text.
-            segment_ids: Segments of the same tokens.
-            word_starts: The first piece of each word of each text; ``None`` for whole texts.
-            batch_size: Maximum number of texts that are encoded at once.
-            on_progress: Called with the number of texts that were newly encoded.
-        """
 
     def names(self, batch: Tensors) -> tf.Tensor:
         """Features of label names.

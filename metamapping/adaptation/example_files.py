@@ -70,21 +70,21 @@ def read_example_file(
     for row in rows:
         if row.fault not in (None, NOT_ACCEPTED):
             raise ValueError(f"{path}: {row.problem}")
-    rows = _accepted(rows)
+    numbered = _accepted(rows)
     names = column_names(source)
-    texts = [encodable(text) for text in _values(rows, "text", names[0], text_of)]
+    texts = [encodable(text) for text in _values(numbered, "text", names[0], text_of)]
     if multi_label is None:
-        multi_label = any(has_label_list(row.label) for row in rows)
+        multi_label = any(has_label_list(row.label) for row in numbered.values())
     if multi_label:
-        lists = label_lists_of(_values(rows, "label", names[2], label_list_of))
+        lists = label_lists_of(_values(numbered, "label", names[2], label_list_of))
         labels: list[Any] = [[_encodable(label) for label in row] for row in lists]
     else:
-        labels = [_encodable(label) for label in labels_of(_values(rows, "label", names[2], label_of))]
+        labels = [_encodable(label) for label in labels_of(_values(numbered, "label", names[2], label_of))]
     kind = LabelListExamples if multi_label else Examples
     # The entities of CoNLL are second texts, too.
-    if source.columns.text_pair is None and all(row.text_pair is None for row in rows):
+    if source.columns.text_pair is None and all(row.text_pair is None for row in numbered.values()):
         return kind(texts, labels, None)
-    pairs = _values(rows, "text_pair", source.columns.text_pair or "text_pair", text_of)
+    pairs = _values(numbered, "text_pair", source.columns.text_pair or "text_pair", text_of)
     return kind(texts, labels, [encodable(text) for text in pairs])
 
 
@@ -99,23 +99,26 @@ def _entities(rows: list[Row], source: Source, path: Path) -> Examples:
             raise ValueError(f"{path}: {row.problem}")
         if row.fault not in (None, NOT_ACCEPTED):
             raise ValueError(f"row {number}: {row.problem}")
-    _accepted(rows)
-    if widened := [number for number, row in enumerate(rows, 1) if row.num_widened]:
+    numbered = _accepted(rows)
+    if widened := [number for number, row in numbered.items() if row.num_widened]:
         warnings.warn(
             f"spans begin or end inside a word, and the whole word is learned: row {listed(widened)}",
             stacklevel=5,
         )
     names = column_names(source, names_of_columns(path, source))
-    words, tags = _values(rows, "text", names[0], words_of), _values(rows, "label", names[2], words_of)
+    words = _values(numbered, "text", names[0], words_of)
+    tags = _values(numbered, "label", names[2], words_of)
     words = [[encodable(word) for word in row] for row in words]
-    return Examples(words, [[encodable(tag) for tag in row] for row in _bio(words, tags)], None)
+    return Examples(
+        words, [[encodable(tag) for tag in row] for row in _bio(words, tags, list(numbered))], None
+    )
 
 
-def _accepted(rows: list[Row]) -> list[Row]:
-    """The rows that annotators accepted; a warning lists the others."""
+def _accepted(rows: list[Row]) -> dict[int, Row]:
+    """The rows that annotators accepted, by their number from 1; a warning lists the others."""
     if left_out := [number for number, row in enumerate(rows, 1) if row.fault is not None]:
         warnings.warn(f"rows that were not accepted are left out: row {listed(left_out)}", stacklevel=6)
-    return [row for row in rows if row.fault is None]
+    return {number: row for number, row in enumerate(rows, 1) if row.fault is None}
 
 
 def _with_pairs(source: Source, path: Path) -> Source:
@@ -130,14 +133,12 @@ def _with_pairs(source: Source, path: Path) -> Source:
 
 
 def _values(
-    rows: list[Row], setting: str, column: str | int | None, read: Callable[[Any], Value]
+    rows: dict[int, Row], setting: str, column: str | int | None, read: Callable[[Any], Value]
 ) -> list[Value]:
     where = "label_columns" if column is None else f"column {column!r}"
     place = SETTINGS.index(setting) + 1  # after the line
     values = []
-    for number, row in enumerate(rows, 1):
-        if row.fault is not None:
-            continue
+    for number, row in rows.items():
         try:
             values.append(read(row[place]))
         except UnusableError as error:
@@ -145,11 +146,11 @@ def _values(
     return values
 
 
-def _bio(words: list[list[str]], tags: list[list[str]]) -> list[list[str]]:
-    for number, (row_words, row_tags) in enumerate(zip(words, tags, strict=True), 1):
+def _bio(words: list[list[str]], tags: list[list[str]], numbers: list[int]) -> list[list[str]]:
+    for number, row_words, row_tags in zip(numbers, words, tags, strict=True):
         if len(row_words) != len(row_tags):
             raise ValueError(
                 f"row {number} has {len(row_words)} words but {len(row_tags)} tags ({listed(row_tags)}): "
                 "give one tag for each word, or drop the row"
             )
-    return read_bio(tags, what="row", first=1)
+    return read_bio(tags, what="row", numbers=numbers)

@@ -15,7 +15,7 @@ if it is not the true one. The figures: docs/experiments/grades.md.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -155,26 +155,6 @@ def _heights(scores: np.ndarray) -> np.ndarray:
     """How high each text is graded: ``(…, num_grades)`` to ``(…,)``."""
     heights: np.ndarray = scores @ np.linspace(-1.0, 1.0, scores.shape[-1])
     return heights
-
-
-def unused_grades(grades: Sequence[Label], labels: Collection[Label]) -> str | None:
-    """Say which grades no example has: their place in the order is known by their names alone.
-
-    Args:
-        grades: The labels in their order.
-        labels: The labels of the examples.
-
-    Returns:
-        A sentence without its full stop; ``None`` if every grade has an example.
-    """
-    used = {label_text(label) for label in labels}
-    unused = [grade for grade in grades if label_text(grade) not in used]
-    if not unused:
-        return None
-    return (
-        f"no example has the grade {listed([repr(grade) for grade in unused])} of `ordinal`: check how it is "
-        "written, or leave it out"
-    )
 
 
 def read_grades(ordinal: Any) -> list[Label]:

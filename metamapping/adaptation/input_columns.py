@@ -100,14 +100,9 @@ def table_columns(table: Any, columns: Columns, task_type: TaskType) -> tuple[An
     pair = columns.text_pair
     if pair is None and columns.text is None and "text_pair" in names and task_type != "ner":
         pair = "text_pair"
-    found: list[Any] = [None if name is None else _find(name, names) for name in (text, label, pair)]
-    for name, column in zip((text, label, pair), found, strict=True):
-        if name is not None and column is None:
-            raise ValueError(
-                f"the table has no column {name!r}; it has {', '.join(map(str, names))}: name the right "
-                "one, as in columns=Columns(text=..., label=...)"
-            )
-    return table[found[0]], table[found[1]], None if pair is None else table[found[2]]
+    advice = "name the right one, as in columns=Columns(text=..., label=...)"
+    found = [table[_found(name, names, advice)] for name in (text, label)]
+    return found[0], found[1], None if pair is None else table[_found(pair, names, advice)]
 
 
 def _columns_and_indicated(table: Any, columns: Columns, task_type: TaskType) -> tuple[Any, Any, Any]:
@@ -115,12 +110,7 @@ def _columns_and_indicated(table: Any, columns: Columns, task_type: TaskType) ->
     if task_type == "ner":
         raise ValueError("label_columns are for labels of whole texts, but ner labels words: leave them out")
     names, labels = _column_names(table) or [], columns.label_columns or []
-    found = {label: _find(label, names) for label in labels}
-    if missing := [label for label, column in found.items() if column is None]:
-        raise ValueError(
-            f"the table has no column {missing[0]!r}; it has {', '.join(map(str, names))}: correct "
-            "label_columns"
-        )
+    found = {label: _found(label, names, "correct label_columns") for label in labels}
     single = columns.model_copy(update={"label_columns": None, "label": found[labels[0]]})
     texts, _, pairs = table_columns(table, single, task_type)
     values = zip(*(values_of(table[column], label) for label, column in found.items()), strict=True)
@@ -140,6 +130,14 @@ def _text_and_label(names: list[Any], columns: Columns, task_type: TaskType) -> 
         given = [None if name is None else str(name) for name in (text, label)]
         defaults = entity_columns([name for name in names if isinstance(name, str)], *given)
     return defaults[0] if text is None else text, defaults[1] if label is None else label
+
+
+def _found(name: str | int, names: list[Any], advice: str) -> Any:
+    """The column of a name; an error with the advice if there is none."""
+    column = _find(name, names)
+    if column is None:
+        raise ValueError(f"the table has no column {name!r}; it has {', '.join(map(str, names))}: {advice}")
+    return column
 
 
 def _find(name: str | int, names: list[Any]) -> Any:

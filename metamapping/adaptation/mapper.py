@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.grades import read_grades, unused_grades
+from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.label_checks import check_labels, check_wanted, unfitted_state
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
@@ -32,7 +32,7 @@ from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task
-from metamapping.config.labels import label_column_doubt, label_text
+from metamapping.config.labels import label_column_doubt, label_text, unused_grades
 from metamapping.config.sources import Columns, TaskType
 from metamapping.errors import listed
 from metamapping.publishing.loaded_model import LoadedModel
@@ -175,7 +175,7 @@ class MetaMapper:
             state = with_out_of_scope(self.featurizer, state, label)
         if ordinal is not None:
             state = with_grades(self.featurizer, state, read_grades(ordinal), names)
-            if (unused := unused_grades(state.labels, set(examples.labels))) is not None:
+            if unused := unused_grades(state.labels, examples.labels, of="example"):
                 warnings.warn(unused, stacklevel=2)
         state = with_examples(self.featurizer, state, examples, names)
         if not is_tuned:

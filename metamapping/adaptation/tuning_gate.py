@@ -14,6 +14,7 @@ Notation: ``F`` left-out examples.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -144,21 +145,40 @@ def choose(evidence: Evidence) -> Choice:
     Args:
         evidence: Of at least one left-out example.
     """
-    gains, errors = evidence.gains, evidence.errors
-    expected = [
-        expected_gain(prior, evidence.skill, evidence.missing, float(gain), float(error))
-        for prior, gain, error in zip(PRIORS, gains, errors, strict=True)
-    ]
-    best = int(np.argmax(expected))
+    errors = evidence.errors
+    best, gain = best_share(PRIORS, evidence.skill, evidence.missing, evidence.gains, errors)
     return Choice(
-        weight=WEIGHTS[best] if expected[best] > 0 else 0.0,
+        weight=WEIGHTS[best] if gain > 0 else 0.0,
         best_weight=WEIGHTS[best],
         before=float(evidence.before.mean()),
         after=float(evidence.after[best].mean()),
         error=float(errors[best]),
-        expected_gain=expected[best],
+        expected_gain=gain,
         scale_factor=evidence.factors[best],
     )
+
+
+def best_share(
+    priors: Iterable[Prior], skill: float, missing: float, gains: Iterable[float], errors: Iterable[float]
+) -> tuple[int, float]:
+    """Find the share of the change with the highest expected gain.
+
+    Args:
+        priors: What is known of each share.
+        skill: As ``Evidence.skill``.
+        missing: As ``Evidence.missing``.
+        gains: For each share, the mean gain in log probability of left-out examples.
+        errors: Their standard errors.
+
+    Returns:
+        The position of the share, and its expected gain.
+    """
+    expected = [
+        expected_gain(prior, skill, missing, float(gain), float(error))
+        for prior, gain, error in zip(priors, gains, errors, strict=True)
+    ]
+    best = int(np.argmax(expected))
+    return best, expected[best]
 
 
 def expected_gain(prior: Prior, skill: float, missing: float, gain: float, error: float) -> float:

@@ -92,13 +92,12 @@ def adapt(
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """
-    from metamapping.adaptation.grades import unused_grades
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, answered, labelled
-    from metamapping.config.labels import label_column_doubt, look_alike
+    from metamapping.cli.reading import Reading, rows_to_learn
+    from metamapping.config.labels import label_column_doubt, look_alike, unused_grades
     from metamapping.errors import listed
     from metamapping.rounds.wording import count
 
@@ -106,25 +105,21 @@ def adapt(
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
     records, rows = reading.rows(examples, format)
     fields = reading.fields(task_type, records, rows, labels=True)
-    rows = [rows[i] for i in answered(fields, rows)]
-    if multi_label or label_separator is not None or fields.have_label_lists(rows):
-        fields = fields.with_label_lists(label_separator)
-    if skip_unlabelled:
-        rows = [rows[i] for i in labelled(fields, rows)]
-    if label_separator is None and (joined := fields.joined_labels(rows)) is not None:
-        print_note(f"note: {joined}")
-    with fields.hint_of_unlabelled(rows):
-        texts, labels, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
-    if fields.is_ner and (note := cut_words_note(texts, labels)):
+    fields, kept = rows_to_learn(
+        fields,
+        rows,
+        multi_label=multi_label,
+        label_separator=label_separator,
+        skip_unlabelled=skip_unlabelled,
+    )
+    with fields.hint_of_unlabelled(kept):
+        texts, labels, text_pairs = fields.texts(kept), fields.labels(kept), fields.text_pairs(kept)
+    if fields.is_ner and (note := cut_words_note(texts, labels, kept.numbers)):
         print_note(f"note: {note}")
         warnings.filterwarnings("ignore", message=".* inside a word, and the whole word is learned")
-    rejected = fields.are_rejected(rows)
-    if any(rejected):
-        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
-        texts, labels = list(without(texts, rejected)), list(without(labels, rejected))
     empty = fields.are_empty(texts, text_pairs)
     if any(empty):
-        numbers = [number for number, is_empty in enumerate(empty, 1) if is_empty]
+        numbers = [number for number, is_empty in zip(kept.numbers, empty, strict=True) if is_empty]
         print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
         texts, labels = list(without(texts, empty)), list(without(labels, empty))
         text_pairs = text_pairs and list(without(text_pairs, empty))
@@ -138,7 +133,7 @@ def adapt(
         print_note(f"note: {sentence}")
 
     grades = None if ordinal is None else _labels_of(ordinal, labels)
-    if grades and (unused := unused_grades(grades, set(fields.single_labels(labels)))) is not None:
+    if grades and (unused := unused_grades(grades, fields.single_labels(labels), of="example")):
         print_note(f"note: {unused}")
         warnings.filterwarnings("ignore", message=re.escape(unused))
     mapper = load_mapper(model, backend)

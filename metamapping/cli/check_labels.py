@@ -29,7 +29,7 @@ from metamapping.cli.options import (
 
 if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.suspicious_labels import SuspiciousLabel, SuspiciousLabels
-    from metamapping.cli.rows import Row
+    from metamapping.cli.rows import KeptRows, Row
 
 _MAX_SHOWN = 20  # rows in the table, if neither --num nor --out is given
 _DIGITS = 4
@@ -87,8 +87,9 @@ def check_labels(
     """
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, answered, labelled
+    from metamapping.cli.reading import Reading, rows_to_learn
     from metamapping.cli.records import format_of
+    from metamapping.cli.rows import KeptRows
     from metamapping.cli.writing import check_keeps_input, write_records
     from metamapping.config.labels import label_column_doubt
 
@@ -98,18 +99,13 @@ def check_labels(
     reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
     records, every = reading.rows(rows, format)
     fields = reading.fields(task_type, records, every, labels=True)
-    positions = answered(fields, every)
-    if fields.is_ner and any(rejected := fields.are_rejected(every)):
-        print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
-        positions = [i for i in positions if not rejected[i]]
-    if skip_unlabelled:
-        of_labels = fields.with_label_lists(label_separator) if label_separator is not None else fields
-        positions = [positions[i] for i in labelled(of_labels, [every[i] for i in positions])]
-    found = [every[i] for i in positions]
-    if multi_label or label_separator is not None or fields.have_label_lists(found):
-        fields = fields.with_label_lists(label_separator)
-    if label_separator is None and (joined := fields.joined_labels(found)) is not None:
-        print_note(f"note: {joined}")
+    fields, found = rows_to_learn(
+        fields,
+        every,
+        multi_label=multi_label,
+        label_separator=label_separator,
+        skip_unlabelled=skip_unlabelled,
+    )
     with fields.hint_of_unlabelled(found):
         texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
@@ -133,22 +129,22 @@ def check_labels(
         min_probability=min_probability,
         groups=groups and [groups[i] for i in kept],
     )
-    places = [positions[i] for i in kept]
+    checked = KeptRows(found, kept)
     if out is not None:
-        write_records(_rows(suspicious, every, places), out, format_of(out, format))
+        write_records(_rows(suspicious, checked), out, format_of(out, format))
     if out != "-":
         unit = "words" if fields.is_ner else "rows"
-        _print(suspicious, places, max_shown=_MAX_SHOWN if num is None else num, unit=unit)
+        _print(suspicious, checked.numbers, max_shown=_MAX_SHOWN if num is None else num, unit=unit)
 
 
-def _rows(suspicious: SuspiciousLabels, rows: Sequence[Row], kept: Sequence[int]) -> list[Row]:
+def _rows(suspicious: SuspiciousLabels, rows: KeptRows) -> list[Row]:
     """The suspicious rows with all their columns."""
     from metamapping.cli.error_rows import shown_label, similar_rows
 
     return [
         {
-            "row": kept[each.index] + 1,
-            **rows[kept[each.index]],
+            "row": rows.numbers[each.index],
+            **rows[each.index],
             **({} if each.word is None else _place(each)),
             "wrong": round(each.probability, _DIGITS),
             "suggested": shown_label(each.suggested) if isinstance(each.suggested, list) else each.suggested,
@@ -171,7 +167,7 @@ def _shown(each: SuspiciousLabel) -> str:
     return " ".join(word for part in parts for word in part)
 
 
-def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int, unit: str) -> None:
+def _print(suspicious: SuspiciousLabels, numbers: Sequence[int], *, max_shown: int, unit: str) -> None:
     from metamapping.adaptation.suspicious_labels import label_words
     from metamapping.cli.tables import print_table
     from metamapping.rounds.wording import count
@@ -179,7 +175,7 @@ def _print(suspicious: SuspiciousLabels, kept: Sequence[int], *, max_shown: int,
     def cells(each: SuspiciousLabel) -> tuple[str, ...]:
         near = each.neighbours[0] if each.neighbours else None
         like = "" if near is None else f"{near.text} ({label_words(near.label)})"
-        row = str(kept[each.index] + 1)
+        row = str(numbers[each.index])
         labels = label_words(each.label), label_words(each.suggested)
         return f"{each.probability:.2f}", row, *labels, _shown(each), like
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from metamapping.cli.rows import WORDS, NumberedRow, Row, SentenceRow
 from metamapping.corpus.span_formats import entity_columns, has_spans
-from metamapping.corpus.spans import AlignedText, align, widened_note
+from metamapping.corpus.spans import align, widened_note
 from metamapping.corpus.word_lists import word_list
 
 
@@ -49,33 +49,36 @@ def is_string(row: Row, text: Any, *, column: str, label: Any, found: str | None
     return label is None or label is text or has_spans(text, label, found)
 
 
-def check_one_kind(texts: Sequence[Any], first: int) -> None:
+def check_one_kind(texts: Sequence[Any], numbers: Sequence[int]) -> None:
     """Check that all texts are strings, or all lists of words.
 
     Args:
         texts: The texts.
-        first: Number of the first row, for the error message.
+        numbers: Number of each row, for the error message.
 
     Raises:
         ValueError: Some are strings and others are lists.
     """
-    for number, text in enumerate(texts, first):
+    for number, text in zip(numbers, texts, strict=True):
         if isinstance(text, str) != isinstance(texts[0], str):
             kinds = ("a text", "words") if isinstance(text, str) else ("words", "a text")
             raise ValueError(
-                f"row {number} has {kinds[0]}, but row {first} has {kinds[1]}: write the rows of each kind "
-                "to a file of their own"
+                f"row {number} has {kinds[0]}, but row {numbers[0]} has {kinds[1]}: write the rows of each "
+                "kind to a file of their own"
             )
 
 
-def cut_words_note(texts: Sequence[Any], labels: Sequence[Any]) -> str | None:
+def cut_words_note(texts: Sequence[Any], labels: Sequence[Any], numbers: Sequence[int]) -> str | None:
     """Return a sentence about spans that begin or end inside a word, or ``None``.
 
     Args:
         texts: The texts of all rows.
         labels: Their spans or tags.
+        numbers: Their numbers.
     """
-    aligned: list[AlignedText] = [
-        align(text, spans) for text, spans in zip(texts, labels, strict=True) if isinstance(text, str)
-    ]
-    return widened_note(aligned, what="row", first=1)
+    aligned = {
+        number: align(text, spans)
+        for number, text, spans in zip(numbers, texts, labels, strict=True)
+        if isinstance(text, str)
+    }
+    return widened_note(list(aligned.values()), what="row", numbers=list(aligned))

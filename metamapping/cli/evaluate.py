@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.results import Error
     from metamapping.adaptation.scores import Scores
     from metamapping.cli.fields import Fields
-    from metamapping.cli.rows import Row
+    from metamapping.cli.rows import KeptRows
 
 _MAX_CONFUSIONS = 15  # in the table
 
@@ -83,9 +83,7 @@ def evaluate(
     `metamapping evaluate my-tasks/places test.conll --json`
     """
     from metamapping.cli.error_rows import error_rows, example_rows
-    from metamapping.cli.fields import without
     from metamapping.cli.labelling import load_task, print_long_texts
-    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading, answered, labelled
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import check_keeps_input, write_records
@@ -102,7 +100,7 @@ def evaluate(
         records, rows = reading.rows(test, format)
         mapping = load_task(task, model, backend)
         fields = reading.fields(mapping.task_type, records, rows, labels=True)
-        rows = [rows[i] for i in answered(fields, rows)]
+        kept = answered(fields, rows)
         if mapping.is_multi_label:
             fields = fields.with_label_lists(label_separator)
         elif label_separator is not None:
@@ -110,13 +108,9 @@ def evaluate(
                 "the task has one label for each text: leave --label-separator out, or adapt with it"
             )
         if skip_unlabelled:
-            rows = [rows[i] for i in labelled(fields, rows)]
-        rejected = fields.are_rejected(rows)
-        if any(rejected):
-            print_note(f"note: {sum(rejected)} rows were not accepted (`answer`) and are left out")
-            rows = list(without(rows, rejected))
-        scores, found = _score_rows_of_file(mapping, fields, rows, num_examples=3 if errors else 0)
-        wrong = error_rows(rows, found)
+            kept = labelled(fields, kept)
+        scores, found = _score_rows_of_file(mapping, fields, kept, num_examples=3 if errors else 0)
+        wrong = error_rows(kept, found)
     print_long_texts(mapping)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
     if errors is not None:
@@ -124,7 +118,7 @@ def evaluate(
 
 
 def _score_rows_of_file(
-    mapping: Mapping, fields: Fields, rows: list[Row], *, num_examples: int
+    mapping: Mapping, fields: Fields, rows: KeptRows, *, num_examples: int
 ) -> tuple[Scores, list[Error]]:
     """The scores of rows, and the errors among them."""
     from metamapping.adaptation.scores import entity_scores, text_scores
@@ -142,7 +136,7 @@ def _score_rows_of_file(
     if fields.is_ner:
         fields.check_tag_columns(rows, mapping.labels)
     is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
-    if is_spans and (note := cut_words_note(texts, gold)):
+    if is_spans and (note := cut_words_note(texts, gold, rows.numbers)):
         print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")
     # Labels are compared as texts: CSV has nothing else, while a task may have booleans or numbers.
     if fields.is_multi_label:

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeVar
 
 from metamapping.cli.entity_rows import check_one_kind, columns_of, is_string
 from metamapping.cli.options import PREFIX, input_source
-from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow
+from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow, numbers_of
 from metamapping.config.labels import joined_labels
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
@@ -43,7 +43,7 @@ from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.values import (
     UnusableError,
-    is_nothing,
+    is_blank,
     label_of,
     labels_of,
     list_of_text,
@@ -102,8 +102,9 @@ class Fields:
         """
         if self.is_ner:
             self._check_columns_of(rows, "text")
-            texts = [self._entity_text(row, number) for number, row in enumerate(rows, first)]
-            check_one_kind(texts, first)
+            numbers = numbers_of(rows, first)
+            texts = [self._entity_text(row, number) for number, row in zip(numbers, rows, strict=True)]
+            check_one_kind(texts, numbers)
             return texts
         column = self._column_of(rows, self.text_column, "text", number="0")
         return _read(text_of, self._column(rows, column, "text", first))
@@ -134,7 +135,7 @@ class Fields:
         """The labels of rows.
 
         Args:
-            rows: The rows, numbered from 1 in error messages.
+            rows: The rows.
 
         Returns:
             Labels of the type that the rows have, or texts if they have several, and lists of them where
@@ -158,11 +159,11 @@ class Fields:
         self._check_columns_of(rows, "label")
         labels = [
             self._entity_label(row, text, number)
-            for number, (row, text) in enumerate(zip(rows, texts, strict=True), 1)
+            for number, row, text in zip(numbers_of(rows), rows, texts, strict=True)
         ]
         if texts and isinstance(texts[0], str):
             return labels
-        converted = read_bio(labels, what="row", first=1)
+        converted = read_bio(labels, what="row", numbers=numbers_of(rows))
         self.check_tag_columns(
             rows, {tag[2:] for row_tags in converted for tag in row_tags if tag != OUTSIDE}
         )
@@ -237,7 +238,7 @@ class Fields:
         """The values of any other column.
 
         Args:
-            rows: The rows, numbered from 1 in error messages.
+            rows: The rows.
             column: Its name; a dot leads into nested fields.
             option: The option that names it, for error messages.
 
@@ -245,7 +246,7 @@ class Fields:
             ValueError: A row has no value.
         """
         values = [nested_value(row, column) for row in rows]
-        for number, (row, value) in enumerate(zip(rows, values, strict=True), 1):
+        for number, row, value in zip(numbers_of(rows), rows, values, strict=True):
             if value is None:
                 raise ValueError(
                     f"row {number} has no {column!r}, but {listed_names(list(row))}: correct {option}, or "
@@ -262,12 +263,12 @@ class Fields:
             rows: The rows.
         """
         if self.is_ner:
-            return [_is_blank(_value(row, self.columns_of(row)[1])) for row in rows]
+            return [is_blank(_value(row, self.columns_of(row)[1])) for row in rows]
         if self.label_separator is not None:
             return [False] * len(rows)
         one = self._column_of(rows, self.label_column, "label", number="-1")
         columns = self.label_columns or (one,)
-        return [all(_is_blank(_value(row, column)) for column in columns) for row in rows]
+        return [all(is_blank(_value(row, column)) for column in columns) for row in rows]
 
     def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
         """Whether each row is one of Prodigy that was rejected or ignored: its annotation is not true.
@@ -348,7 +349,7 @@ class Fields:
     def _indicated(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
         """The place of each label, for error messages, and the labels whose columns are 1."""
         columns = [list(self._column(rows, name, "label_columns")) for name in self.label_columns]
-        for number, values in enumerate(zip(*columns, strict=True), 1):
+        for number, *values in zip(numbers_of(rows), *columns, strict=True):
             place = f"the label of row {number} (--label-columns)"
             named = zip(self.label_columns, (value for _, value in values), strict=True)
             yield place, _read_one(indicated_labels, place, named)
@@ -399,7 +400,7 @@ class Fields:
         """The place of each value, for error messages, and the value."""
         if rows and not any(_has(row, name) for row in itertools.islice(rows, _PEEKED_ROWS)):
             raise self._no_column(rows[0], name, setting)
-        for number, row in enumerate(rows, first):
+        for number, row in zip(numbers_of(rows, first), rows, strict=True):
             yield _place(setting, number, name), _value(row, name)
 
     def _no_column(self, row: Row, name: str, setting: Setting) -> ValueError:
@@ -435,10 +436,6 @@ def without(values: Iterable[Any], left_out: Iterable[bool]) -> Iterator[Any]:
         left_out: For each value, whether it is left out.
     """
     return (value for value, is_out in zip(values, left_out, strict=True) if not is_out)
-
-
-def _is_blank(value: Any) -> bool:
-    return is_nothing(value) or (isinstance(value, str) and not value.strip())
 
 
 def _place(setting: Setting, number: int, column: str) -> str:

@@ -5,6 +5,7 @@ row = TableRow({"text": "my parcel", "label": "delivery"})
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from metamapping.corpus.conll import Sentence
@@ -13,6 +14,34 @@ Row = dict[str, Any]
 
 WORDS, TAGS = "words", "tags"  # the columns of CoNLL
 PREDICTION = "prediction"  # the column that predictions are written to
+
+
+class KeptRows(list[Row]):
+    """Rows of a file from which others were left out.
+
+    Args:
+        rows: All rows, or those that an earlier choice has kept.
+        positions: The positions of those that are kept.
+
+    Attributes:
+        numbers: For each row its number in the file, from 1.
+    """
+
+    def __init__(self, rows: Sequence[Row], positions: Iterable[int]) -> None:
+        positions = list(positions)
+        super().__init__(rows[i] for i in positions)
+        all_numbers = numbers_of(rows)
+        self.numbers = [all_numbers[i] for i in positions]
+
+
+def numbers_of(rows: Sequence[Row], first: int = 1) -> Sequence[int]:
+    """Return the numbers by which messages call rows.
+
+    Args:
+        rows: The rows.
+        first: Number of the first row, if none was left out.
+    """
+    return rows.numbers if isinstance(rows, KeptRows) else range(first, first + len(rows))
 
 
 class SpanList(list[Any]):

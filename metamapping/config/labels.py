@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from metamapping.errors import listed
+
 # A whole number with a fraction of zeros. A leading zero or another fraction may be a code or a version:
 # `007`, `1.10`.
 _WHOLE = re.compile(r"([+-]?)(0|[1-9][0-9]*)\.0+")
@@ -128,6 +130,27 @@ def label_of_number(labels: Sequence[str] | None) -> dict[str, str]:
     """
     names = labels or []
     return {str(i): name for i, name in enumerate(names) if str(i) not in names}
+
+
+def unused_grades(grades: Iterable[Any], labels: Iterable[Any], *, of: str) -> str | None:
+    """Say which grades do not occur: their place in the order is known by their names alone.
+
+    Args:
+        grades: The labels in their order.
+        labels: The labels that occur.
+        of: What has the labels, such as ``"example"``.
+
+    Returns:
+        A sentence without its full stop; ``None`` if every grade occurs.
+    """
+    used = {label_text(label) for label in labels}
+    unused = [grade for grade in grades if label_text(grade) not in used]
+    if not unused:
+        return None
+    return (
+        f"no {of} has the grade {listed([repr(grade) for grade in unused])} of `ordinal`: check how it is "
+        "written, or leave it out"
+    )
 
 
 def label_column_doubt(num_labels: int, num_rows: int) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
-from metamapping.corpus.values import MissingError, UnusableError, is_nothing
+from metamapping.corpus.values import MissingError, UnusableError, is_blank
 
 _YES, _NO = ("1", "1.0", "true"), ("0", "0.0", "false")
 
@@ -45,7 +45,7 @@ def are_indicators(values: Sequence[Any]) -> bool:
 
 
 def _is_set(label: str, value: Any) -> bool:
-    if is_nothing(value) or (isinstance(value, str) and not value.strip()):
+    if is_blank(value):
         raise MissingError(f"is missing for {label!r:.60} ({value!r}): fill in 0 or 1, or drop the row")
     if isinstance(value, bool | int | float | Decimal) and value in (0, 1):
         return bool(value)

@@ -18,6 +18,7 @@ from metamapping.corpus.labels import Label
 from metamapping.corpus.values import (
     MissingError,
     UnusableError,
+    is_blank,
     is_nothing,
     label_of,
     labels_of,
@@ -55,7 +56,7 @@ def label_list_of(value: Any, separator: str | None = None) -> list[Label]:
         if separator is not None and (is_nothing(value) or isinstance(value, str)):
             text = "" if is_nothing(value) else value
             items = [part for part in text.split(separator) if part.strip()]
-        elif is_nothing(value) or (isinstance(value, str) and not value.strip()):
+        elif is_blank(value):
             raise MissingError(
                 f"is missing ({value!r}): give a list of labels, [] for none, or a separator of "
                 "labels (`label_separator`, on the command line --label-separator)"

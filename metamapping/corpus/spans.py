@@ -165,18 +165,21 @@ def tagged_spans(bounds: Sequence[tuple[int, int]], tags: Sequence[str]) -> list
     return spans
 
 
-def widened_note(texts: Sequence[AlignedText], *, what: str, first: int = 0) -> str | None:
+def widened_note(
+    texts: Sequence[AlignedText], *, what: str, numbers: Sequence[int] | None = None
+) -> str | None:
     """Return a sentence about the spans that were widened, or ``None`` if there are none.
 
     Args:
         texts: All texts.
         what: What the user calls one of them, such as ``row``.
-        first: Number of the first text.
+        numbers: Number of each text. Default: from 0.
     """
     number = sum(len(each.widened) for each in texts)
     if not number:
         return None
-    place, text = next((i, each) for i, each in enumerate(texts, first) if each.widened)
+    first = next(i for i, each in enumerate(texts) if each.widened)
+    text, place = texts[first], first if numbers is None else numbers[first]
     span = text.widened[0]
     inside = [
         word

@@ -51,24 +51,25 @@ def find_scheme(tags: Iterable[str]) -> Scheme:
     return "BIO"
 
 
-def read_bio(rows: Sequence[Any], *, what: str, first: int = 0) -> list[list[str]]:
+def read_bio(rows: Sequence[Any], *, what: str, numbers: Sequence[int] | None = None) -> list[list[str]]:
     """Convert the tags of all sentences of a source to BIO; an `I-` that continues no entity begins one.
 
     Args:
         rows: The tags of each sentence.
         what: What the user calls a sentence, for error messages, such as ``row``.
-        first: Number of the first sentence, for error messages.
+        numbers: Number of each sentence, for error messages. Default: from 0.
 
     Raises:
         ValueError: A tag fits no scheme; the message has its sentence and the nearest scheme.
     """
-    for number, tags in enumerate(rows, first):
+    numbers = range(len(rows)) if numbers is None else numbers
+    for number, tags in zip(numbers, rows, strict=True):
         for tag in tags:
             if not isinstance(tag, str):
                 raise ValueError(f"{what} {number} has the tag {tag!r}: {nearest_scheme(str(tag))}")
     scheme = find_scheme({tag for tags in rows for tag in tags})
     converted = []
-    for number, tags in enumerate(rows, first):
+    for number, tags in zip(numbers, rows, strict=True):
         try:
             converted.append(to_bio(list(tags), scheme, repair=True))
         except MalformedTagError as error:

@@ -48,6 +48,15 @@ def is_nothing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value))
 
 
+def is_blank(value: Any) -> bool:
+    """Whether a value is nothing, or a text of nothing but white space.
+
+    Args:
+        value: A value of JSON, Parquet or a spreadsheet.
+    """
+    return is_nothing(value) or (isinstance(value, str) and not value.strip())
+
+
 def text_of(value: Any) -> str:
     """Return a value as a text; a number is one, as in CSV, and so are bytes in UTF-8.
 

@@ -26,20 +26,8 @@ from metamapping.publishing.layout import SETTINGS, PublishedSettings
 from metamapping.storage.manifest import fingerprint
 
 
-class FeatureEncoder(Protocol):
-    """An encoder of texts and words; see ``models.encoder``."""
-
-    @property
-    def dim(self) -> int:
-        """Width of one view."""
-
-    @property
-    def text_dim(self) -> int:
-        """Width of a text's features."""
-
-    @property
-    def word_dim(self) -> int:
-        """Width of a word's features."""
+class EncodesTexts(Protocol):
+    """What computes the features of texts and words; see ``models.encoder``."""
 
     def encode(
         self,
@@ -62,6 +50,22 @@ class FeatureEncoder(Protocol):
         Returns:
             Float32 ``(num_texts, text_dim)`` or ``(num_words, word_dim)``.
         """
+
+
+class FeatureEncoder(EncodesTexts, Protocol):
+    """An encoder whose widths are known, and whose layers can be changed for a task."""
+
+    @property
+    def dim(self) -> int:
+        """Width of one view."""
+
+    @property
+    def text_dim(self) -> int:
+        """Width of a text's features."""
+
+    @property
+    def word_dim(self) -> int:
+        """Width of a word's features."""
 
     def tuned(self, delta: WeightDelta) -> FeatureEncoder:
         """An encoder of texts with other layers, which shares everything else with this one.

@@ -39,9 +39,11 @@ def changes_since_last_run(
     Returns:
         Sentences; none if there is no such run, its rows are as many as now, or its report is gone.
     """
-    sizes = [*shrunken_sources(home, name, rows), *grown_sources(home, name, rows)]
     last = last_run(home, name, rows)
-    if last is None or last.corpus.report is None or report is None:
+    if last is None:
+        return []
+    sizes = [*shrunken_sources(last, rows), *grown_sources(last, rows)]
+    if last.corpus.report is None or report is None:
         return sizes
     return [*sizes, *compare_reports(last.corpus.report, report)]
 

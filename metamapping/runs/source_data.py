@@ -4,8 +4,8 @@ The shards of a source also depend on the tokenizer, and a tokenizer that is lea
 sources. So sources are compared by their cleaned rows, before they are tokenized.
 
     source_rows(run)                                      # {"bank": "6b1c51319b9f94bc"}
-    shrunken_sources(home, "support", {"bank": 60})       # sentences about the last run of that name
-    grown_sources(home, "support", {"bank": 542})
+    last = last_run(home, "support", {"bank": 60})
+    shrunken_sources(last, {"bank": 60})                  # sentences about what it had then
 """
 
 from __future__ import annotations
@@ -34,52 +34,42 @@ def source_rows(run: RunFolder) -> dict[str, str]:
     return {tokens.name: _examples_of(tokens) or tokens.fingerprint for tokens in run.corpus.tokens}
 
 
-def shrunken_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]:
-    """Find the sources that have lost many of their rows since the last run of the same name.
+def shrunken_sources(last: RunFolder, rows: Mapping[str, int]) -> list[str]:
+    """Find the sources that have lost many of their rows since another run.
 
     Args:
-        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
-        name: Name of the run's configuration.
+        last: An opened run, the last one of the same name.
         rows: Rows by source, as prepared now.
 
     Returns:
         A sentence for each of these sources.
     """
-    last = last_run(home, name, rows)
-    if last is None:
-        return []
-    before = {tokens.name: tokens.counts["rows_out"] for tokens in last.corpus.tokens}
     return [
-        f"source {source!r} has {rows[source]:,} rows; in the last run of {name!r} ({last.run_id}) it had "
-        f"{number:,} ({rows[source] / number - 1:.0%})"
-        for source, number in before.items()
+        f"source {source!r} has {rows[source]:,} rows; in the last run of {last.config.name!r} "
+        f"({last.run_id}) it had {number:,} ({rows[source] / number - 1:.0%})"
+        for source, number in _number_of_rows(last).items()
         if source in rows and rows[source] < SHRUNKEN * number
     ]
 
 
-def grown_sources(home: str, name: str, rows: Mapping[str, int]) -> list[str]:
-    """Find the sources that have got new rows since the last run of the same name.
+def grown_sources(last: RunFolder, rows: Mapping[str, int]) -> list[str]:
+    """Find the sources that have got new rows since another run.
 
     Args:
-        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
-        name: Name of the run's configuration.
+        last: An opened run, the last one of the same name.
         rows: Rows by source, as prepared now.
 
     Returns:
         One sentence about all of them; none if there are none.
     """
-    last = last_run(home, name, rows)
-    if last is None:
-        return []
-    before = {tokens.name: tokens.counts["rows_out"] for tokens in last.corpus.tokens}
     grown = [
         f"{source} ({rows[source]:,}, before {number:,})"
-        for source, number in before.items()
+        for source, number in _number_of_rows(last).items()
         if rows.get(source, 0) > number
     ]
     if not grown:
         return []
-    return [f"more rows than in the last run of {name!r} ({last.run_id}): {listed(grown)}"]
+    return [f"more rows than in the last run of {last.config.name!r} ({last.run_id}): {listed(grown)}"]
 
 
 def last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
@@ -98,11 +88,15 @@ def last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
         run = RunFolder(home, path.name)
         try:
             if run.config.name == name:
-                before = {tokens.name: tokens.counts["rows_out"] for tokens in run.corpus.tokens}
-                return None if before == dict(rows) else run
+                return None if _number_of_rows(run) == dict(rows) else run
         except (ConfigError, StoreError):  # of an older version, or damaged: this is no place to say so
             continue
     return None
+
+
+def _number_of_rows(run: RunFolder) -> dict[str, int]:
+    """The rows of each source of a run."""
+    return {tokens.name: tokens.counts["rows_out"] for tokens in run.corpus.tokens}
 
 
 def _examples_of(tokens: Reference) -> str | None:

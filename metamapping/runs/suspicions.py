@@ -13,7 +13,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from metamapping.config.labels import joined_labels, label_column_doubt, look_alike, several_labels_setting
+from metamapping.config.labels import (
+    joined_labels,
+    label_column_doubt,
+    look_alike,
+    several_labels_setting,
+    unused_grades,
+)
 from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.config.sources import Role, Source
 from metamapping.errors import listed
@@ -76,12 +82,8 @@ def _of_source(source: Source, counts: Mapping[str, Mapping[str, int]]) -> Itera
         if joined := joined_labels(labels):
             yield f"{where} {joined[0]}: {several_labels_setting(joined[1])}"
     yield from (f"{where} {sentence}" for sentence in look_alike(labels))
-    unused = [grade for grade in source.ordinal or () if labels and not labels.get(grade)]
-    if unused:
-        yield (
-            f"{where} no row has the grade {listed(list(map(repr, unused)))} of `ordinal`: check how it is "
-            "written, or leave it out"
-        )
+    if source.ordinal and labels and (unused := unused_grades(source.ordinal, labels, of="row")):
+        yield f"{where} {unused}"
     unnamed = [label for label in labels if _NUMBER.fullmatch(label) and label not in source.label_names]
     if labels and len(unnamed) == len(labels):
         yield (

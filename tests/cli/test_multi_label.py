@@ -90,6 +90,32 @@ def test_rows_without_a_label_are_left_out_if_asked(folder, published, capsys):
     assert json.loads(capsys.readouterr().out)["rows"] == 2
 
 
+def test_messages_have_the_numbers_that_rows_have_in_the_file(folder, published, capsys):
+    path = folder / "numbers.jsonl"
+    rows = [{"text": "a"}, {"text": "b", "label": "x"}, {"text": "c", "label": {"y": 1}}]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    options = ("--skip-unlabelled", "--out", folder / "numbers")
+    assert run_cli("adapt", published, path, *options) == 2
+    assert "the label of row 3 (column 'label')" in capsys.readouterr().err
+    rows[2] = {"text": " ", "label": "y"}
+    rows[1]["answer"] = "reject"
+    path.write_text("\n".join(map(json.dumps, [*rows, rows[2] | {"text": "d"}, {"text": "e", "label": "z"}])))
+    assert run_cli("adapt", published, path, *options) == 0
+    told = capsys.readouterr().err
+    assert "1 row left out: not accepted" in told
+    assert "1 row without a label left out: row 1\n" in told
+    assert "1 rows have no text and are left out: row 3\n" in told
+
+
+def test_a_first_row_without_any_indicator_is_left_out_if_asked(folder, published, capsys):
+    path = folder / "blank-first.csv"
+    path.write_text("text,late,lost\nhello,,\nwhere is it,1,0\ngone,0,1\n")
+    options = ("--label-columns", "late,lost", "--out", folder / "blank-first")
+    assert run_cli("adapt", published, path, *options) == 2
+    assert run_cli("adapt", published, path, *options, "--skip-unlabelled") == 0
+    assert "note: 1 row without a label left out: row 1" in capsys.readouterr().err
+
+
 def test_labels_that_look_separated_are_named_before_they_are_read(folder, published, capsys):
     path, rows = folder / "joined.csv", ["login|urgent", "refund|urgent", "login", "refund", ""]
     path.write_text("\n".join(["text,label", *(f"text {i},{label}" for i, label in enumerate(rows))]))

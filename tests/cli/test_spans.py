@@ -95,7 +95,7 @@ def test_evaluate_compares_spans(folder, task, capsys):
     scores = json.loads(output.out)
     assert scores["rows"] == 4
     assert scores["labels"][1] | {"count": 3, "recall": 2 / 3} == scores["labels"][1]
-    assert "note: 1 rows were not accepted (`answer`) and are left out" in output.err
+    assert "note: 1 row left out: not accepted (`answer`)" in output.err
     assert "inside a word, and cannot be found (the first is 0 to 2, 'PER', of 'bob' in row 4)" in output.err
 
 
@@ -179,7 +179,7 @@ def test_tags_are_checked_and_sentences_suggested(folder, task, published, capsy
     assert run_cli("check-labels", published, folder / "checked.jsonl", *options) == 0
     output = capsys.readouterr()
     assert "2 suspicious labels in 26 words" in output.out
-    assert "1 rows were not accepted" in output.err
+    assert "1 row left out: not accepted" in output.err
     rows = [json.loads(line) for line in (folder / "suspicious.jsonl").read_text().splitlines()]
     for row in rows:
         assert row["excerpt"] in row["text"]

@@ -96,7 +96,7 @@ def test_a_span_that_cuts_a_word_is_widened_and_told():
     assert aligned.words == ["Take", "5mg", "twice"]
     assert aligned.tags == ["O", "B-UNIT", "O"]
     assert aligned.spans == [Span(6, 8, "UNIT")]
-    note = widened_note([align("a", []), aligned], what="row", first=1)
+    note = widened_note([align("a", []), aligned], what="row", numbers=[1, 2])
     assert note == (
         "a span begins or ends inside a word, and the whole word is learned "
         "(the first is 6 to 8, 'UNIT', of '5mg' in row 2)"

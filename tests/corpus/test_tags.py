@@ -93,7 +93,7 @@ def test_tags_that_fit_no_scheme_are_refused_with_the_nearest_one(tags, wrong, n
         to_bio(sorted(tags, key=lambda tag: tag != wrong), find_scheme(tags), repair=True)
     assert str(error.value) == wrong
     with pytest.raises(ValueError, match=f"row 2 has the tag .*{nearest}"):
-        read_bio([["O"], sorted(tags, key=lambda tag: tag != wrong)], what="row", first=1)
+        read_bio([["O"], sorted(tags, key=lambda tag: tag != wrong)], what="row", numbers=[1, 2])
     assert nearest_scheme(wrong)
 
 

@@ -403,6 +403,17 @@ def test_rows_that_were_not_accepted_are_left_out_of_every_format(tmp_path, form
     assert Reading().fields("ner", records).are_rejected(read) == [False, True]
 
 
+def test_a_row_after_one_that_was_not_accepted_keeps_its_number(tmp_path):
+    rows = [
+        {"text": "good day", "label": "greeting", "answer": "reject"},
+        {"text": "goodbye", "label": "parting", "answer": "accept"},
+        {"text": "what", "label": {"other": 1}, "answer": "accept"},
+    ]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    with pytest.warns(UserWarning, match="row 1"), pytest.raises(ValueError, match="label of row 3"):
+        read_examples(path)
+
+
 def test_spans_of_a_path_that_are_changed_or_left_out_are_told(tmp_path):
     rows = [
         {"text": "Eve moved", "spans": [[0, 2, "PER"]]},
@@ -484,7 +495,7 @@ def test_texts_that_were_not_accepted_are_left_out_of_every_format(tmp_path, for
     with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2, 3"):
         assert python(path, Columns(), "text-classification") == [accepted]
     records, read = Reading().rows(str(path))
-    assert answered(Reading().fields("text-classification", records), read) == [0]
+    assert answered(Reading().fields("text-classification", records), read).numbers == [1]
 
 
 def test_a_column_of_labels_may_be_called_answer(tmp_path):
@@ -496,4 +507,4 @@ def test_a_column_of_labels_may_be_called_answer(tmp_path):
     ]
     reading = Reading(label="answer")
     records, read = reading.rows(str(path))
-    assert answered(reading.fields("text-classification", records), read) == [0, 1]
+    assert answered(reading.fields("text-classification", records), read).numbers == [1, 2]

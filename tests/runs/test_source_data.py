@@ -10,7 +10,7 @@ import pytest
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.source_data import grown_sources, shrunken_sources, source_rows
+from metamapping.runs.source_data import grown_sources, last_run, shrunken_sources, source_rows
 from metamapping.storage.artifacts import Reference, Stage, Store
 
 SOURCES = ("train", "validation", "test")
@@ -67,32 +67,41 @@ def test_without_the_store_sources_are_told_by_their_shards(tmp_path: Path) -> N
     assert source_rows(run) == {tokens.name: tokens.fingerprint for tokens in run.corpus.tokens}
 
 
+def last_of(home: Path, **rows: int) -> tuple[RunFolder, dict[str, int]]:
+    """The last run named toy, and the rows of now."""
+    last = last_run(str(home), "toy", rows)
+    assert last is not None
+    return last, rows
+
+
 def test_a_source_that_has_lost_many_rows_is_told(tmp_path: Path) -> None:
     make_run(tmp_path, "toy-1", tokenizer="a", train=382)
     make_run(tmp_path, "other-1", tokenizer="a", train=10_000)
-    (sentence,) = shrunken_sources(str(tmp_path), "toy", {"train": 60, "validation": 9, "test": 10})
+    (sentence,) = shrunken_sources(*last_of(tmp_path, train=60, validation=9, test=10))
     assert sentence == "source 'train' has 60 rows; in the last run of 'toy' (toy-1) it had 382 (-84%)"
 
 
 def test_new_rows_are_told_in_one_sentence(tmp_path: Path) -> None:
     make_run(tmp_path, "toy-1", tokenizer="a", train=342)
-    (sentence,) = grown_sources(str(tmp_path), "toy", {"train": 542, "validation": 11, "test": 10})
+    (sentence,) = grown_sources(*last_of(tmp_path, train=542, validation=11, test=10))
     assert sentence == (
         "more rows than in the last run of 'toy' (toy-1): train (542, before 342), validation (11, before 10)"
     )
-    assert grown_sources(str(tmp_path), "toy", {"train": 60, "validation": 9, "test": 10}) == []
+    assert grown_sources(*last_of(tmp_path, train=60, validation=9, test=10)) == []
 
 
 def test_the_last_run_counts_and_not_an_older_one(tmp_path: Path) -> None:
     for number, rows in enumerate((382, 60), start=1):
         run = make_run(tmp_path, f"toy-{number}", tokenizer="a", train=rows)
         os.utime(run.path / "run.json", (number, number))
-    assert shrunken_sources(str(tmp_path), "toy", {"train": 58, "validation": 10, "test": 10}) == []
+    assert shrunken_sources(*last_of(tmp_path, train=58, validation=10, test=10)) == []
 
 
-def test_nothing_is_told_without_a_run_before(tmp_path: Path) -> None:
-    rows = dict.fromkeys(SOURCES, 1)
-    assert shrunken_sources(str(tmp_path), "toy", rows) == []
+def test_a_damaged_run_and_one_of_the_same_rows_are_not_the_last(tmp_path: Path) -> None:
+    rows = dict.fromkeys(SOURCES, 10)
+    assert last_run(str(tmp_path), "toy", rows) is None
     run = make_run(tmp_path, "toy-1", tokenizer="a")
+    assert last_run(str(tmp_path), "toy", rows) is None
+    assert last_run(str(tmp_path), "toy", {**rows, "train": 9}) is not None
     (run.path / "run.json").write_text("{")
-    assert shrunken_sources(str(tmp_path), "toy", rows) == []
+    assert last_run(str(tmp_path), "toy", {**rows, "train": 9}) is None
