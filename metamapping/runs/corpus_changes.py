@@ -31,7 +31,7 @@ def changes_since_last_run(
     """Find what has changed about the sources since the last run of the same name.
 
     Args:
-        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
+        home: Folder or address of the store and the runs.
         name: Name of the run's configuration.
         rows: Rows by source, as prepared now.
         report: The report of the corpus as prepared now.

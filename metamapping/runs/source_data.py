@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from metamapping.errors import ConfigError, StoreError, listed
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RUN_FILE, RunFolder
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Reference
 from metamapping.storage.manifest import MANIFEST, unsealed
@@ -76,16 +76,14 @@ def last_run(home: str, name: str, rows: Mapping[str, int]) -> RunFolder | None:
     """Find the run of a name that was opened last, unless it has the same numbers of rows as now.
 
     Args:
-        home: Folder of the store and the runs. Nothing is found at an address, whose runs cannot be listed.
+        home: Folder or address of the store and the runs.
         name: Name of the run's configuration.
         rows: Rows by source, as prepared now.
     """
-    folder = remote.local_folder(home) / "runs"
-    if remote.is_remote(folder) or not folder.is_dir():
-        return None
-    opened = [path for path in folder.iterdir() if (path / "run.json").is_file()]
-    for path in sorted(opened, key=lambda each: (each / "run.json").stat().st_mtime, reverse=True):
-        run = RunFolder(home, path.name)
+    folders = remote.list_folders(RunFolder(home, name).path.parent, RUN_FILE)
+    opened = [path for path in folders if path.name.startswith(f"{name}-")]
+    for path in sorted(opened, key=lambda each: remote.modified_at(each / RUN_FILE), reverse=True):
+        run = RunFolder.at(path)
         try:
             if run.config.name == name:
                 return None if _number_of_rows(run) == dict(rows) else run

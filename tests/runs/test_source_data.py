@@ -16,7 +16,7 @@ from metamapping.storage.artifacts import Reference, Stage, Store
 SOURCES = ("train", "validation", "test")
 
 
-def prepared(home: Path, name: str, rows: int, *, tokenizer: str, has_leaks: bool = False) -> Reference:
+def prepared(home: Path | str, name: str, rows: int, *, tokenizer: str, has_leaks: bool = False) -> Reference:
     """The token shards of a source; its rows are identified by their number."""
 
     def written(kind: str, *upstream: str) -> Reference:
@@ -30,7 +30,9 @@ def prepared(home: Path, name: str, rows: int, *, tokenizer: str, has_leaks: boo
     return written("screened", tokens.fingerprint) if has_leaks else tokens
 
 
-def make_run(home: Path, run_id: str, *, tokenizer: str, has_leaks: bool = False, **rows: int) -> RunFolder:
+def make_run(
+    home: Path | str, run_id: str, *, tokenizer: str, has_leaks: bool = False, **rows: int
+) -> RunFolder:
     """An opened run with ten rows of each source, unless ``rows`` says otherwise."""
     config = RunConfig.model_validate(
         {
@@ -67,7 +69,7 @@ def test_without_the_store_sources_are_told_by_their_shards(tmp_path: Path) -> N
     assert source_rows(run) == {tokens.name: tokens.fingerprint for tokens in run.corpus.tokens}
 
 
-def last_of(home: Path, **rows: int) -> tuple[RunFolder, dict[str, int]]:
+def last_of(home: Path | str, **rows: int) -> tuple[RunFolder, dict[str, int]]:
     """The last run named toy, and the rows of now."""
     last = last_run(str(home), "toy", rows)
     assert last is not None
@@ -79,6 +81,14 @@ def test_a_source_that_has_lost_many_rows_is_told(tmp_path: Path) -> None:
     make_run(tmp_path, "other-1", tokenizer="a", train=10_000)
     (sentence,) = shrunken_sources(*last_of(tmp_path, train=60, validation=9, test=10))
     assert sentence == "source 'train' has 60 rows; in the last run of 'toy' (toy-1) it had 382 (-84%)"
+
+
+def test_the_last_run_is_found_at_an_address() -> None:
+    home = "memory://source-data/home"
+    make_run(home, "toy-1", tokenizer="a", train=382)
+    (sentence,) = shrunken_sources(*last_of(home, train=60, validation=10, test=10))
+    assert "(toy-1) it had 382" in sentence
+    assert last_run("memory://source-data/elsewhere", "toy", {}) is None
 
 
 def test_new_rows_are_told_in_one_sentence(tmp_path: Path) -> None:
