@@ -94,9 +94,10 @@ def adapt(
     """
     from metamapping.cli.entity_rows import cut_words_note
     from metamapping.cli.fields import without
+    from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
     from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, rows_to_learn
+    from metamapping.cli.reading import Reading
     from metamapping.config.labels import label_column_doubt, look_alike, unused_grades
     from metamapping.errors import listed
     from metamapping.rounds.wording import count
@@ -112,7 +113,7 @@ def adapt(
         label_separator=label_separator,
         skip_unlabelled=skip_unlabelled,
     )
-    with fields.hint_of_unlabelled(kept):
+    with hint_of_unlabelled(fields, kept):
         texts, labels, text_pairs = fields.texts(kept), fields.labels(kept), fields.text_pairs(kept)
     if fields.is_ner and (note := cut_words_note(texts, labels, kept.numbers)):
         print_note(f"note: {note}")

@@ -85,9 +85,10 @@ def check_labels(
 
     `metamapping check-labels published sentences.conll --task-type ner`
     """
+    from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
-    from metamapping.cli.reading import Reading, rows_to_learn
+    from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
     from metamapping.cli.rows import KeptRows
     from metamapping.cli.writing import check_keeps_input, write_records
@@ -106,7 +107,7 @@ def check_labels(
         label_separator=label_separator,
         skip_unlabelled=skip_unlabelled,
     )
-    with fields.hint_of_unlabelled(found):
+    with hint_of_unlabelled(fields, found):
         texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]

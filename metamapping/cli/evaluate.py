@@ -83,8 +83,9 @@ def evaluate(
     `metamapping evaluate my-tasks/places test.conll --json`
     """
     from metamapping.cli.error_rows import error_rows, example_rows
+    from metamapping.cli.kept_rows import answered, labelled
     from metamapping.cli.labelling import load_task, print_long_texts
-    from metamapping.cli.reading import Reading, answered, labelled
+    from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import check_keeps_input, write_records
 
@@ -123,11 +124,12 @@ def _score_rows_of_file(
     """The scores of rows, and the errors among them."""
     from metamapping.adaptation.scores import entity_scores, text_scores
     from metamapping.cli.entity_rows import cut_words_note
+    from metamapping.cli.kept_rows import hint_of_unlabelled
     from metamapping.cli.progress import print_note
     from metamapping.config.labels import label_text
     from metamapping.rounds.wording import count
 
-    with fields.hint_of_unlabelled(rows):
+    with hint_of_unlabelled(fields, rows):
         texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
     if num_empty := sum(fields.are_empty(texts, text_pairs)):
         print_note(

@@ -14,14 +14,12 @@ from __future__ import annotations
 import functools
 import itertools
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeVar
 
 from metamapping.cli.entity_rows import check_one_kind, columns_of, is_string
 from metamapping.cli.options import PREFIX, input_source
 from metamapping.cli.rows import TAGS, WORDS, NumberedRow, Row, SentenceRow, TableRow, numbers_of
-from metamapping.config.labels import joined_labels
 from metamapping.config.sources import TaskType
 from metamapping.corpus.cleaning import are_empty
 from metamapping.corpus.columns import (
@@ -36,17 +34,15 @@ from metamapping.corpus.columns import (
 )
 from metamapping.corpus.conll import too_few_columns
 from metamapping.corpus.indicators import indicated_labels
-from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
+from metamapping.corpus.label_lists import label_list_of, label_lists_of
 from metamapping.corpus.labels import Label
-from metamapping.corpus.span_formats import ANSWER, answer_problem, has_spans, read_entities
+from metamapping.corpus.span_formats import has_spans, read_entities
 from metamapping.corpus.spans import SpanError
 from metamapping.corpus.tags import OUTSIDE, entity_type, is_tag, read_bio
 from metamapping.corpus.values import (
     UnusableError,
-    is_blank,
     label_of,
     labels_of,
-    list_of_text,
     text_of,
     words_of,
 )
@@ -146,7 +142,7 @@ class Fields:
             ValueError: A row has no valid label, or several columns of tags of which none is chosen.
         """
         if not self.is_ner:
-            values = self._indicated(rows) if self.label_columns else self._label_values(rows)
+            values = self.indicated(rows) if self.label_columns else self._label_values(rows)
             if self.is_multi_label:
                 read = functools.partial(label_list_of, separator=self.label_separator)
                 return list(label_lists_of(_read(read, values)))
@@ -207,32 +203,16 @@ class Fields:
         """
         return [label for row in labels for label in row] if self.is_multi_label else list(labels)
 
-    def have_label_lists(self, rows: Sequence[Row]) -> bool:
-        """Whether a text of the rows has a list of several labels, or of none.
+    def raw_labels(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """The values of the column of labels, or of all columns of 0 and 1, as they are in the rows.
 
         Args:
-            rows: The rows.
+            rows: The rows; a value that a row lacks is ``None``.
         """
         if self.is_ner:
-            return False
-        if self.label_columns:
-            return any(has_label_list(value) for _, value in self._indicated(rows))
-        column = self._column_of(rows, self.label_column, "label", number="-1")
-        return any(has_label_list(_value(row, column)) for row in rows)
-
-    def joined_labels(self, rows: Sequence[Row]) -> str | None:
-        """A note for rows whose labels look like several in one text, with a separator between them.
-
-        Args:
-            rows: The rows. Lists, and values that are no labels, are passed over.
-        """
-        if self.is_ner or self.label_columns:
-            return None
-        column = self._column_of(rows, self.label_column, "label", number="-1")
-        values = (_value(row, column) for row in rows)
-        texts = {value for value in values if isinstance(value, str)}
-        joined = joined_labels({text for text in texts if isinstance(list_of_text(text), str)} - {""})
-        return None if joined is None else f"{joined[0]}: if so, give --label-separator {joined[1]!r}"
+            return [(_value(row, self.columns_of(row)[1]),) for row in rows]
+        one = self._column_of(rows, self.label_column, "label", number="-1")
+        return [tuple(_value(row, column) for column in self.label_columns or (one,)) for row in rows]
 
     def values(self, rows: Sequence[Row], column: str, *, option: str) -> list[Any]:
         """The values of any other column.
@@ -253,32 +233,6 @@ class Fields:
                     "give every row a value"
                 )
         return values
-
-    def are_unlabelled(self, rows: Sequence[Row]) -> list[bool]:
-        """Whether each row has no label: a missing value or blank text, in all of several columns.
-
-        A list of no labels or spans is a label, and so is an empty field where a separator is given.
-
-        Args:
-            rows: The rows.
-        """
-        if self.is_ner:
-            return [is_blank(_value(row, self.columns_of(row)[1])) for row in rows]
-        if self.label_separator is not None:
-            return [False] * len(rows)
-        one = self._column_of(rows, self.label_column, "label", number="-1")
-        columns = self.label_columns or (one,)
-        return [all(is_blank(_value(row, column)) for column in columns) for row in rows]
-
-    def are_rejected(self, rows: Sequence[Row]) -> list[bool]:
-        """Whether each row is one of Prodigy that was rejected or ignored: its annotation is not true.
-
-        Args:
-            rows: The rows.
-        """
-        if not self.is_ner and ANSWER in (self.text_column, self.pair_column, self.label_column):
-            return [False] * len(rows)  # a column of the task itself, such as `reject` as a label
-        return [answer_problem(row) is not None for row in rows]
 
     def are_empty(self, texts: Sequence[Any], text_pairs: Sequence[str] | None) -> list[bool]:
         """Whether nothing is left of each text, or of its second text, after cleaning.
@@ -326,28 +280,20 @@ class Fields:
         """
         return columns_of(row, self.text_column, self.label_column)
 
-    @contextmanager
-    def hint_of_unlabelled(self, rows: Sequence[Row]) -> Iterator[None]:
-        """Within the block, an error of labels names the option for rows without any, if there are such.
-
-        Args:
-            rows: The rows whose labels are read.
-        """
-        try:
-            yield
-        except ValueError as error:
-            without = self.are_unlabelled(rows)
-            if any(without) and not all(without):
-                raise ValueError(f"{error}; --skip-unlabelled leaves out rows without a label") from error
-            raise
-
     def _label_values(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
         """The place of each label, for error messages, and its value in the one column of labels."""
         column = self._column_of(rows, self.label_column, "label", number="-1")
         return self._column(rows, column, "label")
 
-    def _indicated(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
-        """The place of each label, for error messages, and the labels whose columns are 1."""
+    def indicated(self, rows: Sequence[Row]) -> Iterator[tuple[str, Any]]:
+        """The place of each label, for error messages, and the labels whose columns are 1.
+
+        Args:
+            rows: The rows, with columns of 0 and 1.
+
+        Raises:
+            ValueError: A value is neither.
+        """
         columns = [list(self._column(rows, name, "label_columns")) for name in self.label_columns]
         for number, *values in zip(numbers_of(rows), *columns, strict=True):
             place = f"the label of row {number} (--label-columns)"

@@ -17,13 +17,10 @@ from metamapping.cli.found_columns import found_columns, names_of
 from metamapping.cli.options import PREFIX, Format, input_source
 from metamapping.cli.progress import print_note
 from metamapping.cli.records import Records, open_records
-from metamapping.cli.rows import KeptRows, Row
+from metamapping.cli.rows import Row
 from metamapping.config.sources import Source, TaskType
-from metamapping.corpus.columns import find_name, nested_value
+from metamapping.corpus.columns import find_name
 from metamapping.corpus.rows import no_rows
-from metamapping.corpus.tool_exports import LABEL, UNANSWERED, is_unanswered
-from metamapping.errors import listed
-from metamapping.rounds.wording import count
 
 
 @dataclass(frozen=True)
@@ -138,80 +135,3 @@ def print_found(text: str | None, label: str | None) -> None:
     ]
     if found:
         print_note(f"note: reading {' and '.join(found)}; the option in brackets names another one")
-
-
-def rows_to_learn(
-    fields: Fields,
-    rows: Sequence[Row],
-    *,
-    multi_label: bool = False,
-    label_separator: str | None = None,
-    skip_unlabelled: bool = False,
-) -> tuple[Fields, KeptRows]:
-    """Return the rows that have labels to be learned or checked, and their columns.
-
-    Notes say how many rows are left out, and whether labels look like several in one text.
-
-    Args:
-        fields: The columns.
-        rows: The rows of the file.
-        multi_label: As ``--multi-label``.
-        label_separator: As ``--label-separator``.
-        skip_unlabelled: As ``--skip-unlabelled``.
-
-    Returns:
-        The columns, with any number of labels for each text where that is so; and the rows.
-    """
-    kept = answered(fields, rows)
-    if multi_label or label_separator is not None:
-        fields = fields.with_label_lists(label_separator)
-    if skip_unlabelled:
-        kept = labelled(fields, kept)
-    if not fields.is_multi_label and fields.have_label_lists(kept):
-        fields = fields.with_label_lists()
-    if label_separator is None and (joined := fields.joined_labels(kept)) is not None:
-        print_note(f"note: {joined}")
-    return fields, kept
-
-
-def answered(fields: Fields, rows: Sequence[Row]) -> KeptRows:
-    """Return all rows but those to which annotators gave no answer, or which they rejected.
-
-    Notes say how many are left out.
-
-    Args:
-        fields: The columns.
-        rows: The rows.
-    """
-    kept = KeptRows(rows, range(len(rows)))
-    if not fields.is_ner:
-        label = fields.label_column or LABEL
-        is_open = [nested_value(row, label) is None and is_unanswered(row) for row in rows]
-        kept = _without(kept, is_open, UNANSWERED)
-    return _without(kept, fields.are_rejected(kept), "not accepted (`answer`)")
-
-
-def labelled(fields: Fields, rows: Sequence[Row]) -> KeptRows:
-    """Return the rows that have a label; a note says which ones are left out.
-
-    Args:
-        fields: The columns.
-        rows: The rows.
-
-    Returns:
-        All rows if none has a label, which the reading of the labels then reports.
-    """
-    kept = KeptRows(rows, range(len(rows)))
-    are_without = fields.are_unlabelled(kept)
-    if not any(are_without) or all(are_without):
-        return kept
-    numbers = [number for number, is_out in zip(kept.numbers, are_without, strict=True) if is_out]
-    print_note(f"note: {count(len(numbers), 'row')} without a label left out: row {listed(numbers)}")
-    return KeptRows(kept, (i for i, is_out in enumerate(are_without) if not is_out))
-
-
-def _without(rows: KeptRows, are_out: Sequence[bool], reason: str) -> KeptRows:
-    """The rows that are not left out; a note says how many are, and why."""
-    if any(are_out):
-        print_note(f"note: {count(sum(are_out), 'row')} left out: {reason}")
-    return KeptRows(rows, (i for i, is_out in enumerate(are_out) if not is_out))

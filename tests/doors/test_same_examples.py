@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.inputs import read_examples
-from metamapping.cli.reading import Reading, answered
+from metamapping.cli.kept_rows import answered, are_rejected
+from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns
 from tests.corpus.toys import write_jsonl
 from tests.doors.doors import check_doors, columns_in_python, command_line, http, pipeline, python, together
@@ -400,7 +401,7 @@ def test_rows_that_were_not_accepted_are_left_out_of_every_format(tmp_path, form
     with pytest.warns(UserWarning, match="rows that were not accepted are left out: row 2"):
         assert python(path, Columns(), "ner") == READ_SPANS[:1]
     records, read = Reading().rows(str(path))
-    assert Reading().fields("ner", records).are_rejected(read) == [False, True]
+    assert are_rejected(Reading().fields("ner", records), read) == [False, True]
 
 
 def test_a_row_after_one_that_was_not_accepted_keeps_its_number(tmp_path):

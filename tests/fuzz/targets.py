@@ -238,6 +238,7 @@ class Spans(Target):
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
         from metamapping.cli.fields import Fields
+        from metamapping.cli.kept_rows import are_rejected
         from metamapping.cli.records import open_records
         from metamapping.corpus.label_counts import count_labels
         from metamapping.corpus.records import read_records
@@ -256,7 +257,7 @@ class Spans(Target):
         with open_records(str(path)) as records:
             rows = list(records.rows)
         fields = Fields("ner")
-        fields.are_rejected(rows)
+        are_rejected(fields, rows)
         fields.texts(rows)
         fields.labels(rows)
 
