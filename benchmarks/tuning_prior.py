@@ -4,7 +4,7 @@
     python -m benchmarks.tuning_prior draws.jsonl
 
 In: the draws of `benchmarks.tuning`, of sources that no benchmark tests on. Out: the constants `PRIORS` of
-`metamapping.adaptation.tuning_gate`; and as Markdown how the gate does on each source with constants fitted
+`metamapping.adaptation.tuning_gains`; and as Markdown how the gate does on each source with constants fitted
 to the others, beside the closed form and the change whatever the gate says. A source counts once, however
 many draws it has.
 """
@@ -17,9 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.ablations import markdown
+from benchmarks.markdown_tables import markdown
 from benchmarks.tuning import TunedDraw
-from metamapping.adaptation.tuning_gate import WEIGHTS, Prior, best_share
+from metamapping.adaptation.tuning_gains import LEAST_GAIN, WEIGHTS, Prior, best_share, prior_terms
 
 COLUMNS = ["draws", "closed form", "half", "all", "as the gate decided", "tuned"]
 
@@ -52,18 +52,17 @@ def fit_priors(draws: list[TunedDraw]) -> list[Prior]:
         counts[each.source] += 1
     weights = np.array([1 / counts[each.source] for each in draws])
     weights /= weights.sum()
-    skill = np.clip([each.skill for each in draws], 0.0, 1.0)
-    design = np.column_stack([np.ones_like(skill), skill])
+    design = np.array([(1.0, *prior_terms(each.skill, each.shots)) for each in draws])
     priors = []
     for share in range(len(WEIGHTS)):
         gains = np.array([each.query_gains[share] for each in draws])
         shown = np.array([each.gains[share] for each in draws])
         errors = np.array([each.errors[share] for each in draws])
         root = np.sqrt(weights)
-        (offset, slope), *_ = np.linalg.lstsq(design * root[:, None], gains * root, rcond=None)
-        spread = np.sqrt(weights @ (gains - design @ [offset, slope]) ** 2)
+        means, *_ = np.linalg.lstsq(design * root[:, None], gains * root, rcond=None)
+        spread = np.sqrt(weights @ (gains - design @ means) ** 2)
         mismatch = np.sqrt(max(0.0, weights @ ((shown - gains) ** 2 - errors**2)))
-        priors.append(Prior(*(round(float(each), 3) for each in (offset, slope, spread, mismatch))))
+        priors.append(Prior(*(round(float(each), 3) for each in (*means, spread, mismatch))))
     return priors
 
 
@@ -71,8 +70,8 @@ def row(draws: list[TunedDraw], priors: list[Prior]) -> list[str]:
     """One row of the table."""
     decided = []
     for each in draws:
-        best, gain = best_share(priors, each.skill, each.missing, each.gains, each.errors)
-        decided.append(1 + best if gain > 0 else 0)
+        best, gain = best_share(each, priors)
+        decided.append(1 + best if gain > LEAST_GAIN else 0)
     means = np.mean([each.accuracies for each in draws], axis=0)
     chosen = np.mean([each.accuracies[share] for each, share in zip(draws, decided, strict=True)])
     tuned = sum(share > 0 for share in decided)

@@ -4,7 +4,7 @@ In each of three folds the encoder's layers are tuned to the other examples alon
 those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Half of the
 change is considered as well. So few examples say little: their standard error is mostly larger than the gain.
 Hence what they show is combined, as two normal distributions, with what tuning has gained on other tasks. The
-share of the change with the highest expected gain is used; none if that is negative.
+share of the change with the highest expected gain is used; none if that is hardly a gain.
 
     choice = choose(left_out_evidence(featurizer, state, stretch))
     choice.weight, choice.gain, choice.error
@@ -14,7 +14,6 @@ Notation: ``F`` left-out examples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -25,48 +24,15 @@ from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
+from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, best_share
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
 
 NUM_FOLDS = 3
-# The shares of the change that are considered, besides none of it.
-WEIGHTS = (0.5, 1.0)
 _LEAST_LOG_PROBABILITY = -14.0
 # For each of WEIGHTS, what the inverse temperature has to be multiplied by on most tasks.
 _USUAL_FACTORS = (0.6, 0.5)
-
-
-@dataclass(frozen=True)
-class Prior:
-    """What is expected of a share of the change before its gain on left-out examples is known.
-
-    Attributes:
-        offset: Mean gain in log probability of tasks that the encoder predicts no better than chance.
-        slope: How much the gain rises with the skill, up to a skill of 1.
-        spread: Standard deviation of the gain of single tasks around that.
-        mismatch: Standard deviation of the difference between the gain of a task and what its left-out
-            examples would show if there were any number of them: the folds have fewer examples to learn from.
-    """
-
-    offset: float
-    slope: float
-    spread: float
-    mismatch: float
-
-    def mean(self, skill: float, missing: float) -> float:
-        """The expected gain.
-
-        Args:
-            skill: As ``Evidence.skill``.
-            missing: How much log probability there is to gain. No more than half of it is expected.
-        """
-        return min(self.offset + self.slope * min(max(skill, 0.0), 1.0), 0.5 * missing)
-
-
-# For each of WEIGHTS, fitted to train and validation sources of benchmarks/general.yaml:
-# `python -m benchmarks.tuning_prior`.
-PRIORS = (Prior(0.023, 0.061, 0.067, 0.068), Prior(0.031, 0.057, 0.089, 0.082))
 
 
 @dataclass(frozen=True)
@@ -77,12 +43,14 @@ class Evidence:
         before: Log probability of each left-out example's label, ``(F,)``, by the encoder as it is.
         after: The same for each of ``WEIGHTS``, ``(len(WEIGHTS), F)``.
         chance: Mean log probability of a guess by the share of each label.
+        shots: Mean number of examples of each label that has any.
         factors: For each of ``WEIGHTS`` by how much the inverse temperature has to be multiplied.
     """
 
     before: np.ndarray
     after: np.ndarray
     chance: float
+    shots: float
     factors: tuple[float, ...] = (1.0,) * len(WEIGHTS)
 
     @property
@@ -140,61 +108,21 @@ class Choice:
 
 
 def choose(evidence: Evidence) -> Choice:
-    """Choose the share of the change with the highest expected gain; none unless that is positive.
+    """Choose the share of the change with the highest expected gain, none unless that exceeds ``LEAST_GAIN``.
 
     Args:
         evidence: Of at least one left-out example.
     """
-    errors = evidence.errors
-    best, gain = best_share(PRIORS, evidence.skill, evidence.missing, evidence.gains, errors)
+    best, gain = best_share(evidence, PRIORS)
     return Choice(
-        weight=WEIGHTS[best] if gain > 0 else 0.0,
+        weight=WEIGHTS[best] if gain > LEAST_GAIN else 0.0,
         best_weight=WEIGHTS[best],
         before=float(evidence.before.mean()),
         after=float(evidence.after[best].mean()),
-        error=float(errors[best]),
+        error=float(evidence.errors[best]),
         expected_gain=gain,
         scale_factor=evidence.factors[best],
     )
-
-
-def best_share(
-    priors: Iterable[Prior], skill: float, missing: float, gains: Iterable[float], errors: Iterable[float]
-) -> tuple[int, float]:
-    """Find the share of the change with the highest expected gain.
-
-    Args:
-        priors: What is known of each share.
-        skill: As ``Evidence.skill``.
-        missing: As ``Evidence.missing``.
-        gains: For each share, the mean gain in log probability of left-out examples.
-        errors: Their standard errors.
-
-    Returns:
-        The position of the share, and its expected gain.
-    """
-    expected = [
-        expected_gain(prior, skill, missing, float(gain), float(error))
-        for prior, gain, error in zip(priors, gains, errors, strict=True)
-    ]
-    best = int(np.argmax(expected))
-    return best, expected[best]
-
-
-def expected_gain(prior: Prior, skill: float, missing: float, gain: float, error: float) -> float:
-    """The mean of the gain's posterior distribution.
-
-    Args:
-        prior: What is known of the share of the change.
-        skill: As ``Evidence.skill``.
-        missing: As ``Evidence.missing``.
-        gain: Mean gain in log probability of left-out examples.
-        error: Its standard error; infinite if it is not known.
-    """
-    variance = error**2 + prior.mismatch**2
-    share = prior.spread**2 / (prior.spread**2 + variance)  # how far the left-out examples count
-    mean = prior.mean(skill, missing)
-    return mean + share * (gain - mean)
 
 
 def has_evidence(targets: np.ndarray) -> bool:
@@ -239,7 +167,8 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
         for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
     ]
     after, factors = zip(*judged[1:], strict=True)
-    return Evidence(judged[0][0], np.stack(after), _chance(np.concatenate(labels)), factors)
+    shots = len(targets) / len(np.unique(targets))
+    return Evidence(judged[0][0], np.stack(after), _chance(np.concatenate(labels)), shots, factors)
 
 
 def _chance(labels: np.ndarray) -> float:

@@ -91,9 +91,32 @@ class LowerStates:
             Float32 ``(num_texts, NUM_VIEWS * dim)``.
         """
         features = np.zeros((len(self), NUM_VIEWS * layers.dim), np.float32)
-        for rows in _batches(np.array([len(pool) for pool in self.pools])):
+        for rows in _batches(self._lengths):
             features[rows] = layers.compiled_views(weights, *self.batch(rows)).numpy()
         return features
+
+    def tensor(
+        self, layers: TunedLayers, weights: Sequence[tf.Tensor], rows: Sequence[int] | np.ndarray
+    ) -> tf.Tensor:
+        """The features of some texts, through which gradients flow.
+
+        Args:
+            layers: The tuned layers.
+            weights: As for ``features``.
+            rows: The texts.
+
+        Returns:
+            Float32 ``(len(rows), NUM_VIEWS * dim)``.
+        """
+        # In one batch most of the tokens of short texts would be padding, and so would be the memory.
+        rows = np.asarray(rows)
+        batches = _batches(self._lengths[rows])
+        views = [layers.compiled_views(weights, *self.batch(rows[each])) for each in batches]
+        return tf.gather(tf.concat(views, axis=0), np.argsort(np.concatenate(batches)))
+
+    @property
+    def _lengths(self) -> np.ndarray:
+        return np.array([len(pool) for pool in self.pools])
 
 
 def _batches(lengths: np.ndarray) -> list[np.ndarray]:

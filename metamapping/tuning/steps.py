@@ -23,6 +23,7 @@ from metamapping.models.solvers import SupportSet
 from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.support_set import masked_logits, score
 from metamapping.models.tuned_layers import TunedLayers
+from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.tuning.lower_states import LowerStates
 from metamapping.tuning.splits import sample_rows, sample_supports
 
@@ -64,13 +65,15 @@ class MetaStep:
         self.layers, self._mapping = layers, mapping
         self.start: Weights = layers.to_tensors(layers.base)
         weights = [tf.TensorSpec(each.shape, tf.float32) for each in self.start]
-        shape = (None, None)
-        pool = tf.TensorSpec(shape, tf.float32)
-        batch = (tf.TensorSpec((*shape, layers.dim), tf.float32), tf.TensorSpec(shape, tf.int32), pool)
+        texts, names = (tf.TensorSpec((None, n * layers.dim), tf.float32) for n in (NUM_VIEWS, 1))
+        supports, targets = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None,), tf.int32)
         optimizer = (tf.TensorSpec((), tf.float32), weights, weights)
-        targets = tf.TensorSpec((None,), tf.int32)
-        self._compiled = tf.function(
-            self._step, input_signature=[weights, optimizer, batch, batch, targets, pool], autograph=False
+        # Three functions and not one: the layers are compiled once for any number of batches.
+        self._compiled_loss = tf.function(
+            self._query_loss, input_signature=[texts, names, targets, supports], autograph=False
+        )
+        self._compiled_move = tf.function(
+            _move, input_signature=[weights, weights, optimizer], autograph=False
         )
 
     @property
@@ -104,41 +107,21 @@ class MetaStep:
         Returns:
             The new weights, the new state of the optimizer, and the queries' loss before the step.
         """
-        names = task.names.batch(range(len(task.names)))
-        targets = task.targets[rows].astype(np.int32)
-        new_weights, new_optimizer, loss = self._compiled(
-            weights, optimizer, task.texts.batch(rows), names, targets, supports.astype(np.float32)
-        )
-        return new_weights, new_optimizer, float(loss)
-
-    def _step(
-        self,
-        weights: Weights,
-        optimizer: Optimizer,
-        texts: tuple[tf.Tensor, ...],
-        names: tuple[tf.Tensor, ...],
-        targets: tf.Tensor,
-        supports: tf.Tensor,
-    ) -> tuple[Weights, Optimizer, tf.Tensor]:
+        layers, names = self.layers, range(len(task.names))
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            loss = self._query_loss(weights, texts, names, targets, supports)
+            features = task.texts.tensor(layers, weights, rows)
+            name_features = task.names.tensor(layers, weights, names)[:, : layers.dim]
+            targets = task.targets[rows].astype(np.int32)
+            loss = self._compiled_loss(features, name_features, targets, supports.astype(np.float32))
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
-        gradients, _ = tf.clip_by_global_norm(gradients, _MAX_NORM)
-        return *_adam(weights, gradients, optimizer), loss
+        return *self._compiled_move(weights, gradients, optimizer), float(loss)
 
     def _query_loss(
-        self,
-        weights: Weights,
-        texts: tuple[tf.Tensor, ...],
-        names: tuple[tf.Tensor, ...],
-        targets: tf.Tensor,
-        supports: tf.Tensor,
+        self, x: tf.Tensor, name_features: tf.Tensor, targets: tf.Tensor, supports: tf.Tensor
     ) -> tf.Tensor:
         """The mean cross-entropy of the queries over all splits, as ``training.meta_step.query_loss``."""
-        mapping, layers = self._mapping, self.layers
-        x = layers.views(weights, *texts)
-        name_features = layers.views(weights, *names)[:, : layers.dim]
+        mapping = self._mapping
         is_label = tf.ones_like(name_features[:, 0])
         prior = mapping.prior(mapping.label_vectors(name_features, tf.zeros_like(is_label), is_label))
         support = SupportSet(x, targets, supports, is_label)
@@ -150,6 +133,11 @@ class MetaStep:
         losses = queries * tf.nn.sparse_softmax_cross_entropy_with_logits(all_targets, logits)
         total = tf.maximum(tf.reduce_sum(queries, axis=-1), 1.0)
         return tf.reduce_mean(tf.reduce_sum(losses, axis=-1) / total)
+
+
+def _move(weights: Weights, gradients: Weights, optimizer: Optimizer) -> tuple[Weights, Optimizer]:
+    gradients, _ = tf.clip_by_global_norm(gradients, _MAX_NORM)
+    return _adam(weights, gradients, optimizer)
 
 
 def _adam(weights: Weights, gradients: Weights, optimizer: Optimizer) -> tuple[Weights, Optimizer]:

@@ -15,16 +15,8 @@ from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_features, with_labels
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import StopTuningError, tune_task
-from metamapping.adaptation.tuning_gate import (
-    PRIORS,
-    WEIGHTS,
-    Evidence,
-    Prior,
-    _judge,
-    choose,
-    expected_gain,
-    left_out_evidence,
-)
+from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, expected_gain
+from metamapping.adaptation.tuning_gate import Evidence, _judge, choose, left_out_evidence
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
@@ -219,7 +211,7 @@ def evidence_of(gains, *, skill=1.0, error=0.02, count=40):
     noise = np.random.default_rng(0).normal(size=count)
     noise = error * np.sqrt(count) * (noise - noise.mean()) / noise.std(ddof=1)
     before = np.full(count, -1.0)
-    return Evidence(before, before + noise + np.array(gains)[:, None], chance=-1.0 - skill)
+    return Evidence(before, before + noise + np.array(gains)[:, None], chance=-1.0 - skill, shots=8.0)
 
 
 def test_evidence_has_the_gain_the_error_and_the_skill():
@@ -239,25 +231,41 @@ def test_clear_evidence_decides(gains, weight):
 def test_without_evidence_other_tasks_decide():
     gains, unsure = [-0.01, -0.01], 5.0
     skilled = choose(evidence_of(gains, skill=1.0, error=unsure))
-    best = int(np.argmax([prior.mean(1.0, 1.0) for prior in PRIORS]))
+    best = int(np.argmax([prior.mean(1.0, 1.0, 8.0) for prior in PRIORS]))
     assert skilled.weight == WEIGHTS[best]
-    assert skilled.expected_gain == pytest.approx(PRIORS[best].mean(1.0, 1.0), abs=0.01)
-    single = Evidence(np.array([-1.0]), np.array([[-3.0], [-3.0]]), chance=-2.0)
-    assert choose(single).expected_gain == pytest.approx(max(prior.mean(1.0, 1.0) for prior in PRIORS))
+    assert skilled.expected_gain == pytest.approx(PRIORS[best].mean(1.0, 1.0, 8.0), abs=0.01)
+    single = Evidence(np.array([-1.0]), np.array([[-3.0], [-3.0]]), chance=-2.0, shots=2.0)
+    assert choose(single).expected_gain == pytest.approx(max(prior.mean(1.0, 1.0, 4.0) for prior in PRIORS))
 
 
 def test_no_more_is_expected_than_half_of_what_is_missing():
-    assert PRIORS[0].mean(1.0, 0.02) == 0.01
+    assert PRIORS[0].mean(1.0, 0.02, 8.0) == 0.01
+
+
+def test_less_is_expected_with_more_examples_of_each_label():
+    prior = Prior(offset=0.04, slope=0.0, shots_slope=-0.03, spread=0.08, mismatch=0.05)
+    means = [prior.mean(0.5, 1.0, shots) for shots in (2, 4, 5.6568542, 8, 100)]
+    assert means == pytest.approx([0.04, 0.04, 0.025, 0.01, 0.01])
+
+
+def test_a_gain_that_is_hardly_one_changes_nothing():
+    sure = {"skill": 0.0, "error": 1e-6}
+    small, large = (choose(evidence_of([gain, gain], **sure)) for gain in (0.01, 0.06))
+    assert 0 < small.expected_gain < LEAST_GAIN < large.expected_gain
+    assert (small.weight, large.weight > 0) == (0.0, True)
 
 
 def test_the_expected_gain_is_the_mean_of_the_posterior():
-    prior = Prior(offset=0.01, slope=0.1, spread=0.08, mismatch=0.05)
-    gain, error, skill = -0.03, 0.06, 0.4
+    prior = Prior(offset=0.01, slope=0.1, shots_slope=-0.02, spread=0.08, mismatch=0.05)
+    gain, error, skill, shots = -0.03, 0.06, 0.4, 6.0
     x = np.linspace(-2, 2, 40_001)
-    log_p = -((x - prior.mean(skill, 1.0)) ** 2) / (2 * prior.spread**2)
+    log_p = -((x - prior.mean(skill, 1.0, shots)) ** 2) / (2 * prior.spread**2)
     log_p -= (x - gain) ** 2 / (2 * (error**2 + prior.mismatch**2))
     density = np.exp(log_p)
-    assert expected_gain(prior, skill, 1.0, gain, error) == pytest.approx((x * density).sum() / density.sum())
+    shown = evidence_of([gain, gain], skill=skill, error=error)
+    shown = replace(shown, shots=shots)
+    expected = expected_gain(prior, shown, gain=gain, error=error)
+    assert expected == pytest.approx((x * density).sum() / density.sum())
 
 
 def test_logits_that_are_too_large_are_judged_at_the_scale_that_suits_them():
