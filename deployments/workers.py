@@ -1,6 +1,8 @@
 """Workers as local processes, one per pool: ``make worker``, or ``make worker POOLS=cpu``.
 
-A machine without a GPU may serve the pool `gpu` too; training then runs on its CPU. ``--type`` is the type
+A machine without a GPU may serve the pool `gpu` too; training then runs on its CPU. Where this command serves
+both pools with processes, the process that has trained a round evaluates it as well, which saves a start of
+TensorFlow; METAMAPPING_EVALUATE_AFTER_TRAINING=0 turns that off. ``--type`` is the type
 of the pools (deployments/work_pools.py). The server is the one in PREFECT_API_URL. Pools that do not exist
 are created.
 
@@ -16,7 +18,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from uuid import UUID
@@ -36,6 +38,8 @@ from deployments.work_pools import LIMITS, TYPES, ensure_pools
 STOP_SECONDS = 10.0
 # Started together with the server, such as by a script, workers wait until it has prepared its database.
 SERVER_STARTS_SECONDS = 300.0
+# The flow `train-round` reads it.
+EVALUATE_AFTER_TRAINING = "METAMAPPING_EVALUATE_AFTER_TRAINING"
 STOPPED = "Its worker was stopped. The next worker of the pool resumes this run where it was."
 
 
@@ -49,7 +53,7 @@ def main(pools: list[str], pool_type: str) -> None:
     Raises:
         SystemExit: The server does not answer, a pool has another type, or a worker has ended by itself.
     """
-    env = {**read_env_file(Path(__file__).parent / "worker.env"), **os.environ}
+    env = {**read_env_file(Path(__file__).parent / "worker.env"), **defaults(pools, pool_type), **os.environ}
     # The command of the process pools is `python`, which must be this interpreter.
     env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env.get('PATH', os.defpath)}"
     interrupt_on_sigterm()
@@ -62,6 +66,18 @@ def main(pools: list[str], pool_type: str) -> None:
         finally:
             release_runs(workers)
             stop(*workers.values(), seconds=STOP_SECONDS)
+
+
+def defaults(pools: Collection[str], pool_type: str) -> dict[str, str]:
+    """Variables of the workers that depend on which pools they serve; the environment may set others.
+
+    Args:
+        pools: Names of the pools that this machine serves.
+        pool_type: Type of these pools.
+    """
+    # Both stages then see the same devices, so that scores do not depend on which process measures them.
+    is_one_machine = pool_type == "process" and {"cpu", "gpu"} <= set(pools)
+    return {EVALUATE_AFTER_TRAINING: "1"} if is_one_machine else {}
 
 
 def release_runs(workers: Mapping[str, subprocess.Popen[bytes]]) -> None:

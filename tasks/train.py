@@ -85,6 +85,17 @@ def train(home: str, run_id: str, round_number: int) -> dict[str, Any]:
     return with_headline(report.model_dump(mode="json"), loss or "diverged")
 
 
+def is_trained(home: str, run_id: str, round_number: int) -> bool:
+    """Whether a round is trained already, so that `train` only reads its report.
+
+    Args:
+        home: Folder or address of the store and the runs.
+        run_id: ID of the run.
+        round_number: Number of the round.
+    """
+    return RunFolder(home, run_id).read_training(round_number) is not None
+
+
 def _shown(loss: float) -> float | str:
     """The loss with three digits, for a table; NaN as text, because JSON has no NaN."""
     return "not a number" if math.isnan(loss) else float(f"{loss:.3g}")

@@ -16,7 +16,8 @@ from prefect.states import Cancelling, Completed, Pending, Running, Suspended
 
 from deployments import workers
 from deployments.run_processes import PROC, descendants, run_of
-from deployments.workers import STOPPED, release_runs, worker_command
+from deployments.workers import STOPPED, defaults, release_runs, worker_command
+from flows.train_round import EVALUATE_AFTER_TRAINING
 
 needs_proc = pytest.mark.skipif(not PROC.is_dir(), reason="missing: /proc")
 SLEEPS = "import time; print(flush=True); time.sleep(600)"
@@ -135,3 +136,18 @@ def test_a_worker_without_runs_is_left_to_end_in_order(monkeypatch: pytest.Monke
 def test_a_worker_does_not_create_our_pools_with_prefects_defaults() -> None:
     assert "--no-create-pool-if-not-found" in worker_command("gpu", "process")
     assert "--no-create-pool-if-not-found" not in worker_command("a-pool-of-yours", "process")
+
+
+@pytest.mark.parametrize(
+    ("pools", "pool_type", "expected"),
+    [
+        (["cpu", "gpu"], "process", {EVALUATE_AFTER_TRAINING: "1"}),
+        (["cpu"], "process", {}),
+        (["gpu"], "process", {}),
+        (["cpu", "gpu"], "docker", {}),
+    ],
+)
+def test_one_machine_for_both_pools_evaluates_in_the_process_that_trains(
+    pools: list[str], pool_type: str, expected: dict[str, str]
+) -> None:
+    assert defaults(pools, pool_type) == expected
