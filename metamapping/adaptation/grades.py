@@ -165,11 +165,13 @@ def unused_grades(grades: Sequence[Label], labels: Collection[Label]) -> str | N
         labels: The labels of the examples.
 
     Returns:
-        A sentence without its full stop; ``None`` if every grade has an example.
+        A sentence without its full stop; ``None`` if every grade has an example, or a label is no grade.
     """
     used = {label_text(label) for label in labels}
     unused = [grade for grade in grades if label_text(grade) not in used]
-    if not unused:
+    if not unused or used - {
+        label_text(grade) for grade in grades
+    }:  # `check_grades` names labels that are none
         return None
     return (
         f"no example has the grade {listed([repr(grade) for grade in unused])} of `ordinal`: check how it is "
@@ -211,7 +213,12 @@ def check_grades(labels: Sequence[Label], grades: Sequence[Label]) -> None:
     known = {label_text(grade) for grade in grades}
     for row, label in enumerate(labels):
         if label_text(label) not in known:
-            raise ValueError(f"label {row} is {label!r}, which is not one of the grades {listed(grades)}")
+            others = {str(label_text(each)) for each in labels} - {*map(str, known), str(label_text(label))}
+            also = f" (nor are {listed([repr(each) for each in sorted(others)])})" if others else ""
+            raise ValueError(
+                f"label {row} is {label!r}, which is not one of the grades {listed(grades)}{also}: write the "
+                "labels and `ordinal` alike"
+            )
 
 
 def best_grades(probabilities: np.ndarray) -> np.ndarray:
