@@ -191,7 +191,12 @@ def check_grades(labels: Sequence[Label], grades: Sequence[Label]) -> None:
     known = {label_text(grade) for grade in grades}
     for row, label in enumerate(labels):
         if label_text(label) not in known:
-            raise ValueError(f"label {row} is {label!r}, which is not one of the grades {listed(grades)}")
+            others = {str(label_text(each)) for each in labels} - {*map(str, known), str(label_text(label))}
+            also = f" (nor are {listed([repr(each) for each in sorted(others)])})" if others else ""
+            raise ValueError(
+                f"label {row} is {label!r}, which is not one of the grades {listed(grades)}{also}: write the "
+                "labels and `ordinal` alike"
+            )
 
 
 def best_grades(probabilities: np.ndarray) -> np.ndarray:

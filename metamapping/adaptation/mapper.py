@@ -34,6 +34,7 @@ from metamapping.adaptation.task_mapping import Mapping
 from metamapping.adaptation.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text, unused_grades
 from metamapping.config.sources import Columns, TaskType
+from metamapping.corpus.tag_doubts import tag_doubts
 from metamapping.errors import listed
 from metamapping.publishing.loaded_model import LoadedModel
 from metamapping.publishing.pretrained_model import (
@@ -144,7 +145,7 @@ class MetaMapper:
 
         Warns:
             UserWarning: Nearly every example has a label of its own, as if the column were not the label's;
-                or spans of ``ner`` begin or end inside a word.
+                or spans of ``ner`` begin or end inside a word, or two of its types are probably one.
         """
         is_tuned, seconds = _read_tune(tune)
         examples = read_examples(
@@ -277,8 +278,12 @@ class MetaMapper:
 
 
 def _warn_of_labels(examples: Examples, task_type: TaskType) -> None:
-    """Warn if nearly every example has a label of its own."""
-    if task_type == "ner" or isinstance(examples, LabelListExamples):
+    """Warn if nearly every example has a label of its own, or entity types are probably misspelled."""
+    if isinstance(examples, LabelListExamples):
+        return
+    if task_type == "ner":
+        for sentence in tag_doubts(examples.labels):
+            warnings.warn(sentence, stacklevel=3)
         return
     if doubt := label_column_doubt(len(set(examples.labels)), len(examples.labels)):
         warnings.warn(doubt, stacklevel=3)

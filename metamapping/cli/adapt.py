@@ -92,7 +92,7 @@ def adapt(
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """
-    from metamapping.cli.entity_rows import cut_words_note
+    from metamapping.cli.entity_rows import cut_words_note, type_notes
     from metamapping.cli.fields import without
     from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
     from metamapping.cli.labelling import load_mapper, print_long_texts
@@ -130,8 +130,10 @@ def adapt(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
-    for sentence in [] if fields.is_ner else look_alike({str(label) for label in different}):
+    doubts = type_notes(texts, labels) if fields.is_ner else look_alike({str(label) for label in different})
+    for sentence in doubts:
         print_note(f"note: {sentence}")
+        warnings.filterwarnings("ignore", message=re.escape(sentence))
 
     grades = None if ordinal is None else _labels_of(ordinal, labels)
     if grades and (unused := unused_grades(grades, fields.single_labels(labels), of="example")):

@@ -12,6 +12,7 @@ from typing import Any
 from metamapping.cli.rows import WORDS, NumberedRow, Row, SentenceRow
 from metamapping.corpus.span_formats import entity_columns, has_spans
 from metamapping.corpus.spans import align, widened_note
+from metamapping.corpus.tag_doubts import tag_doubts
 from metamapping.corpus.word_lists import word_list
 
 
@@ -82,3 +83,18 @@ def cut_words_note(texts: Sequence[Any], labels: Sequence[Any], numbers: Sequenc
         if isinstance(text, str)
     }
     return widened_note(list(aligned.values()), what="row", numbers=list(aligned))
+
+
+def type_notes(texts: Sequence[Any], labels: Sequence[Any]) -> list[str]:
+    """Return a sentence for each entity type that is probably another one, misspelled.
+
+    Args:
+        texts: The texts of all rows.
+        labels: Their spans or tags.
+    """
+    return tag_doubts(
+        [
+            align(text, label).tags if isinstance(text, str) else label
+            for text, label in zip(texts, labels, strict=True)
+        ]
+    )

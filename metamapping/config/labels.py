@@ -141,11 +141,13 @@ def unused_grades(grades: Iterable[Any], labels: Iterable[Any], *, of: str) -> s
         of: What has the labels, such as ``"example"``.
 
     Returns:
-        A sentence without its full stop; ``None`` if every grade occurs.
+        A sentence without its full stop; ``None`` if every grade occurs, or a label is no grade, which is an
+        error of its own.
     """
     used = {label_text(label) for label in labels}
-    unused = [grade for grade in grades if label_text(grade) not in used]
-    if not unused:
+    by_text = {label_text(grade): grade for grade in grades}
+    unused = [grade for text, grade in by_text.items() if text not in used]
+    if not unused or used - set(by_text):
         return None
     return (
         f"no {of} has the grade {listed([repr(grade) for grade in unused])} of `ordinal`: check how it is "

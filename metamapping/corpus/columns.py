@@ -107,6 +107,8 @@ def no_such_column(name: str | int, setting: Setting, header: Header, source: So
         if source.task_type == "ner" or header.delimiter == "\t":
             fixes.append("`format: conll` (--format conll) if each line is a word")
     hint = ""
+    if source.task_type != "ner" and not isinstance(names, int) and {"words", "tags"} <= set(names):
+        hint = "; words with tags are for `task_type: ner` (--task-type ner)"
     if source.task_type == "ner" and source.columns.text is None and source.columns.label is None:
         hint = f"; {NER_COLUMNS}"
     return ConfigError(

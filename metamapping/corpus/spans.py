@@ -14,6 +14,7 @@ word, because a word has one tag. Both are counted. Everything else that does no
 
 from __future__ import annotations
 
+import itertools
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MALFORMED_SPANS = "malformed_spans"
 OUT_OF_RANGE = "span_out_of_range"
 EMPTY_SPAN = "empty_span"
 TEXT_DIFFERS = "span_text_differs"
+OTHER_UNIT = "span_counts_other_unit"
 OVERLAPPING = "overlapping_spans"
 
 
@@ -43,6 +45,20 @@ class Span(NamedTuple):
     end: int
     label: str
     text: str | None = None
+
+
+class _Unit(NamedTuple):
+    """What offsets may count instead of characters: as words, its encoding, and its size in bytes."""
+
+    name: str
+    encoding: str
+    size: int
+
+
+_OTHER_UNITS = (
+    _Unit("the bytes of UTF-8", "utf-8", 1),
+    _Unit("the units of UTF-16, as JavaScript and Java do", "utf-16-le", 2),
+)
 
 
 class SpanError(ValueError):
@@ -88,8 +104,24 @@ def align(text: str, spans: Sequence[Span]) -> AlignedText:
 
     Raises:
         SpanError: A span is empty or outside of the text, has another text than the source says, or shares
-            words with another.
+            words with another; or the spans cut words, which they would not if they counted something else
+            than characters.
     """
+    aligned = _align(text, spans)
+    starts = {start for start, _ in aligned.bounds}
+    if not aligned.widened or all(span.start in starts for span in spans):
+        return aligned
+    if (unit := _unit_of_words(text, spans)) is not None:
+        cut = aligned.widened[0]
+        raise SpanError(
+            OTHER_UNIT,
+            f"the span {cut.start} to {cut.end} ({cut.label!r:.40}) begins or ends inside a word: "
+            f"{_count_characters(unit)}",
+        )
+    return aligned
+
+
+def _align(text: str, spans: Sequence[Span]) -> AlignedText:
     bounds = word_bounds(text)
     starts, ends = [start for start, _ in bounds], [end for _, end in bounds]
     tags = [OUTSIDE] * len(bounds)
@@ -97,7 +129,7 @@ def align(text: str, spans: Sequence[Span]) -> AlignedText:
     widened: list[Span] = []
     num_trimmed = last = 0
     for span in sorted(dict.fromkeys(spans), key=lambda each: (each.start, each.end, each.label)):
-        _check(text, span)
+        _check(text, span, spans)
         first, after = bisect_right(ends, span.start), bisect_left(starts, span.end)
         if first >= after:
             raise SpanError(
@@ -187,13 +219,22 @@ def widened_note(
         if start < span.end and span.start < end
     ]
     count = "a span begins or ends" if number == 1 else f"{number} spans begin or end"
+    hint = ""
+    if number > 1 and all(_ends_one_early(each) for each in texts):
+        hint = "; if the ends are the last characters, give the characters after them"
     return (
         f"{count} inside a word, and the whole word is learned (the first is {span.start} to {span.end}, "
-        f"{span.label!r:.40}, of {' '.join(inside)!r:.60} in {what} {place})"
+        f"{span.label!r:.40}, of {' '.join(inside)!r:.60} in {what} {place}){hint}"
     )
 
 
-def _check(text: str, span: Span) -> None:
+def _ends_one_early(text: AlignedText) -> bool:
+    """Whether each span that cuts a word lacks no more than the last character of it."""
+    starts, ends = {start for start, _ in text.bounds}, {end for _, end in text.bounds}
+    return all(span.start in starts and span.end + 1 in ends for span in text.widened)
+
+
+def _check(text: str, span: Span, spans: Sequence[Span]) -> None:
     shown = f"the span {span.start} to {span.end} ({span.label!r:.40})"
     if span.start >= span.end:
         raise SpanError(
@@ -201,35 +242,53 @@ def _check(text: str, span: Span) -> None:
             f"{shown} is empty: the end is the character after the last, and greater than the start",
         )
     if not 0 <= span.start < span.end <= len(text):
+        unit = _unit_of_words(text, spans) or _unit_of(text, span)
         raise SpanError(
             OUT_OF_RANGE,
             f"{shown} is outside of the text, which has {len(text)} characters: "
-            f"{_other_unit(text, span) or 'correct its offsets'}",
+            f"{'correct its offsets' if unit is None else _count_characters(unit)}",
         )
     found = text[span.start : span.end]
     if span.text is not None and found.split() != span.text.split():
+        unit = _unit_of(text, span)
+        fix = "offsets count the characters of this text, from 0" if unit is None else _count_characters(unit)
         raise SpanError(
             TEXT_DIFFERS,
-            f"{shown} is {span.text!r:.60} in the source, but the text has {found!r:.60} there: "
-            f"{_other_unit(text, span) or 'offsets count the characters of this text, from 0'}",
+            f"{shown} is {span.text!r:.60} in the source, but the text has {found!r:.60} there: {fix}",
         )
 
 
-def _other_unit(text: str, span: Span) -> str | None:
+def _count_characters(unit: _Unit) -> str:
+    """The sentence that says what spans count and should count."""
+    return f"they seem to count {unit.name}: count the characters (code points) of the text"
+
+
+def _unit_of(text: str, span: Span) -> _Unit | None:
     """What the offsets of a span may count instead of characters."""
-    for encoding, size, unit in (
-        ("utf-8", 1, "the bytes of UTF-8"),
-        ("utf-16-le", 2, "the units of UTF-16, as JavaScript and Java do"),
-    ):
-        data = text.encode(encoding, "surrogatepass")
-        part = data[max(0, size * span.start) : max(0, size * span.end)].decode(encoding, "replace")
+    for unit in _OTHER_UNITS:
+        data, size = text.encode(unit.encoding, "surrogatepass"), unit.size
+        part = data[max(0, size * span.start) : max(0, size * span.end)].decode(unit.encoding, "replace")
         is_likely = (
             len(text) * size < size * span.end <= len(data)
             if span.text is None
             else part.split() == span.text.split()
         )
         if is_likely:
-            return f"they seem to count {unit}: count the characters (code points) of the text"
+            return unit
+    return None
+
+
+def _unit_of_words(text: str, spans: Sequence[Span]) -> _Unit | None:
+    """What offsets count, if then all spans begin and end with words."""
+    if text.isascii():
+        return None
+    bounds = word_bounds(text)
+    for unit in _OTHER_UNITS:
+        sizes = (len(character.encode(unit.encoding, "surrogatepass")) // unit.size for character in text)
+        places = list(itertools.accumulate(sizes, initial=0))
+        starts, ends = {places[start] for start, _ in bounds}, {places[end] for _, end in bounds}
+        if all(span.start in starts and span.end in ends for span in spans):
+            return unit
     return None
 
 

@@ -27,6 +27,7 @@ _BEGIN_OR_INSIDE = {"B": "B", "S": "B", "U": "B", "I": "I", "E": "I", "L": "I", 
 # Spellings that only look like a prefix (`b-per`, `B_PER`) or have it at the end (`PER-B`).
 _OTHER_PREFIX = re.compile(r"([BIESLUM])[-_:./|](.+)", re.DOTALL | re.IGNORECASE)
 _SUFFIXED = re.compile(r"(.+)[-_:./|]([BIESLUM])", re.DOTALL)
+_BARE_PREFIX = re.compile(r"[BIESLUM][-_:./|]", re.IGNORECASE)
 _OUTSIDE_LIKE = frozenset(["o", "0", "", "-", "_", "*"])
 
 
@@ -180,6 +181,9 @@ def nearest_scheme(tag: str) -> str:
             "tags without a type (B, I) are read only if no tag has a type: the nearest scheme is BIO, with "
             f"'{_BEGIN_OR_INSIDE[tag]}-type'"
         )
+    if _BARE_PREFIX.fullmatch(tag):
+        alone = tag[0].upper()
+        return f"after a prefix comes the type, as in 'B-PER'; tags without a type are written '{alone}'"
     if match := _OTHER_PREFIX.fullmatch(tag):
         prefix, kind = match[1].upper(), match[2]
     elif match := _SUFFIXED.fullmatch(tag):
@@ -194,7 +198,9 @@ def nearest_scheme(tag: str) -> str:
 
 def _is_type(tag: str) -> bool:
     """Whether a tag without a prefix can be an entity type; numbers and punctuation cannot."""
-    return tag not in _OUTSIDE_LIKE and "*" not in tag and any(map(str.isalpha, tag))
+    if tag in _OUTSIDE_LIKE or _BARE_PREFIX.fullmatch(tag):
+        return False
+    return "*" not in tag and any(map(str.isalpha, tag))
 
 
 def _have_other_prefixes(tags: Collection[str]) -> bool:

@@ -13,6 +13,7 @@ from metamapping.adaptation.grades import (
     fit_grade_cuts,
     read_grades,
     share_of_cuts,
+    unused_grades,
 )
 from metamapping.adaptation.scores import text_scores
 from metamapping.sklearn import MetaMappingClassifier
@@ -146,6 +147,11 @@ def test_what_is_no_grade_is_refused(mapper):
         mapper.adapt(TEXTS, LABELS, ordinal=["bad", "ok"])
     with pytest.raises(ValueError, match="label 0 is 'great', which is not one of the grades"):
         mapper.adapt(TEXTS, LABELS, ordinal=GRADES).add(["lovely"], ["great"])
+    stars = ["1 star", "1 star", "3 stars", "5 stars"]
+    others = "label 0 is '1 star', .* grades 1, 2, 3, 4, 5 .nor are '3 stars', '5 stars'.: write"
+    with pytest.raises(ValueError, match=others):
+        mapper.adapt(TEXTS[:4], stars, ordinal=[1, 2, 3, 4, 5])
+    assert unused_grades([1, 2, 3, 4, 5], set(stars)) is None  # which would be said in vain
     with pytest.raises(ValueError, match="ordinal has 'ok' twice"):
         read_grades(["bad", "ok", "ok"])
     with pytest.raises(ValueError, match="give at least two grades"):

@@ -55,3 +55,10 @@ def test_all_schemes_are_read_as_the_same_entities(tmp_path, tags, is_typed, rea
     path.write_text("\n\n".join(sentences) + "\n")
     untyped = [[tag if tag == "O" else f"{tag[:2]}entity" for tag in row] for row in BIO]
     assert read(path, tmp_path / "out") == (BIO if is_typed else untyped)
+
+
+def test_words_with_tags_are_told_to_be_for_ner(tmp_path):
+    path = tmp_path / "in.conll"
+    path.write_text("Eve\tB-PER\nmoved\tO\n")
+    with open_records(str(path)) as records, pytest.raises(ValueError, match=r"\(--task-type ner\)"):
+        Fields("text-classification", header=records.header).texts(list(records.rows))

@@ -74,7 +74,17 @@ def test_any_span_is_learned_as_the_words_that_it_touches_or_refused(text, data)
         with pytest.raises(SpanError, match="nothing but white space"):
             align(text, [Span(start, end, "A")])
         return
-    aligned = align(text, [Span(start, end, "A")])
+    try:
+        aligned = align(text, [Span(start, end, "A")])
+    except SpanError as error:
+        reason = error.reason
+    else:
+        reason = None
+    if reason is not None:  # only if it does not begin with a word, and would if it counted the bytes of 京
+        assert reason == "span_counts_other_unit"
+        assert "京" in text
+        assert start not in [each for each, _ in word_bounds(text)]
+        return
     ((left, right, _, _),) = tagged_spans(aligned.bounds, aligned.tags)
     touched = [each for each in word_bounds(text) if each[0] < end and start < each[1]]
     assert (left, right) == (touched[0][0], touched[-1][1])
@@ -124,6 +134,32 @@ def test_spans_that_do_not_fit_are_refused_with_the_reason(spans, reason, messag
     with pytest.raises(SpanError, match=message) as error:
         align(TEXT, [Span(*span) for span in spans])
     assert error.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("spans", "unit"),
+    [
+        ([(3, 6, "PER"), (13, 17, "LOC"), (25, 29, "LOC")], "units of UTF-16"),
+        ([(5, 8, "PER"), (15, 19, "LOC"), (29, 36, "LOC")], "bytes of UTF-8"),
+        ([(3, 6, "PER")], "units of UTF-16"),  # inside of the text, but it cuts words
+        ([(5, 8, "PER")], "bytes of UTF-8"),
+    ],
+)
+def test_the_unit_of_offsets_is_that_by_which_no_span_cuts_a_word(spans, unit):
+    text = "😀 Bob loves Rome 😀 and Łódź"
+    with pytest.raises(SpanError, match=f"they seem to count the {unit}"):
+        align(text, [Span(*span) for span in spans])
+    assert align(text, [Span(2, 5, "PER"), Span(13, 15, "X")]).widened == (Span(13, 15, "X"),)
+
+
+def test_ends_that_are_the_last_characters_are_told():
+    both = [align(TEXT, [Span(0, 2, "PER"), Span(13, 20, "LOC")]), align("no names", [])]
+    assert widened_note(both, what="row").endswith(
+        "; if the ends are the last characters, give the characters after them"
+    )
+    assert "last characters" not in widened_note(
+        [align(TEXT, [Span(0, 2, "A"), Span(14, 21, "B")])], what="row"
+    )
 
 
 @pytest.mark.parametrize(

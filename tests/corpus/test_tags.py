@@ -85,6 +85,8 @@ def test_tags_without_a_type_are_of_one_type(tags, bio):
         (["B-PER", "PER"], "PER", "nearest scheme is BIO, with 'B-PER'"),
         (["B-PER", "I"], "I", "tags without a type .* with 'I-type'"),
         (["PER", "B", "I"], "B", "tags without a type .* with 'B-type'"),
+        (["B-", "I-", "O"], "B-", "after a prefix comes the type, as in 'B-PER'; .* written 'B'"),
+        (["B-PER", "i_"], "i_", "after a prefix comes the type, .* written 'I'"),
         (["(PER*", "*)"], "(PER*", "nearest scheme is BIO"),
     ],
 )
