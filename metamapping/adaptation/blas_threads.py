@@ -24,6 +24,9 @@ _num_users = 0
 
 @lru_cache(maxsize=1)
 def _controller() -> ThreadpoolController:
+    # SciPy has a BLAS of its own, which is found only if it is loaded already.
+    import scipy.linalg  # noqa: F401
+
     return ThreadpoolController()
 
 

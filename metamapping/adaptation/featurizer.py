@@ -64,8 +64,11 @@ class Featurizer:
         check_not_forked()
         self.model = model
         self.progress = progress
-        self._tokenizer = tokenizer or load_tokenizer(
-            model.tokenizer_folder, max_length_tokens=model.max_length_tokens
+        # Reading a published folder has read its tokenizer; other models have none in memory.
+        self._tokenizer = (
+            tokenizer
+            or getattr(model, "tokenizer", None)
+            or load_tokenizer(model.tokenizer_folder, max_length_tokens=model.max_length_tokens)
         )
         self._windows = windows or with_overlap(self._tokenizer)
         self._counts = LengthCounter(model.max_length_tokens)

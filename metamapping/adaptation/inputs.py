@@ -17,7 +17,6 @@ from typing import Any, get_args
 
 import numpy as np
 
-from metamapping.adaptation.example_files import read_example_file
 from metamapping.adaptation.input_columns import is_missing, is_table, table_columns, values_of
 from metamapping.adaptation.span_inputs import Bounds, align_examples, are_strings, split_texts
 from metamapping.adaptation.support import Examples, LabelListExamples
@@ -72,6 +71,9 @@ def read_examples(
     if isinstance(texts, PathLike):
         if labels is not None or text_pairs is not None:
             raise ValueError("a file contains its labels: give it alone, and name its columns with `columns`")
+        # The readers of all formats, which columns in memory need not wait for.
+        from metamapping.adaptation.example_files import read_example_file
+
         return read_example_file(Path(texts), columns or Columns(), task_type, multi_label=multi_label)
     if is_table(texts):
         if labels is not None or text_pairs is not None:

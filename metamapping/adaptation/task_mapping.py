@@ -66,6 +66,11 @@ class Mapping(TaskQuestions):
         return self._state
 
     @property
+    def featurizer(self) -> Featurizer:
+        """The encoder, tuned if the task has tuned it, with its tokenizer and cleaning."""
+        return self._featurizer
+
+    @property
     def encoder_fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature of the task's encoder."""
         return self._featurizer.fingerprint

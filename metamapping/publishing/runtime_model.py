@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokenization import load_tokenizer
@@ -49,6 +50,7 @@ class RuntimeModel:
         max_length_tokens: Number of tokens to which texts are truncated.
         cleaning: How texts are cleaned.
         fingerprint: 16 hexadecimal digits over everything that determines a feature, as published.
+        tokenizer: The tokenizer of that folder, which loading has read, set to truncate.
     """
 
     encoder: RuntimeEncoder
@@ -57,6 +59,7 @@ class RuntimeModel:
     max_length_tokens: int
     cleaning: CleaningSpec
     fingerprint: str
+    tokenizer: Tokenizer
 
 
 def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
@@ -138,4 +141,5 @@ def _read_runtime(
         max_length_tokens=settings.max_length_tokens,
         cleaning=settings.cleaning,
         fingerprint=fingerprint,
+        tokenizer=tokenizer,
     )

@@ -3,18 +3,21 @@
     app = build_app(service, key=None)            # an ASGI application
 
 An endpoint that encodes texts is a plain function, which FastAPI runs in a thread. Endpoints that only read
-are coroutines, so that they respond while all threads wait for the encoder.
+are coroutines, so that they respond while all threads wait for the encoder. So is the one for predictions,
+whose requests wait for the encoder without a thread each.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from metamapping import __version__
+from metamapping.adaptation.inputs import read_texts
 from metamapping.serving.access import RequireAccess, describe_access
 from metamapping.serving.conversions import (
     all_texts,
@@ -61,6 +64,7 @@ from metamapping.serving.service import Loaded, Service
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping import Mapping
+    from metamapping.serving.batching import BatchingFeaturizer
 
 
 async def _service(request: Request) -> Service:
@@ -188,15 +192,24 @@ def delete_task(name: Name, service: Serving, loaded: Ready) -> None:
 
 
 @router.post("/tasks/{name}/predict", responses=error_responses(400, 404, 409, 413, 422, 503))
-def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) -> Predictions:
+async def predict(name: Name, request: TextsToLabel, service: Serving, loaded: Ready) -> Predictions:
     """Predict the labels of texts."""
-    mapping = loaded.tasks.get(name)
+    mapping, texts, pairs = loaded.tasks.get(name), request.texts, request.text_pairs
 
     def observe(labels: Sequence[Any]) -> None:
-        service.monitor.observe(name, mapping, request.texts, labels, request.text_pairs)
+        service.monitor.observe(name, mapping, texts, labels, pairs)
 
+    def answer() -> Predictions:
+        with _rejecting_invalid_input():
+            return _predictions(mapping, request, service.limits, loaded, observe=observe)
+
+    if mapping.task_type == "ner":
+        return await run_in_threadpool(answer)
     with _rejecting_invalid_input():
-        return _predictions(mapping, request, service.limits, loaded, observe=observe)
+        service.limits.check_texts(texts, pairs)
+        firsts, seconds = read_texts(texts, pairs)
+    # Whatever the server has loaded or adapted encodes with a featurizer of batches.
+    return await cast("BatchingFeaturizer", mapping.featurizer).answer(firsts, seconds, answer)
 
 
 @router.post("/tasks/{name}/suggest", responses=error_responses(400, 404, 409, 413, 422, 503))

@@ -2,25 +2,30 @@
 
     featurizer = BatchingFeaturizer(load_model(folder), on_batch=print)
     featurizer.texts(["where is my parcel"])      # from any thread; waits for its part of a batch
+    await featurizer.answer(texts, None, predict) # from an event loop: predict() finds the features cached
 
 One thread encodes everything that has arrived while the previous batch was running. A single request does
 not wait. If the previous batch had texts of several callers, their next ones are on their way: the batch is
 held while texts keep arriving, for at most half as long as the previous batch took. Under load a batch of
 many texts costs little more than one of a few (figures: benchmarks/README.md).
+
+The requests of a batch that come from an event loop are answered by one thread, one after the other: waking a
+thread for each costs more than what it computes.
 """
 
 from __future__ import annotations
 
+import asyncio
 import queue
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -33,8 +38,26 @@ from metamapping.publishing.loaded_model import LoadedModel
 MAX_BATCH_TEXTS = 64  # the largest batch of the encoder
 _ARRIVAL_SECONDS = 0.003  # texts of callers that received their results a moment ago follow within this time
 _MAX_WAIT_SECONDS = 0.05
+# Answers of one batch that take long, such as the first ones of a large task, do not hold up other batches.
+_ANSWERING_THREADS = 4
+
+T = TypeVar("T")
 
 Features = tuple[np.ndarray, np.ndarray]  # of texts or words, and the offsets of the texts in them
+
+
+class Answer(NamedTuple):
+    """What an event loop waits for.
+
+    Attributes:
+        function: Called in another thread when the texts are encoded.
+        loop: The event loop.
+        result: What the function returned or raised; only the loop's thread may set it.
+    """
+
+    function: Callable[[], Any]
+    loop: asyncio.AbstractEventLoop
+    result: asyncio.Future[Any]
 
 
 @dataclass(frozen=True)
@@ -46,6 +69,7 @@ class Part:
         text_pairs: The second texts of pairs.
         is_words: Whether features of words are wanted.
         encoder: What encodes it, if that is one tuned to a task; ``None`` for the untuned one.
+        answer: What is computed from it, if an event loop waits for that.
         features: The result.
     """
 
@@ -53,6 +77,7 @@ class Part:
     text_pairs: Sequence[str] | None
     is_words: bool
     encoder: BatchingFeaturizer | None = None
+    answer: Answer | None = None
     features: Future[Features] = field(default_factory=Future)
 
     @property
@@ -87,8 +112,12 @@ class BatchingFeaturizer(Featurizer):
             queue.SimpleQueue() if untuned is None else untuned._waiting
         )
         self._cache: Any = threading.local() if untuned is None else untuned._cache
+        self._answering: ThreadPoolExecutor = (
+            ThreadPoolExecutor(_ANSWERING_THREADS, "answers") if untuned is None else untuned._answering
+        )
         if untuned is not None:
             return
+        weakref.finalize(self, self._answering.shutdown, wait=False)
         # The thread must not keep an encoder in memory that no task uses any more.
         me = weakref.ref(self)
         threading.Thread(
@@ -119,6 +148,28 @@ class BatchingFeaturizer(Featurizer):
         """
         return self._features(Part(texts, None, True, self._encoder))
 
+    async def answer(
+        self, texts: Sequence[str], text_pairs: Sequence[str] | None, function: Callable[[], T]
+    ) -> T:
+        """Encode texts, and then call a function in another thread, in which their features are cached.
+
+        Args:
+            texts: The texts, or the first text of each pair.
+            text_pairs: The second text of each pair, as many.
+            function: What encodes these texts and computes something from their features.
+
+        Returns:
+            What the function returns; what it raises is raised.
+        """
+        check_not_forked()
+        loop = asyncio.get_running_loop()
+        if len(texts) >= MAX_BATCH_TEXTS:
+            return await loop.run_in_executor(self._answering, function)
+        answer = Answer(function, loop, loop.create_future())
+        self._waiting.put(Part(texts, text_pairs, False, self._encoder, answer))
+        result: T = await answer.result
+        return result
+
     def tuned(self, delta: WeightDelta) -> BatchingFeaturizer:
         """A featurizer whose encoder was tuned to a task; it shares the thread and the cache of this one.
 
@@ -143,6 +194,9 @@ class BatchingFeaturizer(Featurizer):
 
         Predictions and probabilities of one request need the same features.
         """
+        if hasattr(self._cache, "parts"):  # within another block
+            yield
+            return
         self._cache.parts = []
         try:
             yield
@@ -173,6 +227,22 @@ class BatchingFeaturizer(Featurizer):
         for kind in {part.kind for part in parts}:
             same = [part for part in parts if part.kind == kind]
             (same[0].encoder or self)._encode(same)
+        if answered := [part for part in parts if part.answer is not None]:
+            self._answering.submit(self._answer_all, answered)
+
+    def _answer_all(self, parts: list[Part]) -> None:
+        """Compute the answers of parts that are encoded."""
+        for part in parts:
+            assert part.answer is not None
+            with self.caching():
+                self._cache.parts.append(part)
+                outcome: Future[Any] = Future()
+                try:
+                    outcome.set_result(part.answer.function())
+                except Exception as error:
+                    outcome.set_exception(error)
+            with suppress(RuntimeError):  # the loop is closed: the server has ended
+                part.answer.loop.call_soon_threadsafe(_settle, part.answer.result, outcome)
 
     def _encode(self, parts: list[Part]) -> None:
         """Set the features of each part, or its error."""
@@ -202,6 +272,17 @@ class BatchingFeaturizer(Featurizer):
         ends = list(accumulate(len(part.texts) for part in parts))
         spans = (offsets[first : last + 1] for first, last in zip([0, *ends], ends, strict=False))
         return [(features[span[0] : span[-1]], span - span[0]) for span in spans]
+
+
+def _settle(waiting: asyncio.Future[Any], outcome: Future[Any]) -> None:
+    """Give an event loop what it waits for, unless its request was cancelled."""
+    if waiting.done():
+        return
+    error = outcome.exception()
+    if error is None:
+        waiting.set_result(outcome.result())
+    else:
+        waiting.set_exception(error)
 
 
 def gather(first: Part, waiting: queue.SimpleQueue[Part | None], wait_seconds: float) -> list[Part]:

@@ -1,5 +1,8 @@
 """The mixture of both regressions: shares that add up, honest left-out scores, no order, bounded size."""
 
+import os
+import subprocess
+import sys
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -143,6 +146,19 @@ def test_of_many_examples_some_folds_are_left_out(monkeypatch):
     solution = mixed(support, names)
     assert len(solution.left_out.rows) == 20  # folds 0 and 1 of ten, each with two examples of a label
     assert solution.left_out.scores.shape == (20, 5)
+
+
+def test_a_blas_that_scipy_brings_has_one_thread_as_well():
+    program = """
+from threadpoolctl import threadpool_info
+from metamapping.adaptation.blas_threads import one_blas_thread
+with one_blas_thread():
+    import scipy.optimize
+    print({each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"})
+"""
+    environment = os.environ | {"OPENBLAS_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment)
+    assert done.stdout.strip() == "{1}"
 
 
 def test_blas_has_one_thread_until_the_last_of_several_blocks_ends():

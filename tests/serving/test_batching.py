@@ -1,5 +1,6 @@
 """Concurrent callers share the batches of the encoder, and each receives its own features."""
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -83,3 +84,44 @@ def test_the_same_texts_are_cached_within_the_block_only(featurizer, sizes):
         featurizer.texts(["a"], ["b"])
     featurizer.texts(["a"])
     assert len(sizes) == 3
+
+
+def test_requests_of_an_event_loop_share_batches_and_find_their_features_cached(model, featurizer, sizes):
+    alone = Featurizer(model)
+
+    async def ask(number):
+        texts = [f"parcel {number}"] * (70 if number == 50 else 1 + number % 3)
+        pairs = ["is late"] * len(texts) if number % 4 == 0 else None
+        return await featurizer.answer(texts, pairs, lambda: (texts, pairs, featurizer.texts(texts, pairs)))
+
+    async def ask_all():
+        return await asyncio.gather(*map(ask, range(100)))
+
+    answers = asyncio.run(ask_all())
+    assert sum(sizes) == sum(len(texts) for texts, _, _ in answers)
+    assert len(sizes) < 50
+    for texts, pairs, features in answers:
+        np.testing.assert_allclose(features, alone.texts(texts, pairs), atol=1e-5)
+
+
+def test_an_answer_that_fails_fails_only_for_its_request(featurizer):
+    def answer(text):
+        if text == "wrong":
+            raise LookupError(text)
+        return featurizer.texts([text]).shape
+
+    async def ask_all():
+        texts = [*["fine"] * 10, "wrong", 7, *["fine"] * 10]
+        waiting = [
+            asyncio.ensure_future(featurizer.answer([text], None, lambda text=text: answer(text)))
+            for text in texts
+        ]
+        await asyncio.sleep(0)
+        waiting[0].cancel()
+        return await asyncio.gather(*waiting, return_exceptions=True)
+
+    answers = asyncio.run(ask_all())
+    assert isinstance(answers[0], asyncio.CancelledError)
+    assert isinstance(answers[10], LookupError)
+    assert isinstance(answers[11], Exception)
+    assert answers[1:10] + answers[12:] == [(1, featurizer.text_dim)] * 19
