@@ -28,6 +28,7 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from fastapi.concurrency import run_in_threadpool
 from tokenizers import Tokenizer
 
 from metamapping.adaptation.featurizer import Featurizer, Words
@@ -162,9 +163,9 @@ class BatchingFeaturizer(Featurizer):
             What the function returns; what it raises is raised.
         """
         check_not_forked()
-        loop = asyncio.get_running_loop()
         if len(texts) >= MAX_BATCH_TEXTS:
-            return await loop.run_in_executor(self._answering, function)
+            return await run_in_threadpool(function)  # it waits for batches, which are answered meanwhile
+        loop = asyncio.get_running_loop()
         answer = Answer(function, loop, loop.create_future())
         self._waiting.put(Part(texts, text_pairs, False, self._encoder, answer))
         result: T = await answer.result

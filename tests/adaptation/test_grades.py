@@ -13,9 +13,9 @@ from metamapping.adaptation.grades import (
     fit_grade_cuts,
     read_grades,
     share_of_cuts,
-    unused_grades,
 )
 from metamapping.adaptation.scores import text_scores
+from metamapping.config.labels import unused_grades
 from metamapping.sklearn import MetaMappingClassifier
 
 GRADES = ["bad", "ok", "good"]
@@ -151,7 +151,7 @@ def test_what_is_no_grade_is_refused(mapper):
     others = "label 0 is '1 star', .* grades 1, 2, 3, 4, 5 .nor are '3 stars', '5 stars'.: write"
     with pytest.raises(ValueError, match=others):
         mapper.adapt(TEXTS[:4], stars, ordinal=[1, 2, 3, 4, 5])
-    assert unused_grades([1, 2, 3, 4, 5], set(stars)) is None  # which would be said in vain
+    assert unused_grades([1, 2, 3, 4, 5], stars, of="example") is None  # which would be said in vain
     with pytest.raises(ValueError, match="ordinal has 'ok' twice"):
         read_grades(["bad", "ok", "ok"])
     with pytest.raises(ValueError, match="give at least two grades"):
