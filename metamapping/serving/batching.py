@@ -162,9 +162,10 @@ class BatchingFeaturizer(Featurizer):
             What the function returns; what it raises is raised.
         """
         check_not_forked()
-        loop = asyncio.get_running_loop()
         if len(texts) >= MAX_BATCH_TEXTS:
-            return await loop.run_in_executor(self._answering, function)
+            # It takes long, and must not occupy a thread that answers batches.
+            return await asyncio.to_thread(function)
+        loop = asyncio.get_running_loop()
         answer = Answer(function, loop, loop.create_future())
         self._waiting.put(Part(texts, text_pairs, False, self._encoder, answer))
         result: T = await answer.result
