@@ -71,6 +71,13 @@ class Encoder:
         # One trace for every shape: the number of texts and their length are left open.
         self._texts = tf.function(self.texts, input_signature=[tokens | pool])
         self._words = tf.function(self.words, input_signature=[tokens | pieces])
+        # A compiled meta-step calls it once for each group of texts, so that the backbone and its gradient
+        # are traced once, however many groups there are.
+        self._group = tf.function(
+            self._last_and_lower,
+            input_signature=[dict.fromkeys(backbone.input, spec)],
+            autograph=False,
+        )
         self._tuned_layers: dict[int, TunedLayers] = {}
 
     def texts(self, batch: Tensors) -> tf.Tensor:
@@ -228,12 +235,14 @@ class Encoder:
         if "group_ends" not in batch:
             yield slice(None), *self._last_and_lower(inputs)
             return
+        # Outside a compiled step, tracing would take longer than it saves.
+        encode = self._last_and_lower if tf.executing_eagerly() else self._group
         lengths, first = tf.reduce_sum(batch["padding_mask"], axis=1), 0
         for end in tf.unstack(batch["group_ends"]):
             rows, first = slice(first, end), end
             longest = tf.reduce_max(lengths[rows])
             group = {name: each[rows, :longest] for name, each in inputs.items()}
-            yield rows, *self._last_and_lower(group)
+            yield rows, *encode(group)
 
     def _last_and_lower(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
         # Without dropout: episodes are small and random already, and a resumed run stays exact.

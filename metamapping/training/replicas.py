@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -46,6 +47,10 @@ def strategy_of(devices: DevicesName) -> tf.distribute.Strategy:
         found = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
         return tf.distribute.MirroredStrategy([device.name for device in found])
     return tf.distribute.get_strategy()
+
+
+# The arrays of a batch whose second axis is as long as its longest text.
+_OF_ANY_LENGTH = {"token_ids", "segment_ids", "padding_mask", "pool", "word_of"}
 
 
 class Replicas:
@@ -216,9 +221,11 @@ class _Replica:
         self._differentiate = compiled(differentiated)
         self._add = tf.function(lambda left, right: [a + b for a, b in zip(left, right, strict=True)])
         self._apply = compiled(apply)
+        self._jit_compile = training.jit_compile
+        self._traced: set[tuple[str, ...]] = set()
 
     def update(self, batch: Mapping[str, np.ndarray]) -> tuple[float, np.ndarray]:
-        loss, sample = self._update(self._tensors(batch))
+        loss, sample = self._update(self._tensors(batch, self._update))
         return float(loss), sample.numpy()
 
     def sum(
@@ -234,7 +241,7 @@ class _Replica:
         losses, sums = np.zeros(num_batches, np.float32), None
         with tf.device(self._device):
             for i, batch in batches.items():
-                loss, gradients, sample = self._differentiate(self._tensors(batch))
+                loss, gradients, sample = self._differentiate(self._tensors(batch, self._differentiate))
                 samples[i] = sample.numpy()
                 sums = gradients if sums is None else self._add(sums, gradients)
                 losses[i] = float(loss)
@@ -246,5 +253,21 @@ class _Replica:
         with tf.device(self._device):
             return float(self._apply(*sums))
 
-    def _tensors(self, batch: Mapping[str, np.ndarray]) -> Tensors:
-        return {key: tf.constant(value) for key, value in batch.items() if key not in self._without}
+    def _tensors(self, batch: Mapping[str, np.ndarray], function: Any) -> Tensors:
+        """The tensors of a batch for a function, which is traced first if the batch is the first of its kind.
+
+        One trace then serves texts of every length. Otherwise TensorFlow would trace the function for the
+        length of the first batch, and again when a second length comes. XLA needs fixed lengths.
+        """
+        tensors = {key: tf.constant(value) for key, value in batch.items() if key not in self._without}
+        kind = (function.name, *sorted(tensors))
+        if not self._jit_compile and kind not in self._traced:
+            self._traced.add(kind)
+            function.get_concrete_function({key: _spec(key, value) for key, value in tensors.items()})
+        return tensors
+
+
+def _spec(key: str, value: tf.Tensor) -> tf.TensorSpec:
+    """The shape of an array of a batch, with texts of any length."""
+    shape = value.shape.as_list()
+    return tf.TensorSpec([shape[0], None, *shape[2:]] if key in _OF_ANY_LENGTH else shape, value.dtype)

@@ -77,19 +77,26 @@ def test_a_step_of_several_batches_follows_their_mean_gradient():
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_xla_receives_no_shapes_that_depend_on_the_batch(jit_compile, monkeypatch):
-    seen = []
+def test_xla_alone_receives_shapes_that_are_fixed_but_do_not_depend_on_the_batch(jit_compile, monkeypatch):
+    traced = []
 
     def update(learner, batch, *, max_norm):
-        seen.append(batch.keys())
+        traced.append({key: value.shape.as_list() for key, value in batch.items()})
         variables = learner.encoder_variables + learner.mapping_variables
         return tf.reduce_mean(batch["support"]), [tf.zeros(v.shape) for v in variables]
 
     monkeypatch.setattr(replicas_module, "update_weights", update)
     training = TRAINING.model_copy(update={"jit_compile": jit_compile})
     batch = {key: value.numpy() for key, value in draw_batch(0).items()}
-    Replicas(new_learner(), training).update({0: batch}, 1)
-    assert batch.keys() - seen[0] == ({"group_ends"} if jit_compile else set())
+    length = batch["token_ids"].shape[1]
+    of_texts = batch.keys() & {"token_ids", "segment_ids", "padding_mask", "pool", "word_of"}
+    longer = {key: np.pad(batch[key], ((0, 0), (0, 16))) for key in of_texts}
+    replicas = Replicas(new_learner(), training)
+    for each in (batch, batch | longer):
+        replicas.update({0: each}, 1)
+    assert batch.keys() - traced[0] == ({"group_ends"} if jit_compile else set())
+    lengths = [shapes["token_ids"][1] for shapes in traced]
+    assert lengths == ([length, length + 16] if jit_compile else [None])
 
 
 def test_fewer_batches_than_devices_are_rejected(tmp_path):
