@@ -158,7 +158,12 @@ def adapt(
         print_note(f"note: {mapping.tuning}")
     folder = mapping.save(out)
     outside = f" and {mapping.num_out_of_scope} out of scope" if mapping.num_out_of_scope else ""
-    number = count(len(mapping.labels), "label")
+    # Of the labels of words one is "outside", which is no type.
+    number = (
+        count(len(mapping.labels) - 1, "entity type")
+        if fields.is_ner
+        else count(len(mapping.labels), "label")
+    )
     print_note(f"{count(mapping.num_examples, 'example')} of {number}{outside}: {folder}")
 
 

@@ -110,14 +110,15 @@ def test_span_scores_count_whole_spans():
     ]
 
 
-def test_spans_that_cut_a_word_are_noted(folder, published, capsys):
-    rows = [*ROWS[:2], {"text": "eve is in rome", "label": [[0, 2, "PER"]]}]
+def test_spans_that_cut_a_word_and_types_that_look_alike_are_noted(folder, published, capsys):
+    rows = [*ROWS[:2], {"text": "eve is in rome", "label": [[0, 2, "PER"], [10, 14, "loc"]]}]
     write_jsonl(folder / "cut.jsonl", rows)
     options = ("--task-type", "ner", "--out", folder / "cut")
     assert run_cli("adapt", published, folder / "cut.jsonl", *options) == 0
-    assert (
-        "note: a span begins or ends inside a word, and the whole word is learned" in capsys.readouterr().err
-    )
+    told = capsys.readouterr().err
+    assert "note: a span begins or ends inside a word, and the whole word is learned" in told
+    assert told.count("note: the labels 'LOC' and 'loc' differ only in capital letters") == 1
+    assert "3 examples of 3 entity types" in told
 
 
 @pytest.mark.parametrize(
