@@ -43,7 +43,7 @@ from metamapping.episodes.padding import LABEL_LENGTH, Batch, pad_tokens, word_a
 from metamapping.episodes.sampler import Draw, num_ner_sentences
 
 # Number of groups in a batch, and the minimum number of texts of a group on average. More groups need less
-# padding, but make the compiled step larger.
+# padding, but each of them costs as much as some 50 tokens (benchmarks/README.md, "Speed of the learner").
 NUM_GROUPS, MIN_TEXTS_PER_GROUP = 4, 2
 
 

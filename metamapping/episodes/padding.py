@@ -16,7 +16,7 @@ Batch = dict[str, np.ndarray]
 # Maximum number of tokens of a label's name; longer names are truncated.
 LABEL_LENGTH = 16
 
-# The lengths to which training batches are padded; the step is compiled once for each of them.
+# The lengths to which training batches are padded; XLA compiles the step for each of them.
 _LENGTHS = (16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 2048, 4096, 8192)
 
 
@@ -39,7 +39,7 @@ def pad_tokens(
         rows: The texts to take.
         num_texts: ``B``; rows beyond those are padding. Their first position stays visible, so that
             attention is defined.
-        length: ``L``; ``None`` for the smallest compiled length that fits.
+        length: ``L``; ``None`` for the smallest length of a training batch that fits.
 
     Returns:
         ``token_ids``, ``segment_ids``, ``padding_mask`` and ``pool``, each ``(B, L)``.
