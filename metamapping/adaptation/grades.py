@@ -178,23 +178,27 @@ def read_grades(ordinal: Any) -> list[Label]:
     return grades
 
 
-def check_grades(labels: Sequence[Label], grades: Sequence[Label]) -> None:
+def check_grades(
+    labels: Sequence[Label], grades: Sequence[Label], *, rows: Sequence[int] | None = None
+) -> None:
     """Check that labels are grades of a task.
 
     Args:
         labels: The labels of examples.
         grades: The task's grades.
+        rows: The numbers of their rows in a file, for the error message.
 
     Raises:
         ValueError: One is not.
     """
     known = {label_text(grade) for grade in grades}
-    for row, label in enumerate(labels):
+    for i, label in enumerate(labels):
         if label_text(label) not in known:
             others = {str(label_text(each)) for each in labels} - {*map(str, known), str(label_text(label))}
             also = f" (nor are {listed([repr(each) for each in sorted(others)])})" if others else ""
+            place = f"label {i}" if rows is None else f"the label of row {rows[i]}"
             raise ValueError(
-                f"label {row} is {label!r}, which is not one of the grades {listed(grades)}{also}: write the "
+                f"{place} is {label!r}, which is not one of the grades {listed(grades)}{also}: write the "
                 "labels and `ordinal` alike"
             )
 

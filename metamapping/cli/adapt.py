@@ -92,12 +92,14 @@ def adapt(
 
     `metamapping adapt published questions.csv --out my-tasks/questions --tune`
     """
+    from metamapping.adaptation.grades import check_grades, read_grades
     from metamapping.cli.entity_rows import cut_words_note, type_notes
     from metamapping.cli.fields import without
     from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
     from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
+    from metamapping.cli.rows import KeptRows
     from metamapping.config.labels import label_column_doubt, look_alike, unused_grades
     from metamapping.errors import listed
     from metamapping.rounds.wording import count
@@ -120,8 +122,9 @@ def adapt(
         warnings.filterwarnings("ignore", message=".* inside a word, and the whole word is learned")
     empty = fields.are_empty(texts, text_pairs)
     if any(empty):
-        numbers = [number for number, is_empty in zip(kept.numbers, empty, strict=True) if is_empty]
+        numbers = KeptRows(kept, (i for i, is_empty in enumerate(empty) if is_empty)).numbers
         print_note(f"note: {len(numbers)} rows have no text and are left out: row {listed(numbers)}")
+        kept = KeptRows(kept, (i for i, is_empty in enumerate(empty) if not is_empty))
         texts, labels = list(without(texts, empty)), list(without(labels, empty))
         text_pairs = text_pairs and list(without(text_pairs, empty))
     different = set() if fields.is_ner else set(fields.single_labels(labels))
@@ -136,6 +139,14 @@ def adapt(
         warnings.filterwarnings("ignore", message=re.escape(sentence))
 
     grades = None if ordinal is None else _labels_of(ordinal, labels)
+    if grades and not fields.is_ner and not fields.is_multi_label:  # which have no grades
+        scope = None if out_of_scope is None else label_text(out_of_scope)
+        graded = {
+            number: each
+            for number, each in zip(kept.numbers, labels, strict=True)
+            if label_text(each) != scope
+        }
+        check_grades(list(graded.values()), read_grades(grades), rows=list(graded))
     if grades and (unused := unused_grades(grades, fields.single_labels(labels), of="example")):
         print_note(f"note: {unused}")
         warnings.filterwarnings("ignore", message=re.escape(unused))

@@ -24,3 +24,12 @@ def test_labels_of_options_have_the_type_of_the_files_labels(published, tmp_path
     assert isinstance(state.outside.label, int)
     assert run_cli("adapt", published, file, "--out", tmp_path / "task", "--out-of-scope", "9") == 0
     assert "no row has the label '9' of --out-of-scope" in capsys.readouterr().err
+
+
+def test_a_label_that_is_no_grade_is_named_by_its_row(published, tmp_path, capsys):
+    file = tmp_path / "rows.jsonl"
+    rows = [{"text": " ", "label": 1}, ROWS[4], *ROWS[:4], {"text": "four stars", "label": "4 stars"}]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--ordinal", "1,2", "--out-of-scope", "0", "--out", tmp_path / "task")
+    assert run_cli("adapt", published, file, *options) == 2
+    assert "the label of row 7 is '4 stars', which is not one of the grades 1, 2" in capsys.readouterr().err
