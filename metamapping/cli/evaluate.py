@@ -135,8 +135,7 @@ def _score_rows_of_file(
         print_note(
             f"note: {count(num_empty, 'row')} without a text: no label is predicted, which counts as wrong"
         )
-    if fields.is_ner:
-        fields.check_tag_columns(rows, mapping.labels)
+    fields.check_tag_columns(rows, mapping.labels)
     is_spans = fields.is_ner and bool(texts) and isinstance(texts[0], str)
     if is_spans and (note := cut_words_note(texts, gold, rows.numbers)):
         print_note(f"note: {note.replace('and the whole word is learned', 'and cannot be found')}")

@@ -138,8 +138,7 @@ class Labelling:
             for number, row in enumerate(part, first):
                 if taken := [name for name in self.columns if name in row]:
                     raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
-            if self.fields.is_ner:
-                self.fields.check_tag_columns(part, self._mapping.labels)
+            self.fields.check_tag_columns(part, self._mapping.labels)
             for row, added in zip(part, self._added(part, first), strict=True):
                 labelled = copy(row)  # which leaves a sentence its lines
                 labelled.update(zip(self.columns, added, strict=True))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import PAIR
 from metamapping.cli.labelling import Labelling
 from metamapping.cli.records import ROWS_PER_PART
@@ -54,7 +55,7 @@ def _rows(table: pa.Table, labelling: Labelling) -> Iterator[Row]:
     fields = labelling.fields
     text = fields.text_column or "text"
     read = [text, fields.pair_column or PAIR, *labelling.columns]
-    if fields.is_ner:
+    if isinstance(fields, EntityFields):
         names = table.column_names
         text, label = (find_name(name, names) or name for name in fields.columns_of(dict.fromkeys(names)))
         read += [text, label]

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import PAIR, Fields
 from metamapping.cli.found_columns import found_columns, names_of
 from metamapping.cli.options import PREFIX, Format, input_source
@@ -104,7 +105,8 @@ class Reading:
             if labels and not own and label is None and find_name("label", names) is None:
                 label = found_label
             print_found(text if self.text is None else None, label if self.label is None else None)
-        fields = Fields(task_type, text, pair, label, records.origin)
+        kind = EntityFields if task_type == "ner" else Fields
+        fields = kind(task_type, text, pair, label, records.origin)
         return fields if self.label_columns is None else fields.with_label_columns(self.label_columns)
 
     @property

@@ -3,6 +3,7 @@
 import pytest
 
 from metamapping.adaptation.scores import entity_scores
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import Fields
 
 
@@ -29,7 +30,7 @@ def test_several_labels_are_rejected_with_their_row(value):
 
 
 def tags(*rows):
-    return Fields("ner").labels([{"words": ["a"] * len(row), "tags": row} for row in rows])
+    return EntityFields().labels([{"words": ["a"] * len(row), "tags": row} for row in rows])
 
 
 def test_tags_without_a_type_are_whole_entities():

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import Fields
 from metamapping.cli.options import input_source
 from metamapping.cli.records import format_of, open_records
@@ -263,7 +264,7 @@ def test_words_with_spaces_are_escaped_in_csv_so_that_they_read_back(tmp_path):
     for name in ("out.csv", "out.tsv"):
         write_records([{"words": words}, {"words": ["a", "b"]}], str(tmp_path / name), format_of(name))
         odd, plain = read(tmp_path / name)
-        assert Fields("ner").texts([odd, plain]) == [words, ["a", "b"]]
+        assert EntityFields().texts([odd, plain]) == [words, ["a", "b"]]
         assert plain["words"] == "a b"
 
 
@@ -343,17 +344,17 @@ def test_compressed_standard_input_is_recognized(monkeypatch):
 def test_words_and_tags_that_differ_are_rejected_with_their_row():
     rows = [{"words": ["Rome"], "tags": ["O"]}, {"words": ["Eve", "moved"], "tags": ["B-PER"]}]
     with pytest.raises(ValueError, match=r"row 2 has 2 words but 1 tags \(B-PER\)"):
-        Fields("ner").labels(rows)
+        EntityFields().labels(rows)
 
 
 def test_two_columns_of_tags_need_a_choice(tmp_path):
     place = write(tmp_path / "in.conll", "Eve NNP B-NP B-PER B-PER\nmoved VBD B-VP O B-LOC\n")
     with pytest.raises(ValueError, match=r"column 3 has tags of the task, as the last .*--label 3"):
-        Fields("ner").labels(read(place))
+        EntityFields().labels(read(place))
     rows = read(place, source=input_source(label="3"))
-    assert Fields("ner", label_column="3").labels(rows) == [["B-PER", "O"]]
+    assert EntityFields(label_column="3").labels(rows) == [["B-PER", "O"]]
     chunks = read(write(tmp_path / "chunks.conll", "Eve NNP B-NP B-PER\nmoved VBD B-VP O\n"))
-    assert Fields("ner").labels(chunks) == [["B-PER", "O"]]
+    assert EntityFields().labels(chunks) == [["B-PER", "O"]]
 
 
 def test_tsv_is_rewritten_as_comma_separated_csv(tmp_path):

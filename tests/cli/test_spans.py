@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from metamapping.adaptation.scores import span_scores
-from metamapping.cli.fields import Fields
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.rows import NumberedRow, TableRow
 from metamapping.corpus.spans import Span
 from tests.cli.command import run_cli
@@ -155,7 +155,7 @@ def test_a_row_that_cannot_be_learned_is_named(folder, published, capsys, row, m
     ],
 )
 def test_a_string_is_a_text_unless_something_says_that_it_is_words(row, text):
-    assert Fields("ner").texts([row]) == [text]
+    assert EntityFields().texts([row]) == [text]
 
 
 def test_spans_of_every_tool_are_read():
@@ -169,9 +169,9 @@ def test_spans_of_every_tool_are_read():
         },
         TableRow(text=text, spans='[[0, 3, "PER"]]'),
     ]
-    assert Fields("ner").labels(rows) == [[Span(0, 3, "PER")]] * 4
+    assert EntityFields().labels(rows) == [[Span(0, 3, "PER")]] * 4
     words = [{"tokenized_text": ["Eve", "moved"], "ner": [[0, 0, "PER"]]}]
-    assert Fields("ner").labels(words) == [["B-PER", "O"]]
+    assert EntityFields().labels(words) == [["B-PER", "O"]]
 
 
 def test_tags_are_checked_and_sentences_suggested(folder, task, published, capsys):

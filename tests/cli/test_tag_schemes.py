@@ -3,6 +3,7 @@
 import pytest
 
 from metamapping.adaptation.inputs import read_examples
+from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import Fields
 from metamapping.cli.records import open_records
 from tests.corpus.toys import prepare, toy_source
@@ -31,7 +32,7 @@ def read_as_source(path, folder):
 
 def read_on_the_command_line(path, folder):
     with open_records(str(path)) as records:
-        return Fields("ner").labels(list(records.rows))
+        return EntityFields().labels(list(records.rows))
 
 
 def read_in_the_library(path, folder):

@@ -201,6 +201,7 @@ class Records(Target):
         self.seeds.append((b"anna\nlives\n\nrome\n", "conll"))
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
+        from metamapping.cli.entity_fields import EntityFields
         from metamapping.cli.fields import Fields
         from metamapping.cli.records import open_records
         from metamapping.cli.writing import write_records
@@ -209,9 +210,9 @@ class Records(Target):
         kind_out = str(rng.choice([each for each in self.kinds if each != "xlsx"]))
         path = self.folder / f"in.{kind}"
         path.write_bytes(data)
-        fields = Fields(
-            "ner" if rng.random() < 0.4 else "text-classification", _pick(["text", None, "a.0"], rng)
-        )
+        column = _pick(["text", None, "a.0"], rng)
+        is_ner = rng.random() < 0.4
+        fields = EntityFields("ner", column) if is_ner else Fields("text-classification", column)
         with open_records(str(path)) as records:
             rows = list(records.rows)
             write_records(rows, str(self.folder / f"out.{kind_out}"), kind_out, schema=records.schema)
@@ -237,7 +238,7 @@ class Spans(Target):
         self.seeds += [(json.dumps(row).encode(), "json") for row in rows]
 
     def run(self, data: bytes, rng: np.random.Generator) -> None:
-        from metamapping.cli.fields import Fields
+        from metamapping.cli.entity_fields import EntityFields
         from metamapping.cli.kept_rows import are_rejected
         from metamapping.cli.records import open_records
         from metamapping.corpus.label_counts import count_labels
@@ -256,7 +257,7 @@ class Spans(Target):
             count_labels(source)
         with open_records(str(path)) as records:
             rows = list(records.rows)
-        fields = Fields("ner")
+        fields = EntityFields()
         are_rejected(fields, rows)
         fields.texts(rows)
         fields.labels(rows)
