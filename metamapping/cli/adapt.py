@@ -95,7 +95,7 @@ def adapt(
     from metamapping.adaptation.grades import check_grades, read_grades
     from metamapping.cli.entity_rows import cut_words_note, type_notes
     from metamapping.cli.fields import without
-    from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
+    from metamapping.cli.kept_rows import labelled_texts, rows_to_learn
     from metamapping.cli.labelling import load_mapper, print_long_texts
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
@@ -115,8 +115,7 @@ def adapt(
         label_separator=label_separator,
         skip_unlabelled=skip_unlabelled,
     )
-    with hint_of_unlabelled(fields, kept):
-        texts, labels, text_pairs = fields.texts(kept), fields.labels(kept), fields.text_pairs(kept)
+    texts, labels, text_pairs = labelled_texts(fields, kept)
     if fields.is_ner and (note := cut_words_note(texts, labels, kept.numbers)):
         print_note(f"note: {note}")
         warnings.filterwarnings("ignore", message=".* inside a word, and the whole word is learned")

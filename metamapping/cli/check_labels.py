@@ -85,7 +85,7 @@ def check_labels(
 
     `metamapping check-labels published sentences.conll --task-type ner`
     """
-    from metamapping.cli.kept_rows import hint_of_unlabelled, rows_to_learn
+    from metamapping.cli.kept_rows import labelled_texts, rows_to_learn
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
@@ -107,8 +107,7 @@ def check_labels(
         label_separator=label_separator,
         skip_unlabelled=skip_unlabelled,
     )
-    with hint_of_unlabelled(fields, found):
-        texts, labels, text_pairs = fields.texts(found), fields.labels(found), fields.text_pairs(found)
+    texts, labels, text_pairs = labelled_texts(fields, found)
     groups = None if group is None else fields.values(found, group, option="--group")
     kept = [i for i, is_empty in enumerate(fields.are_empty(texts, text_pairs)) if not is_empty]
     if len(kept) < len(found):

@@ -124,13 +124,12 @@ def _score_rows_of_file(
     """The scores of rows, and the errors among them."""
     from metamapping.adaptation.scores import entity_scores, text_scores
     from metamapping.cli.entity_rows import cut_words_note
-    from metamapping.cli.kept_rows import hint_of_unlabelled
+    from metamapping.cli.kept_rows import labelled_texts
     from metamapping.cli.progress import print_note
     from metamapping.config.labels import label_text
     from metamapping.rounds.wording import count
 
-    with hint_of_unlabelled(fields, rows):
-        texts, gold, text_pairs = fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+    texts, gold, text_pairs = labelled_texts(fields, rows)
     if num_empty := sum(fields.are_empty(texts, text_pairs)):
         print_note(
             f"note: {count(num_empty, 'row')} without a text: no label is predicted, which counts as wrong"

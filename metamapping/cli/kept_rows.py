@@ -1,8 +1,7 @@
 """The rows of a file from which a command learns, or which it checks: those with an answer and a label.
 
 fields, kept = rows_to_learn(fields, rows, skip_unlabelled=True)
-with hint_of_unlabelled(fields, kept):
-    texts, labels = fields.texts(kept), fields.labels(kept)
+texts, labels, text_pairs = labelled_texts(fields, kept)
 kept.numbers                                      # of the rows in the file, from 1
 """
 
@@ -10,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from metamapping.cli.fields import Fields
 from metamapping.cli.progress import print_note
@@ -51,12 +51,29 @@ def rows_to_learn(
         fields = fields.with_label_lists(label_separator)
     if skip_unlabelled:
         kept = labelled(fields, kept)
-    with hint_of_unlabelled(fields, kept):
+    with _hint_of_unlabelled(fields, kept):
         if not fields.is_multi_label and _have_label_lists(fields, kept):
             fields = fields.with_label_lists()
     if label_separator is None and (joined := _joined_labels(fields, kept)) is not None:
         print_note(f"note: {joined}")
     return fields, kept
+
+
+def labelled_texts(fields: Fields, rows: Sequence[Row]) -> tuple[list[Any], list[Any], list[str] | None]:
+    """Read texts, labels and second texts.
+
+    Args:
+        fields: The columns.
+        rows: The rows.
+
+    Returns:
+        As `texts`, `labels` and `text_pairs` of the columns.
+
+    Raises:
+        ValueError: A row has no text, or no valid label; the message names the option for rows without one.
+    """
+    with _hint_of_unlabelled(fields, rows):
+        return fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
 
 
 def answered(fields: Fields, rows: Sequence[Row]) -> KeptRows:
@@ -108,13 +125,8 @@ def are_rejected(fields: Fields, rows: Sequence[Row]) -> list[bool]:
 
 
 @contextmanager
-def hint_of_unlabelled(fields: Fields, rows: Sequence[Row]) -> Iterator[None]:
-    """Within the block, an error of labels names the option for rows without any, if there are such.
-
-    Args:
-        fields: The columns.
-        rows: The rows whose labels are read.
-    """
+def _hint_of_unlabelled(fields: Fields, rows: Sequence[Row]) -> Iterator[None]:
+    """Within the block, an error of labels names the option for rows without any, if there are such."""
     try:
         yield
     except ValueError as error:
