@@ -87,8 +87,9 @@ def measure(folder: Path, lap: Callable[[str], None]) -> None:
     """
     from metamapping.config.loading import parse_config
     from metamapping.corpus.prepared import Corpus
+    from metamapping.runs.measuring import measure_stage
     from metamapping.runs.round_training import train_stage
-    from metamapping.runs.stages import initialise_stage, measure_stage, open_run
+    from metamapping.runs.stages import initialise_stage, open_run
 
     corpus = Corpus.model_validate_json((folder / "corpus.json").read_bytes())
     for name in _ROLES:

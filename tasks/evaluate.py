@@ -11,10 +11,12 @@ from prefect.cache_policies import NO_CACHE
 from metamapping.rounds.statistics import round_accuracy
 from metamapping.rounds.tables import source_shots_markdown
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.measuring import checkpoints_to_measure
 from metamapping.runs.progress import count_sources, load_tensorflow
-from metamapping.runs.stages import checkpoints_to_measure, evaluate_stage
+from metamapping.runs.stages import evaluate_stage
 from tasks.artifacts import artifact_key
 from tasks.headline import with_headline
+from tasks.measure import measure_of
 from tasks.progress import show_progress
 from tasks.retries import may_go_away
 
@@ -41,11 +43,12 @@ def evaluate(home: str, run_id: str, round_number: int) -> dict[str, Any]:
     run = RunFolder(home, run_id)
     sources = [source.name for source in run.config.sources_with("validation")]
     passes = len(checkpoints_to_measure(run, round_number, "validation"))
-    if passes:
+    measure = measure_of(home, run)
+    if passes and measure is None:
         load_tensorflow()
     total = passes * len(sources)
     with show_progress(f"round {round_number}: validation sources", total=total) as work:
-        report = evaluate_stage(run, round_number, on_progress=count_sources(work, sources))
+        report = evaluate_stage(run, round_number, on_progress=count_sources(work, sources), measure=measure)
         work.advance(total)
     create_markdown_artifact(
         key=artifact_key("validation-scores", run_id),

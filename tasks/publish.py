@@ -7,11 +7,12 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.runs.folder import RunFolder
+from metamapping.runs.measuring import checkpoints_to_measure
 from metamapping.runs.progress import count_sources, load_tensorflow
 from metamapping.runs.publish_best import publish_stage
-from metamapping.runs.stages import checkpoints_to_measure
 from metamapping.storage.remote import place_of
 from tasks.artifacts import artifact_key, shown_card
+from tasks.measure import measure_of
 from tasks.progress import show_progress
 
 
@@ -33,7 +34,7 @@ def publish_best(home: str, run_id: str) -> str:
     if not run.has_published:
         load_tensorflow()
     with show_progress("publishing: test sources", total=total) as work:
-        folder = publish_stage(run, on_progress=count_sources(work, sources))
+        folder = publish_stage(run, on_progress=count_sources(work, sources), measure=measure_of(home, run))
         work.advance(total)
     create_markdown_artifact(
         key=artifact_key("model-card", run_id),

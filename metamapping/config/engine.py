@@ -1,4 +1,4 @@
-"""The engine: where the corpus is prepared. It does not affect the result.
+"""The engine: where the corpus is prepared and, on request, rounds are evaluated. It changes no result.
 
 Threads and processes need nothing; Dask and Ray can use a running cluster by its address.
 
@@ -17,7 +17,7 @@ RunnerName = Literal["threads", "processes", "dask", "ray"]
 
 
 class EngineSpec(Part):
-    """Where the corpus is prepared; this does not affect the result."""
+    """Where the corpus is prepared, and on request rounds evaluated; this does not affect the result."""
 
     runner: RunnerName = Field(
         "threads",
@@ -35,12 +35,23 @@ class EngineSpec(Part):
         "Default: a cluster is started on this machine.",
     )
 
+    evaluate: bool = Field(
+        False,
+        description="Whether the workers of the Dask or Ray cluster also evaluate the held-out sources of a "
+        "round, several at once. Each of them needs the extra `train`, reads the home and starts TensorFlow.",
+    )
+
     @model_validator(mode="after")
     def _check(self) -> EngineSpec:
         if self.address is not None and self.runner not in ("dask", "ray"):
             raise ValueError(
                 f"engine.address is given, but the runner {self.runner!r} has none: choose `dask` or `ray`, "
                 "or drop the address"
+            )
+        if self.evaluate and self.runner not in ("dask", "ray"):
+            raise ValueError(
+                f"engine.evaluate is on, but the runner {self.runner!r} has this machine alone, all cores of "
+                "which evaluating uses anyway: choose `dask` or `ray`, or drop it"
             )
         if self.address is not None and self.num_workers is not None:
             raise ValueError(

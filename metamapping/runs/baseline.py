@@ -26,7 +26,7 @@ from metamapping.rounds.records import CellScores
 from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import read_spaces
-from metamapping.runs.stages import TextsCallback
+from metamapping.runs.measuring import TextsCallback
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping.training.learner import Learner

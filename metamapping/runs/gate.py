@@ -25,7 +25,7 @@ from metamapping.rounds.wording import BEFORE, count
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import exclusive
-from metamapping.runs.stages import TextsCallback, cell_of
+from metamapping.runs.measuring import TextsCallback, cell_of
 from metamapping.runs.stored_scores import best_round, cells_of, same_episodes, unpaired
 from metamapping.storage import remote
 

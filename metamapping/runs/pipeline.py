@@ -21,6 +21,7 @@ from metamapping.runs.continuation import pin_start, tokenizer_of_start
 from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_noise import CheckedLabels, check_label_noise, not_checked, rows_to_reject
+from metamapping.runs.measuring import checkpoints_to_measure
 from metamapping.runs.plan import describe_judged_round, describe_plan, describe_training_time
 from metamapping.runs.progress import count_sources, load_tensorflow, show_rows
 from metamapping.runs.promotion import apply_rules, check_promotion, describe_promotion, is_undecided
@@ -31,7 +32,6 @@ from metamapping.runs.screen import current_screen
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.stages import (
     adjust_stage,
-    checkpoints_to_measure,
     evaluate_stage,
     initialise_stage,
     open_run,

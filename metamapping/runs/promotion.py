@@ -17,8 +17,8 @@ from pydantic import BaseModel, Field
 from metamapping.errors import ConfigError
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.gate import Decision, check_candidate
+from metamapping.runs.measuring import TextsCallback
 from metamapping.runs.registry import Registry
-from metamapping.runs.stages import TextsCallback
 from metamapping.runs.tracking import TrackedRegistry
 
 

@@ -15,11 +15,11 @@ from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.int8_gate import measure_int8
 from metamapping.runs.lock import exclusive
+from metamapping.runs.measuring import Measure, TextsCallback, measure_stage
 from metamapping.runs.plots import learning_curve_png
 from metamapping.runs.run_page import write_run_page
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.session import session_of
-from metamapping.runs.stages import TextsCallback, measure_stage
 from metamapping.runs.tracking import track_run
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Stage
@@ -27,12 +27,15 @@ from metamapping.training import checkpoints
 
 
 @exclusive
-def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -> Path:
+def publish_stage(
+    run: RunFolder, *, on_progress: TextsCallback | None = None, measure: Measure | None = None
+) -> Path:
     """Publish the best round with its scores on the test sources, which no other stage reads.
 
     Args:
         run: A run whose last round is judged.
         on_progress: Called with a source's name and the number of texts just encoded.
+        measure: Measures the sources. Default: this process, one after another.
 
     Returns:
         The published folder on this machine.
@@ -58,7 +61,7 @@ def publish_stage(run: RunFolder, *, on_progress: TextsCallback | None = None) -
 
     config, corpus = run.config, run.corpus
     best = history[-1].verdict.best_round
-    cells = measure_stage(run, best, role="test", on_progress=on_progress)
+    cells = measure_stage(run, best, role="test", on_progress=on_progress, measure=measure)
     learner = session_of(run).learner(AdjustableSettings.of(config))
     checkpoints.load_weights(run.checkpoint(best), learner)
     model = published_model.PublishedModel(

@@ -16,34 +16,27 @@ the run's own ``run.json``: the run and the number of a round are all they need.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from metamapping.config.episodes import EvaluationSpec
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import Role
 from metamapping.corpus.prepared import Corpus
-from metamapping.episodes.label_space import LabelSpace
 from metamapping.errors import ConfigError
 from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.adjustment import adjust
-from metamapping.rounds.failures import EpisodeOutcome, SourceFailures, failures_of, measures_of
-from metamapping.rounds.next_round import needed_rounds, settings_of
-from metamapping.rounds.records import Cell, CellScores, Round, RoundReport
+from metamapping.rounds.next_round import needed_rounds
+from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.continuation import load_start_weights, with_start_of
 from metamapping.runs.folder import RunFolder, run_id
-from metamapping.runs.label_spaces import check_label_spaces, read_spaces
+from metamapping.runs.label_spaces import check_label_spaces
 from metamapping.runs.lock import exclusive, locked
+from metamapping.runs.measuring import Measure, TextsCallback, measure_stage
 from metamapping.runs.run_page import write_run_page
-from metamapping.runs.session import session_of
 from metamapping.runs.tensorboard import write_round_curves
 from metamapping.runs.tracking import track_run
 from metamapping.storage import remote
 from metamapping.training import checkpoints
-
-TextsCallback = Callable[[str, int], None]
 
 
 def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
@@ -75,7 +68,7 @@ def open_run(config: RunConfig, corpus: Corpus) -> RunFolder:
 
 def _without_effect(config: RunConfig) -> tuple[Any, ...]:
     """The settings that a run can resume with, because they do not affect its result."""
-    return config.training.devices, config.promotion, config.tracking
+    return config.engine, config.training.devices, config.promotion, config.tracking
 
 
 @exclusive
@@ -104,13 +97,20 @@ def initialise_stage(run: RunFolder) -> None:
     checkpoints.save_checkpoint(run.checkpoint(0), learner, {"round": 0, "step": 0})
 
 
-def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | None = None) -> RoundReport:
+def evaluate_stage(
+    run: RunFolder,
+    round: int,
+    *,
+    on_progress: TextsCallback | None = None,
+    measure: Measure | None = None,
+) -> RoundReport:
     """Evaluate a trained round on the validation sources.
 
     Args:
         run: An opened run.
         round: A round that has been trained.
         on_progress: Called with a source's name and the number of texts just encoded.
+        measure: Measures the sources. Default: this process, one after another.
 
     Returns:
         The round's training and its scores, together with those of the encoder before meta-training.
@@ -128,42 +128,8 @@ def evaluate_stage(run: RunFolder, round: int, *, on_progress: TextsCallback | N
         round=round,
         checkpoint=run.checkpoint(round).name,
         training=training,
-        cells=measure_stage(run, round, role="validation", on_progress=on_progress),
+        cells=measure_stage(run, round, role="validation", on_progress=on_progress, measure=measure),
     )
-
-
-def checkpoints_to_measure(run: RunFolder, round: int, role: Role) -> list[int]:
-    """Return the rounds of which ``measure_stage`` has no stored scores yet.
-
-    Args:
-        run: An opened run.
-        round: The round that is to be measured.
-        role: ``validation`` or ``test``.
-
-    Returns:
-        The round, and 0 for the encoder before meta-training, in the order in which they are measured.
-    """
-    return [number for number in dict.fromkeys([round, 0]) if run.read_result(f"{role}-{number}") is None]
-
-
-@exclusive
-def measure_stage(
-    run: RunFolder, round: int, *, role: Role, on_progress: TextsCallback | None = None
-) -> list[Cell]:
-    """Measure a round's checkpoint on the held-out sources of a role.
-
-    Args:
-        run: An opened run.
-        round: A round with a checkpoint; 0 is the encoder before meta-training.
-        role: ``validation`` or ``test``.
-        on_progress: Called with a source's name and the number of texts just encoded.
-
-    Returns:
-        A cell for each source and number of shots; its baseline is round 0 on the same episodes.
-    """
-    scores = _scores(run, round, role, on_progress)
-    untrained = scores if round == 0 else _scores(run, 0, role, on_progress)
-    return [Cell.of(cell, before) for cell, before in zip(scores, untrained, strict=True)]
 
 
 @exclusive
@@ -203,82 +169,3 @@ def adjust_stage(run: RunFolder, round: int) -> Round:
     write_run_page(run)
     track_run(run)
     return judged
-
-
-def _scores(run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None) -> list[CellScores]:
-    """The scores of a checkpoint, from the run's folder where they have been measured."""
-    name = f"{role}-{round}"
-    done = run.read_result(name)
-    if done is None:
-        cells, failures = _measure(run, round, role, on_progress)
-        # In results of earlier versions there are no failures.
-        done = {
-            "cells": [cell.model_dump() for cell in cells],
-            "failures": [each.model_dump() for each in failures],
-        }
-        run.write_result(name, done)
-    return [CellScores.model_validate(cell) for cell in done["cells"]]
-
-
-def _measure(
-    run: RunFolder, round: int, role: Role, on_progress: TextsCallback | None
-) -> tuple[list[CellScores], list[SourceFailures]]:
-    from metamapping.adaptation import evaluation
-
-    config = run.config
-    # With the settings of the round's training, the learner that was built for it is used again.
-    settings = settings_of(AdjustableSettings.of(config), run.read_history()[: max(round, 1) - 1])
-    learner = session_of(run).learner(settings)
-    checkpoints.load_weights(run.checkpoint(round), learner)
-    spaces = read_spaces(config, run.corpus, role)
-    failures: list[SourceFailures] = []
-    measures: dict[tuple[str, int], dict[str, list[float]]] = {}
-
-    def note(space: LabelSpace, outcomes: dict[int, list[EpisodeOutcome]]) -> None:
-        failures.append(failures_of(space.source, space.task_type, outcomes))
-        for shots, of_shots in outcomes.items():
-            measures[space.source, shots] = measures_of(of_shots)
-
-    scores = evaluation.evaluate(
-        learner.encoder,
-        learner.mapping,
-        spaces,
-        config.evaluation,
-        seed=config.seed,
-        on_progress=on_progress,
-        on_outcomes=note,
-    )
-    cells = [
-        cell_of(space, config.evaluation, shots, scores[space.source, shots], measures[space.source, shots])
-        for space in spaces
-        for shots in config.evaluation.shots
-    ]
-    return cells, failures
-
-
-def cell_of(
-    space: LabelSpace,
-    spec: EvaluationSpec,
-    shots: int,
-    scores: list[float],
-    measures: dict[str, list[float]] | None = None,
-) -> CellScores:
-    """The scores of one held-out source at one number of shots.
-
-    Args:
-        space: The label space of the source.
-        spec: The settings of the episodes.
-        shots: Support examples per label.
-        scores: The score of each episode.
-        measures: What else was measured in each episode, by name.
-    """
-    return CellScores(
-        source=space.source,
-        task_type=space.task_type,
-        shots=shots,
-        scores=scores,
-        # Where texts have any number of labels, their number says little about what chance would score.
-        ways=0 if space.is_multi_label else min(spec.ways, len(space.labels)),
-        metric="macro-F1" if space.is_multi_label else "",
-        measures=measures or {},
-    )

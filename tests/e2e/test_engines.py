@@ -1,4 +1,4 @@
-"""The corpus is the same on each engine, byte for byte, even if a worker is killed meanwhile."""
+"""The corpus is the same on each engine, byte for byte, even if a worker is killed meanwhile; scores, too."""
 
 import contextlib
 import importlib.util
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 NUM_ROWS = 12_000
 ROLES = ("train", "train", "validation", "test")
 RUNNERS = ("processes", "dask", "ray")
+HELD_OUT = {"fruit": "train", "colours": "train", "garden": "validation", "sea": "validation", "shop": "test"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -150,3 +151,26 @@ def test_a_run_fails_if_its_workers_always_die():
     with pytest.raises(BrokenProcessPool):
         always()
     assert len(tried) == NUM_POOLS
+
+
+def test_sources_are_evaluated_on_workers_with_the_same_scores(tmp_path, monkeypatch):
+    need("dask")
+    pytest.importorskip("tensorflow")
+    from flows.evaluate_round import evaluate_round
+    from metamapping.runs.measuring import measure_sources
+    from metamapping.runs.round_training import train_stage
+    from metamapping.runs.stages import initialise_stage
+    from tests.runs.test_stages import make_run
+
+    run = make_run(tmp_path, roles=HELD_OUT, engine={"runner": "dask", "num_workers": 2, "evaluate": True})
+    initialise_stage(run)
+    train_stage(run, 1)
+    here = [measure_sources(run, number, "validation") for number in (1, 0)]
+    # So that what is compared was not measured in this process.
+    monkeypatch.setattr("metamapping.runs.measuring.measure_sources", None)
+    cells = evaluate_round(run.run_id, 1, str(tmp_path / "home"))["cells"]
+    assert [cell["source"] for cell in cells] == ["garden"] * 2 + ["sea"] * 2
+    assert [cell["scores"] for cell in cells] == [cell.scores for cell in here[0].cells]
+    assert [cell["baseline"] for cell in cells] == [cell.scores for cell in here[1].cells]
+    stored = run.read_result("validation-1")
+    assert stored["failures"] == here[0].model_dump(mode="json")["failures"]

@@ -41,10 +41,10 @@ ROLES = {"fruit": "train", "sea": "train", "colours": "train", "garden": "valida
 WAITS = "another process works on run"  # logged by a stage that has to wait for the run's lock
 
 
-def make_run(folder, **sections) -> RunFolder:
+def make_run(folder, *, roles=ROLES, **sections) -> RunFolder:
     """An open run of five small sources, with a BERT of two layers of which one is trained."""
     sources, examples = [], []
-    for number, (name, role) in enumerate(ROLES.items()):
+    for number, (name, role) in enumerate(roles.items()):
         rng = np.random.default_rng(number)
         rows = [
             (f"{name} {' '.join(rng.choice(words.split(), 3))} {i}", label)

@@ -25,6 +25,7 @@ def test_a_runner_without_its_extra_is_rejected_with_what_to_install(runner, mon
         ({"runner": "processes", "address": "tcp://a:1"}, "the runner 'processes' has none"),
         ({"runner": "dask", "address": "tcp://a:1", "num_workers": 2}, "drop one of them"),
         ({"runner": "dask", "address": "tcp://me:secret@a:1"}, "holds credentials"),
+        ({"runner": "processes", "evaluate": True}, "'processes' has this machine alone"),
     ],
 )
 def test_a_contradictory_engine_is_rejected(engine, message):
