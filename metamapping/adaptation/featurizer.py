@@ -22,7 +22,7 @@ from tokenizers import Tokenizer
 from metamapping.adaptation.length_counts import LengthCounter, LengthCounts, LongPairWarning
 from metamapping.corpus.cleaning import are_empty, cleaned_texts, cleaned_words
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tokenization import Encoded, encode_texts, encode_words, load_tokenizer
+from metamapping.corpus.tokenization import Encoded, encode_texts, encode_words
 from metamapping.corpus.windows import WordWindow, join_windows, text_windows, with_overlap, word_windows
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.padding import LABEL_LENGTH
@@ -45,8 +45,8 @@ class Featurizer:
         model: The published encoder.
         progress: Whether to show a progress bar on standard error. Default: only for more than 2,000
             texts, and only if standard error is a terminal.
-        tokenizer: The model's tokenizer, if it has been loaded already.
-        windows: The copy of it that reads long texts in windows, likewise. It takes 6 MB for a BERT.
+        windows: The copy of its tokenizer that reads long texts in windows, if there is one already. It takes
+            6 MB for a BERT.
 
     Attributes:
         model: The published encoder.
@@ -58,18 +58,12 @@ class Featurizer:
         model: LoadedModel,
         *,
         progress: bool | None = None,
-        tokenizer: Tokenizer | None = None,
         windows: Tokenizer | None = None,
     ) -> None:
         check_not_forked()
         self.model = model
         self.progress = progress
-        # Reading a published folder has read its tokenizer; other models have none in memory.
-        self._tokenizer = (
-            tokenizer
-            or getattr(model, "tokenizer", None)
-            or load_tokenizer(model.tokenizer_folder, max_length_tokens=model.max_length_tokens)
-        )
+        self._tokenizer = model.tokenizer
         self._windows = windows or with_overlap(self._tokenizer)
         self._counts = LengthCounter(model.max_length_tokens)
 
@@ -150,12 +144,7 @@ class Featurizer:
             ValueError: The delta is that of another encoder.
         """
         model = self.model.untuned if isinstance(self.model, TunedModel) else self.model
-        return Featurizer(
-            TunedModel(model, delta),
-            progress=self.progress,
-            tokenizer=self._tokenizer,
-            windows=self._windows,
-        )
+        return Featurizer(TunedModel(model, delta), progress=self.progress, windows=self._windows)
 
     def text_tokens(
         self, texts: Sequence[str], text_pairs: Sequence[str] | None = None

@@ -114,6 +114,10 @@ class LoadedModel(Protocol):
         """Folder with ``tokenizer.json``; of a folder that was read, the published folder itself."""
 
     @property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, set to truncate; read once."""
+
+    @property
     def max_length_tokens(self) -> int:
         """Number of tokens to which texts are truncated."""
 
@@ -144,7 +148,7 @@ class TunedModel:
         self.encoder: FeatureEncoder = model.encoder.tuned(delta)
         self.mapping: TaskMapping = model.mapping
         self.tokenizer_folder, self.max_length_tokens = model.tokenizer_folder, model.max_length_tokens
-        self.cleaning = model.cleaning
+        self.tokenizer, self.cleaning = model.tokenizer, model.cleaning
 
     @property
     def fingerprint(self) -> str:

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokenization import load_tokenizer
@@ -44,6 +45,11 @@ class PretrainedRuntimeModel:
     weights: PretrainedWeights
 
     @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, set to truncate."""
+        return load_tokenizer(self.tokenizer_folder, max_length_tokens=self.max_length_tokens)
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning.
 
@@ -52,8 +58,7 @@ class PretrainedRuntimeModel:
         mapping = untrained_arrays(self.encoder.dim)
         arrays = {f"mapping/mapping/{name}": array for name, array in mapping.items()}
         arrays |= self.weights.keras_arrays()
-        tokenizer = load_tokenizer(self.tokenizer_folder, max_length_tokens=self.max_length_tokens)
-        fingerprint = features_fingerprint(arrays, tokenizer, self.max_length_tokens, self.cleaning)
+        fingerprint = features_fingerprint(arrays, self.tokenizer, self.max_length_tokens, self.cleaning)
         self.weights.release()
         return fingerprint
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from tokenizers import Tokenizer
 
 from metamapping.config.corpus import CleaningSpec
 from metamapping.corpus.tokenization import load_tokenizer
@@ -77,12 +78,16 @@ class PublishedModel:
     cleaning: CleaningSpec
 
     @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The tokenizer, set to truncate."""
+        return load_tokenizer(self.tokenizer_folder, max_length_tokens=self.max_length_tokens)
+
+    @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits over everything that determines a feature: weights, tokenizer, cleaning."""
         variables = model_variables(self.encoder, self.mapping)
         weights = {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
-        tokenizer = load_tokenizer(self.tokenizer_folder, max_length_tokens=self.max_length_tokens)
-        return features_fingerprint(weights, tokenizer, self.max_length_tokens, self.cleaning)
+        return features_fingerprint(weights, self.tokenizer, self.max_length_tokens, self.cleaning)
 
 
 @dataclass(frozen=True)

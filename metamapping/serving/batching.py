@@ -93,7 +93,7 @@ class BatchingFeaturizer(Featurizer):
         model: The published encoder.
         on_batch: Called with the number of texts of each batch.
         untuned: For an encoder that was tuned to a task, the featurizer whose thread it shares.
-        tokenizer: As for ``Featurizer``.
+        windows: As for ``Featurizer``.
     """
 
     def __init__(
@@ -102,9 +102,9 @@ class BatchingFeaturizer(Featurizer):
         *,
         on_batch: Callable[[int], None],
         untuned: BatchingFeaturizer | None = None,
-        tokenizer: Tokenizer | None = None,
+        windows: Tokenizer | None = None,
     ) -> None:
-        super().__init__(model, progress=False, tokenizer=tokenizer)
+        super().__init__(model, progress=False, windows=windows)
         self._on_batch = on_batch
         # The thread lives as long as the untuned featurizer.
         self._untuned = untuned
@@ -182,7 +182,7 @@ class BatchingFeaturizer(Featurizer):
         """
         tuned = super().tuned(delta)
         return BatchingFeaturizer(
-            tuned.model, on_batch=self._on_batch, untuned=self._untuned or self, tokenizer=self._tokenizer
+            tuned.model, on_batch=self._on_batch, untuned=self._untuned or self, windows=self._windows
         )
 
     @property
