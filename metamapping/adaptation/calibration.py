@@ -31,11 +31,13 @@ from metamapping.models.probabilities import expit, softmax
 _MAX_ROWS, _MAX_LABELS, _MAX_SCORES = 2_000, 100, 2_000_000
 # Examples whose cosine similarities are computed at once, which bounds the memory.
 _EXAMPLES_PER_CHUNK = 4_096
-# Prior on nearness, as pseudo-examples: texts of no label have the mean _FAR, texts of the task lie
-# _GAP higher, both with the standard deviation _SPREAD. Measured with MiniLM on intents.
-_FAR, _GAP, _SPREAD = 0.45, 0.45, 0.22
-_FAR_COUNT, _GAP_COUNT = 2, 4
-_MIN_GAP = 0.1
+# Prior on nearness, as pseudo-examples: texts of no label have the mean _FAR. Texts of the task lie higher by
+# _GAP times the mean of those of no label, and both have _SPREAD times it as their standard deviation: where
+# texts are of one kind, such as requests to a bank, all of them are more similar than where they are of many.
+_FAR, _GAP, _SPREAD = 0.6, 0.6, 0.5
+_FAR_COUNT, _GAP_COUNT = 1, 4
+_MIN_GAP = 0.2  # times the mean of those of no label
+_MIN_FAR = 0.1
 
 
 @dataclass(frozen=True)
@@ -46,11 +48,14 @@ class Calibration:
         scale: The inverse temperature τ; scores times τ are logits.
         centre: The nearness at which a text belongs to the task with probability one half.
         slope: Slope of the logistic function of nearness; 0 if nothing is known about membership.
+        by_mean: Whether nearness counts the mean of a label's examples; it does not in tasks that were saved
+            by earlier versions.
     """
 
     scale: float
     centre: float = 0.0
     slope: float = 0.0
+    by_mean: bool = True
 
     def probabilities(self, scores: np.ndarray) -> np.ndarray:
         """Softmax of the scaled scores.
@@ -99,18 +104,25 @@ def calibrate(solution: Solution, support: Support, *, learned_scale: float) -> 
 
 
 def nearness(
-    features: np.ndarray, scores: np.ndarray, support: Support, *, items: np.ndarray | None = None
+    features: np.ndarray,
+    scores: np.ndarray,
+    support: Support,
+    *,
+    items: np.ndarray | None = None,
+    by_mean: bool = True,
 ) -> np.ndarray:
     """How near texts are to their predicted label.
 
-    This is the predicted label's score plus the cosine similarity to its most similar example.
+    This is the predicted label's score plus the cosine similarities to its most similar example and to the
+    mean of its examples.
 
     Args:
         features: ``(num_texts, num_views * dim)``.
         scores: ``(num_texts, num_labels)``, of the ridge regression.
         support: The task's examples.
         items: ``(num_texts,)``, the texts' positions in ``support`` if they are examples themselves;
-            no text is compared with itself.
+            no text is compared with itself, nor with a mean that it is part of.
+        by_mean: Whether the mean counts.
 
     Returns:
         Float ``(num_texts,)``.
@@ -122,10 +134,27 @@ def nearness(
         examples = np.flatnonzero(support.targets == label)
         if len(examples):
             texts = np.flatnonzero(best == label)
-            near[texts] += _max_similarity(
-                text_view[texts], examples, example_view, None if items is None else items[texts]
-            )
+            own = None if items is None else items[texts]
+            near[texts] += _max_similarity(text_view[texts], examples, example_view, own)
+            if by_mean:
+                near[texts] += _mean_similarity(text_view[texts], examples, example_view, own)
     return near
+
+
+def _mean_similarity(
+    text_view: np.ndarray, examples: np.ndarray, example_view: np.ndarray, items: np.ndarray | None
+) -> np.ndarray:
+    """Cosine similarity of each text to the sum of ``examples``, less itself if it is one of them."""
+    total = example_view[examples].sum(axis=0, dtype=np.float64)
+    products, squared = text_view @ total, np.full(len(text_view), total @ total)
+    if items is not None:
+        is_own = np.isin(items, examples)
+        own = (text_view[is_own] ** 2).sum(axis=-1, dtype=np.float64)
+        squared[is_own] += own - 2 * products[is_own]
+        products[is_own] -= own
+    lengths = np.sqrt(np.maximum(squared, 0.0))
+    similarity: np.ndarray = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 1e-6)
+    return similarity
 
 
 def _max_similarity(
@@ -145,11 +174,12 @@ def _max_similarity(
 def _fit_boundary(near_labels: np.ndarray, near_none: np.ndarray) -> tuple[float, float]:
     """Centre and slope of the logistic function between two normal distributions of equal variance."""
     far = (near_none.sum() + _FAR_COUNT * _FAR) / (len(near_none) + _FAR_COUNT)
-    gap = ((near_labels - far).sum() + _GAP_COUNT * _GAP) / (len(near_labels) + _GAP_COUNT)
-    gap = max(float(gap), _MIN_GAP)
+    unit = max(float(far), _MIN_FAR)
+    gap = ((near_labels - far).sum() + _GAP_COUNT * _GAP * unit) / (len(near_labels) + _GAP_COUNT)
+    gap = max(float(gap), _MIN_GAP * unit)
     squares = ((near_none - far) ** 2).sum() + ((near_labels - far - gap) ** 2).sum()
     count = len(near_none) + len(near_labels)
-    variance = (squares + 2 * _GAP_COUNT * _SPREAD**2) / (count + 2 * _GAP_COUNT)
+    variance = (squares + 2 * _GAP_COUNT * (_SPREAD * unit) ** 2) / (count + 2 * _GAP_COUNT)
     return float(far + gap / 2), float(gap / variance)
 
 
@@ -174,7 +204,7 @@ class LeftOut(NamedTuple):
     none_scores: np.ndarray
 
 
-def leave_out(solution: Solution, support: Support) -> LeftOut:
+def leave_out(solution: Solution, support: Support, *, by_mean: bool = True) -> LeftOut:
     """Score examples by the mapping without them, and by the mapping without their whole label.
 
     With ``C = (H Hᵀ + λI)⁻¹`` and the residuals ``E = Y − H V``, a ridge regression without the rows B
@@ -184,6 +214,7 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
     Args:
         solution: The mapping of all examples; its solver is a ridge regression.
         support: The examples that it was computed from.
+        by_mean: As for ``nearness``.
 
     Returns:
         Scores, targets and nearness of the examples that were scored.
@@ -200,7 +231,9 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
     scores = Y - E / residual_solver.diagonal(rows)[:, None]
     has_others = np.bincount(targets)[targets[rows]] > 1
     items = rows[has_others]
-    near_labels = nearness(support.features[items], scores[has_others], support, items=items)
+    near_labels = nearness(
+        support.features[items], scores[has_others], support, items=items, by_mean=by_mean
+    )
 
     near_none, none_scores = [], []
     # The order is random but fixed, so that the limit on labels does not favour the first ones.
@@ -211,7 +244,7 @@ def leave_out(solution: Solution, support: Support) -> LeftOut:
         residuals = y - solution.solver_scores(support.features[block])
         label_scores = y - residual_solver.without_block(block, residuals, np.searchsorted(block, selected))
         label_scores[:, label] = -np.inf
-        near_none.append(nearness(support.features[selected], label_scores, support))
+        near_none.append(nearness(support.features[selected], label_scores, support, by_mean=by_mean))
         none_scores.append(label_scores)
     near_nothing, scores_of_none = np.concatenate(near_none), np.concatenate(none_scores)
     return LeftOut(scores, targets[rows], near_labels, near_nothing, rows, scores_of_none)

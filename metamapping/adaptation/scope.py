@@ -143,7 +143,7 @@ def scope_evidence(state: TaskState) -> ScopeEvidence:
         )
     if solution.ridge is None:
         raise ValueError("a threshold is found with the solvers `ridge` and `plain-ridge`: give a number")
-    left_out = leave_out(solution, support)
+    left_out = leave_out(solution, support, by_mean=calibration.by_mean)
     scores = np.full((support.num_examples, len(state.labels)), np.nan)
     mixed = mixed_left_out(solution, support)
     if mixed is None:

@@ -156,7 +156,8 @@ class TaskState:
         scores = self.solution.scores(features)
         best, probabilities = self.best(scores), self.probabilities_of(scores)
         own = probabilities[np.arange(len(best)), best]
-        near = nearness(features, self.solution.solver_scores(features), self.support)
+        scores_of_solver = self.solution.solver_scores(features)
+        near = nearness(features, scores_of_solver, self.support, by_mean=self.calibration.by_mean)
         membership = self.calibration.membership(near)
         return best, (own * membership).astype(np.float32)
 

@@ -90,6 +90,8 @@ def task_file(featurizer: Featurizer, state: TaskState, *, format_version: int, 
         rare["tuning"] = TuningFile(**known)
     if (cuts := state.grade_cuts) is not None:
         rare["grade_cuts"] = GradeCutsFile(**(vars(cuts) | {"cuts": list(cuts.cuts)}))
+    if calibration.slope and calibration.by_mean:
+        rare["near_mean"] = True
     if featurizer.precision == "int8":
         rare["precision"] = "int8"
     if state.outside is not None:
@@ -182,7 +184,7 @@ def read_state(task: TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
             if task.logistic is None
             else LogisticPart(arrays[_LOGISTIC_WEIGHTS], **task.logistic.model_dump()),
         ),
-        calibration=Calibration(task.scale, task.centre, task.slope),
+        calibration=Calibration(task.scale, task.centre, task.slope, by_mean=bool(task.near_mean)),
         tuning=None if task.tuning is None else Tuning(**task.tuning.model_dump()),
         outside=None if task.outside is None else _outside(task, task.outside, arrays),
         is_ordinal=task.is_ordinal,

@@ -136,6 +136,43 @@ def test_nearness_does_not_depend_on_the_chunk_size(task, monkeypatch):
     np.testing.assert_allclose(chunked, own, atol=1e-6)
 
 
+def test_an_example_is_compared_neither_with_itself_nor_with_a_mean_that_it_is_part_of(task):
+    solution, support, _, _ = task
+    item, scores = np.array([4]), solution.scores(support.features[[4]])
+    label = scores[0].argmax()
+    others = np.flatnonzero((support.targets == label) & (np.arange(len(support.targets)) != 4))
+    examples, x = support.features[others], support.features[4]
+    mean = examples.sum(axis=0)
+    expected = scores[0, label] + (examples @ x).max() + x @ mean / np.linalg.norm(mean)
+    near = nearness(support.features[[4]], scores, support, items=item)
+    np.testing.assert_allclose(near, [expected], atol=1e-5)
+    without = nearness(support.features[[4]], scores, support, items=item, by_mean=False)
+    np.testing.assert_allclose(without, [scores[0, label] + (examples @ x).max()], atol=1e-5)
+
+
+def test_texts_that_resemble_their_only_example_little_still_belong_to_a_task_of_such_texts():
+    rng = np.random.default_rng(5)
+    centres = unit(rng.normal(size=(11, 200)))
+    targets = np.tile(np.arange(11), 31)
+    features = unit(centres[targets] + 0.12 * rng.normal(size=(len(targets), 200)))
+    prior = np.zeros((201, 10))
+    support = empty_support(200).plus(
+        Examples([""] * 10, [""] * 10, None), features[:10], np.arange(11), targets[:10]
+    )
+    H = np.concatenate([features[:10], np.ones((10, 1))], axis=1)
+    solution = Solution(
+        np.linalg.solve(H.T @ H + RIDGE * np.eye(201), H.T @ (np.eye(10) - 0.1)).astype(np.float32),
+        prior,
+        RIDGE,
+    )
+    calibration = calibrate(solution, support, learned_scale=SCALE)
+    member = calibration.membership(nearness(features, solution.scores(features), support))
+    is_inside = targets < 10
+    assert (features[11:21] * features[:10]).sum(axis=-1).mean() < 0.3
+    assert (member[11:][is_inside[11:]] > 0.5).mean() > 0.6
+    assert (member[~is_inside] < 0.5).mean() > 0.6
+
+
 def test_examples_of_a_single_label_give_a_finite_calibration():
     rng = np.random.default_rng(4)
     features, targets = sample(rng, unit(rng.normal(size=(1, DIM))), 3)
