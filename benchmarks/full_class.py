@@ -30,7 +30,13 @@ from benchmarks.fingerprints import data_fingerprint
 from benchmarks.markdown_tables import markdown
 from benchmarks.paired import percent
 from benchmarks.real_run import packaged_encoder
-from benchmarks.scope import best_threshold, f1_out_of_scope, joint_accuracy, scope_scores
+from benchmarks.scope import (
+    balanced_f1_out_of_scope,
+    best_threshold,
+    f1_out_of_scope,
+    joint_accuracy,
+    scope_scores,
+)
 from benchmarks.simpler import prototypes
 from metamapping import MetaMapper
 
@@ -187,7 +193,7 @@ def out_of_scope_table(mapper: MetaMapper, path: Path) -> str:
         row = json.loads(line)
         parts[row["part"]].append((row["text"], row["label"]))
     started = time.perf_counter()
-    # The published examples out of scope change nothing of the mapping; `threshold="auto"` is found with them.
+    # The published examples out of scope change nothing of the mapping; `threshold="auto"` needs them.
     examples = [*parts["train"], *parts["oos_train"]]
     mapping = mapper.adapt(
         [text for text, _ in examples], [label for _, label in examples], out_of_scope=OUT_OF_SCOPE
@@ -203,12 +209,17 @@ def out_of_scope_table(mapper: MetaMapper, path: Path) -> str:
 
     validation, test = answered(("val", "oos_val")), answered(("test", "oos_test"))
     table = {"no threshold": scope_scores(*test, threshold=0.0)}
-    measures = {"accuracy of all 151 classes": joint_accuracy, "F1 out of scope": f1_out_of_scope}
+    measures = {
+        "accuracy of all 151 classes": joint_accuracy,
+        "F1 out of scope": f1_out_of_scope,
+        # Out of scope are 3 % of the validation part and 18 % of the test part.
+        "F1 out of scope with both kinds as halves": balanced_f1_out_of_scope,
+    }
     for name, measure in measures.items():
         threshold = best_threshold(*validation, measure=measure)
         table[f"threshold {threshold:.3f}, of the best {name}"] = scope_scores(*test, threshold=threshold)
     threshold = mapping.find_threshold()
-    table[f"`threshold=\"auto\"`, which is {threshold:.3f}"] = scope_scores(*test, threshold=threshold)
+    table[f'`threshold="auto"`, which is {threshold:.3f}'] = scope_scores(*test, threshold=threshold)
     rows = {name: [f"{100 * value:.1f}" for value in scores] for name, scores in table.items()}
     return markdown(rows, ["accuracy in scope", "recall out of scope", "F1 out of scope"], heading="CLINC150")
 

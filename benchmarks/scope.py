@@ -65,6 +65,12 @@ def joint_accuracy(rejected: np.ndarray, is_right: np.ndarray, in_scope: np.ndar
     return float(np.where(in_scope, is_right & ~rejected, rejected).mean())
 
 
+def balanced_f1_out_of_scope(rejected: np.ndarray, is_right: np.ndarray, in_scope: np.ndarray) -> float:
+    """The F1 of finding the texts out of scope if they were half of all texts."""
+    recall, false_alarms = rejected[~in_scope].mean(), rejected[in_scope].mean()
+    return float(2 * recall / (recall + false_alarms + 1.0))
+
+
 def f1_out_of_scope(rejected: np.ndarray, is_right: np.ndarray, in_scope: np.ndarray) -> float:
     """F1 of finding the texts out of scope; 0 if there are none and none is rejected."""
     total = int(rejected.sum()) + int((~in_scope).sum())

@@ -231,9 +231,7 @@ def leave_out(solution: Solution, support: Support, *, by_mean: bool = True) -> 
     scores = Y - E / residual_solver.diagonal(rows)[:, None]
     has_others = np.bincount(targets)[targets[rows]] > 1
     items = rows[has_others]
-    near_labels = nearness(
-        support.features[items], scores[has_others], support, items=items, by_mean=by_mean
-    )
+    near_labels = nearness(support.features[items], scores[has_others], support, items=items, by_mean=by_mean)
 
     near_none, none_scores = [], []
     # The order is random but fixed, so that the limit on labels does not favour the first ones.

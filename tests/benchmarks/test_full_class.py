@@ -52,13 +52,14 @@ def test_further_draws_have_no_text_of_the_test_set():
 def test_the_threshold_is_chosen_on_the_validation_part(mapper, tmp_path, capsys):
     outside = [{"text": "anna lives in paris", "label": "oos"}, {"text": "bob works in rome", "label": "oos"}]
     rows = rows_of(0, 8, part="train") + rows_of(20, 3, part="val") + rows_of(30, 3, part="test")
-    rows += [row | {"part": part} for row in outside for part in ("oos_val", "oos_test")]
+    rows += [row | {"part": part} for row in outside for part in ("oos_train", "oos_val", "oos_test")]
     write(tmp_path / "full-class" / "toy.jsonl", rows)
     table = out_of_scope_table(mapper, tmp_path / "full-class" / "toy.jsonl")
     assert "adapted to 24 examples" in capsys.readouterr().out
     assert [line.split("|")[1].strip()[:12] for line in table.splitlines()[2:]] == [
         "no threshold",
-        *["threshold 0."] * 2,
+        *["threshold 0."] * 3,
+        '`threshold="',
     ]
     # The texts out of scope are the same in both parts, and no text in scope is like them.
     assert table.splitlines()[3].endswith("| 100.0 | 100.0 | 100.0 |")
