@@ -4,10 +4,12 @@ Examples may be given that belong to none of the labels. They take no part in th
 confidence a text outside of the task has. The threshold is then the one that would have been best for the
 task's own examples, each scored by the mapping of the others, and for the texts outside. A task without such
 examples has its own in their place, each scored by the mapping without its whole label. Texts outside weigh
-as much as all others together, as in ``confidence``. The figures: docs/experiments/threshold.md.
+as much as all others together, as in ``confidence``, unless it is known how many there are. The figures:
+docs/experiments/threshold.md.
 
     find_threshold(state)                       # of the best F1
     find_threshold(state, precision=0.95)       # the lowest at which 95 % of the answers are right
+    find_threshold(state, outside=0.1)          # of the best F1 where a tenth of all texts is outside
 """
 
 from __future__ import annotations
@@ -22,9 +24,11 @@ from metamapping.adaptation.mixture import mixed_left_out
 from metamapping.adaptation.state import TaskState
 
 AUTO: Literal["auto"] = "auto"
-# A probability, `auto`, or {"precision": 0.95}.
+# A probability, `auto`, or {"precision": 0.95, "outside": 0.1} or one of both.
 Threshold = float | Literal["auto"] | abc.Mapping[str, float]
-_EXPECTED = "expected a probability from 0 to 1, 'auto', or {'precision': 0.95}"
+HALF = 0.5
+_LEAST = 1e-9  # against a division by zero where no text or every text is outside
+_EXPECTED = "expected a probability from 0 to 1, 'auto', {'precision': 0.95} or {'outside': 0.1}"
 
 
 class ScopeEvidence(NamedTuple):
@@ -45,19 +49,22 @@ def check_threshold(threshold: Any) -> None:
     """Check a threshold as a user gives it.
 
     Args:
-        threshold: ``None``, a probability, ``auto``, or a wanted precision.
+        threshold: ``None``, a probability, ``auto``, or a wanted precision or the share of texts outside.
 
     Raises:
         ValueError: It is none of these.
     """
     if threshold is None or (isinstance(threshold, str) and threshold == AUTO):
         return
-    value = threshold
+    values = [threshold]
     if isinstance(threshold, abc.Mapping):
-        value = threshold.get("precision") if len(threshold) == 1 else None
-    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
-    if not is_number or not 0 <= value <= 1:
-        raise ValueError(f"threshold is {threshold!r}: {_EXPECTED}")
+        values = list(threshold.values())
+        if not threshold or set(threshold) - {"precision", "outside"}:
+            raise ValueError(f"threshold is {threshold!r}: {_EXPECTED}")
+    for value in values:
+        is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not is_number or not 0 <= value <= 1:
+            raise ValueError(f"threshold is {threshold!r}: {_EXPECTED}")
 
 
 def threshold_of(state: TaskState, wanted: Threshold) -> float:
@@ -73,17 +80,18 @@ def threshold_of(state: TaskState, wanted: Threshold) -> float:
     if isinstance(wanted, str):
         return find_threshold(state)
     if isinstance(wanted, abc.Mapping):
-        return find_threshold(state, precision=float(wanted["precision"]))
+        return find_threshold(state, **{name: float(value) for name, value in wanted.items()})
     return float(wanted)
 
 
-def find_threshold(state: TaskState, *, precision: float | None = None) -> float:
+def find_threshold(state: TaskState, *, precision: float | None = None, outside: float = HALF) -> float:
     """The threshold on the confidence that is best for what is left out.
 
     Args:
         state: A task of texts with examples.
         precision: The wanted share of right answers among all answers. Default: the best F1 of right answers,
             of which there could be one for each text of the task.
+        outside: The share of texts outside among all texts to be answered.
 
     Raises:
         ValueError: The task has no examples to find it with, or no threshold has that precision.
@@ -91,8 +99,9 @@ def find_threshold(state: TaskState, *, precision: float | None = None) -> float
     evidence = scope_evidence(state)
     num_inside, num_outside = len(evidence.confidence), len(evidence.outside)
     confidence = np.concatenate([evidence.confidence, evidence.outside])
-    right = np.concatenate([evidence.is_right / num_inside, np.zeros(num_outside)])
-    weights = np.concatenate([np.full(num_inside, 1 / num_inside), np.full(num_outside, 1 / num_outside)])
+    inside = 1.0 - outside
+    right = np.concatenate([evidence.is_right * (inside / num_inside), np.zeros(num_outside)])
+    weights = np.repeat([inside / num_inside, outside / num_outside], [num_inside, num_outside])
     order = np.argsort(-confidence, kind="stable")
     confidence, right, answered = confidence[order], right[order].cumsum(), weights[order].cumsum()
     # A threshold lies between two different confidences; the last accepts everything.
@@ -100,11 +109,12 @@ def find_threshold(state: TaskState, *, precision: float | None = None) -> float
     thresholds = np.append((confidence[ends[:-1]] + confidence[ends[:-1] + 1]) / 2, 0.0)
     right, answered = right[ends], answered[ends]
     if precision is None:
-        return float(thresholds[np.argmax(2 * right / (answered + 1.0))])
-    is_enough = right / answered >= precision
+        return float(thresholds[np.argmax(right / np.maximum(answered + inside, _LEAST))])
+    correct = right / np.maximum(answered, _LEAST)
+    is_enough = correct >= precision
     if not is_enough.any():
         raise ValueError(
-            f"no threshold has the precision {precision}: the highest is {(right / answered).max():.3f}, for "
+            f"no threshold has the precision {precision}: the highest is {correct.max():.3f}, for "
             "the examples that were left out; lower it, or add examples"
         )
     return float(thresholds[np.flatnonzero(is_enough)[-1]])

@@ -28,7 +28,7 @@ from metamapping.adaptation.inputs import read_examples, read_label_names, read_
 from metamapping.adaptation.length_counts import LengthCounts
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.results import Answers
-from metamapping.adaptation.scope import Threshold, check_threshold, find_threshold
+from metamapping.adaptation.scope import HALF, Threshold, check_threshold, find_threshold
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_examples, without_examples, without_label
 from metamapping.adaptation.task_folder import PrecisionWarning, read_task, write_task
@@ -132,8 +132,8 @@ class Mapping(TaskQuestions):
         Args:
             texts: A column of texts; for ``ner`` a column of strings, or of lists of words.
             text_pairs: The second text of each pair.
-            threshold: A probability from 0 to 1, ``"auto"`` or ``{"precision": 0.95}`` (see
-                ``find_threshold``). A text whose ``confidence`` is lower gets ``None``, or the task's
+            threshold: A probability from 0 to 1, ``"auto"``, ``{"precision": 0.95}`` or ``{"outside": 0.1}``
+                (see ``find_threshold``). A text whose ``confidence`` is lower gets ``None``, or the task's
                 ``out_of_scope``. Default: none, and ``"auto"`` for a task with ``out_of_scope``. For
                 ``ner`` an entity of a string that has a lower probability is left out, and in a list of
                 words a word whose most probable label has a lower probability gets "O".
@@ -221,23 +221,24 @@ class Mapping(TaskQuestions):
         ]
         return np.concatenate([np.zeros(0, np.float32), *parts])
 
-    def find_threshold(self, *, precision: float | None = None) -> float:
+    def find_threshold(self, *, precision: float | None = None, outside: float = HALF) -> float:
         """The threshold that is best for the task's own examples and for texts outside of the task.
 
         Each example is scored by the mapping of the others. Texts outside are the examples labelled
         ``out_of_scope``; without any, they are the task's own, scored without all examples of their label.
-        Half of all texts are assumed to be outside, as in ``confidence``.
 
         Args:
             precision: The wanted share of right answers; the lowest threshold that has it is returned.
                 Default: the best F1 of right answers.
+            outside: The share of texts outside among the texts to be answered. Default: half of them, as in
+                ``confidence``.
 
         Raises:
             ValueError: The task has no label with two examples, it is a ``ner`` task, no threshold has that
                 precision, or the encoder was trained with a solver that is not a ridge regression.
         """
-        check_threshold(None if precision is None else {"precision": precision})
-        return find_threshold(self._state, precision=precision)
+        check_threshold({"outside": outside} | ({} if precision is None else {"precision": precision}))
+        return find_threshold(self._state, precision=precision, outside=outside)
 
     def answer(self, texts: Any, *, text_pairs: Any = None, threshold: Threshold | None = None) -> Answers:
         """``predict``, ``predict_proba`` and ``confidence`` in one call that encodes each text once.

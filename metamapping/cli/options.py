@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import typer
 
@@ -57,23 +57,26 @@ def threshold_of(text: str) -> float | str | dict[str, float]:
     """The threshold that an option says.
 
     Args:
-        text: A number, ``auto``, or ``precision=0.95``.
+        text: A number, ``auto``, ``precision=0.95``, ``outside=0.1``, or both with a comma between them.
 
     Raises:
         typer.BadParameter: It is something else.
     """
-    name, equals, number = text.partition("=")
+    from metamapping.adaptation.scope import check_threshold  # it imports NumPy
+
+    threshold: Any = text
     try:
-        value = float(number if equals else text) if text != "auto" else 0.0
-    except ValueError:
-        value = -1.0
-    if not 0 <= value <= 1 or (equals and name != "precision"):
+        if "=" in text:
+            parts = [part.partition("=") for part in text.split(",")]
+            threshold = {name.strip(): float(number) for name, _, number in parts}
+        elif text != "auto":
+            threshold = float(text)
+        check_threshold(threshold)
+    except ValueError as error:
         raise typer.BadParameter(
-            f"{text!r} is no threshold: give a number from 0 to 1, auto, or precision=0.95"
-        )
-    if text == "auto":
-        return text
-    return {name: value} if equals else value
+            f"{text!r} is no threshold: give a number from 0 to 1, auto, precision=0.95 or outside=0.1"
+        ) from error
+    return cast("float | str | dict[str, float]", threshold)
 
 
 def input_source(
@@ -309,6 +312,7 @@ ThresholdOption = Annotated[
         parser=threshold_of,
         metavar="NUMBER",
         help="No label if `confidence` is lower: a number from 0 to 1; `auto` for the one that is best for "
-        "the task's own examples; or `precision=0.95` for the lowest at which so many answers are right.",
+        "the task's own examples; `precision=0.95` for the lowest at which so many answers are right; "
+        "`outside=0.1` if so many texts are out of scope, instead of half of them.",
     ),
 ]

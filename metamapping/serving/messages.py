@@ -105,8 +105,10 @@ _THRESHOLDS = {
         {"const": "auto"},
         {
             "type": "object",
-            "properties": {"precision": {"type": "number", "minimum": 0, "maximum": 1}},
-            "required": ["precision"],
+            "properties": {
+                name: {"type": "number", "minimum": 0, "maximum": 1} for name in ("precision", "outside")
+            },
+            "minProperties": 1,
             "additionalProperties": False,
         },
         {"type": "null"},
@@ -122,10 +124,10 @@ class _Texts(_Message):
     threshold: Annotated[Any, PlainValidator(_threshold), WithJsonSchema(_THRESHOLDS)] = Field(
         None,
         description="A text whose confidence is lower gets `null`, or the task's `out_of_scope`; `auto` is "
-        "the threshold that is best for the task's examples, and `precision` the lowest at which so many "
-        "answers are right. Where a text has any number of labels, it has those whose probability is not "
-        "lower; for `ner`, an entity of a text whose "
-        "probability is lower is left out, and a word whose probability is lower gets `O`.",
+        "the threshold that is best for the task's examples, `precision` the lowest at which so many answers "
+        "are right, and `outside` the share of texts out of scope, of which half is assumed. Where a "
+        "text has any number of labels, it has those whose probability is not lower; for `ner`, an entity of "
+        "a text whose probability is lower is left out, and a word whose probability is lower gets `O`.",
     )
     probabilities: bool = Field(False, description="Return probabilities and confidences as well.")
 

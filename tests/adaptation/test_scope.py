@@ -53,6 +53,15 @@ def test_a_wanted_precision_has_the_lowest_threshold_that_reaches_it(evidence):
     assert find_threshold(None, precision=0.3) == 0.0
 
 
+def test_the_threshold_is_lower_where_fewer_texts_are_outside(evidence):
+    # At 0.7 F1 is 2 · 0.45 / (0.45 + 0.9) = 0.667; at 0.2 it is 2 · 0.675 / (0.9 + 0.05 + 0.9) = 0.730.
+    assert find_threshold(None, outside=0.1) == pytest.approx(0.2)
+    assert find_threshold(None, outside=0.9) == pytest.approx(0.7)
+    assert find_threshold(None, precision=0.7, outside=0.0) == 0.0
+    assert find_threshold(None, outside=0.0) == pytest.approx(0.2)
+    assert find_threshold(None, outside=1.0) > 0.5
+
+
 def test_a_precision_that_no_threshold_has_is_an_error(monkeypatch):
     found = ScopeEvidence(np.array([0.9, 0.8]), np.array([False, True]), np.array([0.1]))
     monkeypatch.setattr(scope, "scope_evidence", lambda state: found)
@@ -60,7 +69,9 @@ def test_a_precision_that_no_threshold_has_is_an_error(monkeypatch):
         find_threshold(None, precision=0.9)
 
 
-@pytest.mark.parametrize("wrong", [1.5, "automatic", {"recall": 0.9}, {"precision": 2}, {}, True, [0.5]])
+@pytest.mark.parametrize(
+    "wrong", [1.5, "automatic", {"recall": 0.9}, {"precision": 2}, {"outside": -1}, {}, True, [0.5]]
+)
 def test_other_thresholds_are_an_error(wrong):
     with pytest.raises(ValueError, match="expected a probability from 0 to 1, 'auto'"):
         check_threshold(wrong)
