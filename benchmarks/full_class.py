@@ -218,8 +218,13 @@ def out_of_scope_table(mapper: MetaMapper, path: Path) -> str:
     for name, measure in measures.items():
         threshold = best_threshold(*validation, measure=measure)
         table[f"threshold {threshold:.3f}, of the best {name}"] = scope_scores(*test, threshold=threshold)
-    threshold = mapping.find_threshold()
-    table[f'`threshold="auto"`, which is {threshold:.3f}'] = scope_scores(*test, threshold=threshold)
+    share = float((~test[2]).mean())
+    for name, outside in (
+        ('"auto"', 0.5),
+        (f'{{"outside": {share:.2f}}}, the share in the test part', share),
+    ):
+        threshold = mapping.find_threshold(outside=outside)
+        table[f"threshold {threshold:.3f}, {name}"] = scope_scores(*test, threshold=threshold)
     rows = {name: [f"{100 * value:.1f}" for value in scores] for name, scores in table.items()}
     return markdown(rows, ["accuracy in scope", "recall out of scope", "F1 out of scope"], heading="CLINC150")
 

@@ -58,8 +58,7 @@ def test_the_threshold_is_chosen_on_the_validation_part(mapper, tmp_path, capsys
     assert "adapted to 24 examples" in capsys.readouterr().out
     assert [line.split("|")[1].strip()[:12] for line in table.splitlines()[2:]] == [
         "no threshold",
-        *["threshold 0."] * 3,
-        '`threshold="',
+        *["threshold 0."] * 5,
     ]
     # The texts out of scope are the same in both parts, and no text in scope is like them.
     assert table.splitlines()[3].endswith("| 100.0 | 100.0 | 100.0 |")
