@@ -19,11 +19,12 @@ import numpy as np
 
 from metamapping import MetaMapper
 from metamapping.adaptation.calibration import Calibration, calibrate, nearness
-from metamapping.adaptation.closed_form import solve
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.runtime_solution import solve
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.sources import readable_label
-from metamapping.models.encoder import NUM_VIEWS
+from metamapping.models.view_layout import NUM_VIEWS
+from metamapping.runtime.mapping import LearnedMapping
 
 SOURCES = ("banking77", "clinc150", "snips")
 TASKS = [("banking77", 5, 4), ("banking77", 50, 4), ("clinc150", 20, 4), ("banking77", 20, 1)]
@@ -50,7 +51,7 @@ def main() -> None:
     parser.add_argument("published", help="folder of a published encoder")
     parser.add_argument("--draws", type=int, default=10, help="random tasks for each row")
     options = parser.parse_args()
-    featurizer = MetaMapper.from_pretrained(options.published).featurizer
+    featurizer = MetaMapper.from_pretrained(options.published, backend="runtime").featurizer
     folder = Path(os.environ["METAMAPPING_DATA"]) / "text-classification"
     pools = {name: read_pool(featurizer, folder / f"{name}.jsonl") for name in SOURCES}
     columns = " | ".join(f"{threshold}: kept (correct), near, far" for threshold in THRESHOLDS)
@@ -114,6 +115,7 @@ def measure_draw(
         np.repeat(np.arange(ways), shots),
     )
     mapping = featurizer.model.mapping
+    assert isinstance(mapping, LearnedMapping)
     names = np.stack([pool.names[label] for label in task])
     solution = solve(mapping, names, np.zeros(ways, bool), support)
     learned = float(mapping.inverse_temperature)
