@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
-import numpy as np
-
+from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.results import Entity
 from metamapping.adaptation.state import TaskState
 
@@ -19,7 +18,7 @@ def find_entities(
     state: TaskState,
     text: str,
     bounds: Sequence[tuple[int, int]],
-    scores: np.ndarray,
+    scores: WordScores,
     threshold: float | None = None,
 ) -> list[Entity]:
     """Find the entities of one text.
@@ -30,7 +29,7 @@ def find_entities(
         state: A task of type ``ner``.
         text: The text.
         bounds: Start and end of each word of the text.
-        scores: Float32 ``(num_words, num_labels)``.
+        scores: The scores of its words.
         threshold: Entities of a lower probability are left out.
 
     Returns:

@@ -93,5 +93,6 @@ class TaskFile(BaseModel):
     is_ordinal: bool = False
     tuning: TuningFile | None = None
     grade_cuts: GradeCutsFile | None = None
+    type_ridge: Annotated[float, Field(gt=0)] | None = None
     # What the features of the examples were computed with, unless in float32.
     precision: Literal["int8"] | None = None
