@@ -27,6 +27,7 @@ from benchmarks.entities import LABEL_NAMES, TEST_FOLDERS, Sentences, read_sente
 from metamapping import MetaMapper
 from metamapping.adaptation.entity_scores import entity_f1, entity_spans
 from metamapping.adaptation.entity_types import WordScores
+from metamapping.adaptation.state import TaskState
 from metamapping.models.separate_entities import decode_separately
 from metamapping.models.viterbi import decode_words
 
@@ -49,11 +50,12 @@ SENTENCES, QUERIES = 450, 80
 TRAIN_SENTENCES = 250
 # Chosen on the validation sources: docs/experiments/whole-entities.md.
 SHARED_RIDGE, SHARED_WEIGHT, SHARED_PENALTY = 3e-3, 0.5, 0.2
-Decoder = Callable[[WordScores, np.ndarray], np.ndarray]  # of a sentence's scores, and its words' features
+Decoder = Callable[[TaskState, WordScores, np.ndarray], np.ndarray]  # of one sentence, with its features
 DECODERS: dict[str, Decoder] = {
-    "labels of words": lambda scores, _: decode_words(scores.labels),
-    "ends, then types by the words": lambda scores, _: decode_separately(scores.labels),
-    "ends, then types": lambda scores, _: decode_separately(scores.labels, type_scores=scores.types),
+    "labels of words": lambda _, scores, __: decode_words(scores.labels),
+    "ends, then types by the words": lambda _, scores, __: decode_separately(scores.labels),
+    "ends, then types": lambda _, scores, __: decode_separately(scores.labels, type_scores=scores.types),
+    "as predicted": lambda state, scores, _: state.decode(scores),
 }
 
 
@@ -110,7 +112,7 @@ def shared_ends(mapper: MetaMapper) -> np.ndarray:
 
 
 def _shared_decoder(ends: np.ndarray) -> Decoder:
-    def decode(scores: WordScores, features: np.ndarray) -> np.ndarray:
+    def decode(_: TaskState, scores: WordScores, features: np.ndarray) -> np.ndarray:
         # The same for all types, so that what type an entity has does not change.
         shift = SHARED_WEIGHT * (features @ ends[:-1] + ends[-1])[:, None]
         shifted = scores.labels - shift * (np.arange(scores.labels.shape[1]) == 0)
@@ -154,7 +156,7 @@ def _measure(
     found = []
     for decode in decoders.values():
         rows = [
-            ["O" if slot == 0 else f"I-{state.labels[slot]}" for slot in decode(*each).tolist()]
+            ["O" if slot == 0 else f"I-{state.labels[slot]}" for slot in decode(state, *each).tolist()]
             for each in zip(*sentences, strict=True)
         ]
         spans = {span for i, row in enumerate(rows) for span in entity_spans(i, row)}

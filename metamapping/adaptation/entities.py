@@ -7,7 +7,6 @@ entities[0].text, entities[0].start, entities[0].end, entities[0].label       # 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.results import Entity
@@ -30,21 +29,13 @@ def find_entities(
         text: The text.
         bounds: Start and end of each word of the text.
         scores: The scores of its words.
-        threshold: Entities of a lower probability are left out.
+        threshold: Entities of a lower probability are left out. Default: that of ``TaskState.entities``.
 
     Returns:
         The entities in the order of the text.
     """
-    slots = state.decode(scores)
-    runs = []
-    for slot, group in groupby(range(len(slots)), key=lambda word: int(slots[word])):
-        words = list(group)
-        if slot:
-            runs.append((words[0], words[-1] + 1, slot))
-    probabilities = state.entity_probabilities(scores, runs)
     entities = []
-    for (first, after, slot), probability in zip(runs, probabilities.tolist(), strict=True):
+    for first, after, slot, probability in state.entities(scores, threshold):
         start, end = bounds[first][0], bounds[after - 1][1]
-        if threshold is None or probability >= threshold:
-            entities.append(Entity(text[start:end], start, end, str(state.labels[slot]), probability))
+        entities.append(Entity(text[start:end], start, end, str(state.labels[slot]), probability))
     return entities

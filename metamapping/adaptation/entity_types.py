@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +33,19 @@ from metamapping.models.separate_entities import (
 from metamapping.models.solvers.word_ridge import fit_word_hyperparameters
 from metamapping.models.viterbi import decode_words, entity_probabilities
 from metamapping.runtime.mapping import LearnedMapping
+
+# An entity raises F1 if it is right with a probability above half of the F1 that is reached. Chosen from 0.15
+# to 0.35 on validation sources: docs/experiments/whole-entities.md.
+MIN_ENTITY_PROBABILITY = 0.25
+
+
+class FoundEntity(NamedTuple):
+    """An entity of one text: its words, its label slot, and the probability that all of that is right."""
+
+    first: int
+    end: int
+    slot: int
+    probability: float
 
 
 @dataclass(frozen=True)
@@ -67,6 +82,22 @@ class WordScores:
             return decode_separately(self.labels, type_scores=self.types)
         return decode_words(self.labels)
 
+    def entities(self, *, scale: float, is_separate: bool, min_probability: float) -> list[FoundEntity]:
+        """The entities of one text that are probable enough.
+
+        Args:
+            scale: The inverse temperature of the scores.
+            is_separate: As for ``decode``.
+            min_probability: Less probable entities are left out.
+
+        Returns:
+            The entities in the order of the text.
+        """
+        runs = entity_runs(self.decode(is_separate=is_separate))
+        probabilities = self.entity_probabilities(runs, scale=scale, is_separate=is_separate).tolist()
+        found = [FoundEntity(*run, each) for run, each in zip(runs, probabilities, strict=True)]
+        return [entity for entity in found if entity.probability >= min_probability]
+
     def entity_probabilities(
         self, entities: Sequence[tuple[int, int, int]], *, scale: float, is_separate: bool
     ) -> np.ndarray:
@@ -83,6 +114,17 @@ class WordScores:
         if is_separate:
             return separate_probabilities(self.labels, entities, scale=scale, type_scores=self.types)
         return entity_probabilities(self.labels, entities, scale=scale)
+
+
+def entity_runs(slots: np.ndarray) -> list[tuple[int, int, int]]:
+    """First word, word after the last, and label slot of each entity of one text.
+
+    Args:
+        slots: Label slots ``(num_words,)``, "outside" at slot 0; neighbours of one label are one entity.
+    """
+    edges = np.flatnonzero(np.diff(slots, prepend=-1, append=-1)).tolist()
+    runs = ((first, end, int(slots[first])) for first, end in pairwise(edges))
+    return [run for run in runs if run[2]]
 
 
 def mixed_scores(labels: np.ndarray, types: np.ndarray | None) -> WordScores:

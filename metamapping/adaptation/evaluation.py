@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from metamapping.adaptation.closed_form import solve, solve_episodes
 from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
-from metamapping.adaptation.entity_types import fit_types, word_scores
+from metamapping.adaptation.entity_types import MIN_ENTITY_PROBABILITY, fit_types, word_scores
 from metamapping.adaptation.grade_episodes import grade_measures, predict_grades
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.multi_label_episodes import score_lists
@@ -31,7 +31,6 @@ from metamapping.adaptation.scores import confused_entities
 from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tags import OUTSIDE
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
@@ -300,14 +299,16 @@ def _score_word_episode(
     is_separate = are_separate(support.targets, support.offsets)
     to_types = fit_types(learned, names, support)
     entity_types = [space.labels[c] for c in episode.labels]
-    types = [OUTSIDE, *entity_types]
     gold: set[Span] = set()
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
         x = features.items[features.words[int(features.index[row])]]
-        slots = word_scores(solution, to_types, x).decode(is_separate=is_separate)
-        tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
-        predicted |= entity_spans(sentence, tags)
+        found = word_scores(solution, to_types, x).entities(
+            scale=learned.inverse_temperature,
+            is_separate=is_separate,
+            min_probability=MIN_ENTITY_PROBABILITY if support.num_examples else 0.0,
+        )
+        predicted |= {(sentence, first, end, entity_types[slot - 1]) for first, end, slot, _ in found}
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}
     return EpisodeOutcome(
         tuple(entity_types),

@@ -9,7 +9,6 @@ its calibration. ``state_changes`` has the functions that take a state and retur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -17,7 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration, nearness
-from metamapping.adaptation.entity_types import WordScores, word_scores
+from metamapping.adaptation.entity_types import (
+    MIN_ENTITY_PROBABILITY,
+    FoundEntity,
+    WordScores,
+    word_scores,
+)
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import GradeCuts, best_grades
 from metamapping.adaptation.solution import Solution
@@ -184,8 +188,24 @@ class TaskState:
         """
         return word_scores(self.solution, self.types, features)
 
+    def entities(self, scores: WordScores, min_probability: float | None = None) -> list[FoundEntity]:
+        """The entities of one text.
+
+        Args:
+            scores: The scores of its words.
+            min_probability: Less probable entities are left out. Default: 0.25, or 0 without examples, when
+                names alone make all entities improbable.
+        """
+        if min_probability is None:
+            min_probability = MIN_ENTITY_PROBABILITY if self.support.num_examples else 0.0
+        return scores.entities(
+            scale=self.calibration.scale,
+            is_separate=self.has_separate_entities,
+            min_probability=min_probability,
+        )
+
     def decode(self, scores: WordScores) -> np.ndarray:
-        """The label slots of the words of one text, decoded jointly.
+        """The label slots of the words of one text, those of the entities that are probable enough.
 
         Args:
             scores: The scores of the words.
@@ -193,23 +213,10 @@ class TaskState:
         Returns:
             Int64 ``(num_words,)``.
         """
-        return scores.decode(is_separate=self.has_separate_entities)
-
-    def entity_probabilities(
-        self, scores: WordScores, entities: Sequence[tuple[int, int, int]]
-    ) -> np.ndarray:
-        """The probability of each entity that ``decode`` finds in one text.
-
-        Args:
-            scores: The scores of the words.
-            entities: First word, word after the last, and label slot of each.
-
-        Returns:
-            Float64 ``(num_entities,)``.
-        """
-        return scores.entity_probabilities(
-            entities, scale=self.calibration.scale, is_separate=self.has_separate_entities
-        )
+        slots = np.zeros(len(scores.labels), np.int64)
+        for first, end, slot, _ in self.entities(scores):
+            slots[first:end] = slot
+        return slots
 
     def bio_tags(self, scores: WordScores, threshold: float | None) -> list[str]:
         """BIO tags of the words of one text, decoded jointly.
@@ -218,10 +225,13 @@ class TaskState:
 
         Args:
             scores: The scores of the words.
-            threshold: Words whose decoded label has a lower probability become "O".
+            threshold: Words whose decoded label has a lower probability become "O". Default: entities that
+                are not probable enough do.
         """
-        slots = self.decode(scores)
-        if threshold is not None:
+        if threshold is None:
+            slots = self.decode(scores)
+        else:
+            slots = scores.decode(is_separate=self.has_separate_entities)
             probabilities = self.calibration.probabilities(scores.labels)
             is_sure = probabilities[np.arange(len(slots)), slots] >= threshold
             slots = np.where(is_sure, slots, 0)

@@ -137,7 +137,8 @@ class Mapping(TaskQuestions):
                 ``find_threshold``). A text whose ``confidence`` is lower gets ``None``, or the task's
                 ``out_of_scope``. Default: none, and ``"auto"`` for a task with ``out_of_scope``. For
                 ``ner`` an entity of a string that has a lower probability is left out, and in a list of
-                words a word whose most probable label has a lower probability gets "O".
+                words a word whose most probable label has a lower probability gets "O"; by default entities
+                with a probability below 0.25 are left out, where there are examples.
 
         Returns:
             One label for each text; for ``ner`` a list of ``Entity`` for each string, and a list of BIO tags

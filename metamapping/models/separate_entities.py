@@ -13,12 +13,13 @@ but types. The figures: docs/experiments/whole-entities.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from metamapping.models.probabilities import softmax
-from metamapping.models.viterbi import ENTITY_PENALTY, decode_words, entity_probabilities
+from metamapping.models.viterbi import ENTITY_PENALTY, decode_words
 
 # Up to this share of entities that directly follow one of another type, entities count as separate. It is
 # 0.003 to 0.044 in validation sources of written language, and 0.23 in the slots of spoken commands.
@@ -100,17 +101,50 @@ def separate_probabilities(
     """
     if not entities:
         return np.zeros(0)
-    ends = entity_probabilities(
-        _outside_and_inside(scores),
-        [(first, end, 1) for first, end, _ in entities],
-        scale=scale,
-        entity_penalty=entity_penalty,
-    )
+    runs = [(first, end) for first, end, _ in entities]
+    ends = _ends_probabilities(_outside_and_inside(scores), runs, scale=scale, entity_penalty=entity_penalty)
     of_types = scores[:, 1:] if type_scores is None else type_scores
     means = np.stack([of_types[first:end].mean(axis=0) for first, end, _ in entities])
     types = softmax(scale * means.astype(np.float64))
     slots = np.asarray([slot for _, _, slot in entities])
     probabilities: np.ndarray = ends * types[np.arange(len(slots)), slots - 1]
+    return probabilities
+
+
+def _ends_probabilities(
+    scores: np.ndarray, runs: Sequence[tuple[int, int]], *, scale: float, entity_penalty: float
+) -> np.ndarray:
+    """What ``entity_probabilities`` computes, for two labels: without arrays in a tenth of the time.
+
+    Args:
+        scores: Of "outside" and "inside", ``(num_words, 2)``.
+        runs: First word, and word after the last, of each entity.
+        scale: The inverse temperature of the scores.
+        entity_penalty: As for ``decode_words``.
+    """
+    # The product of two weights is the largest number: exp(709) is the last that there is.
+    leads = np.clip(scale * np.subtract(scores[:, 1], scores[:, 0], dtype=np.float64), -300.0, 300.0)
+    penalty = min(scale * entity_penalty, 300.0)
+    odds, begins = np.exp(leads).tolist(), math.exp(-penalty)
+    # The logarithms of the weights of all sequences of the words before each word, and of those from each
+    # word on if the word before is outside. The weight of a word outside is one, so that the sequences that
+    # end with it weigh as much as those of the words before it.
+    before, inside = [0.0], 0.0
+    for own in odds:
+        weight = own * (begins + (1.0 - begins) * inside)
+        inside = weight / (1.0 + weight)
+        before.append(before[-1] + math.log1p(weight))
+    after, factor = [0.0], 1.0  # by which they weigh more if the word before is inside
+    for own in reversed(odds):
+        weight = own * factor
+        factor = (1.0 + weight) / (1.0 + begins * weight)
+        after.append(after[-1] + math.log1p(begins * weight))
+    after.reverse()
+    sums = np.concatenate([[0.0], np.cumsum(leads)])
+    around = [before[max(first - 1, 0)] + after[min(end + 1, len(odds))] for first, end in runs]
+    own_weights = [sums[end] - sums[first] for first, end in runs]
+    logs = np.add(around, own_weights) - before[-1] - penalty
+    probabilities: np.ndarray = np.exp(np.minimum(logs, 0.0))
     return probabilities
 
 

@@ -10,11 +10,13 @@ from metamapping.adaptation import runtime_solution
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.cross_validation import cross_validate
 from metamapping.adaptation.entities import find_entities
+from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.adaptation.entity_types import entity_support, fit_types
 from metamapping.adaptation.left_out import left_out_scores, left_out_word_scores
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
 from metamapping.adaptation.word_weights import word_roots
+from metamapping.models.separate_entities import decode_separately
 from metamapping.models.solvers.word_ridge import WORD_RIDGE_FACTORS
 from metamapping.runtime.mapping import LearnedMapping, untrained_arrays
 
@@ -153,18 +155,48 @@ def test_words_are_scored_by_the_types_of_other_sentences(num_sentences, num_gro
 def test_the_predicted_type_is_the_most_probable_and_the_types_share_the_probability_of_the_ends():
     state, texts = solved_state(random_support(6)), random_support(20, seed=1)
     bounds, num_changed = [(2 * i, 2 * i + 1) for i in range(12)], 0
+    given = {"scale": state.calibration.scale, "is_separate": True}
     for scores in state.word_scores(texts.features).split(texts.offsets):
-        entities = find_entities(state, "a " * 12, bounds, scores)
-        by_words = replace(state, types=None).decode(replace(scores, types=scores.labels[:, 1:]))
+        entities = find_entities(state, "a " * 12, bounds, scores, 0.0)
+        by_words = decode_separately(scores.labels)
         for entity in entities:
             first, end = entity.start // 2, entity.end // 2 + 1
-            each = state.entity_probabilities(scores, [(first, end, slot) for slot in (1, 2, 3)])
+            same_ends = [(first, end, slot) for slot in (1, 2, 3)]
+            each = scores.entity_probabilities(same_ends, **given)
             assert LABELS[1 + each.argmax()] == entity.label
             assert each.max() == pytest.approx(entity.probability)
             ends = replace(scores, types=np.zeros_like(scores.types))
-            assert each.sum() == pytest.approx(3 * state.entity_probabilities(ends, [(first, end, 1)])[0])
+            assert each.sum() == pytest.approx(3 * ends.entity_probabilities(same_ends, **given)[0])
             num_changed += LABELS[by_words[first]] != entity.label
     assert num_changed  # otherwise this test would not see by which scores types are chosen
+
+
+@pytest.mark.parametrize("is_separate", [True, False])
+def test_improbable_entities_are_predicted_only_if_a_threshold_asks_for_them(is_separate):
+    state, texts = solved_state(random_support(6)), random_support(40, seed=1)
+    if not is_separate:
+        targets = state.support.targets.copy()
+        targets[targets > 0] = 1 + np.arange((targets > 0).sum()) % 3
+        state = replace(state, support=replace(state.support, targets=targets), types=None)
+    assert state.has_separate_entities is is_separate
+    bounds, all_of_them = [(2 * i, 2 * i + 1) for i in range(12)], []
+    for scores in state.word_scores(texts.features).split(texts.offsets):
+        entities = find_entities(state, "a " * 12, bounds, scores, 0.0)
+        all_of_them += [entity.probability for entity in entities]
+        kept = [entity for entity in entities if entity.probability >= 0.25]
+        assert find_entities(state, "a " * 12, bounds, scores) == kept
+        spans = {(0, each.start // 2, each.end // 2 + 1, each.label) for each in kept}
+        assert entity_spans(0, state.bio_tags(scores, None)) == spans
+        assert entity_spans(0, state.bio_tags(scores, 0.0)) >= spans
+    assert min(all_of_them) < 0.25 < max(all_of_them)
+
+
+def test_names_alone_predict_improbable_entities_too():
+    state, texts = solved_state(random_support(6)), random_support(5, seed=1)
+    bare = replace(state, support=state.support.without(range(6)), types=None)
+    scores = replace(bare.word_scores(texts.features), labels=np.array([[0.0, 0.1, 0.12, 0.12]] * 2))
+    (entity,) = bare.entities(replace(scores, types=scores.labels[:, 1:]))
+    assert entity.probability < 0.25
 
 
 def test_a_type_without_examples_is_known_by_its_name():
