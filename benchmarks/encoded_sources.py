@@ -24,7 +24,7 @@ from benchmarks.real_run import packaged_encoder
 from metamapping.adaptation.calibration import Calibration, calibrate
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.label_checks import solved_unfitted
-from metamapping.adaptation.multi_label_state import plain_mapping
+from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.runtime_solution import solve
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState

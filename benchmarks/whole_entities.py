@@ -1,4 +1,4 @@
-"""Whole entities: their ends first and their types by all of their words, compared with joint decoding.
+"""Whole entities: their ends first, then their types by all of their words, compared with joint decoding.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER [--sources music slots]
     METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER --support-sets gum wnut
@@ -26,6 +26,8 @@ import numpy as np
 from benchmarks.entities import LABEL_NAMES, TEST_FOLDERS, Sentences, read_sentences
 from metamapping import MetaMapper
 from metamapping.adaptation.entity_scores import entity_f1, entity_spans
+from metamapping.adaptation.entity_types import WordScores
+from metamapping.adaptation.state import TaskState
 from metamapping.models.separate_entities import decode_separately
 from metamapping.models.viterbi import decode_words
 
@@ -48,10 +50,12 @@ SENTENCES, QUERIES = 450, 80
 TRAIN_SENTENCES = 250
 # Chosen on the validation sources: docs/experiments/whole-entities.md.
 SHARED_RIDGE, SHARED_WEIGHT, SHARED_PENALTY = 3e-3, 0.5, 0.2
-Decoder = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of a sentence's scores, and its words' features
+Decoder = Callable[[TaskState, WordScores, np.ndarray], np.ndarray]  # of one sentence, with its features
 DECODERS: dict[str, Decoder] = {
-    "labels of words": lambda scores, _: decode_words(scores),
-    "ends, then types": lambda scores, _: decode_separately(scores),
+    "labels of words": lambda _, scores, __: decode_words(scores.labels),
+    "ends, then types by the words": lambda _, scores, __: decode_separately(scores.labels),
+    "ends, then types": lambda _, scores, __: decode_separately(scores.labels, type_scores=scores.types),
+    "as predicted": lambda state, scores, _: state.decode(scores),
 }
 
 
@@ -108,11 +112,11 @@ def shared_ends(mapper: MetaMapper) -> np.ndarray:
 
 
 def _shared_decoder(ends: np.ndarray) -> Decoder:
-    def decode(scores: np.ndarray, features: np.ndarray) -> np.ndarray:
+    def decode(_: TaskState, scores: WordScores, features: np.ndarray) -> np.ndarray:
         # The same for all types, so that what type an entity has does not change.
         shift = SHARED_WEIGHT * (features @ ends[:-1] + ends[-1])[:, None]
-        is_outside = np.arange(scores.shape[1]) == 0
-        return decode_separately(scores - shift * is_outside, entity_penalty=SHARED_PENALTY)
+        shifted = scores.labels - shift * (np.arange(scores.labels.shape[1]) == 0)
+        return decode_separately(shifted, type_scores=scores.types, entity_penalty=SHARED_PENALTY)
 
     return decode
 
@@ -147,12 +151,12 @@ def _measure(
     names = {label: name for label, name in LABEL_NAMES.items() if label in types}
     mapping = mapper.adapt(list(words), list(tags), task_type="ner", label_names=names)
     state = mapping.state
-    sentences = [np.split(each, offsets[1:-1]) for each in (state.solution.scores(features), features)]
+    sentences = [state.word_scores(features).split(offsets), np.split(features, offsets[1:-1])]
     gold = {span for i, (_, row) in enumerate(queries) for span in entity_spans(i, row)}
     found = []
     for decode in decoders.values():
         rows = [
-            ["O" if slot == 0 else f"I-{state.labels[slot]}" for slot in decode(*each).tolist()]
+            ["O" if slot == 0 else f"I-{state.labels[slot]}" for slot in decode(state, *each).tolist()]
             for each in zip(*sentences, strict=True)
         ]
         spans = {span for i, row in enumerate(rows) for span in entity_spans(i, row)}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from metamapping.adaptation.errors import text_errors, word_errors
-from metamapping.adaptation.left_out import left_out_scores
+from metamapping.adaptation.left_out import left_out_scores, left_out_word_scores
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.scores import Scores, entity_scores, text_scores
 from metamapping.adaptation.state import TaskState
@@ -110,18 +110,19 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
     Raises:
         ValueError: As ``left_out_scores``.
     """
-    scores = left_out_scores(state, groups=groups)
     support, targets = state.support, state.support.targets
-    probabilities: Any = state.probabilities_of(scores)
     if state.is_ner:
-        ends = support.offsets[1:-1]
-        predictions: list[Any] = [state.bio_tags(each, None) for each in np.split(scores, ends)]
+        of_words, ends = left_out_word_scores(state, groups=groups), support.offsets[1:-1]
+        sentences = of_words.split(support.offsets)
+        predictions: list[Any] = [state.bio_tags(each, None) for each in sentences]
         gold = [_tags([str(state.labels[slot]) for slot in slots]) for slots in np.split(targets, ends)]
         measured = entity_scores(gold, predictions, groups=groups)
         examples = Examples(list(support.texts), gold, None)
-        errors = word_errors(state, np.split(scores, ends), examples)
-        probabilities = np.split(probabilities, ends)
+        errors = word_errors(state, sentences, examples)
+        probabilities: Any = np.split(state.probabilities_of(of_words.labels), ends)
     else:
+        scores = left_out_scores(state, groups=groups)
+        probabilities = state.probabilities_of(scores)
         slots = state.best(scores)
         predictions = [state.labels[slot] for slot in slots]
         texts = [str(label_text(label)) for label in state.labels]

@@ -7,10 +7,8 @@ entities[0].text, entities[0].start, entities[0].end, entities[0].label       # 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby
 
-import numpy as np
-
+from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.results import Entity
 from metamapping.adaptation.state import TaskState
 
@@ -19,7 +17,7 @@ def find_entities(
     state: TaskState,
     text: str,
     bounds: Sequence[tuple[int, int]],
-    scores: np.ndarray,
+    scores: WordScores,
     threshold: float | None = None,
 ) -> list[Entity]:
     """Find the entities of one text.
@@ -30,22 +28,14 @@ def find_entities(
         state: A task of type ``ner``.
         text: The text.
         bounds: Start and end of each word of the text.
-        scores: Float32 ``(num_words, num_labels)``.
-        threshold: Entities of a lower probability are left out.
+        scores: The scores of its words.
+        threshold: Entities of a lower probability are left out. Default: that of ``TaskState.entities``.
 
     Returns:
         The entities in the order of the text.
     """
-    slots = state.decode(scores)
-    runs = []
-    for slot, group in groupby(range(len(slots)), key=lambda word: int(slots[word])):
-        words = list(group)
-        if slot:
-            runs.append((words[0], words[-1] + 1, slot))
-    probabilities = state.entity_probabilities(scores, runs)
     entities = []
-    for (first, after, slot), probability in zip(runs, probabilities.tolist(), strict=True):
+    for first, after, slot, probability in state.entities(scores, threshold):
         start, end = bounds[first][0], bounds[after - 1][1]
-        if threshold is None or probability >= threshold:
-            entities.append(Entity(text[start:end], start, end, str(state.labels[slot]), probability))
+        entities.append(Entity(text[start:end], start, end, str(state.labels[slot]), probability))
     return entities

@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from metamapping.adaptation.entity_scores import entity_spans
+from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.state import TaskState
@@ -64,12 +65,12 @@ def text_errors(
     return sorted(errors, key=lambda error: -error.probability)
 
 
-def word_errors(state: TaskState, scores: Sequence[np.ndarray], examples: Examples) -> list[Error]:
+def word_errors(state: TaskState, scores: Sequence[WordScores], examples: Examples) -> list[Error]:
     """The sentences of which an entity is missed, made up, or has another type or other ends.
 
     Args:
         state: A ``ner`` task.
-        scores: ``(num_words, num_labels)`` of each sentence.
+        scores: The scores of each sentence's words.
         examples: The sentences with their BIO tags.
 
     Returns:
@@ -81,7 +82,7 @@ def word_errors(state: TaskState, scores: Sequence[np.ndarray], examples: Exampl
         if entity_spans(0, tags) == entity_spans(0, predicted):
             continue
         slots = [_slot(state, tag) for tag in predicted]
-        probabilities = state.calibration.probabilities(scores[i])[np.arange(len(tags)), slots]
+        probabilities = state.calibration.probabilities(scores[i].labels)[np.arange(len(tags)), slots]
         # Where only the ends of adjacent entities differ, the tags differ but the types do not.
         differs = np.array([_kind(a) != _kind(b) for a, b in zip(tags, predicted, strict=True)])
         if not differs.any():

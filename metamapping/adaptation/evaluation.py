@@ -22,25 +22,25 @@ import tensorflow as tf
 
 from metamapping.adaptation.closed_form import solve, solve_episodes
 from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
+from metamapping.adaptation.entity_types import MIN_ENTITY_PROBABILITY, fit_types, word_scores
 from metamapping.adaptation.grade_episodes import grade_measures, predict_grades
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.multi_label_episodes import score_lists
-from metamapping.adaptation.multi_label_state import plain_mapping
+from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.scores import confused_entities
 from metamapping.adaptation.support import Support, text_support
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tags import OUTSIDE
 from metamapping.episodes.batches import label_arrays
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Tensors
 from metamapping.models.mapping import MetaMapping
-from metamapping.models.separate_entities import are_separate, decode_separately
+from metamapping.models.separate_entities import are_separate
 from metamapping.models.solvers.support_set import SupportSet
-from metamapping.models.viterbi import decode_words
 from metamapping.publishing.loaded_model import EncodesTexts
 from metamapping.rounds.failures import EpisodeOutcome
+from metamapping.runtime.mapping import LearnedMapping
 
 # Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
 # makes that 160 MB in float32.
@@ -283,11 +283,12 @@ def _score_word_episodes(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
 ) -> list[EpisodeOutcome]:
     """Score each episode by its entity micro-F1."""
-    return [_score_word_episode(mapping, space, features, episode) for episode in episodes]
+    learned = plain_mapping(mapping)
+    return [_score_word_episode(mapping, learned, space, features, episode) for episode in episodes]
 
 
 def _score_word_episode(
-    mapping: MetaMapping, space: LabelSpace, features: _Features, episode: Episode
+    mapping: MetaMapping, learned: LearnedMapping, space: LabelSpace, features: _Features, episode: Episode
 ) -> EpisodeOutcome:
     assert space.tags is not None
     assert features.words is not None
@@ -295,16 +296,19 @@ def _score_word_episode(
     names[0] = 0.0  # "outside" has no name
     support = _word_support(space, features, episode)
     solution = solve(mapping, names, np.arange(len(names)) == 0, support)
-    decode = decode_separately if are_separate(support.targets, support.offsets) else decode_words
+    is_separate = are_separate(support.targets, support.offsets)
+    to_types = fit_types(learned, names, support)
     entity_types = [space.labels[c] for c in episode.labels]
-    types = [OUTSIDE, *entity_types]
     gold: set[Span] = set()
     predicted: set[Span] = set()
     for sentence, row in enumerate(episode.query):
         x = features.items[features.words[int(features.index[row])]]
-        slots = decode(solution.scores(x))
-        tags = [OUTSIDE if slot == 0 else f"I-{types[slot]}" for slot in slots]
-        predicted |= entity_spans(sentence, tags)
+        found = word_scores(solution, to_types, x).entities(
+            scale=learned.inverse_temperature,
+            is_separate=is_separate,
+            min_probability=MIN_ENTITY_PROBABILITY if support.num_examples else 0.0,
+        )
+        predicted |= {(sentence, first, end, entity_types[slot - 1]) for first, end, slot, _ in found}
         gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}
     return EpisodeOutcome(
         tuple(entity_types),

@@ -21,9 +21,9 @@ from metamapping.adaptation.label_noise_of_words import judge_words
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
     empty_multi_label_state,
-    plain_mapping,
     with_label_lists,
 )
+from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import add_examples, with_examples
 from metamapping.adaptation.support import Examples, LabelListExamples

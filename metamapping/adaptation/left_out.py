@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.entity_types import WordScores, leave_out_types, mixed_scores
 from metamapping.adaptation.mixture import left_out_of
 from metamapping.adaptation.smoother import smoother_of
 from metamapping.adaptation.state import TaskState
@@ -44,6 +45,25 @@ def left_out_scores(state: TaskState, *, groups: Sequence[Any] | None = None) ->
     if groups is None and (mixed := left_out_of(state.solution, state.support)) is not None:
         return mixed
     return regression.scores(centred(state.support.targets, len(state.labels)))
+
+
+def left_out_word_scores(state: TaskState, *, groups: Sequence[Any] | None = None) -> WordScores:
+    """Score every word of the support by the mappings, of words and of types, of the other sentences.
+
+    Args:
+        state: A ``ner`` task with examples.
+        groups: As for ``left_out_scores``.
+
+    Raises:
+        ValueError: As for ``left_out_scores``.
+    """
+    labels = left_out_scores(state, groups=groups)
+    if state.types is None:
+        return mixed_scores(labels, None)
+    blocks = blocks_of(state, groups)
+    # Sentences of one word each come without blocks.
+    groups_of_words = list(np.arange(len(labels))[:, None]) if blocks is None else blocks
+    return mixed_scores(labels, leave_out_types(state.types, state.support, groups_of_words))
 
 
 def centred(targets: np.ndarray, num_labels: int) -> np.ndarray:

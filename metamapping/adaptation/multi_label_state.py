@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,16 +19,14 @@ from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.left_out import LeftOutRegression
 from metamapping.adaptation.multi_label import LabelDecisions, decide, solve_columns, undecided
+from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import add_labels, check_not_empty
 from metamapping.adaptation.support import Examples
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label, label_kind
 from metamapping.errors import listed
-from metamapping.publishing.loaded_model import TaskMapping
-from metamapping.runtime.mapping import LearnedHyperparameters, LearnedMapping
-
-_WEIGHTS = ("prior_kernel", "prior_bias", "label_map", "outside", "word_shapes")
+from metamapping.runtime.mapping import LearnedMapping
 
 
 @dataclass(frozen=True)
@@ -249,18 +247,3 @@ def solved_lists(learned: LearnedMapping, state: MultiLabelState) -> MultiLabelS
         scores = left_out_label_scores(state)
         decisions = decide(scores, state.support.targets, inverse_temperature=learned.inverse_temperature)
     return replace(state, decisions=decisions)
-
-
-def plain_mapping(mapping: TaskMapping) -> LearnedMapping:
-    """The meta-learned mapping as plain arrays, whichever way the encoder was loaded.
-
-    Args:
-        mapping: The mapping of a loaded model, with or without TensorFlow.
-    """
-    if isinstance(mapping, LearnedMapping):
-        return mapping
-    weights: Any = {name: np.asarray(getattr(mapping, name)) for name in _WEIGHTS}
-    vector = np.asarray(cast(Any, mapping).hyperparameter_vector)
-    return LearnedMapping(
-        solver=mapping.solver, hyperparameters=LearnedHyperparameters.from_vector(vector), **weights
-    )

@@ -49,9 +49,9 @@ def suggested_sentences(featurizer: Featurizer, state: TaskState, texts: Any, nu
     chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=np.diff(offsets) > 0)
     suggestions = []
     for i, share in zip(chosen.tolist(), gain_shares(gains), strict=True):
-        scores = state.solution.scores(features[offsets[i] : offsets[i + 1]])
-        probabilities = state.calibration.probabilities(scores)
-        sure = probabilities[np.arange(len(scores)), state.decode(scores)]
+        scores = state.word_scores(features[offsets[i] : offsets[i + 1]])
+        probabilities = state.calibration.probabilities(scores.labels)
+        sure = probabilities[np.arange(len(probabilities)), state.decode(scores)]
         text: Any = words[i] if strings is None else strings[i]
         label: Any = state.bio_tags(scores, None)
         if strings is not None:

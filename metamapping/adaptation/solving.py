@@ -12,10 +12,12 @@ import numpy as np
 from metamapping.adaptation import runtime_solution
 from metamapping.adaptation.blas_threads import one_blas_thread
 from metamapping.adaptation.calibration import Calibration, calibrate, leave_out
+from metamapping.adaptation.entity_types import fit_types
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.grades import GradeCuts, fit_grade_cuts, share_of_cuts
 from metamapping.adaptation.mixture import mix, mixed_left_out
+from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Support
@@ -51,7 +53,8 @@ def _solved(featurizer: Featurizer, state: TaskState) -> TaskState:
         calibration = calibrate(solution, support, learned_scale=learned_scale)
         if state.tuning is not None:
             calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
-    state = replace(state, solution=solution, calibration=calibration, grade_cuts=None)
+    types = fit_types(plain_mapping(mapping), state.name_features, support) if state.is_ner else None
+    state = replace(state, solution=solution, calibration=calibration, grade_cuts=None, types=types)
     return replace(state, grade_cuts=grade_cuts_of(state)) if state.is_ordinal else state
 
 

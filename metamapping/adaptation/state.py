@@ -9,7 +9,6 @@ its calibration. ``state_changes`` has the functions that take a state and retur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeVar
@@ -17,6 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration, nearness
+from metamapping.adaptation.entity_types import (
+    MIN_ENTITY_PROBABILITY,
+    FoundEntity,
+    WordScores,
+    word_scores,
+)
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import GradeCuts, best_grades
 from metamapping.adaptation.solution import Solution
@@ -25,9 +30,8 @@ from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE
-from metamapping.models.separate_entities import are_separate, decode_separately, separate_probabilities
+from metamapping.models.separate_entities import are_separate
 from metamapping.models.view_layout import NUM_VIEWS, NUM_WORD_VIEWS
-from metamapping.models.viterbi import decode_words, entity_probabilities
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ class TaskState:
         outside: Examples of none of the labels; ``None`` if texts outside of the task have no label.
         is_ordinal: Whether the labels are grades, in their order.
         grade_cuts: Where one grade ends and the next begins; ``None`` without examples to fit them to.
+        types: For ``ner`` the mapping of whole entities to types, from ``fit_types``.
     """
 
     task_type: TaskType
@@ -60,6 +65,7 @@ class TaskState:
     outside: Outside | None = None
     is_ordinal: bool = False
     grade_cuts: GradeCuts | None = None
+    types: Solution | None = None
 
     @property
     def is_ner(self) -> bool:
@@ -175,44 +181,59 @@ class TaskState:
         """Whether few entities of the examples directly follow another, so that none is predicted to."""
         return self.is_ner and are_separate(self.support.targets, self.support.offsets)
 
-    def decode(self, scores: np.ndarray) -> np.ndarray:
-        """The label slots of the words of one text, decoded jointly.
+    def word_scores(self, features: np.ndarray) -> WordScores:
+        """Compute the scores of the words of any number of texts.
 
         Args:
-            scores: Float32 ``(num_words, num_labels)``.
+            features: Float32 ``(num_words, width)``.
+        """
+        return word_scores(self.solution, self.types, features)
+
+    def entities(self, scores: WordScores, min_probability: float | None = None) -> list[FoundEntity]:
+        """The entities of one text.
+
+        Args:
+            scores: The scores of its words.
+            min_probability: Less probable entities are left out. Default: 0.25, or 0 without examples, when
+                names alone make all entities improbable.
+        """
+        if min_probability is None:
+            min_probability = MIN_ENTITY_PROBABILITY if self.support.num_examples else 0.0
+        return scores.entities(
+            scale=self.calibration.scale,
+            is_separate=self.has_separate_entities,
+            min_probability=min_probability,
+        )
+
+    def decode(self, scores: WordScores) -> np.ndarray:
+        """The label slots of the words of one text, those of the entities that are probable enough.
+
+        Args:
+            scores: The scores of the words.
 
         Returns:
             Int64 ``(num_words,)``.
         """
-        return decode_separately(scores) if self.has_separate_entities else decode_words(scores)
+        slots = np.zeros(len(scores.labels), np.int64)
+        for first, end, slot, _ in self.entities(scores):
+            slots[first:end] = slot
+        return slots
 
-    def entity_probabilities(
-        self, scores: np.ndarray, entities: Sequence[tuple[int, int, int]]
-    ) -> np.ndarray:
-        """The probability of each entity that ``decode`` finds in one text.
-
-        Args:
-            scores: Float32 ``(num_words, num_labels)``.
-            entities: First word, word after the last, and label slot of each.
-
-        Returns:
-            Float64 ``(num_entities,)``.
-        """
-        probabilities = separate_probabilities if self.has_separate_entities else entity_probabilities
-        return probabilities(scores, entities, scale=self.calibration.scale)
-
-    def bio_tags(self, scores: np.ndarray, threshold: float | None) -> list[str]:
+    def bio_tags(self, scores: WordScores, threshold: float | None) -> list[str]:
         """BIO tags of the words of one text, decoded jointly.
 
         Adjacent words of the same type form one entity; where the task has separate entities, of any type.
 
         Args:
-            scores: Float32 ``(num_words, num_labels)``.
-            threshold: Words whose decoded label has a lower probability become "O".
+            scores: The scores of the words.
+            threshold: Words whose decoded label has a lower probability become "O". Default: entities that
+                are not probable enough do.
         """
-        slots = self.decode(scores)
-        if threshold is not None:
-            probabilities = self.calibration.probabilities(scores)
+        if threshold is None:
+            slots = self.decode(scores)
+        else:
+            slots = scores.decode(is_separate=self.has_separate_entities)
+            probabilities = self.calibration.probabilities(scores.labels)
             is_sure = probabilities[np.arange(len(slots)), slots] >= threshold
             slots = np.where(is_sure, slots, 0)
         types = [str(self.labels[slot]) for slot in slots]

@@ -38,6 +38,8 @@ _ARRAYS = {
 # Only where a text has any number of labels; its targets are ones and zeros, (num_examples, num_labels).
 _DECISIONS = {"slopes": ("float32", 1), "offsets_of_labels": ("float32", 1), "thresholds": ("float32", 1)}
 _LOGISTIC_WEIGHTS = "logistic_weights"  # only where logistic regression is mixed with ridge regression
+# Only where the types of entities have a mapping of their own.
+_TYPES = ("type_weights", "type_prior")
 _TUNED = "tuned/"  # what the names of the arrays of a delta begin with
 _OUTSIDE_FEATURES = "outside_features"  # only where there are examples out of scope
 
@@ -59,6 +61,8 @@ def task_arrays(state: TaskState, delta: WeightDelta | None) -> dict[str, np.nda
     }
     if state.solution.logistic is not None:
         arrays[_LOGISTIC_WEIGHTS] = state.solution.logistic.weights
+    if state.types is not None:
+        arrays |= zip(_TYPES, (state.types.weights, state.types.prior), strict=True)
     if delta is not None:
         arrays |= {f"{_TUNED}{name}": array for name, array in delta.to_arrays().items()}
     if isinstance(state, MultiLabelState):
@@ -94,6 +98,8 @@ def task_file(featurizer: Featurizer, state: TaskState, *, format_version: int, 
         rare["near_mean"] = True
     if featurizer.precision == "int8":
         rare["precision"] = "int8"
+    if state.types is not None:
+        rare["type_ridge"] = state.types.ridge
     if state.outside is not None:
         rare["outside"] = _outside_file(state.outside, keep_texts)
     return TaskFile(
@@ -152,6 +158,8 @@ def read_state(task: TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
     specified = dict(_ARRAYS)
     if task.logistic is not None:
         specified[_LOGISTIC_WEIGHTS] = _ARRAYS["weights"]
+    if task.type_ridge is not None:
+        specified |= dict.fromkeys(_TYPES, _ARRAYS["weights"])
     if task.multi_label:
         specified |= {**_DECISIONS, "targets": ("int32", 2)}
     if task.outside is not None:
@@ -189,6 +197,7 @@ def read_state(task: TaskFile, arrays: dict[str, np.ndarray]) -> TaskState:
         outside=None if task.outside is None else _outside(task, task.outside, arrays),
         is_ordinal=task.is_ordinal,
         grade_cuts=None if task.grade_cuts is None else _grade_cuts(task.grade_cuts),
+        types=None if task.type_ridge is None else _types(task.type_ridge, arrays),
     )
     if task.multi_label:
         state = MultiLabelState(**vars(state), decisions=LabelDecisions(*(arrays[n] for n in _DECISIONS)))
@@ -210,6 +219,11 @@ def read_delta(task: TaskFile, arrays: dict[str, np.ndarray]) -> WeightDelta | N
     if bool(tuned) != (task.tuning is not None and task.tuning.weight > 0):
         raise ValueError("its tuned weights do not fit the rest")
     return WeightDelta.from_arrays(tuned) if tuned else None
+
+
+def _types(ridge: float, arrays: dict[str, np.ndarray]) -> Solution:
+    weights, prior = (arrays[name] for name in _TYPES)
+    return Solution(weights, prior, ridge)
 
 
 def _grade_cuts(file: GradeCutsFile) -> GradeCuts:
@@ -273,6 +287,8 @@ def _check_consistent(state: TaskState, num_examples: int) -> None:
         "weights": solution.weights.shape == solution.prior.shape == (width + 1, num_labels),
         "logistic weights": solution.logistic is None
         or (not is_ner and solution.logistic.weights.shape == (width + 1, num_labels)),
+        "type weights": state.types is None
+        or (is_ner and state.types.weights.shape == state.types.prior.shape == (width + 1, num_labels - 1)),
     }
     for name, is_fitting in fits.items():
         if not is_fitting:

@@ -93,6 +93,7 @@ class TaskFile(BaseModel):
     is_ordinal: bool = False
     tuning: TuningFile | None = None
     grade_cuts: GradeCutsFile | None = None
+    type_ridge: Annotated[float, Field(gt=0)] | None = None
     # Whether the centre is one of a nearness that counts the means of the labels.
     near_mean: Literal[True] | None = None
     # What the features of the examples were computed with, unless in float32.

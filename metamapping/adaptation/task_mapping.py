@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from metamapping.adaptation.entities import find_entities
+from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names, read_ner_texts
@@ -136,7 +137,8 @@ class Mapping(TaskQuestions):
                 (see ``find_threshold``). A text whose ``confidence`` is lower gets ``None``, or the task's
                 ``out_of_scope``. Default: none, and ``"auto"`` for a task with ``out_of_scope``. For
                 ``ner`` an entity of a string that has a lower probability is left out, and in a list of
-                words a word whose most probable label has a lower probability gets "O".
+                words a word whose most probable label has a lower probability gets "O"; by default entities
+                with a probability below 0.25 are left out, where there are examples.
 
         Returns:
             One label for each text; for ``ner`` a list of ``Entity`` for each string, and a list of BIO tags
@@ -188,7 +190,9 @@ class Mapping(TaskQuestions):
         state = self._state
         if state.is_ner:
             words, _, _ = read_ner_texts(texts)
-            return [state.calibration.probabilities(scores) for scores in self._word_scores(state, words)]
+            return [
+                state.calibration.probabilities(scores.labels) for scores in self._word_scores(state, words)
+            ]
         parts = [
             _probabilities(state, features, is_empty)
             for features, is_empty in self._text_features(state, texts, text_pairs)
@@ -414,10 +418,10 @@ class Mapping(TaskQuestions):
     def __reduce__(self) -> Any:
         raise TypeError("a mapping cannot be pickled or copied: use save(folder) and Mapping.load(folder)")
 
-    def _word_scores(self, state: TaskState, words: list[list[str]]) -> list[np.ndarray]:
-        """Scores ``(num_words, num_labels)`` of each text."""
+    def _word_scores(self, state: TaskState, words: list[list[str]]) -> list[WordScores]:
+        """The scores of each text's words."""
         features, offsets = self._featurizer.words(words)
-        return np.split(state.solution.scores(features), offsets[1:-1]) if words else []
+        return state.word_scores(features).split(offsets) if words else []
 
 
 def _answers(

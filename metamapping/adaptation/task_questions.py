@@ -151,7 +151,7 @@ class TaskQuestions:
         rows = read_examples(texts, labels, text_pairs=text_pairs, task_type=state.task_type, columns=columns)
         if state.is_ner:
             features, offsets = self._featurizer.words(rows.texts)
-            errors = word_errors(state, np.split(state.solution.scores(features), offsets[1:-1]), rows)
+            errors = word_errors(state, state.word_scores(features).split(offsets), rows)
             items = [int(offsets[error.index]) + (error.word or 0) for error in errors]
         else:
             parts = list(self._text_features(state, rows.texts, rows.text_pairs))

@@ -11,11 +11,10 @@ begins. The figures: docs/experiments/decoding.md.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-
-from metamapping.models.probabilities import logsumexp
 
 # In units of the scores, whose targets are one-hot labels. The best of 0.10, 0.15 and 0.20 on a validation
 # source: docs/experiments/decoding.md.
@@ -79,25 +78,69 @@ def entity_probabilities(
     if not entities:
         return np.zeros(0)
     scaled = scale * np.asarray(scores, np.float64)
-    num_words, num_labels = scaled.shape
-    steps = np.tile(-scale * entity_penalty * (np.arange(num_labels) > 0), (num_labels, 1))
-    np.fill_diagonal(steps, 0.0)  # a label that goes on has no penalty
-    # Logarithms of the weights of all sequences: of the words before ``i`` by the label of the last, and of
-    # the words from ``i`` on by the label before them. Before the first word everything is "outside".
-    before = np.full((num_words + 1, num_labels), -np.inf)
-    before[0, 0] = 0.0
-    for word in range(num_words):
-        before[word + 1] = scaled[word] + logsumexp(before[word][:, None] + steps, axis=0)
-    after = np.zeros((num_words + 1, num_labels))
-    for word in reversed(range(num_words)):
-        after[word] = logsumexp(steps + scaled[word] + after[word + 1], axis=1)
-    total = logsumexp(before[num_words])
+    highest = scaled.max(axis=1)
+    weights, going_on = np.exp(scaled - highest[:, None]), math.exp(-scale * entity_penalty)
+    before, log_before = _weights_before(weights, highest, going_on)
+    after, log_after = _weights_after(weights, highest, going_on)
+    num_words = len(scaled)
     logs = []
     for first, end, slot in entities:
-        others = np.arange(num_labels) != slot
-        left = logsumexp(before[first, others]) + steps[0, slot]
-        right = 0.0
+        others = np.arange(scaled.shape[1]) != slot
+        log = log_before[first] - log_before[num_words] + scaled[first:end, slot].sum()
+        factor = before[first, others].sum() * going_on
         if end < num_words:
-            right = float(logsumexp((steps[slot] + scaled[end] + after[end + 1])[others]))
-        logs.append(left + scaled[first:end, slot].sum() + right - total)
+            begun = np.where(np.arange(scaled.shape[1]) > 0, going_on, 1.0)
+            factor *= (begun * weights[end] * after[end + 1])[others].sum()
+            log += highest[end] + log_after[end + 1]
+        logs.append(log + math.log(factor) if factor else -np.inf)
     return np.exp(np.minimum(logs, 0.0))
+
+
+# The weights of sequences are products over many words: at each word they are divided by their sum, whose
+# logarithm is kept. With a penalty for every label but the same one, a step takes the sum alone.
+
+
+def _weights_before(
+    weights: np.ndarray, highest: np.ndarray, going_on: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of all sequences of the words before each word, by the label of the last.
+
+    Before the first word everything is "outside".
+
+    Args:
+        weights: The exponentials of the words' scores minus the highest, ``(num_words, num_labels)``.
+        highest: The highest score of each word.
+        going_on: What the weight of a sequence is multiplied by where an entity begins.
+
+    Returns:
+        ``(num_words + 1, num_labels)``, divided by the exponentials of ``(num_words + 1,)``.
+    """
+    before, logs = np.zeros((len(weights) + 1, weights.shape[1])), np.zeros(len(weights) + 1)
+    before[0, 0] = 1.0
+    for word, own in enumerate(weights):
+        step = going_on + (1.0 - going_on) * before[word]
+        step[0] = 1.0
+        step *= own
+        total = step.sum()
+        before[word + 1] = step / total
+        logs[word + 1] = logs[word] + math.log(total) + highest[word]
+    return before, logs
+
+
+def _weights_after(
+    weights: np.ndarray, highest: np.ndarray, going_on: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """The weights of all sequences of the words from each word on, by the label of the word before.
+
+    Args and what is returned: as for ``_weights_before``.
+    """
+    after, logs = np.ones((len(weights) + 1, weights.shape[1])), np.zeros(len(weights) + 1)
+    for word in reversed(range(len(weights))):
+        own = weights[word] * after[word + 1]
+        begun = own[0] + going_on * own[1:].sum()
+        step = begun + (1.0 - going_on) * own
+        step[0] = begun
+        total = step.sum()
+        after[word] = step / total
+        logs[word] = logs[word + 1] + math.log(total) + highest[word]
+    return after, logs

@@ -170,6 +170,47 @@ def test_arrays_of_other_shapes_are_rejected(folder, mapper, name):
         Mapping.load(folder, mapper)
 
 
+@pytest.fixture
+def ner_folder(mapper, tmp_path):
+    words = [["anna", "lives", "in", "paris"], ["bob", "works", "in", "rome"]]
+    ner = mapper.adapt(words, [["B-PER", "O", "O", "B-LOC"]] * 2, task_type="ner")
+    return ner.save(tmp_path / "ner")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays | {"type_weights": arrays["type_weights"][1:]},
+        lambda arrays: arrays | {"type_prior": arrays["prior"]},
+        lambda arrays: {name: array for name, array in arrays.items() if name != "type_weights"},
+    ],
+)
+def test_types_of_entities_that_do_not_fit_are_rejected(ner_folder, mapper, change):
+    rewrite(ner_folder, "mapping.safetensors", change)
+    with pytest.raises(StoreError, match=r"type[ _]weights"):
+        Mapping.load(ner_folder, mapper)
+
+
+def test_types_of_entities_are_not_for_texts(folder, mapper):
+    rewrite(folder, "task.json", lambda task: task | {"type_ridge": 1.0})
+    with pytest.raises(StoreError, match=r"type[ _]weights"):
+        Mapping.load(folder, mapper)
+
+
+def test_a_task_saved_without_a_mapping_to_types_types_entities_by_words_until_it_changes(ner_folder, mapper):
+    rewrite(ner_folder, "task.json", lambda task: {k: v for k, v in task.items() if k != "type_ridge"})
+    rewrite(
+        ner_folder,
+        "mapping.safetensors",
+        lambda arrays: {k: v for k, v in arrays.items() if not k.startswith("type_")},
+    )
+    loaded = Mapping.load(ner_folder, mapper)
+    assert loaded.state.types is None
+    assert len(loaded.predict([["eve", "lives", "in", "london"]])[0]) == 4
+    loaded.add([["eve", "lives"]], [["B-PER", "O"]])
+    assert loaded.state.types is not None
+
+
 def test_a_manifest_cannot_name_files_outside_the_folder(folder, mapper):
     manifest = read_manifest(folder)
     manifest["files"]["../secret"] = {"bytes": 1, "blake2b": "0"}

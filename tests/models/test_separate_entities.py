@@ -7,7 +7,7 @@ import pytest
 
 from metamapping.models.probabilities import softmax
 from metamapping.models.separate_entities import are_separate, decode_separately, separate_probabilities
-from metamapping.models.viterbi import decode_words
+from metamapping.models.viterbi import decode_words, entity_probabilities
 from tests.models.test_viterbi import total_score
 
 
@@ -50,6 +50,17 @@ def test_the_probability_is_that_of_the_ends_times_that_of_the_type(scale):
         types = softmax(scale * scores[first:end, 1:].mean(axis=0))
         found = separate_probabilities(scores, [(first, end, 1), (first, end, 2)], scale=scale)
         np.testing.assert_allclose(found, types * weights[has].sum() / weights.sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0, 30.0, 100.0])
+def test_the_probability_of_the_ends_is_that_of_an_entity_of_a_single_label(scale):
+    scores = np.random.default_rng(1).normal(scale=0.3, size=(40, 2))
+    every = [(first, end, 1) for first in range(40) for end in range(first + 1, 41)]
+    found = separate_probabilities(scores, every, scale=scale)
+    np.testing.assert_allclose(found, entity_probabilities(scores, every, scale=scale), rtol=1e-6, atol=1e-12)
+    assert found.max() > 0.5 or scale <= 1.0
+    extreme = separate_probabilities(scores, every, scale=1_000 * scale)
+    assert ((extreme >= 0.0) & (extreme <= 1.0)).all()
 
 
 @pytest.mark.parametrize(
