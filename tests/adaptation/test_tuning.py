@@ -22,6 +22,7 @@ from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.serving.batching import BatchingFeaturizer
 from metamapping.sklearn import MetaMappingClassifier
+from metamapping.tuning import steps
 from tests.cli.command import run_cli
 
 TEXTS = [
@@ -198,6 +199,16 @@ def test_seconds_limit_the_steps(mapper):
 def test_only_the_upper_layers_are_tuned_where_a_step_would_read_much(mapper, monkeypatch):
     monkeypatch.setattr(tuning_steps, "MAX_TOKENS_ALL_LAYERS", 10)
     assert mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning.num_layers == 1
+
+
+def test_many_labels_draw_texts_of_one_label_together(mapper, monkeypatch):
+    monkeypatch.setattr(steps, "FEW_LABELS", 1)
+    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+    tuned = mapper.adapt(TEXTS, LABELS, tune=True).featurizer
+    is_same = np.equal.outer(LABELS, LABELS)
+    vectors = [each.texts(TEXTS)[:, : mapper.featurizer.dim] for each in (mapper.featurizer, tuned)]
+    plain, drawn = ((x @ x.T)[is_same].mean() - (x @ x.T)[~is_same].mean() for x in vectors)
+    assert drawn > plain
 
 
 def test_pairs_can_be_tuned(mapper):
