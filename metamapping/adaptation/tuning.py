@@ -22,7 +22,13 @@ import numpy as np
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_features, without_examples
-from metamapping.adaptation.tuning_gate import NUM_FOLDS, choose, has_evidence, left_out_evidence
+from metamapping.adaptation.tuning_gate import (
+    NUM_FOLDS,
+    choose,
+    has_evidence,
+    left_out_evidence,
+    num_judged_folds,
+)
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
 from metamapping.corpus.ragged import Ragged
 from metamapping.models.keras_import import quiet_keras
@@ -186,7 +192,7 @@ def _tune(
 
     if not has_evidence(state.support.targets):
         return _unknown("two labels with two examples each are needed to estimate a gain")
-    budget = Budget(seconds, num_folds=NUM_FOLDS + 1)
+    budget = Budget(seconds, num_folds=num_judged_folds(state) + 1)
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)

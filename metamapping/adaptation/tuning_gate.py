@@ -1,10 +1,11 @@
 """Tuning gate: whether tuning the encoder to a task helps it, by what is left out of its examples.
 
 In each of three folds the encoder's layers are tuned to the other examples alone, a mapping is computed from
-those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. Half of the
-change is considered as well. So few examples say little: their standard error is mostly larger than the gain.
-Hence what they show is combined, as two normal distributions, with what tuning has gained on other tasks. The
-share of the change with the highest expected gain is used; none if that is hardly a gain.
+those, and the left-out examples are predicted by it, and by a mapping of the encoder as it is. With many
+examples, one fold or two are enough. Half of the change is considered as well. So few examples say little:
+their standard error is mostly larger than the gain. Hence what they show is combined, as two normal
+distributions, with what tuning has gained on other tasks. The share of the change with the highest expected
+gain is used; none if that is hardly a gain.
 
     choice = choose(left_out_evidence(featurizer, state, stretch))
     choice.weight, choice.gain, choice.error
@@ -30,6 +31,9 @@ if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
 
 NUM_FOLDS = 3
+# No further fold is judged once so many examples were left out: their standard error is then smaller than the
+# mismatch between a task and its folds (``Prior.mismatch``), which more examples do not lessen.
+ENOUGH_LEFT_OUT = 125
 _LEAST_LOG_PROBABILITY = -14.0
 # For each of WEIGHTS, what the inverse temperature has to be multiplied by on most tasks.
 _USUAL_FACTORS = (0.6, 0.5)
@@ -134,8 +138,27 @@ def has_evidence(targets: np.ndarray) -> bool:
     return int((np.bincount(targets, minlength=1) > 1).sum()) >= 2
 
 
+def num_judged_folds(state: TaskState) -> int:
+    """How many of ``NUM_FOLDS`` folds are left out in turn, from 1 to all.
+
+    Args:
+        state: The task.
+    """
+    return _num_judged(_folds(state))
+
+
+def _num_judged(folds: np.ndarray) -> int:
+    so_far = np.cumsum(np.bincount(folds, minlength=NUM_FOLDS))
+    return min(NUM_FOLDS, 1 + int(np.searchsorted(so_far, ENOUGH_LEFT_OUT)))
+
+
+def _folds(state: TaskState) -> np.ndarray:
+    folds: np.ndarray = folds_of(state.support.features, state.support.targets) % NUM_FOLDS
+    return folds
+
+
 def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps) -> Evidence | None:
-    """Predict every example by mappings without its fold, as the encoder is and tuned without its fold.
+    """Predict examples by mappings without their fold, as the encoder is and tuned without their fold.
 
     Args:
         featurizer: Has the meta-learned mapping.
@@ -145,12 +168,11 @@ def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSte
     Returns:
         The evidence; ``None`` if no fold has any.
     """
-    targets = state.support.targets
-    folds = folds_of(state.support.features, targets) % NUM_FOLDS
+    targets, folds = state.support.targets, _folds(state)
     logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
     labels: list[np.ndarray] = []
     untuned = steps.features(steps.start)
-    for fold in range(NUM_FOLDS):
+    for fold in range(_num_judged(folds)):
         rest, removed = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
         # A label without another example is predicted from its name alone, which says little of tuning.
         left_out = removed[np.isin(targets[removed], targets[rest])]

@@ -26,7 +26,15 @@ from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.tuning.lower_states import MAX_TOKENS, LowerStates
-from metamapping.tuning.steps import MAX_TEXTS, MetaStep, TaskStates, Weights, tuned_weights
+from metamapping.tuning.steps import (
+    FEW_LABELS,
+    MAX_PAIRED_TEXTS,
+    MAX_TEXTS,
+    MetaStep,
+    TaskStates,
+    Weights,
+    tuned_weights,
+)
 
 # Steps of each fold and of the result; more lose (docs/experiments/tuning.md).
 STEPS, MAX_STEPS = 8, 16
@@ -193,7 +201,10 @@ def num_tokens(tokens: TaskTokens) -> int:
         tokens: Of the task.
     """
     texts, names = tokens.texts[0].lengths, tokens.names[0].lengths
-    num_texts = max(min(len(texts), MAX_TEXTS), 2 * len(names))
+    num_labels = len(names)
+    num_texts = (
+        max(MAX_TEXTS, 2 * num_labels) if num_labels <= FEW_LABELS else min(MAX_PAIRED_TEXTS, 2 * num_labels)
+    )
     mean = float(np.minimum(texts, MAX_TOKENS).mean()) if len(texts) else 0.0
     return int(min(len(texts), num_texts) * mean + names.sum())
 

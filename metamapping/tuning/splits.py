@@ -2,6 +2,7 @@
 
     rows = sample_rows(rng, targets, max_texts=64)
     support = sample_supports(rng, targets[rows], num_splits=8)      # bool (8, num_rows)
+    rows = sample_pairs(rng, targets, max_texts=128)                 # where there are many labels
 
 Everything depends only on the generator.
 """
@@ -31,6 +32,21 @@ def sample_rows(rng: np.random.Generator, targets: np.ndarray, *, max_texts: int
     of_label = [rng.permutation(np.flatnonzero(targets == label)) for label in labels]
     per_label = max(2, max_texts // len(labels))
     return np.concatenate([rows[:per_label] for rows in of_label])
+
+
+def sample_pairs(rng: np.random.Generator, targets: np.ndarray, *, max_texts: int) -> np.ndarray:
+    """Two examples of each of as many labels as possible, for one step of a task of many labels.
+
+    Args:
+        rng: All randomness comes from it.
+        targets: Label slots, int ``(N,)``.
+        max_texts: The largest number of texts, at least two.
+
+    Returns:
+        Positions of examples; one of a label that has no second.
+    """
+    labels = rng.permutation(np.unique(targets))[: max_texts // 2]
+    return np.concatenate([rng.permutation(np.flatnonzero(targets == label))[:2] for label in labels])
 
 
 def sample_supports(rng: np.random.Generator, targets: np.ndarray, *, num_splits: int) -> np.ndarray:

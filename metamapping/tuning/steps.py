@@ -2,7 +2,8 @@
 
 One step is that of meta-training (``training.meta_step``): several support/query splits are cut from the
 examples, the mapping of each support is computed in closed form, and the queries' cross-entropy is
-back-propagated through the solve, here into the weights of the tuned layers alone.
+back-propagated through the solve, here into the weights of the tuned layers alone. A task of many labels has
+a contrastive loss instead.
 
     meta_step = MetaStep.of(encoder.tuned_layers(6), mapping)
     for weights in tuned_weights(meta_step, examples, rng):          # endless: the caller stops
@@ -24,11 +25,15 @@ from metamapping.models.solvers.plain_ridge import plain_ridge
 from metamapping.models.solvers.support_set import masked_logits, score
 from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS
+from metamapping.tuning.contrastive import contrastive_loss
 from metamapping.tuning.lower_states import LowerStates
-from metamapping.tuning.splits import sample_rows, sample_supports
+from metamapping.tuning.splits import sample_pairs, sample_rows, sample_supports
 
 LEARNING_RATE = 1e-4
 MAX_TEXTS, NUM_SPLITS = 64, 8
+# Tasks of more labels have the contrastive loss: a step reads two texts of each label, or of as many labels
+# as make the second number of texts.
+FEW_LABELS, MAX_PAIRED_TEXTS = 32, 128
 _MAX_NORM = 1.0
 
 # Adam's decay of the moments of gradients, and what keeps it from dividing by zero.
@@ -52,6 +57,11 @@ class TaskStates:
     names: LowerStates
     targets: np.ndarray
 
+    @property
+    def has_many_labels(self) -> bool:
+        """Whether the loss is contrastive."""
+        return len(self.names) > FEW_LABELS
+
 
 class MetaStep:
     """One step of tuning, compiled once for all tasks of an encoder.
@@ -68,9 +78,12 @@ class MetaStep:
         texts, names = (tf.TensorSpec((None, n * layers.dim), tf.float32) for n in (NUM_VIEWS, 1))
         supports, targets = tf.TensorSpec((None, None), tf.float32), tf.TensorSpec((None,), tf.int32)
         optimizer = (tf.TensorSpec((), tf.float32), weights, weights)
-        # Three functions and not one: the layers are compiled once for any number of batches.
+        # Several functions and not one: the layers are compiled once for any number of batches.
         self._compiled_loss = tf.function(
             self._query_loss, input_signature=[texts, names, targets, supports], autograph=False
+        )
+        self._compiled_contrastive = tf.function(
+            contrastive_loss, input_signature=[names, names, targets], autograph=False
         )
         self._compiled_move = tf.function(
             _move, input_signature=[weights, weights, optimizer], autograph=False
@@ -93,7 +106,12 @@ class MetaStep:
         return _meta_step(layers, mapping)
 
     def __call__(
-        self, weights: Weights, optimizer: Optimizer, task: TaskStates, rows: np.ndarray, supports: np.ndarray
+        self,
+        weights: Weights,
+        optimizer: Optimizer,
+        task: TaskStates,
+        rows: np.ndarray,
+        supports: np.ndarray | None,
     ) -> tuple[Weights, Optimizer, float]:
         """Take one step.
 
@@ -102,10 +120,10 @@ class MetaStep:
             optimizer: The state of the optimizer.
             task: The examples.
             rows: Positions of the examples of this step.
-            supports: Bool ``(num_splits, len(rows))``.
+            supports: Bool ``(num_splits, len(rows))``; ``None`` for the contrastive loss.
 
         Returns:
-            The new weights, the new state of the optimizer, and the queries' loss before the step.
+            The new weights, the new state of the optimizer, and the loss before the step.
         """
         layers, names = self.layers, range(len(task.names))
         with tf.GradientTape() as tape:
@@ -113,7 +131,10 @@ class MetaStep:
             features = task.texts.tensor(layers, weights, rows)
             name_features = task.names.tensor(layers, weights, names)[:, : layers.dim]
             targets = task.targets[rows].astype(np.int32)
-            loss = self._compiled_loss(features, name_features, targets, supports.astype(np.float32))
+            if supports is None:
+                loss = self._compiled_contrastive(features[:, : layers.dim], name_features, targets)
+            else:
+                loss = self._compiled_loss(features, name_features, targets, supports.astype(np.float32))
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         return *self._compiled_move(weights, gradients, optimizer), float(loss)
 
@@ -169,12 +190,22 @@ def tuned_weights(
     """
     weights, optimizer = meta_step.start, meta_step.optimizer_start
     while True:
-        chosen = rows[sample_rows(rng, task.targets[rows], max_texts=MAX_TEXTS)]
-        supports = sample_supports(rng, task.targets[chosen], num_splits=NUM_SPLITS)
+        chosen, supports = _sample(task, rows, rng)
         weights, optimizer, loss = meta_step(weights, optimizer, task, chosen, supports)
         if not np.isfinite(loss):
             raise FloatingPointError(f"the loss of a step of tuning is {loss}")
         yield weights
+
+
+def _sample(
+    task: TaskStates, rows: np.ndarray, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """The examples of one step, and their splits unless the loss is contrastive."""
+    targets = task.targets[rows]
+    if task.has_many_labels:
+        return rows[sample_pairs(rng, targets, max_texts=MAX_PAIRED_TEXTS)], None
+    chosen = rows[sample_rows(rng, targets, max_texts=MAX_TEXTS)]
+    return chosen, sample_supports(rng, task.targets[chosen], num_splits=NUM_SPLITS)
 
 
 @lru_cache(maxsize=4)

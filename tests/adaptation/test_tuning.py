@@ -9,19 +9,20 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation import tuning, tuning_gate, tuning_steps
 from metamapping.adaptation.retuning import check_can_retune, tune_mapping
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_features, with_labels
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import StopTuningError, tune_task
 from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, expected_gain
-from metamapping.adaptation.tuning_gate import Evidence, _judge, choose, left_out_evidence
+from metamapping.adaptation.tuning_gate import Evidence, _judge, choose, left_out_evidence, num_judged_folds
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.serving.batching import BatchingFeaturizer
 from metamapping.sklearn import MetaMappingClassifier
+from metamapping.tuning import steps
 from tests.cli.command import run_cli
 
 TEXTS = [
@@ -200,6 +201,16 @@ def test_only_the_upper_layers_are_tuned_where_a_step_would_read_much(mapper, mo
     assert mapper.adapt(TEXTS, LABELS, tune=1e-6).tuning.num_layers == 1
 
 
+def test_many_labels_draw_texts_of_one_label_together(mapper, monkeypatch):
+    monkeypatch.setattr(steps, "FEW_LABELS", 1)
+    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+    tuned = mapper.adapt(TEXTS, LABELS, tune=True).featurizer
+    is_same = np.equal.outer(LABELS, LABELS)
+    vectors = [each.texts(TEXTS)[:, : mapper.featurizer.dim] for each in (mapper.featurizer, tuned)]
+    plain, drawn = ((x @ x.T)[is_same].mean() - (x @ x.T)[~is_same].mean() for x in vectors)
+    assert drawn > plain
+
+
 def test_pairs_can_be_tuned(mapper):
     mapping = mapper.adapt(TEXTS, LABELS, text_pairs=TEXTS[::-1], tune=1e-6)
     assert mapping.tuning.num_left_out == len(TEXTS)
@@ -298,7 +309,7 @@ class ToySteps:
 
 
 @pytest.mark.parametrize("is_tuned_better", [True, False])
-def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
+def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better, monkeypatch):
     rng = np.random.default_rng(0)
     targets = np.repeat([0, 1], 12)
     noise = rng.normal(size=(24, mapper.featurizer.text_dim)).astype("f4")
@@ -315,6 +326,9 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     state = with_features(mapper.featurizer, state, features[0], state.name_features)
     evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
     assert len(evidence.before) == 24
+    monkeypatch.setattr(tuning_gate, "ENOUGH_LEFT_OUT", 8)
+    assert num_judged_folds(state) == 1
+    assert len(left_out_evidence(mapper.featurizer, state, ToySteps(*features)).before) == 8
     assert (choose(evidence).weight > 0) == is_tuned_better
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from metamapping.tuning.splits import sample_rows, sample_supports
+from metamapping.tuning.splits import sample_pairs, sample_rows, sample_supports
 
 
 def test_every_split_has_support_and_queries_of_each_label_with_several_examples():
@@ -27,3 +27,13 @@ def test_a_step_takes_all_examples_of_a_small_task_and_as_many_of_each_label_of_
     assert np.bincount(targets[rows]).tolist() == [10, 10, 1]
     many = np.repeat(np.arange(50), 8)
     assert np.bincount(many[sample_rows(rng, many, max_texts=64)]).tolist() == [2] * 50
+
+
+def test_pairs_are_of_as_many_labels_as_there_is_room_for():
+    targets = np.concatenate([np.repeat(np.arange(50), 8), [50]])
+    rng = np.random.default_rng(0)
+    counts = np.bincount(targets[sample_pairs(rng, targets, max_texts=40)], minlength=51)
+    assert set(counts[:50].tolist()) == {0, 2}
+    assert (counts > 0).sum() == 20
+    everything = np.bincount(targets[sample_pairs(rng, targets, max_texts=1_000)])
+    assert everything.tolist() == [2] * 50 + [1]
