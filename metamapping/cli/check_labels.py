@@ -85,7 +85,7 @@ def check_labels(
 
     `metamapping check-labels published sentences.conll --task-type ner`
     """
-    from metamapping.cli.kept_rows import labelled_texts, rows_to_learn
+    from metamapping.cli.kept_rows import contradictions, labelled_texts, rows_to_learn
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
@@ -119,17 +119,21 @@ def check_labels(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
+    checked = KeptRows(found, kept)
+    texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
+    text_pairs = text_pairs and [text_pairs[i] for i in kept]
+    if not fields.is_ner and (note := contradictions(texts, text_pairs, labels, checked.numbers)):
+        print_note(f"note: {note}")
     suspicious = load_mapper(model, backend).suspicious_labels(
-        [texts[i] for i in kept],
-        [labels[i] for i in kept],
-        text_pairs=text_pairs and [text_pairs[i] for i in kept],
+        texts,
+        labels,
+        text_pairs=text_pairs,
         task_type=task_type,
         multi_label=fields.is_multi_label,
         num=num,
         min_probability=min_probability,
         groups=groups and [groups[i] for i in kept],
     )
-    checked = KeptRows(found, kept)
     if out is not None:
         write_records(_rows(suspicious, checked), out, format_of(out, format))
     if out != "-":
@@ -140,11 +144,11 @@ def check_labels(
 def _rows(suspicious: SuspiciousLabels, rows: KeptRows) -> list[Row]:
     """The suspicious rows with all their columns."""
     from metamapping.cli.error_rows import shown_label, similar_rows
+    from metamapping.cli.rows import numbered
 
     return [
         {
-            "row": rows.numbers[each.index],
-            **rows[each.index],
+            **numbered(rows[each.index], rows.numbers[each.index]),
             **({} if each.word is None else _place(each)),
             "wrong": round(each.probability, _DIGITS),
             "suggested": shown_label(each.suggested) if isinstance(each.suggested, list) else each.suggested,

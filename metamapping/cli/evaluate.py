@@ -85,6 +85,7 @@ def evaluate(
     from metamapping.cli.error_rows import error_rows, example_rows
     from metamapping.cli.kept_rows import answered, labelled
     from metamapping.cli.labelling import load_task, print_long_texts
+    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
     from metamapping.cli.writing import check_keeps_input, write_records
@@ -95,6 +96,8 @@ def evaluate(
     if test is None:
         mapping = load_task(task, model, backend)
         result = mapping.cross_validate()
+        if result.num_alone:
+            print_note(f"note: {result.alone}")
         scores, wrong = result.scores, example_rows(result.errors)
     else:
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)

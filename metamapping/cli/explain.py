@@ -56,7 +56,8 @@ def explain(
         print_json({**found, "examples": [vars(each) for each in explanation]})
         return
     print(
-        f"{explanation.label}: score {explanation.score:.2f}, of which {explanation.prior:.2f} by the names"
+        f"{label_words(explanation.label)}: score {explanation.score:.2f}, of which "
+        f"{explanation.prior:.2f} by the names"
     )
     print()
     rows = []
