@@ -90,7 +90,7 @@ def check_labels(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
-    from metamapping.cli.rows import KeptRows
+    from metamapping.cli.rows import KeptRows, columns_of
     from metamapping.cli.writing import check_keeps_input, write_records
     from metamapping.config.labels import label_column_doubt
 
@@ -135,7 +135,8 @@ def check_labels(
         groups=groups and [groups[i] for i in kept],
     )
     if out is not None:
-        write_records(_rows(suspicious, checked), out, format_of(out, format))
+        found_rows = _rows(suspicious, checked)
+        write_records(found_rows, out, format_of(out, format), columns=columns_of(found_rows))
     if out != "-":
         unit = "words" if fields.is_ner else "rows"
         _print(suspicious, checked.numbers, max_shown=_MAX_SHOWN if num is None else num, unit=unit)
@@ -163,9 +164,11 @@ def _place(each: SuspiciousLabel) -> Row:
 
 
 def _shown(each: SuspiciousLabel) -> str:
-    """The text, or the words in question with the rest of their sentence."""
+    """The text or pair, or the words in question with the rest of their sentence."""
+    from metamapping.cli.error_rows import shown_text
+
     if each.word is None or each.text is None:
-        return str(each.text)
+        return shown_text(each.text, each.text_pair)
     after = each.word + (each.num_words or 1)
     parts = each.text[: each.word], ["[", each.excerpt, "]"], each.text[after:]
     return " ".join(word for part in parts for word in part)
@@ -173,12 +176,13 @@ def _shown(each: SuspiciousLabel) -> str:
 
 def _print(suspicious: SuspiciousLabels, numbers: Sequence[int], *, max_shown: int, unit: str) -> None:
     from metamapping.adaptation.suspicious_labels import label_words
+    from metamapping.cli.error_rows import shown_text
     from metamapping.cli.tables import print_table
     from metamapping.rounds.wording import count
 
     def cells(each: SuspiciousLabel) -> tuple[str, ...]:
         near = each.neighbours[0] if each.neighbours else None
-        like = "" if near is None else f"{near.text} ({label_words(near.label)})"
+        like = "" if near is None else f"{shown_text(near.text, near.text_pair)} ({label_words(near.label)})"
         row = str(numbers[each.index])
         labels = label_words(each.label), label_words(each.suggested)
         return f"{each.probability:.2f}", row, *labels, _shown(each), like

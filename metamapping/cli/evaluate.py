@@ -88,6 +88,7 @@ def evaluate(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
+    from metamapping.cli.rows import columns_of
     from metamapping.cli.writing import check_keeps_input, write_records
 
     check_keeps_input(errors, test, "--errors")
@@ -118,7 +119,7 @@ def evaluate(
     print_long_texts(mapping)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
     if errors is not None:
-        write_records(wrong, errors, format_of(errors))
+        write_records(wrong, errors, format_of(errors), columns=columns_of(wrong))
 
 
 def _score_rows_of_file(

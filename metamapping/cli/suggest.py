@@ -68,6 +68,7 @@ def suggest(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
+    from metamapping.cli.rows import columns_of
     from metamapping.cli.writing import check_keeps_input, write_records, write_text
 
     check_keeps_input(out, pool, "--out")
@@ -86,7 +87,8 @@ def suggest(
             "repeated ones and those that are examples of the task are left out"
         )
     if tool is None:
-        write_records(_rows(rows, suggestions), out, format_of(out, format))
+        chosen = _rows(rows, suggestions)
+        write_records(chosen, out, format_of(out, format), columns=columns_of(chosen))
         return
     write = _label_studio if tool is Tool.LABEL_STUDIO else _argilla
     write_text(json.dumps(write(suggestions), ensure_ascii=False, indent=1) + "\n", out)

@@ -223,6 +223,20 @@ def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
     assert {each["label"] for each in first["similar"]} == {"delivery"}
 
 
+def test_odd_rows_are_checked_with_all_that_they_have(folder, published, capsys):
+    pairs = [("a man sleeps", f"a {who} sleeps", "yes") for who in ("person", "man", "boy", "father")]
+    pairs += [("a man sleeps", f"a {what} barks", "no") for what in ("dog", "wolf", "fox", "seal")]
+    rows = [dict(zip(("text", "text_pair", "label"), pair, strict=True)) for pair in pairs]
+    rows[3] |= {"note": "of one row alone"}
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = (published, folder / "pairs.jsonl", "--num", 8, "--text-pair", "text_pair")
+    assert run_cli("check-labels", *options, "--out", folder / "pairs.csv") == 0
+    assert "a man sleeps / a" in " ".join(capsys.readouterr().out.split())
+    written = rows_of(folder / "pairs.csv")
+    assert {row["row"]: row["note"] for row in written}["4"] == "of one row alone"
+    assert sorted(row["note"] for row in written)[:7] == [""] * 7
+
+
 def test_a_task_without_test_rows_says_how_many_labels_have_one_example(folder, published, capsys):
     (folder / "alone.csv").write_text(
         "text,label\nwhere is it,delivery\nis it late,delivery\nhello,greeting\n"
