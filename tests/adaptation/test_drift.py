@@ -151,6 +151,19 @@ def test_a_log_is_read_task_by_task(tmp_path):
         read_log_signals(log, task="x")
 
 
+def test_lines_that_the_server_could_not_finish_are_left_out(tmp_path):
+    lines = [
+        json.dumps({"time": "now", "task": "orders", "label": "ä", "probability": p, "similarity": 0.5})
+        for p in (0.25, 0.5)
+    ]
+    for unfinished in ('{"ti', lines[0][:30], lines[0][:-1]):
+        path = tmp_path / "log.jsonl"
+        path.write_text("\n".join([lines[0], unfinished, lines[1], unfinished]), encoding="utf-8")
+        assert read_log_signals(path).probability.tolist() == [0.25, 0.5]
+    path.write_bytes(f"{lines[0]}\n".encode() + '{"time": "now", "label": "ä'.encode()[:-1])
+    assert read_log_signals(path).probability.tolist() == [0.25]
+
+
 def test_what_is_no_log_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="start `serve` with --log"):
         read_log_signals(tmp_path / "none.jsonl")
