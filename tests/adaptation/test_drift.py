@@ -114,6 +114,14 @@ def test_texts_of_labels_that_the_task_does_not_know_are_found(against):
     assert "p-value" in repr(drift)
 
 
+def test_a_distribution_that_moved_around_the_same_mean_is_not_said_to_rise():
+    same = np.full(100, 0.5)
+    spread = np.repeat([0.4, 0.6], 50)
+    drift = measure_drift(Signals(same, same), Signals(spread, same + 0.1))
+    assert "the probability is 0.50 on average as before, but differently distributed" in drift.sentence
+    assert "the similarity rose from 0.50 to 0.60 on average" in drift.sentence
+
+
 def test_too_few_texts_named_entities_and_impossible_rates_are_refused():
     state, rng = task()
     few = text_signals(state, texts_around(CENTRES[:LABELS], 5, rng)[0])
