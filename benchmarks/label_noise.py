@@ -1,7 +1,7 @@
 """Planted label noise: this project's suspicious labels beside cleanlab's, with the same features.
 
     pip install cleanlab
-    METAMAPPING_DATA=path/to/data python -m benchmarks.label_noise [--cache FOLDER] [--draws 3]
+    METAMAPPING_DATA=path/to/data python -m benchmarks.label_noise [--cache FOLDER] [--draws 10]
 
 In: five sources of `encoded_sources`, with the untrained encoder. Of 1,000 rows of each a share gets another
 label, drawn at random. Both methods rank all rows. cleanlab gets the probabilities of scikit-learn's logistic
@@ -35,7 +35,7 @@ def main() -> None:
     """Print the tables of "Planted label noise" in benchmarks/README.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--cache", default=".metamapping/benchmark-features", help="folder for features")
-    parser.add_argument("--draws", type=int, default=3, help="tasks for each source and share of noise")
+    parser.add_argument("--draws", type=int, default=10, help="tasks for each source and share of noise")
     parser.add_argument("--rates", type=float, nargs="+", default=RATES, help="shares of planted noise")
     options = parser.parse_args()
     sources = read_sources(Path(options.cache), SOURCES)

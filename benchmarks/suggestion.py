@@ -170,14 +170,15 @@ class _Classifier:
         return (features, self.predict_proba(features)) if return_proba else features
 
 
-_zero_shot: dict[int, TaskState] = {}
+# The sources themselves are kept, so that no other one gets the identity of one that is gone.
+_zero_shot: dict[int, tuple[EncodedSource, TaskState]] = {}
 
 
 def _state(source: EncodedSource, rows: np.ndarray) -> TaskState:
     """The task of these rows by ridge regression with the hyperparameters that the encoder has learned."""
     if id(source) not in _zero_shot:
-        _zero_shot[id(source)] = task_of(source, np.zeros(0, int))
-    state = _zero_shot[id(source)]
+        _zero_shot[id(source)] = source, task_of(source, np.zeros(0, int))
+    state = _zero_shot[id(source)][1]
     if not len(rows):
         return state
     solution, num_labels = state.solution, len(source.labels)

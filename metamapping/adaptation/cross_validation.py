@@ -76,15 +76,20 @@ class CrossValidation:
         table = pd.DataFrame(counts, index=names, columns=names)
         return table.rename_axis(index="label", columns="predicted")
 
+    @property
+    def alone(self) -> str:
+        """A sentence about the labels with a single example."""
+        return (
+            f"{self.num_alone} of {len(self.labels)} labels have one example, which was predicted from the "
+            "label's name alone: expect more of the task"
+        )
+
     def __repr__(self) -> str:
         lines = [f"{self.scores.num_rows} examples, each predicted from the others"]
         width = max(12, *map(len, self.scores.scores))
         lines += [f"  {name:{width}} {score}" for name, score in self.scores.scores.items()]
         if self.num_alone:
-            lines.append(
-                f"  {self.num_alone} of {len(self.labels)} labels have one example, which was predicted from "
-                "the label's name alone: expect more of the task"
-            )
+            lines.append(f"  {self.alone}")
         weakest = sorted(self.scores.labels, key=lambda each: each.f1)[:_MAX_SHOWN]
         lines += ["weakest labels", f"  {'F1':>5} {'count':>5}  label"]
         lines += [f"  {each.f1:5.3f} {each.count:5}  {each.label}" for each in weakest]

@@ -87,9 +87,7 @@ class Drift:
     def sentence(self) -> str:
         """What was found, as a sentence for people."""
         moved = [
-            f"the {each.name} fell from {each.reference_mean:.2f} to {each.mean:.2f} on average"
-            if each.mean < each.reference_mean
-            else f"the {each.name} rose from {each.reference_mean:.2f} to {each.mean:.2f} on average"
+            _movement(each)
             for each in self.measures
             if each.p_value < self.false_alarm_rate / len(self.measures)
         ]
@@ -106,6 +104,15 @@ class Drift:
             for each in self.measures
         ]
         return "\n".join(lines)
+
+
+def _movement(measure: Measure) -> str:
+    """How a signal moved. Its distribution may be another one although its mean is the same."""
+    before, now = f"{measure.reference_mean:.2f}", f"{measure.mean:.2f}"
+    if before == now:
+        return f"the {measure.name} is {now} on average as before, but differently distributed"
+    verb = "fell" if measure.mean < measure.reference_mean else "rose"
+    return f"the {measure.name} {verb} from {before} to {now} on average"
 
 
 def measure_drift(reference: Signals, texts: Signals, *, false_alarm_rate: float = FALSE_ALARM_RATE) -> Drift:

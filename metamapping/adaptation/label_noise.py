@@ -4,10 +4,11 @@ With the probabilities ``p`` of an example's true label and a share ε of labels
 other one of C, the label ỹ that was given has the probability ``(1 − ε) p(ỹ) + ε / (C − 1) (1 − p(ỹ))``. The
 inverse temperature τ of the scores and ε are those of the highest likelihood; Bayes' rule then gives the
 probability that a label is wrong, and what it should be. Examples are ranked at half of τ, where labels that
-resemble one another are less of a contradiction.
+resemble one another are less of a contradiction. A low probability says less about a label that is seldom
+predicted with a high one: ``usual_confidence`` is taken off.
 
     model = fit_noise(scores, targets, scale=10.0)      # scores of each example by the mapping of the others
-    ranked, wrong = rank(model, scores, targets)
+    ranked, wrong = rank(model, scores, targets, usual=usual_confidence(model, scores))
 
 The uniform replacement is a simple model of noise (Natarajan et al., NeurIPS 2013, "Learning with noisy
 labels"); annotators confuse similar labels more often.
@@ -26,6 +27,8 @@ from metamapping.models.probabilities import expit, log_softmax
 _LOG_SCALE_SPREAD, _NOISE_LOG_ODDS, _NOISE_SPREAD = 0.5, -2.5, 1.0
 # Examples are ranked at this multiple of τ. The figures: docs/experiments/label-noise.md.
 RANKING_FACTOR = 0.5
+# The power of a label's usual confidence by which the probability of that label is divided for the ranking.
+_USUAL_POWER = 0.5
 
 
 class NoiseModel(NamedTuple):
@@ -83,13 +86,35 @@ def fit_noise(scores: np.ndarray, targets: np.ndarray, *, scale: float) -> Noise
     return NoiseModel(float(np.exp(best[0])), float(expit(best[1])))
 
 
-def rank(model: NoiseModel, scores: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def usual_confidence(model: NoiseModel, scores: np.ndarray) -> np.ndarray:
+    """The mean probability of each label where it is the most probable one, ``(num_labels,)``.
+
+    It does not depend on the labels that were given, unlike their mean probability, by which cleanlab sets
+    the threshold of each label: that one is low for a rare label with wrong rows, which are then overlooked.
+
+    Args:
+        model: The noise model of the highest likelihood.
+        scores: Left-out scores ``(num_examples, num_labels)``.
+    """
+    num_labels = scores.shape[1]
+    highest = np.exp(log_softmax(model.scale * scores)).max(axis=1)
+    predicted = scores.argmax(axis=1)
+    counts = np.bincount(predicted, minlength=num_labels)
+    sums = np.bincount(predicted, weights=highest, minlength=num_labels)
+    usual: np.ndarray = np.where(counts > 0, sums / np.maximum(counts, 1), highest.mean())
+    return usual
+
+
+def rank(
+    model: NoiseModel, scores: np.ndarray, targets: np.ndarray, *, usual: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """The examples by how much the others contradict their labels.
 
     Args:
         model: The noise model of the highest likelihood.
         scores: Left-out scores ``(num_examples, num_labels)``.
         targets: The given label slots ``(num_examples,)``.
+        usual: As from ``usual_confidence``; default: the same for all labels.
 
     Returns:
         Positions ``(num_examples,)``, the most contradicted first; and the probability that the label of each
@@ -99,6 +124,8 @@ def rank(model: NoiseModel, scores: np.ndarray, targets: np.ndarray) -> tuple[np
 
     items = np.arange(len(targets))
     support = log_softmax(RANKING_FACTOR * model.scale * scores)[items, targets]
+    if usual is not None:
+        support = support - _USUAL_POWER * np.log(usual[targets])
     ranked = np.argsort(support, kind="stable")
     wrong = 1.0 - model.posterior(scores, targets)[items, targets]
     return ranked, np.clip(isotonic_regression(wrong[ranked], increasing=False).x, 0.0, 1.0)

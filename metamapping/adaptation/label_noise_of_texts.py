@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.adaptation.label_noise import fit_noise, rank
+from metamapping.adaptation.label_noise import fit_noise, rank, usual_confidence
 from metamapping.adaptation.label_similarity import similarity_scores
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suspicious_labels import Findings, SuspiciousLabel, neighbours_of
@@ -30,7 +30,8 @@ def judge_texts(state: TaskState, groups: Sequence[Any] | None = None) -> Findin
         ValueError: As ``left_out.left_out_scores``.
     """
     scores, targets = similarity_scores(state, groups=groups), state.support.targets
-    ranked, wrong = rank(fit_noise(scores, targets, scale=state.calibration.scale), scores, targets)
+    model = fit_noise(scores, targets, scale=state.calibration.scale)
+    ranked, wrong = rank(model, scores, targets, usual=usual_confidence(model, scores))
     suggested = best_other(scores, targets)
 
     def describe(count: int) -> list[SuspiciousLabel]:

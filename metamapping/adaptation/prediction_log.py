@@ -27,6 +27,10 @@ from metamapping.adaptation.drift import (
 from metamapping.adaptation.task_folder import read_task
 from metamapping.errors import listed
 
+# How the server begins a line: one that does not end was being written, or the server was killed.
+_BEGINNING = b'{"time": '
+_MAX_LINE_BYTES = 10_000_000
+
 
 def signals_of_rows(rows: Sequence[Mapping[str, Any]], *, task: str | None = None) -> Signals | None:
     """Return the signals of rows of a log, or ``None`` if these are other rows.
@@ -83,8 +87,25 @@ def drift_of_log(
     return measure_drift(reference, now, false_alarm_rate=false_alarm_rate)
 
 
+def is_log(path: Path) -> bool:
+    """Whether the first line of a file is one of the server's.
+
+    Args:
+        path: The file; there may be none.
+    """
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        line = file.readline(_MAX_LINE_BYTES)
+    try:
+        row = json.loads(line) if line.startswith(_BEGINNING) else None
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(row, dict) and all(name in row for name in Signals._fields)
+
+
 def read_log_signals(path: Path, *, task: str | None = None) -> Signals:
-    """Read the signals of a task from a log.
+    """Read the signals of a task from a log. Lines that the server could not finish are left out.
 
     Args:
         path: The file.
@@ -97,11 +118,13 @@ def read_log_signals(path: Path, *, task: str | None = None) -> Signals:
     if not path.is_file():
         raise FileNotFoundError(f"there is no log {path}: check its path, and start `serve` with --log")
     rows = []
-    with path.open(encoding="utf-8") as file:
+    with path.open("rb") as file:  # an unfinished line may end within a character
         for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line)
             except (ValueError, RecursionError):
+                if line.startswith(_BEGINNING) or _BEGINNING.startswith(line.strip()):
+                    continue
                 row = None
             if not isinstance(row, dict):
                 raise ValueError(f"{path}: line {number} is no object of JSON, as `serve --log` writes it")

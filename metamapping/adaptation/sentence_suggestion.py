@@ -20,6 +20,7 @@ from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import (
     Suggestion,
     allowed_items,
+    are_new,
     gain_shares,
     kernel_given,
     most_informative,
@@ -46,7 +47,8 @@ def suggested_sentences(featurizer: Featurizer, state: TaskState, texts: Any, nu
     if not words:
         return []
     features, offsets = featurizer.words(words)
-    chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=np.diff(offsets) > 0)
+    is_allowed = (np.diff(offsets) > 0) & are_new(map(tuple, words), map(tuple, _known(state)))
+    chosen, gains = suggest_sentences(state, features, offsets, num, is_allowed=is_allowed)
     suggestions = []
     for i, share in zip(chosen.tolist(), gain_shares(gains), strict=True):
         scores = state.word_scores(features[offsets[i] : offsets[i + 1]])
@@ -58,6 +60,11 @@ def suggested_sentences(featurizer: Featurizer, state: TaskState, texts: Any, nu
             label = find_entities(state, strings[i], bounds[i], scores)
         suggestions.append(Suggestion(i, text, label, float(sure.min()), share))
     return suggestions
+
+
+def _known(state: TaskState) -> list[Any]:
+    """The words of the examples, but of those that were saved without them."""
+    return [words for words in state.support.texts if words is not None]
 
 
 def suggest_sentences(

@@ -15,6 +15,7 @@ so far. For ``ner`` sentences are chosen, each by its words (``sentence_suggesti
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,6 +83,26 @@ def suggest_items(
     kernel = kernel_given(H, state.solution.weighted_features(x), ridge)
     chosen, gains = most_informative(kernel, undecided, ridge, min(num, len(x)), balance=balance)
     return allowed[chosen], gains
+
+
+def are_new(items: Iterable[Hashable], examples: Iterable[Hashable]) -> np.ndarray:
+    """Whether each item is unlike all examples, and unlike all items before it.
+
+    A pool often still has what was labelled already, and to label a text twice tells nothing.
+
+    Args:
+        items: What is compared, such as texts or pairs of them.
+        examples: Likewise.
+
+    Returns:
+        Booleans ``(num_items,)``.
+    """
+    seen = set(examples)
+    new = []
+    for item in items:
+        new.append(item not in seen)
+        seen.add(item)
+    return np.asarray(new, bool)
 
 
 def gain_shares(gains: np.ndarray) -> list[float]:

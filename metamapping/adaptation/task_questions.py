@@ -36,7 +36,7 @@ from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.scope import Threshold, threshold_of
 from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.suggestion import Suggestion, gain_shares, suggest_items
+from metamapping.adaptation.suggestion import Suggestion, are_new, gain_shares, suggest_items
 from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_kind, label_value
@@ -203,7 +203,7 @@ class TaskQuestions:
 
         Returns:
             The texts in the order in which to label them, with what the task predicts; fewer than ``num`` if
-            there are not as many. Empty texts are never chosen.
+            there are not as many. Empty texts and those of the examples are never chosen, and no text twice.
 
         Raises:
             ValueError: ``num`` is less than 1, or the texts do not fit the task.
@@ -221,7 +221,10 @@ class TaskQuestions:
         parts = list(self._text_features(state, firsts, seconds))
         features = np.concatenate([each for each, _ in parts])
         is_empty = np.concatenate([each for _, each in parts])
-        chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty)
+        supports = [state.support, *([] if state.outside is None else [state.outside.support])]
+        known = [row for support in supports for row in _rows(support.texts, support.text_pairs)]
+        is_new = are_new(_rows(firsts, seconds), known)
+        chosen, gains = suggest_items(state, features, num, is_allowed=~is_empty & is_new)
         labels, probabilities = self._predicted(state, features[chosen])
         return [
             Suggestion(
@@ -375,3 +378,8 @@ class TaskQuestions:
         features = self._featurizer.texts(firsts, seconds)
         is_empty = self.are_empty(firsts, text_pairs=seconds)
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
+
+
+def _rows(texts: Sequence[Any], text_pairs: Sequence[Any] | None) -> list[Any]:
+    """The texts, or the pairs of them."""
+    return list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))

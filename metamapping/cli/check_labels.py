@@ -85,12 +85,12 @@ def check_labels(
 
     `metamapping check-labels published sentences.conll --task-type ner`
     """
-    from metamapping.cli.kept_rows import labelled_texts, rows_to_learn
+    from metamapping.cli.kept_rows import contradictions, labelled_texts, rows_to_learn
     from metamapping.cli.labelling import load_mapper
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
-    from metamapping.cli.rows import KeptRows
+    from metamapping.cli.rows import KeptRows, columns_of
     from metamapping.cli.writing import check_keeps_input, write_records
     from metamapping.config.labels import label_column_doubt
 
@@ -119,19 +119,24 @@ def check_labels(
         print_note(f"note: {doubt} If not, name it with --label")
         warnings.filterwarnings("ignore", message=re.escape(doubt))
 
+    checked = KeptRows(found, kept)
+    texts, labels = [texts[i] for i in kept], [labels[i] for i in kept]
+    text_pairs = text_pairs and [text_pairs[i] for i in kept]
+    if not fields.is_ner and (note := contradictions(texts, text_pairs, labels, checked.numbers)):
+        print_note(f"note: {note}")
     suspicious = load_mapper(model, backend).suspicious_labels(
-        [texts[i] for i in kept],
-        [labels[i] for i in kept],
-        text_pairs=text_pairs and [text_pairs[i] for i in kept],
+        texts,
+        labels,
+        text_pairs=text_pairs,
         task_type=task_type,
         multi_label=fields.is_multi_label,
         num=num,
         min_probability=min_probability,
         groups=groups and [groups[i] for i in kept],
     )
-    checked = KeptRows(found, kept)
     if out is not None:
-        write_records(_rows(suspicious, checked), out, format_of(out, format))
+        found_rows = _rows(suspicious, checked)
+        write_records(found_rows, out, format_of(out, format), columns=columns_of(found_rows))
     if out != "-":
         unit = "words" if fields.is_ner else "rows"
         _print(suspicious, checked.numbers, max_shown=_MAX_SHOWN if num is None else num, unit=unit)
@@ -140,11 +145,11 @@ def check_labels(
 def _rows(suspicious: SuspiciousLabels, rows: KeptRows) -> list[Row]:
     """The suspicious rows with all their columns."""
     from metamapping.cli.error_rows import shown_label, similar_rows
+    from metamapping.cli.rows import numbered
 
     return [
         {
-            "row": rows.numbers[each.index],
-            **rows[each.index],
+            **numbered(rows[each.index], rows.numbers[each.index]),
             **({} if each.word is None else _place(each)),
             "wrong": round(each.probability, _DIGITS),
             "suggested": shown_label(each.suggested) if isinstance(each.suggested, list) else each.suggested,
@@ -159,9 +164,11 @@ def _place(each: SuspiciousLabel) -> Row:
 
 
 def _shown(each: SuspiciousLabel) -> str:
-    """The text, or the words in question with the rest of their sentence."""
+    """The text or pair, or the words in question with the rest of their sentence."""
+    from metamapping.cli.error_rows import shown_text
+
     if each.word is None or each.text is None:
-        return str(each.text)
+        return shown_text(each.text, each.text_pair)
     after = each.word + (each.num_words or 1)
     parts = each.text[: each.word], ["[", each.excerpt, "]"], each.text[after:]
     return " ".join(word for part in parts for word in part)
@@ -169,12 +176,13 @@ def _shown(each: SuspiciousLabel) -> str:
 
 def _print(suspicious: SuspiciousLabels, numbers: Sequence[int], *, max_shown: int, unit: str) -> None:
     from metamapping.adaptation.suspicious_labels import label_words
+    from metamapping.cli.error_rows import shown_text
     from metamapping.cli.tables import print_table
     from metamapping.rounds.wording import count
 
     def cells(each: SuspiciousLabel) -> tuple[str, ...]:
         near = each.neighbours[0] if each.neighbours else None
-        like = "" if near is None else f"{near.text} ({label_words(near.label)})"
+        like = "" if near is None else f"{shown_text(near.text, near.text_pair)} ({label_words(near.label)})"
         row = str(numbers[each.index])
         labels = label_words(each.label), label_words(each.suggested)
         return f"{each.probability:.2f}", row, *labels, _shown(each), like

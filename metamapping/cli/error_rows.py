@@ -68,6 +68,17 @@ def similar_rows(explanation: Sequence[Neighbour]) -> list[dict[str, Any]]:
     return rows
 
 
+def shown_text(text: Any, text_pair: str | None) -> str:
+    """A text or a pair of them in one cell of a table.
+
+    Args:
+        text: The text; ``None`` if the task was saved without it.
+        text_pair: The second text, if there is one.
+    """
+    shown = "(saved without its text)" if text is None else str(text)
+    return shown if text_pair is None else f"{shown} / {text_pair}"
+
+
 def shown_label(label: Any) -> Any:
     """A label as text, or a list of labels, which is JSON in CSV.
 

@@ -85,8 +85,10 @@ def evaluate(
     from metamapping.cli.error_rows import error_rows, example_rows
     from metamapping.cli.kept_rows import answered, labelled
     from metamapping.cli.labelling import load_task, print_long_texts
+    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
+    from metamapping.cli.rows import columns_of
     from metamapping.cli.writing import check_keeps_input, write_records
 
     check_keeps_input(errors, test, "--errors")
@@ -95,6 +97,8 @@ def evaluate(
     if test is None:
         mapping = load_task(task, model, backend)
         result = mapping.cross_validate()
+        if result.num_alone:
+            print_note(f"note: {result.alone}")
         scores, wrong = result.scores, example_rows(result.errors)
     else:
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)
@@ -115,7 +119,7 @@ def evaluate(
     print_long_texts(mapping)
     _print_scores(scores, as_json=as_json, is_left_out=test is None)
     if errors is not None:
-        write_records(wrong, errors, format_of(errors))
+        write_records(wrong, errors, format_of(errors), columns=columns_of(wrong))
 
 
 def _score_rows_of_file(

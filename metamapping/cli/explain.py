@@ -40,6 +40,7 @@ def explain(
     `metamapping explain tasks/places "Eve moved to London" --word 3`
     """
     from metamapping.adaptation.suspicious_labels import label_words
+    from metamapping.cli.error_rows import shown_text
     from metamapping.cli.labelling import load_task
     from metamapping.cli.tables import print_json, print_table
 
@@ -56,16 +57,19 @@ def explain(
         print_json({**found, "examples": [vars(each) for each in explanation]})
         return
     print(
-        f"{explanation.label}: score {explanation.score:.2f}, of which {explanation.prior:.2f} by the names"
+        f"{label_words(explanation.label)}: score {explanation.score:.2f}, of which "
+        f"{explanation.prior:.2f} by the names"
     )
     print()
-    rows = []
-    for each in explanation:
-        example = "(saved without its text)" if each.text is None else each.text
-        pair = "" if each.text_pair is None else f" / {each.text_pair}"
-        rows.append(
-            (f"{each.similarity:.2f}", f"{each.weight:+.2f}", label_words(each.label), f"{example}{pair}")
+    rows = [
+        (
+            f"{each.similarity:.2f}",
+            f"{each.weight:+.2f}",
+            label_words(each.label),
+            shown_text(each.text, each.text_pair),
         )
+        for each in explanation
+    ]
     print_table(("similarity", "adds", "label", "example"), rows)
 
 

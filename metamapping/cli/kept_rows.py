@@ -14,7 +14,7 @@ from typing import Any
 from metamapping.cli.fields import Fields
 from metamapping.cli.progress import print_note
 from metamapping.cli.rows import KeptRows, Row
-from metamapping.config.labels import joined_labels
+from metamapping.config.labels import joined_labels, label_text
 from metamapping.corpus.columns import nested_value
 from metamapping.corpus.label_lists import has_label_list
 from metamapping.corpus.span_formats import ANSWER, answer_problem
@@ -74,6 +74,32 @@ def labelled_texts(fields: Fields, rows: Sequence[Row]) -> tuple[list[Any], list
     """
     with _hint_of_unlabelled(fields, rows):
         return fields.texts(rows), fields.labels(rows), fields.text_pairs(rows)
+
+
+def contradictions(
+    texts: Sequence[str], text_pairs: Sequence[str] | None, labels: Sequence[Any], numbers: Sequence[int]
+) -> str | None:
+    """Return a note about rows that have the same text and different labels, or ``None``.
+
+    Args:
+        texts: The texts.
+        text_pairs: The second texts, if there are any.
+        labels: A label for each, or a list of labels.
+        numbers: The numbers of the rows.
+    """
+    seconds = [None] * len(texts) if text_pairs is None else text_pairs
+    found: dict[tuple[str, str | None], dict[str, list[int]]] = {}
+    for text, second, label, number in zip(texts, seconds, labels, numbers, strict=True):
+        written = sorted(map(str, label)) if isinstance(label, list) else label_text(label)
+        found.setdefault((text, second), {}).setdefault(str(written), []).append(number)
+    different = [by_label for by_label in found.values() if len(by_label) > 1]
+    if not different:
+        return None
+    rows = sorted(number for by_label in different for each in by_label.values() for number in each)
+    return (
+        f"{count(len(different), 'text')} with different labels, of which at most one can be right: "
+        f"row {listed(rows)}"
+    )
 
 
 def answered(fields: Fields, rows: Sequence[Row]) -> KeptRows:

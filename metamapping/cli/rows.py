@@ -44,6 +44,25 @@ def numbers_of(rows: Sequence[Row], first: int = 1) -> Sequence[int]:
     return rows.numbers if isinstance(rows, KeptRows) else range(first, first + len(rows))
 
 
+def columns_of(rows: Iterable[Row]) -> list[str]:
+    """Return the columns of all rows, where not every row has every one.
+
+    Args:
+        rows: The rows.
+    """
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
+def numbered(row: Row, number: int) -> Row:
+    """Return a row with its number in front, in the column `row`; a column of this name is replaced.
+
+    Args:
+        row: The row.
+        number: Its number in the file.
+    """
+    return {"row": number, **{name: value for name, value in row.items() if name != "row"}}
+
+
 class SpanList(list[Any]):
     """Spans, one value for each, or labels: in CSV and TSV always JSON, so that there may be none of them."""
 

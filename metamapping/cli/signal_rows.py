@@ -66,12 +66,18 @@ class LoadedTask:
             ValueError: The file cannot be read, or does not fit the task.
         """
         from metamapping.adaptation.drift import Signals
-        from metamapping.adaptation.prediction_log import signals_of_rows
+        from metamapping.adaptation.prediction_log import is_log, read_log_signals, signals_of_rows
 
+        def latest(found: Signals) -> Signals:
+            return found if last is None else Signals(*(each[-last:] for each in found))
+
+        if reading.text is None and is_log(Path(place)):
+            # The server may be writing it.
+            return latest(read_log_signals(Path(place), task=name))
         records, rows = reading.rows(place, format)
         found = signals_of_rows(rows, task=name) if reading.text is None else None
         if found is not None:
-            return found if last is None else Signals(*(each[-last:] for each in found))
+            return latest(found)
         rows = rows if last is None else rows[-last:]
         fields = reading.fields(self.state.task_type, records, rows)
         return self._mapping.signals(fields.texts(rows), text_pairs=fields.text_pairs(rows))

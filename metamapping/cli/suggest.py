@@ -65,8 +65,10 @@ def suggest(
     `metamapping suggest my-tasks/orders pool.csv --for label-studio --out to-label.json`
     """
     from metamapping.cli.labelling import load_task
+    from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
+    from metamapping.cli.rows import columns_of
     from metamapping.cli.writing import check_keeps_input, write_records, write_text
 
     check_keeps_input(out, pool, "--out")
@@ -79,18 +81,25 @@ def suggest(
         raise ValueError("spans of Argilla cannot be read back: for ner give --for label-studio")
     fields = reading.fields(mapping.task_type, records, rows)
     suggestions = mapping.suggest(fields.texts(rows), num, text_pairs=fields.text_pairs(rows))
+    if len(suggestions) < min(num, len(rows)):
+        print_note(
+            f"note: only {len(suggestions)} of {len(rows)} rows can be suggested: rows without a text, "
+            "repeated ones and those that are examples of the task are left out"
+        )
     if tool is None:
-        write_records(_rows(rows, suggestions), out, format_of(out, format))
+        chosen = _rows(rows, suggestions)
+        write_records(chosen, out, format_of(out, format), columns=columns_of(chosen))
         return
     write = _label_studio if tool is Tool.LABEL_STUDIO else _argilla
     write_text(json.dumps(write(suggestions), ensure_ascii=False, indent=1) + "\n", out)
 
 
 def _rows(rows: Sequence[Row], suggestions: Sequence[Suggestion]) -> list[Row]:
+    from metamapping.cli.rows import numbered
+
     return [
         {
-            "row": each.index + 1,
-            **rows[each.index],
+            **numbered(rows[each.index], each.index + 1),
             "prediction": _prediction(each),
             "probability": round(each.probability, _DIGITS),
             "gain": round(each.gain, _DIGITS),

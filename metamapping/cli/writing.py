@@ -224,7 +224,8 @@ def _write_delimited(
             raise ValueError(
                 f"row {number} has {listed(unknown)}, which the rows before it do not have: write JSONL"
             )
-        fields = [_field(row.get(name)) for name in columns]
+        has_words = WORDS in row
+        fields = [_field(row.get(name), is_words=has_words or name == PREDICTION) for name in columns]
         if not is_quoted and any(set(field) & {delimiter, "\r", "\n"} for field in fields):
             raise ValueError(
                 f"row {number} has a tab or a line break in a field, which TSV cannot represent: write CSV"
@@ -232,12 +233,13 @@ def _write_delimited(
         writer.writerow(fields)
 
 
-def _field(value: Any) -> str:
-    """Words and tags as they are read; numbers and nested values are JSON."""
+def _field(value: Any, *, is_words: bool) -> str:
+    """Words and tags as they are read; numbers, nested values and other lists are JSON."""
     if value is None:
         return ""
     if (
-        isinstance(value, list)
+        is_words
+        and isinstance(value, list)
         and not isinstance(value, SpanList)
         and all(isinstance(item, str) for item in value)
     ):

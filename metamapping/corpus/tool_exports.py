@@ -58,8 +58,10 @@ def is_unanswered(row: dict[str, Any]) -> bool:
 
 def _answers(row: dict[str, Any]) -> dict[str, Any] | None:
     """The answer to each question that has one; ``None`` if the row is of no tool, or about spans."""
-    if isinstance(row.get("data"), dict) and isinstance(row.get("annotations"), list):
-        return _of_label_studio(row["data"], row["annotations"])
+    # A task that has predictions and was never annotated, as `suggest` writes it, has no annotations.
+    annotations = row.get("annotations", [] if isinstance(row.get("predictions"), list) else None)
+    if isinstance(row.get("data"), dict) and isinstance(annotations, list):
+        return _of_label_studio(row["data"], annotations)
     if isinstance(row.get("fields"), dict) and isinstance(row.get("responses"), dict):
         return _agreed(
             (question, response.get("value"))

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -51,6 +52,9 @@ class PredictionLog:
     def __init__(self, path: Path, *, with_texts: bool) -> None:
         self.with_texts = with_texts
         path.parent.mkdir(parents=True, exist_ok=True)
+        if _is_unfinished(path):
+            with path.open("a") as file:
+                file.write("\n")
         self._handler = RotatingFileHandler(
             path, maxBytes=LOG_BYTES, backupCount=LOG_FILES - 1, encoding="utf-8"
         )
@@ -68,6 +72,15 @@ class PredictionLog:
     def close(self) -> None:
         """Close the file."""
         self._handler.close()
+
+
+def _is_unfinished(path: Path) -> bool:
+    """Whether the last line has no end, because an earlier server was killed."""
+    if not path.is_file() or not path.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 class Monitor:

@@ -114,6 +114,14 @@ def test_texts_of_labels_that_the_task_does_not_know_are_found(against):
     assert "p-value" in repr(drift)
 
 
+def test_a_distribution_that_moved_around_the_same_mean_is_not_said_to_rise():
+    same = np.full(100, 0.5)
+    spread = np.repeat([0.4, 0.6], 50)
+    drift = measure_drift(Signals(same, same), Signals(spread, same + 0.1))
+    assert "the probability is 0.50 on average as before, but differently distributed" in drift.sentence
+    assert "the similarity rose from 0.50 to 0.60 on average" in drift.sentence
+
+
 def test_too_few_texts_named_entities_and_impossible_rates_are_refused():
     state, rng = task()
     few = text_signals(state, texts_around(CENTRES[:LABELS], 5, rng)[0])
@@ -149,6 +157,19 @@ def test_a_log_is_read_task_by_task(tmp_path):
         read_log_signals(log)
     with pytest.raises(ValueError, match="no task 'x', but orders, mail"):
         read_log_signals(log, task="x")
+
+
+def test_lines_that_the_server_could_not_finish_are_left_out(tmp_path):
+    lines = [
+        json.dumps({"time": "now", "task": "orders", "label": "ä", "probability": p, "similarity": 0.5})
+        for p in (0.25, 0.5)
+    ]
+    for unfinished in ('{"ti', lines[0][:30], lines[0][:-1]):
+        path = tmp_path / "log.jsonl"
+        path.write_text("\n".join([lines[0], unfinished, lines[1], unfinished]), encoding="utf-8")
+        assert read_log_signals(path).probability.tolist() == [0.25, 0.5]
+    path.write_bytes(f"{lines[0]}\n".encode() + '{"time": "now", "label": "ä'.encode()[:-1])
+    assert read_log_signals(path).probability.tolist() == [0.25]
 
 
 def test_what_is_no_log_is_refused(tmp_path):

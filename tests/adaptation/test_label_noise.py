@@ -8,7 +8,7 @@ import pytest
 from metamapping.adaptation import label_similarity
 from metamapping.adaptation.calibration import calibrate
 from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.label_noise import fit_noise
+from metamapping.adaptation.label_noise import NoiseModel, fit_noise, rank, usual_confidence
 from metamapping.adaptation.label_similarity import RIDGE as SIMILARITY_RIDGE
 from metamapping.adaptation.label_similarity import STEEPNESS, similarity_scores
 from metamapping.adaptation.solution import Solution
@@ -100,6 +100,27 @@ def test_planted_errors_come_first_with_the_true_label_suggested(rate):
     assert suspicious.noise == pytest.approx(rate, abs=0.03)
     probabilities = [each.probability for each in suspicious]
     assert probabilities == sorted(probabilities, reverse=True)
+
+
+def test_a_low_probability_says_less_about_a_label_that_is_seldom_predicted_surely():
+    probabilities = np.array(
+        [
+            [0.96, 0.02, 0.02, 0.0],
+            [0.94, 0.03, 0.03, 0.0],
+            [0.05, 0.55, 0.40, 0.0],
+            [0.05, 0.65, 0.30, 0.0],
+            [0.39, 0.60, 0.01, 0.0],  # given as label 0, which is mostly sure
+            [0.60, 0.38, 0.02, 0.0],  # given as label 1, which is not
+        ]
+    )
+    scores, targets = np.log(probabilities + 1e-9), np.array([0, 0, 1, 1, 0, 1])
+    model = NoiseModel(scale=1.0, noise=0.1)
+    usual = usual_confidence(model, scores)
+    # The last two labels are never predicted, and as usual as all others.
+    mean = probabilities.max(axis=1).mean()
+    assert usual == pytest.approx([(0.96 + 0.94 + 0.6) / 3, (0.55 + 0.65 + 0.6) / 3, mean, mean], abs=1e-6)
+    assert rank(model, scores, targets)[0][:2].tolist() == [5, 4]
+    assert rank(model, scores, targets, usual=usual)[0][:2].tolist() == [4, 5]
 
 
 def test_among_correct_labels_nearly_nothing_is_suspicious():

@@ -88,8 +88,10 @@ def places(published):
 
 
 def test_sentences_are_suggested_with_their_entities(places):
-    suggestions = places.suggest([*SENTENCES, ""], num=10)
-    assert sorted(each.index for each in suggestions) == [0, 1, 2, 3]
+    pool = [*SENTENCES, "", SENTENCES[2]]
+    suggestions = places.suggest(pool, num=10)
+    # Neither its own examples, nor an empty text, nor a text twice.
+    assert sorted(each.index for each in suggestions) == [2, 3]
     assert [each.gain for each in suggestions] == sorted((e.gain for e in suggestions), reverse=True)
     for each in suggestions:
         assert each.text == SENTENCES[each.index]
@@ -102,14 +104,28 @@ def test_sentences_are_suggested_with_their_entities(places):
 
 def test_lists_of_words_are_suggested_with_tags(places, published):
     words = [text.split() for text in SENTENCES]
-    suggestions = places.suggest(words, num=2)
+    suggestions = places.suggest(words, num=4)
+    assert sorted(each.index for each in suggestions) == [2, 3]
     assert [[each.label] for each in suggestions] == [places.predict([each.text]) for each in suggestions]
-    # Without examples they are typical of the pool: one of three copies comes before the odd one.
+    # Without examples they are typical of the pool: one of three alike comes before the odd one.
     zero = MetaMapper.from_pretrained(published).zero_shot(["PER", "LOC"], task_type="ner")
-    assert zero.suggest([words[2], words[0], words[0], words[0]], num=4)[0].index > 0
+    like = [["anna", "lives", "in", place] for place in ("paris", "rome", "paris .")]
+    assert zero.suggest([words[2], *like], num=4)[0].index > 0
+
+
+def test_texts_that_are_examples_or_repeated_are_not_suggested(published):
+    mapper = MetaMapper.from_pretrained(published)
+    task = mapper.adapt(["where is my parcel", "refund me"], ["delivery", "refund"])
+    pool = ["refund me", "it never came", "it never came", "", "money back"]
+    assert sorted(each.index for each in task.suggest(pool)) == [1, 4]
+    task.add(["it never came"], ["delivery"])
+    assert [each.index for each in task.suggest(pool)] == [4]
+    pairs = mapper.adapt(["a man"] * 2, ["yes", "no"], text_pairs=["a person", "a dog"])
+    found = pairs.suggest(["a man"] * 3, text_pairs=["a dog", "a cat", "a cat"])
+    assert [each.index for each in found] == [1]
 
 
 def test_a_sentence_like_the_examples_tells_little(places):
-    known, new = "anna lives in paris", "please refund the order"
+    known, new = "anna lives in paris .", "please refund the order"
     first, second = places.suggest([known, new], num=2)
     assert (first.text, second.text) == (new, known)

@@ -257,7 +257,7 @@ def test_suggestions_are_texts_of_the_pool_with_their_predictions(mapper, mappin
             assert each.label == task.predict([each.text])[0]
             assert each.probability == pytest.approx(task.predict_proba([each.text]).max(), abs=1e-5)
         assert suggestions[0].gain == 1.0
-    assert len(mapping.suggest(pool)) == 5
+    assert sorted(each.index for each in mapping.suggest(pool)) == [0, 1, 2, 4]  # the last is an example
     assert mapping.suggest([]) == []
     with pytest.raises(ValueError, match="num is 0"):
         mapping.suggest(pool, num=0)

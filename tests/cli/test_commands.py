@@ -204,21 +204,46 @@ def test_errors_of_the_left_out_examples_are_written(folder, ner_task, capsys):
 
 
 def test_labels_that_other_rows_contradict_are_found(folder, published, capsys):
-    lines = ["id,text,label,thread"]
-    lines += [f"{i},where is my parcel {i},delivery,{i}" for i in range(30)]
-    lines += [f"{i},please refund my money {i},refund,{i}" for i in range(30, 60)]
-    lines += ["60,,refund,60", "61,where is my parcel 61,refund,61"]
+    # A column that is called as the number of the row is replaced.
+    lines = ["id,text,label,thread,row"]
+    lines += [f"{i},where is my parcel {i},delivery,{i},-1" for i in range(30)]
+    lines += [f"{i},please refund my money {i},refund,{i},-1" for i in range(30, 60)]
+    lines += ["60,,refund,60,-1", "61,where is my parcel 7,refund,61,-1"]
     (folder / "noisy.csv").write_text("\n".join(lines) + "\n")
     assert run_cli("check-labels", published, folder / "noisy.csv", "--num", 1) == 0
     printed = capsys.readouterr()
     assert "1 suspicious label in 61 rows" in printed.out
     assert "1 rows have no text" in printed.err
+    assert "1 text with different labels, of which at most one can be right: row 8, 62" in printed.err
     options = ("--num", 2, "--group", "thread", "--out", folder / "suspicious.jsonl")
     assert run_cli("check-labels", published, folder / "noisy.csv", *options) == 0
     first, _ = map(json.loads, (folder / "suspicious.jsonl").read_text().splitlines())
     assert (first["row"], first["id"], first["label"], first["suggested"]) == (62, "61", "refund", "delivery")
     assert 0 < first["wrong"] <= 1
     assert {each["label"] for each in first["similar"]} == {"delivery"}
+
+
+def test_odd_rows_are_checked_with_all_that_they_have(folder, published, capsys):
+    pairs = [("a man sleeps", f"a {who} sleeps", "yes") for who in ("person", "man", "boy", "father")]
+    pairs += [("a man sleeps", f"a {what} barks", "no") for what in ("dog", "wolf", "fox", "seal")]
+    rows = [dict(zip(("text", "text_pair", "label"), pair, strict=True)) for pair in pairs]
+    rows[3] |= {"note": "of one row alone"}
+    (folder / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = (published, folder / "pairs.jsonl", "--num", 8, "--text-pair", "text_pair")
+    assert run_cli("check-labels", *options, "--out", folder / "pairs.csv") == 0
+    assert "a man sleeps / a" in " ".join(capsys.readouterr().out.split())
+    written = rows_of(folder / "pairs.csv")
+    assert {row["row"]: row["note"] for row in written}["4"] == "of one row alone"
+    assert sorted(row["note"] for row in written)[:7] == [""] * 7
+
+
+def test_a_task_without_test_rows_says_how_many_labels_have_one_example(folder, published, capsys):
+    (folder / "alone.csv").write_text(
+        "text,label\nwhere is it,delivery\nis it late,delivery\nhello,greeting\n"
+    )
+    assert run_cli("adapt", published, folder / "alone.csv", "--out", folder / "alone") == 0
+    assert run_cli("evaluate", folder / "alone") == 0
+    assert "note: 1 of 2 labels have one example" in capsys.readouterr().err
 
 
 def test_rows_to_label_are_written_for_people_and_for_tools(folder, task):

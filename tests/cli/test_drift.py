@@ -54,5 +54,9 @@ def test_a_log_needs_no_encoder_and_its_task_is_chosen(task, tmp_path, capsys, m
     log.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert run_cli("drift", task, log, "--task-name", "b", "--last", 30) == 0
     assert "30 texts against 40" in capsys.readouterr().out
+    lines = [json.dumps({"time": "now", **row}) for row in rows]
+    (tmp_path / "written.jsonl").write_text("\n".join([*lines, lines[0][:50]]))  # as a server writes it
+    assert run_cli("drift", task, tmp_path / "written.jsonl", "--task-name", "b", "--last", 30) == 0
+    assert "30 texts against 40" in capsys.readouterr().out
     assert run_cli("drift", task, log) == 2
     assert "the log has several tasks (a, b)" in capsys.readouterr().err

@@ -186,25 +186,32 @@ def test_tags_are_checked_and_sentences_suggested(folder, task, published, capsy
         assert row["excerpt"] in row["text"]
         assert row["given"] != row["suggested"]
         assert row["similar"][0]["word"] is not None
-    assert run_cli("suggest", task, folder / "new.jsonl", "--num", 2) == 0
-    (first,) = map(json.loads, capsys.readouterr().out.splitlines())  # an empty text is not suggested
+    # An empty text is not suggested, nor one of the task's own examples, nor a text twice.
+    pool = folder / "pool.jsonl"
+    unlike = f"{TEXTS[1]} ."
+    write_jsonl(pool, [{"text": text} for text in (TEXTS[1], " ", unlike, unlike)])
+    assert run_cli("suggest", task, pool, "--num", 2) == 0
+    output = capsys.readouterr()
+    (first,) = map(json.loads, output.out.splitlines())
+    assert first["row"] == 3
     assert places(first["prediction"]) == TRIPLES[1]
+    assert "only 1 of 4 rows can be suggested" in output.err
     chosen = folder / "chosen.json"
-    assert run_cli("suggest", task, folder / "new.jsonl", "--for", "label-studio", "--out", chosen) == 0
+    assert run_cli("suggest", task, pool, "--for", "label-studio", "--out", chosen) == 0
     (written,) = json.loads(chosen.read_text())
     values = [each["value"] for each in written["predictions"][0]["result"]]
-    assert [[each["start"], each["end"], *each["labels"]] for each in values] == TRIPLES[1]
-    assert run_cli("suggest", task, folder / "new.jsonl", "--for", "argilla") == 2
+    assert [[each["start"], each["end"], *each["labels"]] for each in values] == places(first["prediction"])
+    assert run_cli("suggest", task, pool, "--for", "argilla") == 2
     assert "for ner give --for label-studio" in capsys.readouterr().err
     assert run_cli("explain", task, TEXTS[0], "--word", 3, "--label", "LOC", "--json") == 0
     assert json.loads(capsys.readouterr().out)["label"] == "LOC"
 
 
 def test_lists_of_words_are_suggested_to_label_studio_as_texts(folder, task):
-    write_jsonl(folder / "words.jsonl", [{"words": ["bob", "works", "in", "new", "york"]}])
+    write_jsonl(folder / "words.jsonl", [{"words": ["bob", "works", "in", "new", "york", "."]}])
     chosen = folder / "chosen.json"
     assert run_cli("suggest", task, folder / "words.jsonl", "--for", "label-studio", "--out", chosen) == 0
     (written,) = json.loads(chosen.read_text())
-    assert written["data"]["text"] == TEXTS[1]
+    assert written["data"]["text"] == f"{TEXTS[1]} ."
     values = [each["value"] for each in written["predictions"][0]["result"]]
     assert [[each["start"], each["end"], *each["labels"]] for each in values] == TRIPLES[1]

@@ -56,6 +56,13 @@ def test_suggestions_are_no_answers():
         assert "label" not in with_answers(row)
 
 
+def test_a_task_of_label_studio_that_was_never_annotated_has_a_text_and_no_answer():
+    row = {"data": {"text": "a", "row": 3}, "predictions": [chosen("x")]}
+    assert is_unanswered(row)
+    assert with_answers(row)["text"] == "a"
+    assert not is_unanswered({"data": {"text": "a"}})
+
+
 def test_the_majority_counts_and_an_even_split_is_no_answer():
     assert label_of(studio("a", chosen("x"), chosen("y"), chosen("x"))) == "x"
     assert is_unanswered(studio("a", chosen("x"), chosen("y")))

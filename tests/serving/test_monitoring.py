@@ -68,6 +68,18 @@ def test_predictions_are_logged_without_their_texts(published, tmp_path, log):
     assert rows[0]["probability"] == pytest.approx(max(answer["probabilities"][0]), abs=1e-3)
 
 
+def test_a_log_whose_last_line_was_not_finished_is_continued_on_a_new_one(tmp_path):
+    path = tmp_path / "log.jsonl"
+    for before, expected in (("", 1), ('{"time": "no', 2), ('{"time": "now"}\n', 2)):
+        path.write_text(before)
+        log = PredictionLog(path, with_texts=False)
+        log.write({"time": "later"})
+        log.close()
+        lines = path.read_text().splitlines()
+        assert len(lines) == expected
+        assert json.loads(lines[-1]) == {"time": "later"}
+
+
 def test_a_log_with_texts_is_rotated(tmp_path, monkeypatch):
     monkeypatch.setattr(monitoring, "LOG_BYTES", 60)
     log = PredictionLog(tmp_path / "log.jsonl", with_texts=True)
