@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 LABEL = "label"
-UNANSWERED = "its annotators gave no answer, skipped it or disagree evenly"
+UNANSWERED = "the annotators gave no answer, skipped it or disagree evenly"
 _RESPONSES, _STATUS = ".responses", ".responses.status"
 _UNFINISHED = ("discarded", "draft", "pending")  # statuses of Argilla that are no submitted answer
 # The words of named entities, which `span_formats` reads.
