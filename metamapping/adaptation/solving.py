@@ -54,7 +54,10 @@ def _solved(featurizer: Featurizer, state: TaskState) -> TaskState:
         if state.tuning is not None:
             calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
     types = fit_types(plain_mapping(mapping), state.name_features, support) if state.is_ner else None
-    state = replace(state, solution=solution, calibration=calibration, grade_cuts=None, types=types)
+    outside = None if state.outside is None else replace(state.outside, threshold=None)
+    state = replace(
+        state, solution=solution, calibration=calibration, grade_cuts=None, types=types, outside=outside
+    )
     return replace(state, grade_cuts=grade_cuts_of(state)) if state.is_ordinal else state
 
 

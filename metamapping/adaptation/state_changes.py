@@ -192,7 +192,7 @@ def _with_outside(
     features = featurizer.texts(examples.texts, examples.text_pairs)
     offsets, targets = np.arange(len(features) + 1), np.zeros(len(features), np.int32)
     support = outside.support.plus(examples, features, offsets, targets)
-    return replace(state, outside=replace(outside, support=support))
+    return replace(state, outside=Outside(outside.label, support))
 
 
 def without_examples(featurizer: Featurizer, state: TaskState, examples: Sequence[int]) -> TaskState:

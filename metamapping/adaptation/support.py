@@ -151,10 +151,13 @@ class Outside:
     Attributes:
         label: How they are labelled, and what texts outside of the task are answered with.
         support: The examples; their targets mean nothing.
+        threshold: The threshold ``auto`` of a task that was saved, so that predicting need not find it again;
+            ``None`` if it has to be found.
     """
 
     label: Label
     support: Support
+    threshold: float | None = None
 
 
 def empty_support(dim: int, num_views: int = 1) -> Support:

@@ -125,8 +125,13 @@ def task_file(featurizer: Featurizer, state: TaskState, *, format_version: int, 
 
 def _outside_file(outside: Outside, keep_texts: bool) -> OutsideFile:
     texts, pairs = _stored_texts(outside.support, keep_texts)
+    known = {} if outside.threshold is None else {"threshold": outside.threshold}
     return OutsideFile(
-        label=outside.label, num_examples=outside.support.num_examples, texts=texts, text_pairs=pairs
+        label=outside.label,
+        num_examples=outside.support.num_examples,
+        texts=texts,
+        text_pairs=pairs,
+        **known,
     )
 
 
@@ -240,7 +245,8 @@ def _outside(task: TaskFile, outside: OutsideFile, arrays: dict[str, np.ndarray]
         raise ValueError("its examples out of scope do not fit the rest")
     targets, offsets = np.zeros(count, np.int32), np.arange(count + 1)
     of_pairs = pairs if task.is_pair and count else None
-    return Outside(outside.label, Support(texts, of_pairs, features, targets, offsets, NUM_VIEWS))
+    support = Support(texts, of_pairs, features, targets, offsets, NUM_VIEWS)
+    return Outside(outside.label, support, outside.threshold)
 
 
 def _spelled(task: TaskFile) -> tuple[Label, ...]:

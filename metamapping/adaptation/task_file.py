@@ -63,6 +63,7 @@ class OutsideFile(BaseModel):
     num_examples: Annotated[int, Field(ge=0)]
     texts: list[str] | None
     text_pairs: list[str] | None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
 class TaskFile(BaseModel):

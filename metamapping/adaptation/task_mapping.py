@@ -16,6 +16,7 @@ import threading
 import warnings
 from collections import abc
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -357,7 +358,11 @@ class Mapping(TaskQuestions):
         Raises:
             ValueError: The folder contains something else.
         """
-        return write_task(Path(folder), self._featurizer, self._state, keep_texts=keep_texts)
+        state = self._state
+        if state.outside is not None:
+            outside = replace(state.outside, threshold=self._confidence_so_far(state))
+            state = replace(state, outside=outside)
+        return write_task(Path(folder), self._featurizer, state, keep_texts=keep_texts)
 
     def export(self, path: str | Path) -> Path:
         """Write the task as one ONNX file, for programs that have no metamapping.

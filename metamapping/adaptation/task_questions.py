@@ -33,7 +33,7 @@ from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_ner_texts, read_texts
 from metamapping.adaptation.label_checks import check_labels
 from metamapping.adaptation.results import Error, Explanation
-from metamapping.adaptation.scope import Threshold, threshold_of
+from metamapping.adaptation.scope import AUTO, Threshold, threshold_of
 from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, are_new, gain_shares, suggest_items
@@ -321,7 +321,9 @@ class TaskQuestions:
         if wanted is None and state.outside is not None:
             # With grades there is nothing to find it with, as long as no example is out of scope.
             has_evidence = state.outside.support.num_examples > 0 or not state.is_ordinal
-            wanted = "auto" if has_evidence else None
+            wanted = AUTO if has_evidence else None
+        if wanted == AUTO and state.outside is not None and state.outside.threshold is not None:
+            return state.outside.threshold
         if wanted is None or isinstance(wanted, float | int):
             return wanted
         key = str(wanted)

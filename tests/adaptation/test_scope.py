@@ -122,6 +122,24 @@ def test_a_task_with_examples_out_of_scope_is_saved_and_changed(mapper, mapping,
     assert (loaded.num_examples, loaded.num_out_of_scope, loaded.out_of_scope) == (7, 0, None)
 
 
+def test_a_saved_task_knows_its_threshold_until_its_examples_change(mapper, mapping, tmp_path, monkeypatch):
+    mapping.save(tmp_path / "task")
+    loaded, texts = Mapping.load(tmp_path / "task", mapper), [*TEXTS, *OUTSIDE, "a late refund"]
+    monkeypatch.setattr(scope, "scope_evidence", None)
+    assert loaded.predict(texts) == mapping.predict(texts) == loaded.predict(texts, threshold="auto")
+    monkeypatch.undo()
+    for change in (lambda task: task.add(["rome in june"], ["oos"]), lambda task: task.remove([0])):
+        loaded, changed = (
+            Mapping.load(tmp_path / "task", mapper),
+            mapper.adapt([*TEXTS, *OUTSIDE], [*LABELS, *["oos"] * 3], out_of_scope="oos"),
+        )
+        change(loaded)
+        change(changed)
+        found = changed._lowest_confidence(changed.state, None)
+        assert found != loaded.state.outside.threshold
+        assert loaded._lowest_confidence(loaded.state, None) == pytest.approx(found, abs=1e-6)
+
+
 def test_tasks_without_such_examples_are_written_as_before(mapper, tmp_path):
     folder = mapper.adapt(TEXTS, LABELS).save(tmp_path / "task")
     assert "outside" not in (folder / "task.json").read_text()
