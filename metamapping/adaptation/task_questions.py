@@ -357,7 +357,7 @@ class TaskQuestions:
         return state.labels.index(value)
 
     def _word_features(self, words: Any, word: int | None) -> tuple[np.ndarray, int]:
-        """The features of all words of a text, ``(num_words, word_dim)``, and the position of the given one."""
+        """The features of all words of a text, ``(num_words, word_dim)``, and the position of one of them."""
         (read,), _, _ = read_ner_texts([words])
         if not read:
             raise ValueError("the text has no words: give a text to explain")
