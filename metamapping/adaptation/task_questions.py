@@ -384,6 +384,8 @@ class TaskQuestions:
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
 
 
-def _rows(texts: Sequence[Any], text_pairs: Sequence[Any] | None) -> list[Any]:
-    """The texts, or the pairs of them."""
-    return list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
+def _rows(texts: Sequence[str | None], text_pairs: Sequence[str | None] | None) -> list[Any]:
+    """The texts, or the pairs of them, with all white space alike."""
+    columns = [texts] if text_pairs is None else [texts, text_pairs]
+    spaced = ([None if text is None else " ".join(text.split()) for text in column] for column in columns)
+    return list(zip(*spaced, strict=True))
