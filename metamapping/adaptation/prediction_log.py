@@ -88,7 +88,7 @@ def drift_of_log(
 
 
 def is_log(path: Path) -> bool:
-    """Whether the first line of a file is one of the server's.
+    """Whether the first line of a file that was finished is one of the server's.
 
     Args:
         path: The file; there may be none.
@@ -96,12 +96,13 @@ def is_log(path: Path) -> bool:
     if not path.is_file():
         return False
     with path.open("rb") as file:
-        line = file.readline(_MAX_LINE_BYTES)
-    try:
-        row = json.loads(line) if line.startswith(_BEGINNING) else None
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(row, dict) and all(name in row for name in Signals._fields)
+        while (line := file.readline(_MAX_LINE_BYTES)).startswith(_BEGINNING):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            return isinstance(row, dict) and all(name in row for name in Signals._fields)
+    return False
 
 
 def read_log_signals(path: Path, *, task: str | None = None) -> Signals:

@@ -91,17 +91,20 @@ def find_threshold(state: TaskState, *, precision: float | None = None, outside:
         state: A task of texts with examples.
         precision: The wanted share of right answers among all answers. Default: the best F1 of right answers,
             of which there could be one for each text of the task.
-        outside: The share of texts outside among all texts to be answered.
+        outside: The share of texts outside among all texts to be answered. If there are none, only answers
+            that are wrong are held back.
 
     Raises:
         ValueError: The task has no examples to find it with, or no threshold has that precision.
     """
     evidence = scope_evidence(state)
+    if not outside:
+        evidence = evidence._replace(outside=evidence.outside[:0])
     num_inside, num_outside = len(evidence.confidence), len(evidence.outside)
     confidence = np.concatenate([evidence.confidence, evidence.outside])
     inside = 1.0 - outside
     right = np.concatenate([evidence.is_right * (inside / num_inside), np.zeros(num_outside)])
-    weights = np.repeat([inside / num_inside, outside / num_outside], [num_inside, num_outside])
+    weights = np.repeat([inside / num_inside, outside / max(num_outside, 1)], [num_inside, num_outside])
     order = np.argsort(-confidence, kind="stable")
     confidence, right, answered = confidence[order], right[order].cumsum(), weights[order].cumsum()
     # A threshold lies between two different confidences; the last accepts everything.

@@ -226,7 +226,7 @@ def without_label(featurizer: Featurizer, state: TaskState, label: Label) -> Tas
     removed = state.labels.index(label)
     kept = [slot for slot in range(len(state.labels)) if slot != removed]
     labels = tuple(state.labels[slot] for slot in kept)
-    _check_labels(labels, state.min_labels)
+    _check_labels(labels, state)
     support = state.support
     if not state.is_ner:
         support = support.without(np.flatnonzero(support.targets == removed).tolist())
@@ -268,7 +268,7 @@ def add_labels(
         )
     first = [OUTSIDE] if state.is_ner else []
     known = tuple(dict.fromkeys([*first, *state.labels, *labels]))
-    _check_labels(known, state.min_labels)
+    _check_labels(known, state)
     texts = [str(label_text(label)) for label in known]
     unknown = sorted(set(label_names) - set(texts))
     if unknown:
@@ -316,8 +316,13 @@ def check_not_empty(featurizer: Featurizer, examples: Examples, *, is_ner: bool)
         raise ValueError(f"{what}s {listed(empty)} are {reason}: drop the rows or give them texts")
 
 
-def _check_labels(labels: Sequence[Label], needed: int) -> None:
+def _check_labels(labels: Sequence[Label], state: TaskState) -> None:
+    if state.is_ner and not set(labels) - {OUTSIDE}:
+        raise ValueError(
+            "no example has an entity, so that there is no type to find: give one that has, or use zero_shot "
+            "with the types"
+        )
     if not labels:
         raise ValueError("no example has a label of the task: a task needs at least two to choose between")
-    if len(labels) < needed:
+    if len(labels) < state.min_labels:
         raise ValueError(f"only one label ({listed(labels)}): a task needs at least two to choose between")

@@ -100,7 +100,8 @@ class TaskQuestions:
             word: For ``ner`` the position of the word to explain, counted from 0: the neighbours are words of
                 the examples.
             num_examples: How many examples to return.
-            label: The label to explain; for ``ner`` a type, or "O". Default: the predicted one.
+            label: The label to explain; for ``ner`` a type, or "O". Default: the predicted one, which for a
+                word need not be the one of the highest score.
 
         Returns:
             The most similar examples first, each with its contribution to the label's score.
@@ -112,8 +113,11 @@ class TaskQuestions:
         state = self._state
         slots = None if label is None else np.array([self._slot_of(state, label)])
         if state.is_ner:
-            features = self._word_features(text, word)
-            return explain(state, features, num_examples=num_examples, slots=slots)[0]
+            features, position = self._word_features(text, word)
+            if slots is None:
+                # Not the label of the highest score: words are predicted as parts of whole entities.
+                slots = state.decode(state.word_scores(features))[[position]]
+            return explain(state, features[[position]], num_examples=num_examples, slots=slots)[0]
         if word is not None:
             raise ValueError("word is for ner tasks: here a text has one label")
         pairs = None if text_pair is None else [text_pair]
@@ -354,8 +358,8 @@ class TaskQuestions:
             raise ValueError(f"there is no label {label!r} to explain; labels: {listed(state.labels)}")
         return state.labels.index(value)
 
-    def _word_features(self, words: Any, word: int | None) -> np.ndarray:
-        """The features of one word of a text, ``(1, word_dim)``."""
+    def _word_features(self, words: Any, word: int | None) -> tuple[np.ndarray, int]:
+        """The features of all words of a text, ``(num_words, word_dim)``, and the position of one of them."""
         (read,), _, _ = read_ner_texts([words])
         if not read:
             raise ValueError("the text has no words: give a text to explain")
@@ -365,7 +369,7 @@ class TaskQuestions:
                 f"{found}: for ner one word is explained, such as word=0; the text has the words 0 to "
                 f"{len(read) - 1}"
             )
-        return self._featurizer.words([read])[0][[word]]
+        return self._featurizer.words([read])[0], word
 
     def _text_features(
         self, state: TaskState, texts: Any, text_pairs: Any
@@ -382,6 +386,8 @@ class TaskQuestions:
         return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
 
 
-def _rows(texts: Sequence[Any], text_pairs: Sequence[Any] | None) -> list[Any]:
-    """The texts, or the pairs of them."""
-    return list(texts) if text_pairs is None else list(zip(texts, text_pairs, strict=True))
+def _rows(texts: Sequence[str | None], text_pairs: Sequence[str | None] | None) -> list[Any]:
+    """The texts, or the pairs of them, with all white space alike."""
+    columns = [texts] if text_pairs is None else [texts, text_pairs]
+    spaced = ([None if text is None else " ".join(text.split()) for text in column] for column in columns)
+    return list(zip(*spaced, strict=True))

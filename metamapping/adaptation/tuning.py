@@ -25,9 +25,8 @@ from metamapping.adaptation.state_changes import with_features, without_examples
 from metamapping.adaptation.tuning_gate import (
     NUM_FOLDS,
     choose,
-    has_evidence,
+    judged_folds,
     left_out_evidence,
-    num_judged_folds,
 )
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
 from metamapping.corpus.ragged import Ragged
@@ -190,9 +189,10 @@ def _tune(
 ) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
-    if not has_evidence(state.support.targets):
-        return _unknown("two labels with two examples each are needed to estimate a gain")
-    budget = Budget(seconds, num_folds=num_judged_folds(state) + 1)
+    folds = judged_folds(state)
+    if not folds:
+        return _unknown("two labels with three different examples each are needed to estimate a gain")
+    budget = Budget(seconds, num_folds=len(folds) + 1)
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
@@ -201,8 +201,6 @@ def _tune(
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:
             return _unknown(f"{error}", budget.steps)
-        if evidence is None:
-            return _unknown("more examples of each label are needed to estimate a gain", budget.steps)
         choice = choose(evidence)
         record = Tuning(
             weight=choice.weight,

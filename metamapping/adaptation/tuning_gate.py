@@ -16,7 +16,7 @@ Notation: ``F`` left-out examples.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,22 @@ ENOUGH_LEFT_OUT = 125
 _LEAST_LOG_PROBABILITY = -14.0
 # For each of WEIGHTS, what the inverse temperature has to be multiplied by on most tasks.
 _USUAL_FACTORS = (0.6, 0.5)
+
+
+class Fold(NamedTuple):
+    """One fold of a task's examples, as positions.
+
+    Attributes:
+        number: Its number, from 0.
+        rest: The examples that the layers are tuned to and the mapping is computed from.
+        removed: All examples of the fold.
+        left_out: Those of them that are judged: their labels have other examples.
+    """
+
+    number: int
+    rest: np.ndarray
+    removed: np.ndarray
+    left_out: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -129,61 +145,46 @@ def choose(evidence: Evidence) -> Choice:
     )
 
 
-def has_evidence(targets: np.ndarray) -> bool:
-    """Whether two labels have two examples, without which nothing can be split or left out.
-
-    Args:
-        targets: Label slots, int ``(num_examples,)``.
-    """
-    return int((np.bincount(targets, minlength=1) > 1).sum()) >= 2
-
-
-def num_judged_folds(state: TaskState) -> int:
-    """How many of ``NUM_FOLDS`` folds are left out in turn, from 1 to all.
+def judged_folds(state: TaskState) -> list[Fold]:
+    """The folds, at most ``NUM_FOLDS``, that say something about tuning: as many as are needed.
 
     Args:
         state: The task.
+
+    Returns:
+        None if no two labels have two examples each where others are left out, without which nothing can be
+        split.
     """
-    return _num_judged(_folds(state))
-
-
-def _num_judged(folds: np.ndarray) -> int:
-    so_far = np.cumsum(np.bincount(folds, minlength=NUM_FOLDS))
-    return min(NUM_FOLDS, 1 + int(np.searchsorted(so_far, ENOUGH_LEFT_OUT)))
-
-
-def _folds(state: TaskState) -> np.ndarray:
-    folds: np.ndarray = folds_of(state.support.features, state.support.targets) % NUM_FOLDS
+    targets = state.support.targets
+    fold_of = folds_of(state.support.features, targets) % NUM_FOLDS
+    folds: list[Fold] = []
+    for number in range(NUM_FOLDS):
+        rest, removed = np.flatnonzero(fold_of != number), np.flatnonzero(fold_of == number)
+        # A label without another example is predicted from its name alone, which says little of tuning.
+        left_out = removed[np.isin(targets[removed], targets[rest])]
+        has_splits = int((np.bincount(targets[rest], minlength=1) > 1).sum()) >= 2
+        if len(left_out) and has_splits and sum(len(fold.left_out) for fold in folds) < ENOUGH_LEFT_OUT:
+            folds.append(Fold(number, rest, removed, left_out))
     return folds
 
 
-def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps) -> Evidence | None:
+def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps) -> Evidence:
     """Predict examples by mappings without their fold, as the encoder is and tuned without their fold.
 
     Args:
         featurizer: Has the meta-learned mapping.
-        state: The task; ``steps`` was prepared with all of its examples.
+        state: The task; it has ``judged_folds``, and ``steps`` was prepared with all of its examples.
         steps: Takes the steps of each fold.
-
-    Returns:
-        The evidence; ``None`` if no fold has any.
     """
-    targets, folds = state.support.targets, _folds(state)
+    targets = state.support.targets
     logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
     labels: list[np.ndarray] = []
     untuned = steps.features(steps.start)
-    for fold in range(_num_judged(folds)):
-        rest, removed = np.flatnonzero(folds != fold), np.flatnonzero(folds == fold)
-        # A label without another example is predicted from its name alone, which says little of tuning.
-        left_out = removed[np.isin(targets[removed], targets[rest])]
-        if not len(left_out) or not has_evidence(targets[rest]):
-            continue
-        tuned = [steps.features(each) for each in steps.shares(steps.take(fold, rest), WEIGHTS)]
+    for number, rest, removed, left_out in judged_folds(state):
+        tuned = [steps.features(each) for each in steps.shares(steps.take(number, rest), WEIGHTS)]
         for each, so_far in zip([untuned, *tuned], logits, strict=True):
             so_far.append(_logits(featurizer, state, each, removed, left_out))
         labels.append(targets[left_out])
-    if not labels:
-        return None
     judged = [
         _judge(np.concatenate(each), np.concatenate(labels), usual)
         for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)

@@ -48,7 +48,7 @@ class Tuning:
 
     def __str__(self) -> str:
         head = f"tuned (weight {self.weight:g})" if self.is_tuned else "not tuned"
-        layers = "" if self.num_layers is None else f"{self.num_layers} layers, "
+        layers = "" if self.num_layers is None else f"{self.num_layers} layer{'s' * (self.num_layers > 1)}, "
         counts = f"{self.num_left_out} left-out examples, {layers}{self.steps} steps, {self.seconds:.1f} s"
         return f"{head}: {self.reason} ({counts})"
 

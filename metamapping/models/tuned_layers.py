@@ -60,11 +60,15 @@ def layer_names(backbone: keras.Model, num_layers: int) -> frozenset[str]:
 
 
 def _split(backbone: keras.Model, num_layers: int) -> tuple[keras.Model, keras.Model]:
-    """What lies below the last layers, and these, with the lower view as a second result if they have it."""
+    """What lies below the last layers, and these, with the lower view as a second result if they have it.
+
+    Of a single layer both views may be of the same states, and Keras knows no model with one result twice.
+    """
     most = len(block_outputs(backbone))
     below, last = block_inputs(backbone)[most - num_layers], token_states(backbone)
     lower = block_outputs(backbone)[lower_layer(most)]
-    results = [last, lower] if num_layers > _num_above_lower_view(most) else last
+    has_two = num_layers > _num_above_lower_view(most) and lower is not last
+    results = [last, lower] if has_two else last
     return (
         keras.Model(backbone.input, below),
         keras.Model([below, backbone.input["padding_mask"]], results),
@@ -109,7 +113,7 @@ class TunedLayers:
             raise ValueError(f"{num_layers} layers cannot be tuned: expected {fewest} to {most}")
         self.num_layers = num_layers
         self._below, self._layers = _split(backbone, num_layers)
-        self._has_lower = isinstance(self._layers.output, list)
+        self._has_lower, self._is_single = isinstance(self._layers.output, list), most == 1
         self.dim, self._names = int(self._below.output.shape[-1]), list(backbone.input)
         self._variables = list(self._layers.weights)
         self._stored = _stored_weights(backbone, self._layers)
@@ -142,7 +146,10 @@ class TunedLayers:
         """
         with keras.StatelessScope(state_mapping=list(zip(self._variables, weights, strict=True))):
             results = self._layers([below, padding_mask], training=False)
-        last, lower = results if self._has_lower else (results, below)
+        if self._has_lower:
+            last, lower = results
+        else:
+            last, lower = results, results if self._is_single else below
         return text_views(tf.cast(last, tf.float32), tf.cast(lower, tf.float32), pool)
 
     def to_tensors(self, arrays: Mapping[str, np.ndarray]) -> list[tf.Tensor]:

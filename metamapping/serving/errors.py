@@ -129,4 +129,7 @@ def _sentence(errors: Sequence[Any]) -> str:
         )
     if first["type"] == "missing":
         return f"{location} is missing{more}: /docs describes the requests"
-    return f"{location} is {first['input']!r:.60}: {first['msg']}{more}; /docs describes the requests"
+    message = first["msg"].removeprefix("Value error, ")
+    if not message.startswith(f"{location} is "):
+        message = f"{location} is {first['input']!r:.60}: {message}"
+    return f"{message}{more}; /docs describes the requests"

@@ -14,7 +14,7 @@ from metamapping.adaptation.drift import (
     support_signals,
     text_signals,
 )
-from metamapping.adaptation.prediction_log import drift_of_log, read_log_signals, signals_of_rows
+from metamapping.adaptation.prediction_log import drift_of_log, is_log, read_log_signals, signals_of_rows
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.support import Examples, empty_support
@@ -170,6 +170,20 @@ def test_lines_that_the_server_could_not_finish_are_left_out(tmp_path):
         assert read_log_signals(path).probability.tolist() == [0.25, 0.5]
     path.write_bytes(f"{lines[0]}\n".encode() + '{"time": "now", "label": "ä'.encode()[:-1])
     assert read_log_signals(path).probability.tolist() == [0.25]
+
+
+def test_a_file_is_a_log_by_its_first_finished_line(tmp_path):
+    path, row = tmp_path / "log.jsonl", {"time": "now", "task": "t", "probability": 0.5, "similarity": 0.5}
+    for content, is_one in (
+        (json.dumps(row), True),
+        ('{"time": "no\n' + json.dumps(row), True),
+        ('{"time": "no\n', False),
+        (json.dumps({"time": "now", "text": "other"}), False),
+        ("text,label\n", False),
+        ("", False),
+    ):
+        path.write_text(content)
+        assert is_log(path) is is_one
 
 
 def test_what_is_no_log_is_refused(tmp_path):

@@ -244,3 +244,13 @@ def test_a_task_is_solved_saved_and_changed_with_its_types(published, tmp_path):
     np.testing.assert_allclose(loaded.state.types.weights, mapping.state.types.weights, atol=1e-4)
     loaded.remove(label="LOC")
     assert loaded.state.types is None
+
+
+def test_the_label_that_a_word_is_predicted_with_is_explained(published):
+    mapping = MetaMapper.from_pretrained(published).adapt(WORDS, TAGS, task_type="ner")
+    texts = [["Eve", "sees", "London"], ["New", "London", "Bob"], ["Bob", "York", "to", "Eve"]]
+    predicted = [[tag[2:] or "O" for tag in tags] for tags in mapping.predict(texts)]
+    explained = [[mapping.explain(text, word=i).label for i in range(len(text))] for text in texts]
+    assert explained == predicted
+    probable = [[mapping.labels[slot] for slot in p.argmax(axis=1)] for p in mapping.predict_proba(texts)]
+    assert probable != predicted

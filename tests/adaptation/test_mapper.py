@@ -135,6 +135,11 @@ def test_examples_that_cannot_be_learned_from_are_rejected(mapper, arguments, me
         mapper.adapt(*arguments)
 
 
+def test_named_entities_without_an_entity_are_refused_with_that_reason(mapper):
+    with pytest.raises(ValueError, match="no example has an entity, so that there is no type"):
+        mapper.adapt([["nothing", "here"]], [["O", "O"]], task_type="ner")
+
+
 def test_unknown_task_types_and_labels_are_rejected_by_name(mapper):
     with pytest.raises(ValueError, match="'nerr' is not one of ner, sentiment-analysis"):
         mapper.adapt(TEXTS, LABELS, task_type="nerr")

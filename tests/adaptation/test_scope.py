@@ -58,8 +58,12 @@ def test_the_threshold_is_lower_where_fewer_texts_are_outside(evidence):
     assert find_threshold(None, outside=0.1) == pytest.approx(0.2)
     assert find_threshold(None, outside=0.9) == pytest.approx(0.7)
     assert find_threshold(None, precision=0.7, outside=0.0) == 0.0
-    assert find_threshold(None, outside=0.0) == pytest.approx(0.2)
     assert find_threshold(None, outside=1.0) > 0.5
+
+
+def test_where_no_text_is_outside_none_is_left_without_an_answer_for_those_that_are(evidence):
+    # F1 is 2 · 0.75 / (1 + 1) with all four answered, and lower at every other threshold.
+    assert find_threshold(None, outside=0.0) == 0.0
 
 
 def test_a_precision_that_no_threshold_has_is_an_error(monkeypatch):

@@ -125,6 +125,11 @@ def test_texts_that_are_examples_or_repeated_are_not_suggested(published):
     assert [each.index for each in found] == [1]
 
 
+def test_texts_that_differ_in_white_space_alone_are_one(published):
+    task = MetaMapper.from_pretrained(published).adapt(["my parcel", "my money"], ["delivery", "refund"])
+    assert [each.index for each in task.suggest([" my  parcel", "the lamp", "the lamp\n"])] == [1]
+
+
 def test_a_sentence_like_the_examples_tells_little(places):
     known, new = "anna lives in paris .", "please refund the order"
     first, second = places.suggest([known, new], num=2)

@@ -16,7 +16,7 @@ from metamapping.adaptation.state_changes import with_examples, with_features, w
 from metamapping.adaptation.support import Examples
 from metamapping.adaptation.tuning import StopTuningError, tune_task
 from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, expected_gain
-from metamapping.adaptation.tuning_gate import Evidence, _judge, choose, left_out_evidence, num_judged_folds
+from metamapping.adaptation.tuning_gate import Evidence, _judge, choose, judged_folds, left_out_evidence
 from metamapping.adaptation.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
@@ -327,7 +327,7 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
     assert len(evidence.before) == 24
     monkeypatch.setattr(tuning_gate, "ENOUGH_LEFT_OUT", 8)
-    assert num_judged_folds(state) == 1
+    assert [fold.number for fold in judged_folds(state)] == [0]
     assert len(left_out_evidence(mapper.featurizer, state, ToySteps(*features)).before) == 8
     assert (choose(evidence).weight > 0) == is_tuned_better
 
@@ -362,9 +362,30 @@ def _chosen(evidence):
 
 
 def test_too_few_examples_are_left_as_they_are(mapper):
-    record = mapper.adapt(TEXTS[3:5], LABELS[3:5], tune=True).tuning
-    assert not record.is_tuned
-    assert "two labels with two examples each" in record.reason
+    for rows in (slice(3, 5), slice(2, 6)):
+        record = mapper.adapt(TEXTS[rows], LABELS[rows], tune=True).tuning
+        assert (record.is_tuned, record.steps) == (False, 0)
+        assert "two labels with three different examples each" in record.reason
+
+
+def test_labels_of_one_example_do_not_count_as_left_out(mapper, monkeypatch):
+    monkeypatch.setattr(tuning_gate, "ENOUGH_LEFT_OUT", 4)
+    texts = [*TEXTS, "in june", "in rome", "in paris"]
+    state = mapper.adapt(texts, [*LABELS, "time", "place", "city"]).state
+    folds = judged_folds(state)
+    # The first fold has four examples of labels that have others, and then all three of the others.
+    assert [(len(fold.removed), len(fold.left_out)) for fold in folds] == [(7, 4)]
+    monkeypatch.setattr(tuning_gate, "ENOUGH_LEFT_OUT", 7)
+    assert [len(fold.left_out) for fold in judged_folds(state)] == [4, 2, 2]
+
+
+def test_an_encoder_of_a_single_layer_can_be_tuned(published):
+    featurizer = MetaMapper.from_pretrained(published, backend="tensorflow").featurizer
+    change = change_of(MetaMapper(featurizer.model), 1)
+    of_runtime = MetaMapper.from_pretrained(published, backend="runtime").featurizer.tuned(change)
+    tuned = featurizer.tuned(change).texts(TEXTS, None)
+    np.testing.assert_allclose(tuned, of_runtime.texts(TEXTS, None), atol=1e-5)
+    assert np.abs(tuned - featurizer.texts(TEXTS, None)).max() > 0.05
 
 
 def test_what_cannot_be_tuned_is_refused(mapper):

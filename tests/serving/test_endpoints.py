@@ -225,6 +225,13 @@ def test_labels_probabilities_and_confidences_encode_a_text_once(client):
             "threshold is True: expected a probability",
         ),
         (
+            "POST",
+            "/tasks/orders/predict",
+            {"texts": ["a"], "threshold": {"outside": 2}},
+            422,
+            "'outside': 2}: expected a probability",
+        ),
+        (
             "PUT",
             "/tasks/x",
             {"examples": [{"text": "y", "label": ["a", "b"]}], "multi_label": False},
@@ -243,6 +250,7 @@ def test_an_invalid_request_is_answered_with_one_sentence(client, method, path, 
     answer = client.request(method, path, json=body)
     assert answer.status_code == status
     assert sentence in answer.json()["detail"]
+    assert "Value error" not in answer.json()["detail"]
 
 
 def test_a_body_that_is_not_json_or_too_long_is_rejected(client):
