@@ -130,7 +130,8 @@ def _workers(engine: EngineSpec) -> Iterator[Executor]:
     if engine.runner not in ("threads", "processes"):
         raise ConfigError(
             f"engine.runner {engine.runner!r} needs Prefect: start the run with the repository's "
-            "`python -m flows.meta_pretraining`, or choose `threads` or `processes`; the result is the same"
+            "`python -m flows.meta_pretraining`, or choose `threads` or `processes`"
+            f"{' and drop engine.evaluate' * engine.evaluate}; the result is the same"
         )
     num_workers = engine.num_workers or os.cpu_count() or 2
     workers: Executor
