@@ -107,7 +107,8 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
 
     Args:
         state: A task with examples.
-        groups: The group of each example; the examples of a group are left out together.
+        groups: The group of each example; the examples of a group are left out together. Default: copies of
+            a sentence, and of a text where logistic regression is mixed in.
 
     Returns:
         The predictions with their scores.
@@ -117,6 +118,7 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
     """
     support, targets = state.support, state.support.targets
     if state.is_ner:
+        groups = _copies(state) if groups is None else groups
         of_words, ends = left_out_word_scores(state, groups=groups), support.offsets[1:-1]
         sentences = of_words.split(support.offsets)
         predictions: list[Any] = [state.bio_tags(each, None) for each in sentences]
@@ -143,6 +145,15 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
     counts = np.bincount(targets, minlength=len(state.labels))
     num_alone = int((counts == 1).sum())
     return CrossValidation(predictions, probabilities, state.labels, measured, errors, num_alone)
+
+
+def _copies(state: TaskState) -> list[Any] | None:
+    """The group of each sentence, copies in one; ``None`` if there are no copies, or nothing else."""
+    support = state.support
+    texts: list[Any] = [None if words is None else tuple(words) for words in support.texts]
+    if None in texts:
+        texts = [x.tobytes() for x in np.split(support.features, support.offsets[1:-1])]
+    return texts if 1 < len(set(texts)) < len(texts) else None
 
 
 def _tags(types: list[str]) -> list[str]:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metamapping import Mapping, MetaMapper
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.closed_form import Solution
 from metamapping.adaptation.cross_validation import cross_validate
@@ -133,3 +134,17 @@ def test_what_cannot_be_left_out_is_refused():
         left_out_scores(state, groups=[1] * 8)
     with pytest.raises(ValueError, match="one group \\(1\\)"):
         left_out_scores(state, groups=[1] * 9)
+
+
+def test_copies_of_a_sentence_are_left_out_together(published, tmp_path):
+    mapper = MetaMapper.from_pretrained(published)
+    sentences = [["anna", "lives", "in", "paris"], ["bob", "works", "in", "rome"], ["june", "was", "lovely"]]
+    tags = [["B-PER", "O", "O", "B-LOC"], ["B-PER", "O", "O", "B-LOC"], ["O", "O", "O"]]
+    mapping = mapper.adapt([*sentences, *sentences], [*tags, *tags], task_type="ner")
+    result, grouped = mapping.cross_validate(), mapping.cross_validate(groups=[0, 1, 2] * 2)
+    assert result.scores.scores == grouped.scores.scores
+    np.testing.assert_array_equal(np.concatenate(result.probabilities), np.concatenate(grouped.probabilities))
+    alone = mapping.cross_validate(groups=range(6))
+    assert not np.array_equal(np.concatenate(alone.probabilities), np.concatenate(result.probabilities))
+    without_texts = Mapping.load(mapping.save(tmp_path / "task", keep_texts=False), mapper)
+    assert without_texts.cross_validate().scores.scores == result.scores.scores
