@@ -54,7 +54,7 @@ def main() -> None:
 
     They compare one encoder with simpler methods on its own features and, if it is meta-trained, on those of
     the untrained encoder. Features are computed once for each source, so that a draw costs algebra alone. The
-    24 sources take about ten minutes of CPU time.
+    24 sources take about 40 minutes of CPU time with a published encoder.
     """
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("published", nargs="?", help="folder of a published encoder")
