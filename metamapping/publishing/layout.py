@@ -10,6 +10,8 @@ This module reads the settings and the manifest, but no weights, and therefore n
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -19,7 +21,7 @@ from metamapping.config.training import SolverName
 from metamapping.errors import StoreError, one_line
 from metamapping.publishing.int8_check import Int8Check
 from metamapping.storage.bounded_json import read_json
-from metamapping.storage.manifest import MANIFEST, check_files
+from metamapping.storage.manifest import MANIFEST, checking_files
 from metamapping.storage.remote import place_of, pull_folder
 
 # Version 5 added the graph of the runtime and the fingerprint; folders of version 4 are read with TensorFlow.
@@ -70,6 +72,24 @@ def check_published(folder: Path) -> None:
         FileNotFoundError: The folder is not a published encoder.
         StoreError: The folder is damaged, or has another format version.
     """
+    with checking_published(folder):
+        pass
+
+
+@contextmanager
+def checking_published(folder: Path) -> Iterator[None]:
+    """As ``check_published``, but large files are verified while the block runs; see ``checking_files``.
+
+    Args:
+        folder: As for ``check_published``.
+
+    Yields:
+        Nothing, after all other files were verified.
+
+    Raises:
+        FileNotFoundError: As for ``check_published``.
+        StoreError: As for ``check_published``.
+    """
     pull_folder(folder)
     if (folder / _TASK).is_file():
         raise FileNotFoundError(
@@ -85,7 +105,8 @@ def check_published(folder: Path) -> None:
             f"`published` of a finished run{pretrained if has_model else ''}"
         )
     _check_version(folder)
-    check_files(folder, REQUIRED)
+    with checking_files(folder, REQUIRED):
+        yield
 
 
 def read_settings(folder: Path) -> PublishedSettings:

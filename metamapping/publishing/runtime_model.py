@@ -24,7 +24,7 @@ from metamapping.publishing.layout import (
     MAPPING,
     MODEL,
     PublishedSettings,
-    check_published,
+    checking_published,
     list_files,
     read_settings,
 )
@@ -86,15 +86,16 @@ def load_model(folder: str | Path, *, backend: Backend = "auto") -> LoadedModel:
     check_not_forked()
     folder = local_folder(folder)
     if backend != "tensorflow":
-        check_published(folder)
-        settings = read_settings(folder)
-        if settings.fingerprint is not None and GRAPH in list_files(folder):
-            if backend == "int8" and settings.int8 is not None and not settings.int8.is_accepted:
-                raise ValueError(
-                    f"{place_of(folder)} should not be used in 8 bits, which lose too much: "
-                    f"{settings.int8.figures}. Use the backend `runtime`, or `int8-anyway` to accept the loss"
-                )
-            return _read_runtime(folder, settings, settings.fingerprint, precision_of(backend))
+        with checking_published(folder):
+            settings = read_settings(folder)
+            if settings.fingerprint is not None and GRAPH in list_files(folder):
+                if backend == "int8" and settings.int8 is not None and not settings.int8.is_accepted:
+                    raise ValueError(
+                        f"{place_of(folder)} should not be used in 8 bits, which lose too much: "
+                        f"{settings.int8.figures}. Use the backend `runtime`, or `int8-anyway` to accept the "
+                        "loss"
+                    )
+                return _read_runtime(folder, settings, settings.fingerprint, precision_of(backend))
         if backend != "auto":
             raise StoreError(
                 f"{place_of(folder)} has no graph for the runtime ({GRAPH}): if the encoder is a BERT, "

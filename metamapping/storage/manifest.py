@@ -13,7 +13,9 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,6 +24,9 @@ from metamapping.storage.bounded_json import MAX_JSON_BYTES, parse_json
 
 MANIFEST = "manifest.json"
 CHECKSUM = "blake2b"
+
+# A file from here on takes some hundredths of a second: more than a thread costs.
+_LARGE_BYTES = 8_000_000
 
 
 def fingerprint(value: Any) -> str:
@@ -132,16 +137,59 @@ def check_files(folder: Path, required: Sequence[str]) -> None:
     Raises:
         StoreError: The manifest or a file is missing, damaged, or a link to outside of the folder.
     """
+    with checking_files(folder, required):
+        pass
+
+
+@contextmanager
+def checking_files(folder: Path, required: Sequence[str]) -> Iterator[None]:
+    """Verify every file of a folder, the large ones while the block runs.
+
+    What the block makes of a large file may be wrong, and is lost if the file is found to be damaged: the
+    error about that comes instead of any error of the block.
+
+    Args:
+        folder: As for ``check_files``.
+        required: As for ``check_files``.
+
+    Yields:
+        Nothing, after all small files were verified.
+
+    Raises:
+        StoreError: As for ``check_files``.
+    """
     path = folder / MANIFEST
     if not path.is_file():
         raise StoreError(f"{folder} is missing or incomplete: it has no {MANIFEST}; write it again")
     with path.open("rb") as file:
         files = files_of(unsealed(file.read(MAX_JSON_BYTES + 1), path), path)
+    large = []
     for name in {*required, *files}:
         if not lies_inside(folder, name):
             raise StoreError(f"{folder / name} is a link out of the folder: replace it by its target")
-        if not (folder / name).is_file() or fingerprint_file(folder / name) != files.get(name):
-            raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
+        if (folder / name).is_file() and (folder / name).stat().st_size > _LARGE_BYTES:
+            large.append(name)
+        else:
+            _check_file(folder, name, files.get(name))
+    if not large:
+        yield
+        return
+
+    def check_large() -> None:
+        for name in large:
+            _check_file(folder, name, files.get(name))
+
+    with ThreadPoolExecutor(1, "checksums") as thread:
+        checked = thread.submit(check_large)
+        try:
+            yield
+        finally:
+            checked.result()
+
+
+def _check_file(folder: Path, name: str, checksum: str | None) -> None:
+    if not (folder / name).is_file() or fingerprint_file(folder / name) != checksum:
+        raise StoreError(f"{folder / name} is missing or not as it was written: copy or write it again")
 
 
 def lies_inside(folder: Path, name: str) -> bool:
