@@ -18,8 +18,9 @@ from typing import NamedTuple
 import numpy as np
 
 from metamapping import MetaMapper
-from metamapping.adaptation.calibration import Calibration, calibrate, nearness
+from metamapping.adaptation.calibration import Calibration, calibrate
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.nearness import nearness
 from metamapping.adaptation.runtime_solution import solve
 from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.sources import readable_label

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from metamapping.adaptation.calibration import Calibration, nearness
+from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.entity_types import (
     MIN_ENTITY_PROBABILITY,
     FoundEntity,
@@ -24,6 +24,7 @@ from metamapping.adaptation.entity_types import (
 )
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import GradeCuts, best_grades
+from metamapping.adaptation.nearness import nearness
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Outside, Support, empty_support
 from metamapping.adaptation.tuning_record import Tuning

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from metamapping.adaptation.calibration import calibrate, leave_out, nearness
+from metamapping.adaptation.calibration import calibrate, leave_out
+from metamapping.adaptation.nearness import nearness
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import Examples, empty_support
 
@@ -130,7 +131,7 @@ def test_nearness_does_not_depend_on_the_chunk_size(task, monkeypatch):
     whole = nearness(features, solution.scores(features), support)
     scores, items = solution.scores(support.features), np.arange(len(support.targets))
     own = nearness(support.features, scores, support, items=items)
-    monkeypatch.setattr("metamapping.adaptation.calibration._EXAMPLES_PER_CHUNK", 2)
+    monkeypatch.setattr("metamapping.adaptation.nearness._EXAMPLES_PER_CHUNK", 2)
     np.testing.assert_allclose(nearness(features, solution.scores(features), support), whole, atol=1e-6)
     chunked = nearness(support.features, scores, support, items=items)
     np.testing.assert_allclose(chunked, own, atol=1e-6)
