@@ -196,7 +196,7 @@ def _tune(
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
-            evidence = left_out_evidence(featurizer, state, steps)
+            evidence = left_out_evidence(featurizer, state, steps, folds)
         except _INTERRUPTIONS:
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:

@@ -7,7 +7,7 @@ their standard error is mostly larger than the gain. Hence what they show is com
 distributions, with what tuning has gained on other tasks. The share of the change with the highest expected
 gain is used; none if that is hardly a gain.
 
-    choice = choose(left_out_evidence(featurizer, state, stretch))
+    choice = choose(left_out_evidence(featurizer, state, steps, judged_folds(state)))
     choice.weight, choice.gain, choice.error
 
 Notation: ``F`` left-out examples.
@@ -15,6 +15,7 @@ Notation: ``F`` left-out examples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -152,8 +153,8 @@ def judged_folds(state: TaskState) -> list[Fold]:
         state: The task.
 
     Returns:
-        None if no two labels have two examples each where others are left out, without which nothing can be
-        split.
+        An empty list if no two labels have two examples each where others are left out, without which
+        nothing can be split.
     """
     targets = state.support.targets
     fold_of = folds_of(state.support.features, targets) % NUM_FOLDS
@@ -168,19 +169,22 @@ def judged_folds(state: TaskState) -> list[Fold]:
     return folds
 
 
-def left_out_evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps) -> Evidence:
+def left_out_evidence(
+    featurizer: Featurizer, state: TaskState, steps: TuningSteps, folds: Sequence[Fold]
+) -> Evidence:
     """Predict examples by mappings without their fold, as the encoder is and tuned without their fold.
 
     Args:
         featurizer: Has the meta-learned mapping.
-        state: The task; it has ``judged_folds``, and ``steps`` was prepared with all of its examples.
+        state: The task; ``steps`` was prepared with all of its examples.
         steps: Takes the steps of each fold.
+        folds: At least one, as from ``judged_folds``.
     """
     targets = state.support.targets
     logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
     labels: list[np.ndarray] = []
     untuned = steps.features(steps.start)
-    for number, rest, removed, left_out in judged_folds(state):
+    for number, rest, removed, left_out in folds:
         tuned = [steps.features(each) for each in steps.shares(steps.take(number, rest), WEIGHTS)]
         for each, so_far in zip([untuned, *tuned], logits, strict=True):
             so_far.append(_logits(featurizer, state, each, removed, left_out))

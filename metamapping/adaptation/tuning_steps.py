@@ -27,7 +27,6 @@ from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.pretrained_model import read_encoder
 from metamapping.tuning.lower_states import MAX_TOKENS, LowerStates
 from metamapping.tuning.steps import (
-    FEW_LABELS,
     MAX_PAIRED_TEXTS,
     MAX_TEXTS,
     MetaStep,
@@ -201,10 +200,8 @@ def num_tokens(tokens: TaskTokens) -> int:
         tokens: Of the task.
     """
     texts, names = tokens.texts[0].lengths, tokens.names[0].lengths
-    num_labels = len(names)
-    num_texts = (
-        max(MAX_TEXTS, 2 * num_labels) if num_labels <= FEW_LABELS else min(MAX_PAIRED_TEXTS, 2 * num_labels)
-    )
+    # Up to FEW_LABELS, two texts of each label are at most MAX_TEXTS.
+    num_texts = min(MAX_PAIRED_TEXTS, max(MAX_TEXTS, 2 * len(names)))
     mean = float(np.minimum(texts, MAX_TOKENS).mean()) if len(texts) else 0.0
     return int(min(len(texts), num_texts) * mean + names.sum())
 

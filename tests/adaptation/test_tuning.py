@@ -324,11 +324,13 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
         {},
     )
     state = with_features(mapper.featurizer, state, features[0], state.name_features)
-    evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features))
+    evidence = left_out_evidence(mapper.featurizer, state, ToySteps(*features), judged_folds(state))
     assert len(evidence.before) == 24
     monkeypatch.setattr(tuning_gate, "ENOUGH_LEFT_OUT", 8)
     assert [fold.number for fold in judged_folds(state)] == [0]
-    assert len(left_out_evidence(mapper.featurizer, state, ToySteps(*features)).before) == 8
+    assert (
+        len(left_out_evidence(mapper.featurizer, state, ToySteps(*features), judged_folds(state)).before) == 8
+    )
     assert (choose(evidence).weight > 0) == is_tuned_better
 
 
