@@ -20,15 +20,13 @@ from typing import Protocol
 import numpy as np
 import tensorflow as tf
 
-from metamapping.adaptation.closed_form import solve, solve_episodes
-from metamapping.adaptation.entity_scores import Span, entity_f1, entity_spans
-from metamapping.adaptation.entity_types import MIN_ENTITY_PROBABILITY, fit_types, word_scores
+from metamapping.adaptation.closed_form import solve_episodes
 from metamapping.adaptation.grade_episodes import grade_measures, predict_grades
 from metamapping.adaptation.mixture import mix
 from metamapping.adaptation.multi_label_episodes import score_lists
 from metamapping.adaptation.plain_mapping import plain_mapping
-from metamapping.adaptation.scores import confused_entities
-from metamapping.adaptation.support import Support, text_support
+from metamapping.adaptation.support import text_support
+from metamapping.adaptation.word_episodes import score_words
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.batches import label_arrays
@@ -36,11 +34,9 @@ from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.sampler import EVALUATE_STREAM, Episode, sample_episodes
 from metamapping.models.encoder import Tensors
 from metamapping.models.mapping import MetaMapping
-from metamapping.models.separate_entities import are_separate
 from metamapping.models.solvers.support_set import SupportSet
 from metamapping.publishing.loaded_model import EncodesTexts
 from metamapping.rounds.failures import EpisodeOutcome
-from metamapping.runtime.mapping import LearnedMapping
 
 # Limit on the Gram matrix entries of the episodes that are solved together. A grid of twenty points
 # makes that 160 MB in float32.
@@ -164,6 +160,11 @@ class _Features:
     words: Ragged | None  # for ner: the positions in ``items`` of each text's words
     names: tf.Tensor  # (num_labels, d), all labels of the space
 
+    def of_sentence(self, row: int) -> np.ndarray:
+        """The features of a sentence's words, ``(num_words, d)``."""
+        assert self.words is not None
+        return self.items[self.words[int(self.index[np.array(row)])]]
+
 
 def _encode(
     encoder: EvaluatedEncoder,
@@ -283,54 +284,7 @@ def _score_word_episodes(
     mapping: MetaMapping, space: LabelSpace, features: _Features, episodes: list[Episode]
 ) -> list[EpisodeOutcome]:
     """Score each episode by its entity micro-F1."""
-    learned = plain_mapping(mapping)
-    return [_score_word_episode(mapping, learned, space, features, episode) for episode in episodes]
-
-
-def _score_word_episode(
-    mapping: MetaMapping, learned: LearnedMapping, space: LabelSpace, features: _Features, episode: Episode
-) -> EpisodeOutcome:
-    assert space.tags is not None
-    assert features.words is not None
-    names = tf.gather(features.names, [0, *episode.labels]).numpy()
-    names[0] = 0.0  # "outside" has no name
-    support = _word_support(space, features, episode)
-    solution = solve(mapping, names, np.arange(len(names)) == 0, support)
-    is_separate = are_separate(support.targets, support.offsets)
-    to_types = fit_types(learned, names, support)
-    entity_types = [space.labels[c] for c in episode.labels]
-    gold: set[Span] = set()
-    predicted: set[Span] = set()
-    for sentence, row in enumerate(episode.query):
-        x = features.items[features.words[int(features.index[row])]]
-        found = word_scores(solution, to_types, x).entities(
-            scale=learned.inverse_temperature,
-            is_separate=is_separate,
-            min_probability=MIN_ENTITY_PROBABILITY if support.num_examples else 0.0,
-        )
-        predicted |= {(sentence, first, end, entity_types[slot - 1]) for first, end, slot, _ in found}
-        gold |= {span for span in entity_spans(sentence, space.tags[row]) if span[3] in entity_types}
-    return EpisodeOutcome(
-        tuple(entity_types),
-        score=entity_f1(gold, predicted),
-        gold=Counter(span[3] for span in gold),
-        confused=Counter(confused_entities(gold, predicted)),
-    )
-
-
-def _word_support(space: LabelSpace, features: _Features, episode: Episode) -> Support:
-    """The words of an episode's support sentences; types outside of the episode are "outside"."""
-    assert space.word_labels is not None
-    assert features.words is not None
-    slot_of = np.zeros(len(space.labels) + 1, np.int32)
-    slot_of[episode.labels + 1] = 1 + np.arange(len(episode.labels))
-    positions = [features.words[int(features.index[row])] for row in episode.support]
-    targets = [slot_of[space.word_labels[row]] for row in episode.support]
-    return Support(
-        texts=(None,) * len(positions),
-        text_pairs=None,
-        # The empty arrays are for episodes of zero shots, which have no support.
-        features=features.items[np.concatenate([np.zeros(0, np.int64), *positions])],
-        targets=np.concatenate([np.zeros(0, np.int32), *targets]),
-        offsets=np.cumsum([0, *map(len, positions)]),
-    )
+    learned, names = plain_mapping(mapping), features.names.numpy()
+    return [
+        score_words(mapping, learned, space, names, features.of_sentence, episode) for episode in episodes
+    ]
