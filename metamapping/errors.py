@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 # What the extra `train` of pyproject.toml installs and the library imports.
@@ -53,10 +54,26 @@ def needs_train_extra(what: str) -> Iterator[None]:
         package = (error.name or "").partition(".")[0]
         if package not in TRAIN_PACKAGES:
             raise
-        raise MissingExtraError(
-            f"{what} needs {package}, which is not installed: pip install 'metamapping[train]'",
-            name=error.name,
-        ) from error
+        raise _missing_package(what, package) from error
+
+
+def check_train_extra(what: str) -> None:
+    """Check that TensorFlow is installed, without the seconds that importing it takes.
+
+    Args:
+        what: What needs it, as the subject of a sentence.
+
+    Raises:
+        MissingExtraError: It is not installed.
+    """
+    if find_spec("tensorflow") is None:
+        raise _missing_package(what, "tensorflow")
+
+
+def _missing_package(what: str, package: str) -> MissingExtraError:
+    return MissingExtraError(
+        f"{what} needs {package}, which is not installed: pip install 'metamapping[train]'", name=package
+    )
 
 
 def one_line(error: Any) -> str:

@@ -20,7 +20,7 @@ from metamapping.cli.fields import Fields, without
 from metamapping.cli.options import Backend
 from metamapping.cli.progress import print_note
 from metamapping.cli.records import ROWS_PER_PART
-from metamapping.cli.rows import PREDICTION, Row, SpanList
+from metamapping.cli.rows import PREDICTION, Row, SpanList, check_columns_are_new
 from metamapping.config.labels import label_text
 
 if TYPE_CHECKING:  # it takes a second to import
@@ -135,9 +135,7 @@ class Labelling:
         """
         first = 1
         while part := list(islice(rows, rows_per_part)):
-            for number, row in enumerate(part, first):
-                if taken := [name for name in self.columns if name in row]:
-                    raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
+            check_columns_are_new(part, self.columns, first=first)
             self.fields.check_tag_columns(part, self._mapping.labels)
             for row, added in zip(part, self._added(part, first), strict=True):
                 labelled = copy(row)  # which leaves a sentence its lines

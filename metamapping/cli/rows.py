@@ -53,6 +53,22 @@ def columns_of(rows: Iterable[Row]) -> list[str]:
     return list(dict.fromkeys(name for row in rows for name in row))
 
 
+def check_columns_are_new(rows: Iterable[Row], names: Sequence[str], *, first: int = 1) -> None:
+    """Check that nothing is overwritten by columns that are added.
+
+    Args:
+        rows: The rows.
+        names: The columns that each row gets.
+        first: The number of the first row.
+
+    Raises:
+        ValueError: A row has one of them already.
+    """
+    for number, row in enumerate(rows, first):
+        if taken := [name for name in names if name in row]:
+            raise ValueError(f"row {number} already has a column {taken[0]!r}: rename or drop it")
+
+
 def numbered(row: Row, number: int) -> Row:
     """Return a row with its number in front, in the column `row`; a column of this name is replaced.
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.cli.rows import Row
 
 _DIGITS = 4
+_NEW_COLUMNS = ("prediction", "probability", "gain")
 
 
 class Tool(StrEnum):
@@ -68,7 +69,7 @@ def suggest(
     from metamapping.cli.progress import print_note
     from metamapping.cli.reading import Reading
     from metamapping.cli.records import format_of
-    from metamapping.cli.rows import columns_of
+    from metamapping.cli.rows import check_columns_are_new, columns_of
     from metamapping.cli.writing import check_keeps_input, write_records, write_text
 
     check_keeps_input(out, pool, "--out")
@@ -76,6 +77,8 @@ def suggest(
         raise ValueError("CoNLL contains only words and tags: give --out a .jsonl or .csv file")
     reading = Reading(encoding, delimiter, no_header, sheet, text, None, text_pair)
     records, rows = reading.rows(pool, format)
+    if tool is None:
+        check_columns_are_new(rows, _NEW_COLUMNS)
     mapping = load_task(task, model, backend)
     if mapping.task_type == "ner" and tool is Tool.ARGILLA:
         raise ValueError("spans of Argilla cannot be read back: for ner give --for label-studio")

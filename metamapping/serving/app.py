@@ -232,7 +232,9 @@ def suggest(name: Name, pool: Pool, service: Serving, loaded: Ready) -> Suggesti
     )
 
 
-@router.post("/tasks/{name}/tune", status_code=202, responses=error_responses(400, 404, 409, 422, 429, 503))
+@router.post(
+    "/tasks/{name}/tune", status_code=202, responses=error_responses(400, 404, 409, 422, 429, 501, 503)
+)
 def tune(name: Name, service: Serving, loaded: Ready, request: TuneTask | None = None) -> TuningJob:
     """Tune the encoder to a task, if that helps it: a job, whose progress `GET /jobs/{job_id}` reports."""
     with _rejecting_invalid_input():

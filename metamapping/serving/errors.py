@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from metamapping.errors import MissingExtraError
 from metamapping.serving.messages import Problem
 from metamapping.serving.registry import DamagedTaskError, NoSuchTaskError, TooManyTasksError
 from metamapping.serving.service import LoadingError
@@ -29,6 +30,7 @@ _DESCRIPTIONS = {
     413: "The body is too large.",
     422: "The request is invalid.",
     429: "The server has reached its limit of jobs.",
+    501: "The server was installed without TensorFlow, which tuning needs.",
     503: "The encoder is still loading.",
     507: "The task could not be written to disk.",
 }
@@ -39,6 +41,7 @@ _STATUS: dict[type[Exception], int] = {
     NoSuchJobError: 404,
     JobExistsError: 409,
     TooManyJobsError: 429,
+    MissingExtraError: 501,
     LoadingError: 503,
 }
 _RETRY_AFTER = {429: "30", 503: "5"}

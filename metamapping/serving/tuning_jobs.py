@@ -19,6 +19,8 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
+from metamapping.errors import check_train_extra
+
 if TYPE_CHECKING:  # these modules import TensorFlow
     from metamapping.adaptation.task_mapping import Mapping
     from metamapping.serving.service import Loaded
@@ -115,6 +117,7 @@ class TuningJobs:
         Raises:
             NoSuchTaskError: There is no such task.
             ValueError: The task cannot be tuned, or the time is above the limit.
+            MissingExtraError: TensorFlow is not installed.
             JobExistsError: The task has a job that is not finished.
             TooManyJobsError: As many jobs as the limit are not finished.
         """
@@ -126,6 +129,7 @@ class TuningJobs:
                 "server with a higher --max-tune-seconds"
             )
         check_can_retune(loaded.tasks.get(task), loaded.mapper)
+        check_train_extra("tuning an encoder to a task")
         with self._lock:
             unfinished = [each.job for each in self._jobs.values() if not each.job.is_finished]
             if same := [job for job in unfinished if job.task == task]:

@@ -6,6 +6,7 @@ import time
 import pytest
 from fastapi.testclient import TestClient
 
+from metamapping import errors
 from metamapping.adaptation import retuning
 from metamapping.serving.app import build_app
 from metamapping.serving.limits import Limits
@@ -74,6 +75,17 @@ def finished(client, job):
             return answer
         time.sleep(0.05)
     raise AssertionError(answer)
+
+
+def test_a_server_without_tensorflow_refuses_to_tune_at_once(client, monkeypatch):
+    monkeypatch.setattr(errors, "find_spec", lambda package: None)
+    answer = client.post("/tasks/orders/tune")
+    assert answer.status_code == 501
+    assert (
+        "needs tensorflow, which is not installed: pip install 'metamapping[train]'"
+        in answer.json()["detail"]
+    )
+    assert client.get("/jobs").json() == {"jobs": []}
 
 
 @pytest.mark.slow
