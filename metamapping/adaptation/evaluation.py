@@ -163,7 +163,8 @@ class _Features:
     def of_sentence(self, row: int) -> np.ndarray:
         """The features of a sentence's words, ``(num_words, d)``."""
         assert self.words is not None
-        return self.items[self.words[int(self.index[np.array(row)])]]
+        words: np.ndarray = self.items[self.words[int(self.index[np.array(row)])]]
+        return words
 
 
 def _encode(
