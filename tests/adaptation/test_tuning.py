@@ -576,7 +576,8 @@ def test_a_saved_tuned_task_answers_texts_out_of_scope_as_before(mapper, tmp_pat
     assert loaded.find_threshold() == mapping.find_threshold()
 
 
-def test_a_tuned_task_with_examples_out_of_scope_is_tuned_anew_from_the_encoder_as_it_was(mapper, always_tuned):
+@pytest.mark.usefixtures("always_tuned")
+def test_a_tuned_task_with_examples_out_of_scope_is_tuned_anew_from_the_encoder_as_it_was(mapper):
     tuned = scoped(mapper, tune=True)
     again, from_closed_form = (tune_mapping(each, mapper) for each in (tuned, scoped(mapper)))
     for other in (again, from_closed_form):
