@@ -164,10 +164,6 @@ class MetaMapper:
                 self.featurizer, with_label_lists(self.featurizer, empty, examples, names)
             )
         if is_tuned:
-            if out_of_scope is not None:
-                raise ValueError(
-                    "a task with examples out of scope cannot be tuned: leave out one of the two"
-                )
             check_can_tune(self.featurizer, task_type)
         _warn_of_labels(examples, task_type)
         state = empty_state(self.featurizer, task_type)

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import with_features
+from metamapping.adaptation.state_changes import encoded_again
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.adaptation.tuning import OnStep, check_is_tunable, tune_task
 
@@ -28,11 +27,10 @@ def check_can_retune(mapping: Mapping, mapper: LoadedEncoder) -> None:
     check_is_tunable(featurizer, state.task_type)
     if mapping.is_multi_label:
         raise ValueError("an encoder cannot be tuned to a task of several labels a text")
-    if state.outside is not None:
-        raise ValueError("an encoder cannot be tuned to a task with examples out of scope")
     if mapping.encoder_fingerprint != featurizer.fingerprint:
         raise ValueError("the task is on another encoder: adapt it again from its examples")
-    texts = [*state.support.texts, *(state.support.text_pairs or ())]
+    supports = [state.support, *([] if state.outside is None else [state.outside.support])]
+    texts = [text for each in supports for text in (*each.texts, *(each.text_pairs or ()))]
     if None in texts:
         raise ValueError("the task was saved without the texts of its examples: adapt it again from them")
 
@@ -58,12 +56,5 @@ def tune_mapping(
     check_can_retune(mapping, mapper)
     state = mapping.state
     if state.tuning is not None:
-        state = _untuned(mapper, state)
+        state = encoded_again(mapper.featurizer, replace(state, tuning=None))
     return Mapping(*tune_task(mapper.featurizer, state, seconds=seconds, on_step=on_step))
-
-
-def _untuned(mapper: LoadedEncoder, state: TaskState) -> TaskState:
-    featurizer = mapper.featurizer
-    features = featurizer.texts(*state.support.columns)
-    names = featurizer.names(list(state.names))
-    return with_features(featurizer, replace(state, tuning=None), features, names)

@@ -123,6 +123,21 @@ def with_features(
     return solved(featurizer, replace(state, support=support, name_features=name_features))
 
 
+def encoded_again(featurizer: Featurizer, state: TaskState) -> TaskState:
+    """The state of a task of texts with the features that another encoder gives its examples and names.
+
+    Args:
+        featurizer: Encodes everything that the task has.
+        state: The state to start from; its examples, those out of scope included, have texts.
+    """
+    if state.outside is not None:
+        support = state.outside.support
+        support = replace(support, features=featurizer.texts(*support.columns))
+        state = replace(state, outside=replace(state.outside, support=support))
+    features = featurizer.texts(*state.support.columns)
+    return with_features(featurizer, state, features, featurizer.names(list(state.names)))
+
+
 def with_grades(
     featurizer: Featurizer, state: TaskState, grades: Sequence[Label], label_names: dict[str, str]
 ) -> TaskState:

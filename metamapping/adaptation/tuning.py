@@ -21,7 +21,7 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import with_features, without_examples
+from metamapping.adaptation.state_changes import encoded_again, without_examples
 from metamapping.adaptation.tuning_gate import (
     NUM_FOLDS,
     choose,
@@ -150,8 +150,7 @@ def tune_task(
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
-        features = featurizer.texts(*state.support.columns)
-        state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
+        state = encoded_again(featurizer, state)
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
 

@@ -184,13 +184,10 @@ def test_odd_times_and_jobs_are_told_in_one_sentence(client):
 def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
     several = [{**each, "label": [each["label"], "any"]} for each in ORDERS["examples"]]
     client.put("/tasks/several", json={"examples": several})
-    outside = [*ORDERS["examples"], {"text": "good morning", "label": "oos"}]
-    client.put("/tasks/outside", json={"examples": outside, "out_of_scope": "oos"})
     words = [{"text": ["in", "paris"], "label": ["O", "B-LOC"]}, {"text": ["a"], "label": ["O"]}]
     client.put("/tasks/words", json={"examples": words, "task_type": "ner"})
     for name, reason in (
         ("several", "several labels"),
-        ("outside", "out of scope"),
         ("words", "named entities"),
     ):
         answer = client.post(f"/tasks/{name}/tune", json={})
