@@ -9,8 +9,8 @@ from metamapping import Mapping, MetaMapper
 from metamapping.adaptation.task_folder import TASK, PrecisionWarning
 from metamapping.publishing.int8_check import Int8Check, int8_markdown
 from metamapping.publishing.layout import SETTINGS
-from metamapping.runtime.quantization import products_overflow
 from metamapping.storage.manifest import MANIFEST, write_json, write_manifest
+from tests.processor import needs_int8
 
 TEXTS, LABELS = ["where is my parcel", "i want my money back"], ["delivery", "refund"]
 
@@ -29,9 +29,6 @@ def measured(published, tmp_path):
         return folder
 
     return copy
-
-
-needs_int8 = pytest.mark.skipif(products_overflow(), reason="this processor's products of 8 bits overflow")
 
 
 @pytest.mark.parametrize(
