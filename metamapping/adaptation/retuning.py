@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from metamapping.adaptation.list_tuning import with_list_features
+from metamapping.adaptation.multi_label_mapping import mapping_of
+from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_features
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
@@ -26,8 +29,6 @@ def check_can_retune(mapping: Mapping, mapper: LoadedEncoder) -> None:
     """
     state, featurizer = mapping.state, mapper.featurizer
     check_is_tunable(featurizer, state.task_type)
-    if mapping.is_multi_label:
-        raise ValueError("an encoder cannot be tuned to a task of several labels a text")
     if state.outside is not None:
         raise ValueError("an encoder cannot be tuned to a task with examples out of scope")
     if mapping.encoder_fingerprint != featurizer.fingerprint:
@@ -59,11 +60,13 @@ def tune_mapping(
     state = mapping.state
     if state.tuning is not None:
         state = _untuned(mapper, state)
-    return Mapping(*tune_task(mapper.featurizer, state, seconds=seconds, on_step=on_step))
+    return mapping_of(*tune_task(mapper.featurizer, state, seconds=seconds, on_step=on_step))
 
 
 def _untuned(mapper: LoadedEncoder, state: TaskState) -> TaskState:
     featurizer = mapper.featurizer
     features = featurizer.texts(*state.support.columns)
     names = featurizer.names(list(state.names))
+    if isinstance(state, MultiLabelState):
+        return with_list_features(featurizer, replace(state, tuning=None), features, names)
     return with_features(featurizer, replace(state, tuning=None), features, names)
