@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -129,32 +130,46 @@ def entities_config(home: str) -> RunConfig:
     }
     # Validation sources unlike all train sources, as the test sources are too.
     validation = dict.fromkeys(("crossner-music", "snips-slots", "anem", "bionlp13cg"), "validation")
-    roles = {**validation, "wnut": "test", "gum": "test"}
+    return ner_config("entities", home, files, {**validation, "wnut": "test", "gum": "test"}, num_rounds=4)
+
+
+def ner_config(
+    name: str, home: str, files: Mapping[str, Sequence[Path]], roles: Mapping[str, str], *, num_rounds: int
+) -> RunConfig:
+    """A configuration for sources of named entities: rounds of 200 steps, without adjustments.
+
+    Args:
+        name: Name of the run.
+        home: Folder for prepared data and runs.
+        files: The CoNLL files of each source.
+        roles: Of the sources that are not trained on.
+        num_rounds: How many rounds there are.
+    """
     sources = []
-    for name, paths in files.items():
+    for source, paths in files.items():
         text = "".join(path.read_text(encoding="utf-8") for path in paths)
         sources.append(
             {
-                "name": name,
+                "name": source,
                 "task_type": "ner",
-                "role": roles.get(name, "train"),
+                "role": roles.get(source, "train"),
                 "files": [str(path) for path in paths],
                 "format": "conll",
                 "label_names": {
-                    label: name for label, name in LABEL_NAMES.items() if f"-{label}\n" in text + "\n"
+                    label: words for label, words in LABEL_NAMES.items() if f"-{label}\n" in text + "\n"
                 },
-                "keep_all": roles.get(name) == "test",
+                "keep_all": roles.get(source) == "test",
             }
         )
     settings = {
-        "name": "entities",
+        "name": name,
         "home": home,
         "sources": sources,
         "encoder": {"preset": os.environ.get("METAMAPPING_ENCODER") or packaged_encoder()},
         "episodes": {"max_ner_words": 384},
         "training": {"meta_steps": 200, "learning_rate": 5e-5, "checkpoint_every_steps": 100},
         "evaluation": {"shots": [0, 1, 5], "num_queries": 10, "num_episodes": 20},
-        "convergence": {"max_rounds": 4, "min_rounds": 4},
+        "convergence": {"max_rounds": num_rounds, "min_rounds": num_rounds},
         "adjustment": {"moves": []},
         # Looking for wrong labels takes longer than all rounds, and these sources are read as they are.
         "label_noise": {"action": "ignore"},

@@ -208,6 +208,33 @@ def entity_support(support: Support) -> Support:
     )
 
 
+def type_dual_weights(types: Solution, support: Support, label: int) -> np.ndarray:
+    """What every word of the support contributes to a type's score by the regression of entities.
+
+    An entity contributes ``m² (y − h V) / λ``, with the root m of its weight, times its inner product with
+    the features that are scored. Its features are the mean of those of its words, which share it evenly.
+
+    Args:
+        types: The mapping of entities to types.
+        support: The examples of the task.
+        label: The label's slot, from 1.
+
+    Returns:
+        Float32 ``(num_words,)``, zeros for words outside of entities.
+    """
+    entities, starts = entity_support(support), entity_starts(support.targets, support.offsets)
+    num_types, type_ = types.weights.shape[1], label - 1
+    scores = entities.features @ types.weights[:-1, type_] + types.prior[-1, type_]
+    residuals = (entities.targets == type_) - 1.0 / num_types - scores
+    assert types.ridge is not None
+    of_entities = word_roots(entities.targets) ** 2 * residuals / types.ridge
+    inside = np.flatnonzero(support.targets > 0)
+    entity_of = np.searchsorted(starts, inside, side="right") - 1
+    weights = np.zeros(len(support.targets), np.float32)
+    weights[inside] = of_entities[entity_of] / np.bincount(entity_of)[entity_of]
+    return weights
+
+
 def leave_out_types(types: Solution, support: Support, groups: Sequence[np.ndarray]) -> np.ndarray:
     """Score every word by the mapping to types that knows none of its group's entities.
 

@@ -6,9 +6,14 @@ explanation[0].text, explanation[0].weight
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import numpy as np
 
+from metamapping.adaptation.entity_types import type_dual_weights
 from metamapping.adaptation.results import Explanation, Neighbour
+from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.word_weights import word_roots
 
@@ -21,7 +26,9 @@ def explain(
 ) -> list[Explanation]:
     """Explain the predictions for texts by the examples that are most similar to them.
 
-    For ``ner`` words are explained by words: a neighbour is a word of an example.
+    For ``ner`` words are explained by words: a neighbour is a word of an example. Where the types of entities
+    have a regression of their own, the score of a type is the mean of both regressions, of which an entity's
+    score is the mean over its words.
 
     Args:
         state: A task with examples.
@@ -58,9 +65,14 @@ def _explain_chunk(
     constant = 0.0 if state.is_ner else 1.0  # The regression of words has no constant.
     scores = solution.scores(features)
     prior = features @ solution.scoring_prior[:-1] + solution.scoring_prior[-1]
+    types = None if state.types is None else _of_types(state, state.types, features, dual_weights)
     explanations = []
     for item, label in enumerate(slots.tolist()):
         weights = (kernel[item] + constant) * dual_weights[label]
+        if types is not None and label:
+            weights = (weights + types.kernel[item] * types.dual_weights[label]) / 2
+            scores[item, label] = (scores[item, label] + types.scores[item, label - 1]) / 2
+            prior[item, label] = (prior[item, label] + types.prior[item, label - 1]) / 2
         nearest = np.argsort(-similarity[item], kind="stable")[:num_examples]
         neighbours = [
             _neighbour(state, int(i), float(similarity[item, i]), float(weights[i])) for i in nearest
@@ -74,6 +86,24 @@ def _explain_chunk(
             )
         )
     return explanations
+
+
+class _OfTypes(NamedTuple):
+    """What the regression of entities says about words: their kernel with the support's, and the parts."""
+
+    kernel: np.ndarray
+    scores: np.ndarray
+    prior: np.ndarray
+    dual_weights: dict[int, np.ndarray]
+
+
+def _of_types(state: TaskState, types: Solution, features: np.ndarray, labels: Iterable[int]) -> _OfTypes:
+    return _OfTypes(
+        features @ state.support.features.T,
+        types.scores(features),
+        features @ types.prior[:-1] + types.prior[-1],
+        {label: type_dual_weights(types, state.support, label) for label in labels if label},
+    )
 
 
 def _dual_weights(state: TaskState, label: int) -> np.ndarray:

@@ -24,7 +24,7 @@ from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import read_grades
 from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
 from metamapping.adaptation.label_checks import check_labels, check_wanted, unfitted_state
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label_mapping import MultiLabelMapping, mapping_of
 from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_grades, with_labels, with_out_of_scope
@@ -158,11 +158,14 @@ class MetaMapper:
         )
         names = read_label_names(label_names)
         if isinstance(examples, LabelListExamples):
-            _check_alone(is_tuned, out_of_scope, ordinal)
+            _check_alone(out_of_scope, ordinal)
             empty = empty_multi_label_state(self.featurizer, task_type)
-            return MultiLabelMapping(
-                self.featurizer, with_label_lists(self.featurizer, empty, examples, names)
-            )
+            if is_tuned:
+                check_can_tune(self.featurizer, task_type)
+            lists = with_label_lists(self.featurizer, empty, examples, names)
+            if is_tuned:
+                return mapping_of(*tune_task(self.featurizer, lists, seconds=seconds))
+            return MultiLabelMapping(self.featurizer, lists)
         if is_tuned:
             check_can_tune(self.featurizer, task_type)
         _warn_of_labels(examples, task_type)
@@ -294,9 +297,9 @@ def _read_tune(tune: Any) -> tuple[bool, float | None]:
     return True, float(tune)
 
 
-def _check_alone(is_tuned: bool, out_of_scope: Any, ordinal: Any) -> None:
+def _check_alone(out_of_scope: Any, ordinal: Any) -> None:
     """Raise ``ValueError`` if a task with any number of labels a text is to have what only others can."""
-    asked = {"tune": is_tuned, "out_of_scope": out_of_scope is not None, "ordinal": ordinal is not None}
+    asked = {"out_of_scope": out_of_scope is not None, "ordinal": ordinal is not None}
     wrong = [name for name, is_asked in asked.items() if is_asked]
     if wrong:
         raise ValueError(

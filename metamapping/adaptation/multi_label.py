@@ -85,6 +85,20 @@ class LabelDecisions:
         chosen: np.ndarray = probabilities >= (self.thresholds if threshold is None else threshold)
         return chosen
 
+    def widened(self, num_labels: int) -> LabelDecisions:
+        """The decisions with those of an average label for each label after the last.
+
+        Args:
+            num_labels: How many labels there are now.
+        """
+        missing = (0, num_labels - len(self.slopes))
+        return LabelDecisions(
+            *(
+                np.pad(each, missing, constant_values=np.median(each))
+                for each in (self.slopes, self.offsets, self.thresholds)
+            )
+        )
+
     def without(self, column: int) -> LabelDecisions:
         """The decisions without a label.
 
@@ -183,6 +197,26 @@ def fit_columns(
         learned.ridge * float(np.exp(log_factor)),
         tuple(float(weight) for weight in weights),
     )
+
+
+def shared_log_likelihoods(
+    scores: np.ndarray, targets: np.ndarray, *, inverse_temperature: float
+) -> np.ndarray:
+    """The log probability of all labels of each text, by the one sigmoid that suits all labels best.
+
+    Args:
+        scores: ``(N, C)``, of texts that the scores were not computed from.
+        targets: ``(N, C)``, ones and zeros.
+        inverse_temperature: The meta-learned τ, around which the slope lies.
+
+    Returns:
+        ``(N,)``.
+    """
+    scores, targets = scores.astype(np.float64), targets.astype(np.float64)
+    (slope,), (offset,), _ = _fit_shared(scores[None], targets, inverse_temperature, _FIT_ITERATIONS)
+    z = slope * scores + offset
+    log_p: np.ndarray = (targets * z - np.logaddexp(0.0, z)).sum(axis=1)
+    return log_p
 
 
 def decide(scores: np.ndarray, targets: np.ndarray, *, inverse_temperature: float) -> LabelDecisions:

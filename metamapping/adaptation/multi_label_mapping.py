@@ -332,6 +332,18 @@ class MultiLabelMapping(Mapping):
             yield probabilities, is_empty
 
 
+def mapping_of(featurizer: Featurizer, state: TaskState) -> Mapping:
+    """The mapping of a state, whatever its kind.
+
+    Args:
+        featurizer: Encodes new texts and names.
+        state: The task's labels, examples and solution.
+    """
+    if isinstance(state, MultiLabelState):
+        return MultiLabelMapping(featurizer, state)
+    return Mapping(featurizer, state)
+
+
 def _probability(threshold: Threshold | None) -> float | None:
     """A threshold as a number. Raises ``ValueError`` if it is none."""
     check_threshold(threshold)

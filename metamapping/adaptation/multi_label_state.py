@@ -200,6 +200,7 @@ def without_label_column(featurizer: Featurizer, state: MultiLabelState, label: 
             names=tuple(state.names[slot] for slot in kept),
             name_features=state.name_features[kept],
             support=state.support.with_targets(state.support.targets[:, kept]),
+            decisions=state.decisions.without(removed),
         ),
     )
 
@@ -238,10 +239,13 @@ def solved_lists(learned: LearnedMapping, state: MultiLabelState) -> MultiLabelS
 
     Args:
         learned: The meta-learned mapping.
-        state: A state with label names and their features; its solution and decisions are not read.
+        state: A state with label names and their features; its solution is not read. Its decisions are kept
+            if it is tuned, because they were fitted to texts that the layers did not know.
     """
     solution = solve_columns(learned, state.name_features, state.support)
     state = replace(state, solution=solution, calibration=Calibration(learned.inverse_temperature))
+    if state.tuning is not None and state.tuning.is_tuned:
+        return replace(state, decisions=state.decisions.widened(len(state.labels)))
     decisions = undecided(len(state.labels), learned.inverse_temperature)
     if state.support.num_examples > 1:
         scores = left_out_label_scores(state)

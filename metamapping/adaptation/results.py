@@ -48,10 +48,14 @@ class Explanation(list[Neighbour]):
     ``D = (Y − H V) / λ`` are proportional to the residual that the mapping leaves on each example.
 
     Attributes:
-        label: The predicted label.
-        score: Its score.
+        label: The explained label.
+        score: Its score; that of an entity's type is the mean over its words.
         prior: The part of the score that comes from the label names alone.
+        left_out_probability: For ``ner`` the probability of the entity that the word is part of, where it is
+            so low that "O" is predicted instead of ``label``; ``None`` otherwise.
     """
+
+    left_out_probability: float | None = None
 
     def __init__(self, neighbours: list[Neighbour], *, label: Label, score: float, prior: float) -> None:
         super().__init__(neighbours)

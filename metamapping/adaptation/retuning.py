@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from metamapping.adaptation.state_changes import encoded_again
+from metamapping.adaptation.multi_label_mapping import mapping_of
+from metamapping.adaptation.task_features import encoded_again
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.adaptation.tuning import OnStep, check_is_tunable, tune_task
 
@@ -25,8 +26,6 @@ def check_can_retune(mapping: Mapping, mapper: LoadedEncoder) -> None:
     """
     state, featurizer = mapping.state, mapper.featurizer
     check_is_tunable(featurizer, state.task_type)
-    if mapping.is_multi_label:
-        raise ValueError("an encoder cannot be tuned to a task of several labels a text")
     if mapping.encoder_fingerprint != featurizer.fingerprint:
         raise ValueError("the task is on another encoder: adapt it again from its examples")
     supports = [state.support, *([] if state.outside is None else [state.outside.support])]
@@ -57,4 +56,4 @@ def tune_mapping(
     state = mapping.state
     if state.tuning is not None:
         state = encoded_again(mapper.featurizer, replace(state, tuning=None))
-    return Mapping(*tune_task(mapper.featurizer, state, seconds=seconds, on_step=on_step))
+    return mapping_of(*tune_task(mapper.featurizer, state, seconds=seconds, on_step=on_step))

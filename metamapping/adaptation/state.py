@@ -206,6 +206,22 @@ class TaskState:
             min_probability=min_probability,
         )
 
+    def found_at(self, scores: WordScores, word: int) -> tuple[int, float | None]:
+        """The label slot of the entity that a word is part of, however improbable.
+
+        Args:
+            scores: The scores of the words of one text.
+            word: Position of the word.
+
+        Returns:
+            The slot, 0 for a word outside of entities; and the entity's probability if it is left out.
+        """
+        kept = {entity.first for entity in self.entities(scores)}
+        for first, end, slot, probability in self.entities(scores, 0.0):
+            if first <= word < end:
+                return slot, None if first in kept else probability
+        return 0, None
+
     def decode(self, scores: WordScores) -> np.ndarray:
         """The label slots of the words of one text, those of the entities that are probable enough.
 

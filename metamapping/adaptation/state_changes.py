@@ -111,31 +111,16 @@ def add_examples(
 def with_features(
     featurizer: Featurizer, state: TaskState, features: np.ndarray, name_features: np.ndarray
 ) -> TaskState:
-    """The state of a task of texts with other features of the same examples and names.
+    """The state of a task with other features of the same examples and names.
 
     Args:
         featurizer: Has the meta-learned mapping; nothing is encoded.
         state: The state to start from.
-        features: Float32 ``(num_texts, num_views * dim)``.
-        name_features: Float32 ``(num_labels, dim)``.
+        features: Float32 ``(num_items, num_views * dim)``.
+        name_features: Float32 ``(num_labels, dim)``; zeros for "outside".
     """
     support = replace(state.support, features=features)
     return solved(featurizer, replace(state, support=support, name_features=name_features))
-
-
-def encoded_again(featurizer: Featurizer, state: TaskState) -> TaskState:
-    """The state of a task of texts with the features that another encoder gives its examples and names.
-
-    Args:
-        featurizer: Encodes everything that the task has.
-        state: The state to start from; its examples, those out of scope included, have texts.
-    """
-    if state.outside is not None:
-        support = state.outside.support
-        support = replace(support, features=featurizer.texts(*support.columns))
-        state = replace(state, outside=replace(state.outside, support=support))
-    features = featurizer.texts(*state.support.columns)
-    return with_features(featurizer, state, features, featurizer.names(list(state.names)))
 
 
 def with_grades(

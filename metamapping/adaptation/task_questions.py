@@ -101,7 +101,8 @@ class TaskQuestions:
                 the examples.
             num_examples: How many examples to return.
             label: The label to explain; for ``ner`` a type, or "O". Default: the predicted one, which for a
-                word need not be the one of the highest score.
+                word need not be the one of the highest score. Where the entity that the word is part of is
+                left out as too improbable, its type is explained, and ``left_out_probability`` says so.
 
         Returns:
             The most similar examples first, each with its contribution to the label's score.
@@ -114,10 +115,14 @@ class TaskQuestions:
         slots = None if label is None else np.array([self._slot_of(state, label)])
         if state.is_ner:
             features, position = self._word_features(text, word)
+            left_out = None
             if slots is None:
                 # Not the label of the highest score: words are predicted as parts of whole entities.
-                slots = state.decode(state.word_scores(features))[[position]]
-            return explain(state, features[[position]], num_examples=num_examples, slots=slots)[0]
+                slot, left_out = state.found_at(state.word_scores(features), position)
+                slots = np.array([slot])
+            explained = explain(state, features[[position]], num_examples=num_examples, slots=slots)[0]
+            explained.left_out_probability = left_out
+            return explained
         if word is not None:
             raise ValueError("word is for ner tasks: here a text has one label")
         pairs = None if text_pair is None else [text_pair]

@@ -20,10 +20,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.list_tuning import (
+    ListEvidence,
+    judged_list_folds,
+    list_evidence,
+    with_fewer_lists,
+)
+from metamapping.adaptation.multi_label import LabelDecisions
+from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import encoded_again, without_examples
+from metamapping.adaptation.state_changes import without_examples
+from metamapping.adaptation.task_features import encoded_again
 from metamapping.adaptation.tuning_gate import (
     NUM_FOLDS,
+    Evidence,
+    Fold,
     choose,
     judged_folds,
     left_out_evidence,
@@ -65,10 +76,14 @@ class TaskTokens:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What tuning came to: a record whose seconds are not known yet, and a change unless it is not used."""
+    """What tuning came to: a record whose seconds are not known yet, and a change unless it is not used.
+
+    Where a text has any number of labels, a change comes with its decisions.
+    """
 
     record: Tuning
     delta: WeightDelta | None = None
+    decisions: LabelDecisions | None = None
 
 
 def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
@@ -150,6 +165,8 @@ def tune_task(
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
+        if outcome.decisions is not None:
+            state = replace(state, decisions=outcome.decisions)
         state = encoded_again(featurizer, state)
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
@@ -188,14 +205,16 @@ def _tune(
 ) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
-    folds = judged_folds(state)
+    folds = _folds(state)
     if not folds:
-        return _unknown("two labels with three different examples each are needed to estimate a gain")
+        of_lists = "a label that three texts have and others have not is"
+        wanted = of_lists if state.is_multi_label else "two labels with three different examples each are"
+        return _unknown(f"{wanted} needed to estimate a gain")
     budget = Budget(seconds, num_folds=len(folds) + 1)
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
-            evidence = left_out_evidence(featurizer, state, steps, folds)
+            evidence = _evidence(featurizer, state, steps, folds)
         except _INTERRUPTIONS:
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:
@@ -213,11 +232,22 @@ def _tune(
             scale_factor=choice.scale_factor if choice.weight else 1.0,
             num_layers=steps.num_layers,
         )
-        return (
-            _finish(steps, record, np.arange(len(state.support.targets)))
-            if choice.weight
-            else _Outcome(record)
-        )
+        if not choice.weight:
+            return _Outcome(record)
+        outcome = _finish(steps, record, np.arange(len(state.support.targets)))
+        if outcome.delta is None or not isinstance(evidence, ListEvidence):
+            return outcome
+        return replace(outcome, decisions=evidence.decisions_of(choice.weight))
+
+
+def _folds(state: TaskState) -> list[Fold]:
+    return judged_list_folds(state) if isinstance(state, MultiLabelState) else judged_folds(state)
+
+
+def _evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps, folds: list[Fold]) -> Evidence:
+    if isinstance(state, MultiLabelState):
+        return list_evidence(featurizer, state, steps, folds)
+    return left_out_evidence(featurizer, state, steps, folds)
 
 
 def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
@@ -246,6 +276,8 @@ def _limited(featurizer: Featurizer, state: TaskState) -> TaskState:
     targets = state.support.targets
     if len(targets) <= MAX_EXAMPLES:
         return state
+    if isinstance(state, MultiLabelState):
+        return with_fewer_lists(featurizer, state, MAX_EXAMPLES)
     labels = np.unique(targets)
     per_label = max(2, MAX_EXAMPLES // len(labels))
     extra = [np.flatnonzero(targets == label)[per_label:] for label in labels]

@@ -26,7 +26,7 @@ from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
-from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, best_share
+from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, best_share
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -73,6 +73,11 @@ class Evidence:
     chance: float
     shots: float
     factors: tuple[float, ...] = (1.0,) * len(WEIGHTS)
+
+    @property
+    def priors(self) -> Sequence[Prior]:
+        """What is expected of each of ``WEIGHTS`` before anything is left out."""
+        return PRIORS
 
     @property
     def skill(self) -> float:
@@ -134,7 +139,7 @@ def choose(evidence: Evidence) -> Choice:
     Args:
         evidence: Of at least one left-out example.
     """
-    best, gain = best_share(evidence, PRIORS)
+    best, gain = best_share(evidence, evidence.priors)
     return Choice(
         weight=WEIGHTS[best] if gain > LEAST_GAIN else 0.0,
         best_weight=WEIGHTS[best],

@@ -52,10 +52,18 @@ def explain(
         word=word,
         label=None if label is None else _label_of(label, mapping),
     )
+    left_out = explanation.left_out_probability
     if as_json:
         found = {"label": explanation.label, "score": explanation.score, "prior": explanation.prior}
+        if left_out is not None:
+            found["left_out_probability"] = left_out
         print_json({**found, "examples": [vars(each) for each in explanation]})
         return
+    if left_out is not None:
+        print(
+            f"O is predicted, because the entity ({explanation.label}) is right with a probability of only "
+            f"{left_out:.2f}"
+        )
     print(
         f"{label_words(explanation.label)}: score {explanation.score:.2f}, of which "
         f"{explanation.prior:.2f} by the names"

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import tensorflow as tf
@@ -26,6 +26,7 @@ from metamapping.models.solvers.support_set import masked_logits, score
 from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.tuning.contrastive import contrastive_loss
+from metamapping.tuning.label_lists import list_loss, sample_list_rows, sample_list_supports
 from metamapping.tuning.lower_states import LowerStates
 from metamapping.tuning.splits import sample_pairs, sample_rows, sample_supports
 
@@ -50,7 +51,8 @@ class TaskStates:
     Attributes:
         texts: States of the texts.
         names: States of the labels' names.
-        targets: Label slots, int32 ``(num_texts,)``.
+        targets: Label slots, int32 ``(num_texts,)``; where a text has any number of labels, ones and zeros
+            ``(num_texts, num_labels)``.
     """
 
     texts: LowerStates
@@ -58,9 +60,14 @@ class TaskStates:
     targets: np.ndarray
 
     @property
+    def is_multi_label(self) -> bool:
+        """Whether a text has any number of labels."""
+        return self.targets.ndim == 2
+
+    @property
     def has_many_labels(self) -> bool:
         """Whether the loss is contrastive."""
-        return len(self.names) > FEW_LABELS
+        return len(self.names) > FEW_LABELS and not self.is_multi_label
 
 
 class MetaStep:
@@ -81,6 +88,10 @@ class MetaStep:
         # Several functions and not one: the layers are compiled once for any number of batches.
         self._compiled_loss = tf.function(
             self._query_loss, input_signature=[texts, names, targets, supports], autograph=False
+        )
+        label_sets = tf.TensorSpec((None, None), tf.float32)
+        self._compiled_list_loss = tf.function(
+            partial(list_loss, mapping), input_signature=[texts, names, label_sets, supports], autograph=False
         )
         self._compiled_contrastive = tf.function(
             contrastive_loss, input_signature=[names, names, targets], autograph=False
@@ -130,11 +141,12 @@ class MetaStep:
             tape.watch(weights)
             features = task.texts.tensor(layers, weights, rows)
             name_features = task.names.tensor(layers, weights, names)[:, : layers.dim]
-            targets = task.targets[rows].astype(np.int32)
+            targets = task.targets[rows].astype(np.float32 if task.is_multi_label else np.int32)
             if supports is None:
                 loss = self._compiled_contrastive(features[:, : layers.dim], name_features, targets)
             else:
-                loss = self._compiled_loss(features, name_features, targets, supports.astype(np.float32))
+                query_loss = self._compiled_list_loss if task.is_multi_label else self._compiled_loss
+                loss = query_loss(features, name_features, targets, supports.astype(np.float32))
         gradients = tape.gradient(loss, weights, unconnected_gradients="zero")
         return *self._compiled_move(weights, gradients, optimizer), float(loss)
 
@@ -202,6 +214,9 @@ def _sample(
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """The examples of one step, and their splits unless the loss is contrastive."""
     targets = task.targets[rows]
+    if task.is_multi_label:
+        chosen = rows[sample_list_rows(rng, targets, max_texts=MAX_TEXTS)]
+        return chosen, sample_list_supports(rng, len(chosen), num_splits=NUM_SPLITS)
     if task.has_many_labels:
         return rows[sample_pairs(rng, targets, max_texts=MAX_PAIRED_TEXTS)], None
     chosen = rows[sample_rows(rng, targets, max_texts=MAX_TEXTS)]

@@ -7,6 +7,7 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import runtime_solution
+from metamapping.adaptation import state as state_module
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.cross_validation import cross_validate
 from metamapping.adaptation.entities import find_entities
@@ -246,11 +247,46 @@ def test_a_task_is_solved_saved_and_changed_with_its_types(published, tmp_path):
     assert loaded.state.types is None
 
 
-def test_the_label_that_a_word_is_predicted_with_is_explained(published):
-    mapping = MetaMapper.from_pretrained(published).adapt(WORDS, TAGS, task_type="ner")
-    texts = [["Eve", "sees", "London"], ["New", "London", "Bob"], ["Bob", "York", "to", "Eve"]]
-    predicted = [[tag[2:] or "O" for tag in tags] for tags in mapping.predict(texts)]
-    explained = [[mapping.explain(text, word=i).label for i in range(len(text))] for text in texts]
-    assert explained == predicted
-    probable = [[mapping.labels[slot] for slot in p.argmax(axis=1)] for p in mapping.predict_proba(texts)]
+TEXTS = [["Eve", "sees", "London"], ["New", "London", "Bob"], ["Bob", "York", "to", "Eve"]]
+
+
+@pytest.fixture
+def places(published):
+    return MetaMapper.from_pretrained(published).adapt(WORDS, TAGS, task_type="ner")
+
+
+def test_the_label_that_a_word_is_predicted_with_is_explained(places):
+    predicted = [[tag[2:] or "O" for tag in tags] for tags in places.predict(TEXTS)]
+    explained = [[places.explain(text, word=i) for i in range(len(text))] for text in TEXTS]
+    assert [
+        ["O" if each.left_out_probability is not None else each.label for each in row] for row in explained
+    ] == predicted
+    probable = [[places.labels[slot] for slot in p.argmax(axis=1)] for p in places.predict_proba(TEXTS)]
     assert probable != predicted
+
+
+def test_an_explanation_adds_up_to_the_score_that_decides_about_the_type(places):
+    features, offsets = places.featurizer.words(TEXTS)
+    scores = places.state.word_scores(features)
+    num_words = int(places.state.support.offsets[-1])
+    for text, first in zip(TEXTS, offsets, strict=False):
+        for word in range(len(text)):
+            for slot, label in enumerate(places.labels):
+                explained = places.explain(text, word=word, label=label, num_examples=num_words)
+                of_both = scores.types[first + word, slot - 1] if slot else scores.labels[first + word, 0]
+                assert explained.score == pytest.approx(of_both, abs=1e-4)
+                total = explained.prior + sum(each.weight for each in explained)
+                assert total == pytest.approx(explained.score, abs=1e-3)
+
+
+def test_an_entity_that_was_left_out_is_explained_as_such(places, monkeypatch):
+    ((entity, *_),) = places.predict(["Eve sees London"])
+    words = ["Eve", "sees", "London"]
+    assert entity.start == 0
+    assert places.explain(words, word=0).left_out_probability is None
+    monkeypatch.setattr(state_module, "MIN_ENTITY_PROBABILITY", 1.01)
+    assert places.predict([words]) == [["O", "O", "O"]]
+    explained = places.explain(words, word=0)
+    assert explained.label == entity.label
+    assert explained.left_out_probability == pytest.approx(entity.probability, abs=1e-5)
+    assert places.explain(words, word=0, label="O").left_out_probability is None

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from metamapping.adaptation import state
 from metamapping.adaptation.scores import span_scores
 from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.rows import NumberedRow, TableRow
@@ -205,6 +206,16 @@ def test_tags_are_checked_and_sentences_suggested(folder, task, published, capsy
     assert "for ner give --for label-studio" in capsys.readouterr().err
     assert run_cli("explain", task, TEXTS[0], "--word", 3, "--label", "LOC", "--json") == 0
     assert json.loads(capsys.readouterr().out)["label"] == "LOC"
+
+
+def test_an_entity_that_was_left_out_is_named(task, monkeypatch, capsys):
+    monkeypatch.setattr(state, "MIN_ENTITY_PROBABILITY", 1.01)
+    assert run_cli("explain", task, TEXTS[0], "--word", 3, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["label"] != "O"
+    assert run_cli("explain", task, TEXTS[0], "--word", 3) == 0
+    shown = f"O is predicted, because the entity ({found['label']}) is right with a probability of only"
+    assert f"{shown} {found['left_out_probability']:.2f}" in capsys.readouterr().out
 
 
 def test_lists_of_words_are_suggested_to_label_studio_as_texts(folder, task):

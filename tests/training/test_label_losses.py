@@ -7,10 +7,11 @@ from scipy.optimize import minimize_scalar
 
 from metamapping.episodes.batches import build_batch
 from metamapping.episodes.sampler import sample_batch
+from metamapping.models.label_losses import label_losses
 from metamapping.models.solvers.column_ridge import column_ridge
 from metamapping.models.solvers.support_set import SupportSet, score
 from metamapping.training.learner import build_learner
-from metamapping.training.meta_step import label_losses, query_loss, update_weights
+from metamapping.training.meta_step import query_loss, update_weights
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, label_set_space
 
 

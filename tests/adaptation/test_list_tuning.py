@@ -1,0 +1,254 @@
+"""Tuning to tasks of several labels a text, on a BERT of three layers."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from metamapping import Mapping, MetaMapper
+from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation.list_folds import list_folds
+from metamapping.adaptation.list_tuning import judged_list_folds, list_evidence, with_list_features
+from metamapping.adaptation.multi_label import LabelDecisions, shared_log_likelihoods
+from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.retuning import tune_mapping
+from metamapping.adaptation.tuning_gate import choose
+from metamapping.models.weight_delta import WeightDelta
+from metamapping.sklearn import MetaMappingClassifier
+from tests.cli.command import run_cli
+
+TEXTS = [
+    "where is my parcel",
+    "my parcel has not arrived today",
+    "the delivery is late again",
+    "nobody answers about the delivery now",
+    "i want my money back",
+    "please refund the order today",
+    "refund the broken lamp now",
+    "i sent the lamp back",
+    "good morning",
+    "anna lives in paris",
+]
+DELIVERY, REFUND, BOTH = ["delivery"], ["refund"], ["delivery", "refund"]
+LISTS = [DELIVERY, BOTH, DELIVERY, BOTH, REFUND, REFUND, BOTH, REFUND, [], []]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    from tests.toy_published import publish_toy
+
+    making = tmp_path_factory.mktemp("deep")
+    publish_toy(making, making / "published", num_layers=3)
+    return making / "published"
+
+
+@pytest.fixture(scope="module")
+def mapper(folder):
+    return MetaMapper.from_pretrained(folder, progress=False)
+
+
+@pytest.fixture(scope="module")
+def chosen_always():
+    def all_of_it(evidence):
+        return replace(choose(evidence), weight=1.0, best_weight=1.0)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tuning, "choose", all_of_it)
+        yield
+
+
+@pytest.fixture(scope="module")
+def tuned(mapper, chosen_always):
+    return mapper.adapt(TEXTS, LISTS, tune=True)
+
+
+def reloaded(mapping, mapper, folder):
+    mapping.save(folder)
+    return Mapping.load(folder, mapper)
+
+
+def test_a_task_of_several_labels_is_tuned(mapper, tuned):
+    assert isinstance(tuned, MultiLabelMapping)
+    assert tuned.tuning.is_tuned
+    assert tuned.tuning.steps == tuning_steps.STEPS
+    assert tuned.tuning.num_left_out == len(TEXTS)
+    closed = mapper.adapt(TEXTS, LISTS)
+    assert closed.tuning is None
+    assert np.abs(closed.predict_proba(TEXTS) - tuned.predict_proba(TEXTS)).max() > 1e-3
+
+
+def test_the_same_examples_give_the_same_bits(mapper, tuned):
+    again = mapper.adapt(TEXTS, LISTS, tune=True)
+    assert again.tuning.likelihood_after == tuned.tuning.likelihood_after
+    np.testing.assert_array_equal(again.predict_proba(TEXTS), tuned.predict_proba(TEXTS))
+    assert again.thresholds == tuned.thresholds
+
+
+def test_the_encoder_and_its_other_tasks_are_as_before_to_the_bit(mapper, tuned):
+    fresh = MetaMapper.from_pretrained(mapper.featurizer.model.tokenizer_folder, progress=False)
+    np.testing.assert_array_equal(fresh.featurizer.texts(TEXTS), mapper.featurizer.texts(TEXTS))
+    assert np.abs(tuned.featurizer.texts(TEXTS) - mapper.featurizer.texts(TEXTS)).max() > 1e-3
+
+
+def test_a_saved_task_answers_the_same_on_both_backends(mapper, tuned, folder, tmp_path):
+    loaded = reloaded(tuned, mapper, tmp_path / "task")
+    np.testing.assert_array_equal(loaded.predict_proba(TEXTS), tuned.predict_proba(TEXTS))
+    assert (loaded.thresholds, loaded.tuning) == (tuned.thresholds, tuned.tuning)
+    on_tensorflow = Mapping.load(tmp_path / "task", backend="tensorflow")
+    np.testing.assert_allclose(on_tensorflow.predict_proba(TEXTS), tuned.predict_proba(TEXTS), atol=1e-4)
+    assert loaded.explain(TEXTS[0], label="delivery")[0].text == TEXTS[0]
+
+
+def test_examples_and_labels_come_and_go_and_decisions_stay(mapper, tuned, tmp_path):
+    mapping = reloaded(tuned, mapper, tmp_path / "task")
+    mapping.remove([3])
+    mapping.add([TEXTS[3]], [LISTS[3]])
+    np.testing.assert_allclose(mapping.predict_proba(TEXTS), tuned.predict_proba(TEXTS), atol=1e-4)
+    mapping.add(["bob lives in rome"], [["places"]])
+    kept = {label: mapping.thresholds[label] for label in tuned.labels}
+    assert kept == tuned.thresholds
+    assert mapping.thresholds["places"] == pytest.approx(np.median(list(kept.values())))
+    mapping.remove(label="refund")
+    assert mapping.thresholds["delivery"] == kept["delivery"]
+    assert mapping.tuning == tuned.tuning
+
+
+def test_a_task_is_tuned_from_the_examples_that_it_keeps(mapper, tuned, tmp_path):
+    again = tune_mapping(reloaded(tuned, mapper, tmp_path / "task"), mapper)
+    assert isinstance(again, MultiLabelMapping)
+    np.testing.assert_allclose(again.predict_proba(TEXTS), tuned.predict_proba(TEXTS), atol=1e-4)
+    first = tune_mapping(mapper.adapt(TEXTS, LISTS), mapper, seconds=1e-6)
+    assert (first.tuning.steps, type(first)) == (1, MultiLabelMapping)
+
+
+@pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 6, 3 * tuning_steps.STEPS + 2])
+def test_an_interruption_keeps_the_best_so_far(mapper, chosen_always, monkeypatch, when):
+    def stop(steps, steps_in_all):
+        if steps == when:
+            raise KeyboardInterrupt
+
+    closed = mapper.adapt(TEXTS, LISTS)
+    _, state = tuning.tune_task(mapper.featurizer, closed.state, seconds=None, on_step=stop)
+    assert "interrupted" in state.tuning.reason
+    assert state.tuning.is_tuned == (when == 3 * tuning_steps.STEPS + 6)
+    is_same = (state.decisions.offsets == closed.state.decisions.offsets).all()
+    assert is_same != state.tuning.is_tuned
+
+
+def test_pairs_can_be_tuned(mapper):
+    mapping = mapper.adapt(TEXTS, LISTS, text_pairs=TEXTS[::-1], tune=1e-6)
+    assert mapping.tuning.num_left_out == len(TEXTS)
+
+
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(0, 3), slice(4, 6)])
+def test_too_few_examples_are_left_as_they_are(mapper, rows):
+    record = mapper.adapt(TEXTS[rows], LISTS[rows], tune=True, multi_label=True).tuning
+    assert (record.is_tuned, record.steps) == (False, 0)
+    assert "a label that three texts have and others have not" in record.reason
+
+
+def test_more_examples_than_teach_the_layers_anything_are_left_out_of_the_steps(mapper, monkeypatch):
+    monkeypatch.setattr(tuning, "MAX_EXAMPLES", 6)
+    mapping = mapper.adapt(TEXTS, LISTS, tune=1e-6)
+    assert (mapping.tuning.num_left_out, mapping.num_examples) == (6, len(TEXTS))
+
+
+def test_a_classifier_tunes_to_an_indicator_matrix(mapper, tmp_path):
+    matrix = np.array([[label in row for label in BOTH] for row in LISTS], int)
+    classifier = MetaMappingClassifier(mapper, tune=1e-6).fit(TEXTS, matrix)
+    assert classifier.mapping_.tuning.steps == 1
+    classifier.save(tmp_path / "classifier")
+    loaded = MetaMappingClassifier.load(tmp_path / "classifier", mapper)
+    assert loaded.get_params()["tune"] == 1e-6
+    np.testing.assert_array_equal(loaded.predict(TEXTS), classifier.predict(TEXTS))
+
+
+def test_the_command_line_tunes(folder, tmp_path, capsys):
+    rows = [json.dumps({"text": text, "label": row}) for text, row in zip(TEXTS, LISTS, strict=True)]
+    (tmp_path / "examples.jsonl").write_text("\n".join(rows))
+    arguments = ("adapt", folder, tmp_path / "examples.jsonl", "--out", tmp_path / "task")
+    assert run_cli(*arguments, "--tune-seconds", "0.001") == 0
+    assert "10 left-out examples, 3 layers, 1 steps" in capsys.readouterr().err
+    assert Mapping.load(tmp_path / "task").is_multi_label
+
+
+class ToySteps:
+    """Weights are a number: at 0 and 1 the features of the texts are those given, between them a mean."""
+
+    start = 0.0
+
+    def __init__(self, untuned, tuned, num_labels):
+        self.untuned, self.tuned, self.num_labels = untuned, tuned, num_labels
+
+    def take(self, fold, rows):
+        return 1.0
+
+    def shares(self, weights, shares):
+        return [share * weights for share in shares]
+
+    def features(self, weights):
+        features = (1 - weights) * self.untuned + weights * self.tuned
+        return features, np.zeros((self.num_labels, features.shape[1] // 3), "f4")
+
+
+@pytest.mark.parametrize("is_tuned_better", [True, False])
+def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
+    rng = np.random.default_rng(0)
+    targets = rng.integers(0, 2, (30, 2))
+    noise = rng.normal(size=(30, mapper.featurizer.text_dim)).astype("f4")
+    clear = 0.3 * noise
+    clear[:, :2] += 6.0 * targets - 3.0
+    noise, clear = (each / np.linalg.norm(each, axis=1, keepdims=True) for each in (noise, clear))
+    features = (noise, clear) if is_tuned_better else (clear, noise)
+    lists = [[label for label, has in zip(BOTH, row, strict=True) if has] for row in targets]
+    state = mapper.adapt([f"{TEXTS[0]} {i}" for i in range(30)], lists, multi_label=True).state
+    state = with_list_features(mapper.featurizer, state, features[0], state.name_features)
+    steps = ToySteps(*features, 2)
+    evidence = list_evidence(mapper.featurizer, state, steps, judged_list_folds(state))
+    assert len(evidence.before) == 30
+    assert (choose(evidence).weight > 0) == is_tuned_better
+    assert evidence.chance < 0
+
+
+def test_folds_have_their_share_of_every_label_in_any_order_of_the_texts():
+    rng = np.random.default_rng(0)
+    features, targets = rng.normal(size=(40, 3)), np.zeros((40, 5), int)
+    for label, count in enumerate((3, 6, 9, 12, 20)):
+        targets[rng.permutation(40)[:count], label] = 1
+    folds = list_folds(features, targets, num_folds=3)
+    assert targets[folds == 0].sum(axis=0).tolist()[:1] == [1]
+    counts = np.array([targets[folds == fold].sum(axis=0) for fold in range(3)])
+    assert (np.ptp(counts, axis=0) <= 3).all()
+    assert np.ptp(np.bincount(folds)) <= 3
+    order = rng.permutation(40)
+    np.testing.assert_array_equal(list_folds(features[order], targets[order], num_folds=3), folds[order])
+
+
+def test_copies_of_a_text_are_in_one_fold():
+    features = np.repeat(np.arange(6.0)[:, None], 2, axis=0)
+    targets = np.tile([[1, 0], [0, 1]], (6, 1))
+    folds = list_folds(features, targets, num_folds=3)
+    np.testing.assert_array_equal(folds[::2], folds[1::2])
+    assert np.bincount(folds).tolist() == [4, 4, 4]
+
+
+def test_the_log_probability_of_a_text_is_the_sum_over_its_labels():
+    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
+    log_p = shared_log_likelihoods(np.zeros((4, 2)), targets, inverse_temperature=10.0)
+    np.testing.assert_allclose(log_p, 2 * np.log(0.5), atol=1e-3)
+
+
+def test_decisions_of_new_labels_are_those_of_an_average_label():
+    decisions = LabelDecisions(
+        *(np.array(each, "f4") for each in ([8, 9, 12], [-1, -3, -2], [0.2, 0.3, 0.6]))
+    )
+    widened = decisions.widened(4)
+    assert [float(each[3]) for each in vars(widened).values()] == pytest.approx([9, -2, 0.3])
+    np.testing.assert_array_equal(decisions.widened(3).slopes, decisions.slopes)
+
+
+def test_what_a_task_keeps_is_small(tuned):
+    assert isinstance(tuned.featurizer.delta, WeightDelta)
+    arrays = tuned.featurizer.delta.to_arrays()
+    assert sum(array.nbytes for array in arrays.values()) < 5_000_000
