@@ -15,7 +15,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -32,7 +32,7 @@ from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state_changes import with_features
-from metamapping.adaptation.tuning_gains import WEIGHTS
+from metamapping.adaptation.tuning_gains import WEIGHTS, Prior
 from metamapping.adaptation.tuning_gate import Choice, Evidence, choose
 from metamapping.config.loading import read_config
 from metamapping.config.sources import Source
@@ -167,9 +167,9 @@ def all_of_the_change() -> Iterator[list[Evidence]]:
     """Within the block tasks are tuned by all of the change; yields the evidence that the gate has."""
     seen: list[Evidence] = []
 
-    def all_of_it(evidence: Evidence) -> Choice:
+    def all_of_it(evidence: Evidence, *, priors: Sequence[Prior]) -> Choice:
         seen.append(evidence)
-        return replace(choose(evidence), weight=1.0)
+        return replace(choose(evidence, priors=priors), weight=1.0)
 
     with mock.patch.object(tuning, "choose", all_of_it):
         yield seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import with_features
+from metamapping.adaptation.state_changes import encoded, with_features
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.adaptation.tuning import OnStep, check_is_tunable, tune_task
 
@@ -25,7 +25,7 @@ def check_can_retune(mapping: Mapping, mapper: LoadedEncoder) -> None:
         ValueError: The task cannot be tuned; the message says why.
     """
     state, featurizer = mapping.state, mapper.featurizer
-    check_is_tunable(featurizer, state.task_type)
+    check_is_tunable(featurizer)
     if mapping.is_multi_label:
         raise ValueError("an encoder cannot be tuned to a task of several labels a text")
     if state.outside is not None:
@@ -64,6 +64,4 @@ def tune_mapping(
 
 def _untuned(mapper: LoadedEncoder, state: TaskState) -> TaskState:
     featurizer = mapper.featurizer
-    features = featurizer.texts(*state.support.columns)
-    names = featurizer.names(list(state.names))
-    return with_features(featurizer, replace(state, tuning=None), features, names)
+    return with_features(featurizer, replace(state, tuning=None), *encoded(featurizer, state))

@@ -108,16 +108,36 @@ def add_examples(
     return replace(state, support=support)
 
 
+def encoded(featurizer: Featurizer, state: TaskState) -> tuple[np.ndarray, np.ndarray]:
+    """The features of a task's examples and names by some encoder; all texts were stored.
+
+    Args:
+        featurizer: The encoder.
+        state: The task; its features are not used.
+
+    Returns:
+        As ``with_features`` takes them.
+    """
+    names = np.zeros((len(state.names), featurizer.dim), np.float32)
+    is_named = np.array([not (state.is_ner and label == OUTSIDE) for label in state.labels])
+    names[is_named] = featurizer.names(
+        [name for name, is_one in zip(state.names, is_named, strict=True) if is_one]
+    )
+    if state.is_ner:
+        return featurizer.words(state.support.texts)[0], names
+    return featurizer.texts(*state.support.columns), names
+
+
 def with_features(
     featurizer: Featurizer, state: TaskState, features: np.ndarray, name_features: np.ndarray
 ) -> TaskState:
-    """The state of a task of texts with other features of the same examples and names.
+    """The state of a task with other features of the same examples and names.
 
     Args:
         featurizer: Has the meta-learned mapping; nothing is encoded.
         state: The state to start from.
-        features: Float32 ``(num_texts, num_views * dim)``.
-        name_features: Float32 ``(num_labels, dim)``.
+        features: Float32 ``(num_items, num_views * dim)``.
+        name_features: Float32 ``(num_labels, dim)``; zeros for "outside".
     """
     support = replace(state.support, features=features)
     return solved(featurizer, replace(state, support=support, name_features=name_features))

@@ -21,7 +21,8 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import with_features, without_examples
+from metamapping.adaptation.state_changes import encoded, with_features, without_examples
+from metamapping.adaptation.tuning_gains import PRIORS
 from metamapping.adaptation.tuning_gate import (
     NUM_FOLDS,
     choose,
@@ -29,6 +30,8 @@ from metamapping.adaptation.tuning_gate import (
     left_out_evidence,
 )
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
+from metamapping.adaptation.word_gate import WORD_PRIORS, left_out_words, word_folds
+from metamapping.adaptation.word_tokens import WordTokens, joined_passes
 from metamapping.corpus.ragged import Ragged
 from metamapping.models.keras_import import quiet_keras
 from metamapping.models.weight_delta import WeightDelta
@@ -39,6 +42,7 @@ if TYPE_CHECKING:  # this module imports TensorFlow
 # More examples than these teach the layers nothing in so few steps; the closed form uses all.
 MAX_EXAMPLES = 2_000
 _SEED = 0
+_TWO_LABELS = "two labels with three different examples each are"
 
 OnStep = Callable[[int, int], None]  # steps taken, steps in all
 
@@ -51,16 +55,31 @@ _INTERRUPTIONS = (KeyboardInterrupt, StopTuningError)
 
 
 @dataclass(frozen=True)
+class TaskWords:
+    """The words of a task of named entities.
+
+    Attributes:
+        windows: What the encoder reads of the sentences.
+        shapes: Int32 ``(num_words, 3)``, how each word is written.
+    """
+
+    windows: WordTokens
+    shapes: np.ndarray
+
+
+@dataclass(frozen=True)
 class TaskTokens:
     """What the encoder reads of a task, as token ids and segment ids.
 
     Attributes:
-        texts: Of each text or pair.
-        names: Of each label's name.
+        texts: Of each text or pair; for ``ner`` of each window of a sentence.
+        names: Of each label's name, for ``ner`` without "outside".
+        words: For ``ner`` the words of the windows.
     """
 
     texts: tuple[Ragged, Ragged]
     names: tuple[Ragged, Ragged]
+    words: TaskWords | None = None
 
 
 @dataclass(frozen=True)
@@ -71,36 +90,30 @@ class _Outcome:
     delta: WeightDelta | None = None
 
 
-def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
+def check_can_tune(featurizer: Featurizer) -> None:
     """Check what can be known before any text is encoded, and import what tuning needs.
 
     Args:
         featurizer: The encoder.
-        task_type: The task type.
 
     Raises:
-        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
+        ValueError: This encoder cannot be tuned.
         MissingExtraError: TensorFlow is not installed.
     """
-    check_is_tunable(featurizer, task_type)
+    check_is_tunable(featurizer)
     with quiet_keras("tuning an encoder to a task"):
         import metamapping.adaptation.tuning_steps  # noqa: F401
 
 
-def check_is_tunable(featurizer: Featurizer, task_type: str) -> None:
+def check_is_tunable(featurizer: Featurizer) -> None:
     """Check what can be known without importing anything.
 
     Args:
         featurizer: The encoder.
-        task_type: The task type.
 
     Raises:
-        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
+        ValueError: This encoder cannot be tuned.
     """
-    if task_type == "ner":
-        raise ValueError(
-            "an encoder can be tuned to tasks of texts and pairs, not to named entities (ner): leave tune out"
-        )
     solver = featurizer.model.mapping.solver
     if solver not in ("ridge", "plain-ridge"):
         raise ValueError(
@@ -143,15 +156,14 @@ def tune_task(
         ValueError: The task or the encoder cannot be tuned.
         MissingExtraError: TensorFlow is not installed.
     """
-    check_can_tune(featurizer, state.task_type)
+    check_can_tune(featurizer)
     started = time.monotonic()
     limited = _limited(featurizer, state)
     outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed, on_step)
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
-        features = featurizer.texts(*state.support.columns)
-        state = with_features(featurizer, state, features, featurizer.names(list(state.names)))
+        state = with_features(featurizer, state, *encoded(featurizer, state))
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
 
@@ -175,6 +187,11 @@ def tune_tokens(
 
 
 def _tokens(featurizer: Featurizer, state: TaskState) -> TaskTokens:
+    if state.is_ner:
+        passes, shapes = featurizer.word_tokens(state.support.texts, state.support.offsets)
+        windows = joined_passes(list(passes))
+        names = featurizer.name_tokens(list(state.names[1:]))
+        return TaskTokens((windows.token_ids, windows.segment_ids), names, TaskWords(windows, shapes))
     texts = featurizer.text_tokens(*state.support.columns)
     return TaskTokens(texts, featurizer.name_tokens(list(state.names)))
 
@@ -189,19 +206,21 @@ def _tune(
 ) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
-    folds = judged_folds(state)
+    folds = word_folds(state) if state.is_ner else judged_folds(state)
     if not folds:
-        return _unknown("two labels with three different examples each are needed to estimate a gain")
+        needed = "a type in three different sentences is" if state.is_ner else _TWO_LABELS
+        return _unknown(f"{needed} needed to estimate a gain")
     budget = Budget(seconds, num_folds=len(folds) + 1)
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
-            evidence = left_out_evidence(featurizer, state, steps, folds)
+            of_left_out = left_out_words if state.is_ner else left_out_evidence
+            evidence = of_left_out(featurizer, state, steps, folds)
         except _INTERRUPTIONS:
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:
             return _unknown(f"{error}", budget.steps)
-        choice = choose(evidence)
+        choice = choose(evidence, priors=WORD_PRIORS if state.is_ner else PRIORS)
         record = Tuning(
             weight=choice.weight,
             steps=budget.steps,
@@ -210,12 +229,19 @@ def _tune(
             likelihood_before=choice.before,
             likelihood_after=choice.after,
             gain_error=choice.error if np.isfinite(choice.error) else None,
-            reason=gain_sentence(choice.gain, choice.error, choice.expected_gain),
+            reason=gain_sentence(
+                choice.gain,
+                choice.error,
+                choice.expected_gain,
+                what="labels of words in left-out sentences"
+                if state.is_ner
+                else "labels of left-out examples",
+            ),
             scale_factor=choice.scale_factor if choice.weight else 1.0,
             num_layers=steps.num_layers,
         )
         return (
-            _finish(steps, record, np.arange(len(state.support.targets)))
+            _finish(steps, record, np.arange(state.support.num_examples))
             if choice.weight
             else _Outcome(record)
         )
@@ -244,9 +270,12 @@ def _unknown(reason: str, steps: int = 0) -> _Outcome:
 
 def _limited(featurizer: Featurizer, state: TaskState) -> TaskState:
     """The state with at most about ``MAX_EXAMPLES`` examples, evenly many of each label."""
-    targets = state.support.targets
-    if len(targets) <= MAX_EXAMPLES:
+    targets, num_examples = state.support.targets, state.support.num_examples
+    if num_examples <= MAX_EXAMPLES:
         return state
+    if state.is_ner:
+        kept = np.linspace(0, num_examples - 1, MAX_EXAMPLES).astype(int)
+        return without_examples(featurizer, state, np.setdiff1d(np.arange(num_examples), kept).tolist())
     labels = np.unique(targets)
     per_label = max(2, MAX_EXAMPLES // len(labels))
     extra = [np.flatnonzero(targets == label)[per_label:] for label in labels]

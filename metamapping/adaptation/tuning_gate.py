@@ -26,7 +26,7 @@ from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
-from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, best_share
+from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, best_share
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -128,13 +128,14 @@ class Choice:
         return self.after - self.before
 
 
-def choose(evidence: Evidence) -> Choice:
+def choose(evidence: Evidence, *, priors: Sequence[Prior] = PRIORS) -> Choice:
     """Choose the share of the change with the highest expected gain, none unless that exceeds ``LEAST_GAIN``.
 
     Args:
         evidence: Of at least one left-out example.
+        priors: What each of ``WEIGHTS`` has gained on other tasks.
     """
-    best, gain = best_share(evidence, PRIORS)
+    best, gain = best_share(evidence, priors)
     return Choice(
         weight=WEIGHTS[best] if gain > LEAST_GAIN else 0.0,
         best_weight=WEIGHTS[best],
@@ -190,7 +191,7 @@ def left_out_evidence(
             so_far.append(_logits(featurizer, state, each, removed, left_out))
         labels.append(targets[left_out])
     judged = [
-        _judge(np.concatenate(each), np.concatenate(labels), usual)
+        judge(np.concatenate(each), np.concatenate(labels), usual)
         for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
     ]
     after, factors = zip(*judged[1:], strict=True)
@@ -220,12 +221,17 @@ def _logits(
     return logits
 
 
-def _judge(logits: np.ndarray, labels: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
+def judge(logits: np.ndarray, labels: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
     """Log probabilities of labels, and the factor on logits that suits them.
 
     Layers that were tuned to examples know them too well for a scale that is fitted to the same examples:
     their logits are too large. What was left out says by how much, and few examples say little, so that the
     factor is drawn towards the usual one.
+
+    Args:
+        logits: ``(N, C)``.
+        labels: Label slots, integers ``(N,)``.
+        usual: The factor on most tasks.
     """
     factor = fit_scale(logits, labels, usual)
     log_p: np.ndarray = np.maximum(log_likelihood(factor * logits, labels), _LEAST_LOG_PROBABILITY)
