@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import encoded, with_features
+from metamapping.adaptation.state_changes import with_features
+from metamapping.adaptation.task_features import task_features
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.adaptation.tuning import OnStep, check_is_tunable, tune_task
 
@@ -64,4 +65,4 @@ def tune_mapping(
 
 def _untuned(mapper: LoadedEncoder, state: TaskState) -> TaskState:
     featurizer = mapper.featurizer
-    return with_features(featurizer, replace(state, tuning=None), *encoded(featurizer, state))
+    return with_features(featurizer, replace(state, tuning=None), *task_features(featurizer, state))

@@ -21,7 +21,8 @@ import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import encoded, with_features, without_examples
+from metamapping.adaptation.state_changes import with_features, without_examples
+from metamapping.adaptation.task_features import task_features
 from metamapping.adaptation.tuning_gains import PRIORS
 from metamapping.adaptation.tuning_gate import (
     NUM_FOLDS,
@@ -163,7 +164,7 @@ def tune_task(
     if outcome.delta is not None:
         featurizer = featurizer.tuned(outcome.delta)
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
-        state = with_features(featurizer, state, *encoded(featurizer, state))
+        state = with_features(featurizer, state, *task_features(featurizer, state))
     record = replace(outcome.record, seconds=time.monotonic() - started)
     return featurizer, replace(state, tuning=record)
 
