@@ -24,7 +24,7 @@ from metamapping.adaptation.tuning_gate import ENOUGH_LEFT_OUT, NUM_FOLDS, Evide
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
 
-# For each of WEIGHTS. Few draws are known, some of which lost (docs/experiments/tuning.md): the offset is below
+# For each of WEIGHTS. Few draws are known, and some lost (docs/experiments/tuning.md): the offset is below
 # LEAST_GAIN, so that a task is tuned only if its own sentences show a gain.
 WORD_PRIORS = (Prior(0.01, 0.0, 0.0, 0.05, 0.07), Prior(0.01, 0.0, 0.0, 0.07, 0.07))
 # For each of WEIGHTS, what the inverse temperature has to be multiplied by on most tasks.
