@@ -18,6 +18,7 @@ from metamapping.adaptation.word_gate import (
     word_folds,
 )
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.serving.batching import BatchingFeaturizer
 
 SENTENCES = [
     ["in", "paris"],
@@ -82,6 +83,14 @@ def test_tuned_features_of_words_are_the_same_on_both_backends(mapper, on_tensor
     np.testing.assert_allclose(on_tensorflow.featurizer.tuned(change).words(long)[0], tuned, atol=1e-4)
     differences = np.abs(tuned - mapper.featurizer.words(long)[0]).reshape(int(offsets[-1]), 2, -1)
     assert (differences.max(axis=(0, 2)) > 0.01).tolist() == [True, num_layers > 1]
+
+
+def test_a_server_gives_the_same_tuned_features_of_words(mapper, on_tensorflow):
+    change = change_of(on_tensorflow, 3)
+    served = BatchingFeaturizer(mapper.featurizer.model, on_batch=lambda count: None)
+    expected, _ = mapper.featurizer.tuned(change).words(SENTENCES)
+    np.testing.assert_array_equal(served.tuned(change).words(SENTENCES)[0], expected)
+    np.testing.assert_array_equal(served.words(SENTENCES)[0], mapper.featurizer.words(SENTENCES)[0])
 
 
 def test_a_step_reads_the_features_that_the_encoder_gives_also_of_long_texts(mapper, on_tensorflow):
