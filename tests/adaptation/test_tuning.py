@@ -498,7 +498,7 @@ def test_a_tuned_task_is_tuned_anew_from_the_encoder_as_it_was(mapper, on_tensor
 
 
 def test_a_function_that_stops_the_steps_keeps_the_best_so_far(mapper, monkeypatch):
-    monkeypatch.setattr(tuning, "choose", lambda evidence: _chosen(evidence))
+    monkeypatch.setattr(tuning, "choose", lambda evidence, priors: _chosen(evidence))
 
     def stop(done, in_all):
         if done == in_all:

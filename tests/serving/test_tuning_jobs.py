@@ -94,6 +94,21 @@ def test_a_task_is_tuned_in_a_job_and_says_what_was_decided(client, service):
     assert predicted.status_code == 200
 
 
+@pytest.mark.slow
+def test_a_task_of_named_entities_is_tuned_in_a_job(client):
+    words = [
+        {"text": ["in", "paris"], "label": ["O", "B-LOC"]},
+        {"text": ["the", "order", "in", "rome"], "label": ["O", "O", "O", "B-LOC"]},
+        {"text": ["paris", "is", "late"], "label": ["B-LOC", "O", "O"]},
+    ]
+    client.put("/tasks/words", json={"examples": words, "task_type": "ner"})
+    job = finished(client, client.post("/tasks/words/tune", json={"seconds": 0.001}).json())
+    assert job["status"] == "done", job
+    assert "3 left-out examples" in job["result"]
+    predicted = client.post("/tasks/words/predict", json={"texts": [["in", "rome"]]})
+    assert predicted.status_code == 200
+
+
 def test_requests_are_answered_while_a_job_runs_and_others_wait(client, monkeypatch):
     held = Held(monkeypatch)
     client.put("/tasks/others", json=ORDERS)
@@ -174,13 +189,7 @@ def test_what_cannot_be_tuned_is_refused_in_one_sentence(client):
     client.put("/tasks/several", json={"examples": several})
     outside = [*ORDERS["examples"], {"text": "good morning", "label": "oos"}]
     client.put("/tasks/outside", json={"examples": outside, "out_of_scope": "oos"})
-    words = [{"text": ["in", "paris"], "label": ["O", "B-LOC"]}, {"text": ["a"], "label": ["O"]}]
-    client.put("/tasks/words", json={"examples": words, "task_type": "ner"})
-    for name, reason in (
-        ("several", "several labels"),
-        ("outside", "out of scope"),
-        ("words", "named entities"),
-    ):
+    for name, reason in (("several", "several labels"), ("outside", "out of scope")):
         answer = client.post(f"/tasks/{name}/tune", json={})
         assert (answer.status_code, reason in answer.json()["detail"]) == (422, True), answer.json()
     assert client.post("/tasks/none/tune", json={}).status_code == 404
