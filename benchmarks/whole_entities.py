@@ -3,11 +3,13 @@
     METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER [--sources music slots]
     METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER --support-sets gum wnut
     METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER --shared-ends
+    METAMAPPING_DATA=path/to/data python -m benchmarks.whole_entities ENCODER --tune [--sets 3 --queries 300]
 
 In: a published or pretrained encoder, and CoNLL sources that are validation sources elsewhere; of each 450
 sentences. A task has sentences with at least so many entities of every type, drawn at random, and predicts 80
 others. Or the published support sets, each of which predicts its whole test file. With ``--shared-ends``, how
-the words of entities differ from others is learned from train sources of other types as well. Out: micro-F1
+the words of entities differ from others is learned from train sources of other types as well. With ``--tune``
+every task is also predicted by an encoder that was tuned to it, as the gate decides. Out: micro-F1
 of whole entities by each way, and the share of entities in the examples that directly follow another, as
 Markdown.
 """
@@ -16,6 +18,8 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
@@ -68,17 +72,24 @@ def main() -> None:
     parser.add_argument("--shots", nargs="+", type=int, default=[1, 5])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--shared-ends", action="store_true", help="learn ends from train sources as well")
+    parser.add_argument("--tune", action="store_true", help="tune the encoder to each task as well")
+    parser.add_argument("--sets", type=int, default=10, help="how many of the support sets")
+    parser.add_argument("--queries", type=int, help="that many sentences of a test file, drawn at random")
     options = parser.parse_args()
     mapper = MetaMapper.from_pretrained(options.encoder, progress=False)
     decoders = dict(DECODERS)
     if options.shared_ends:
         decoders["ends, learned from train sources as well"] = _shared_decoder(shared_ends(mapper))
-    print(f"| source, shots | {' | '.join(decoders)} | directly follow another |")
-    print("| --- " * (2 + len(decoders)) + "|")
+    columns = [*decoders, *(["as predicted, tuned", "tuned tasks, %"] if options.tune else [])]
+    print(f"| source, shots | {' | '.join(columns)} | directly follow another |")
+    print("| --- " * (2 + len(columns)) + "|")
     for name in options.support_sets or options.sources:
         for shots in options.shots:
-            tasks = _support_sets(name, shots) if options.support_sets else _draws(name, shots, options.draws)
-            rows = np.array(list(measured(mapper, tasks, decoders)))
+            if options.support_sets:
+                tasks = _support_sets(name, shots, options.queries)[: options.sets]
+            else:
+                tasks = _draws(name, shots, options.draws)
+            rows = np.array(list(measured(mapper, tasks, decoders, tune=options.tune)))
             cells = [f"{mean:.1f} ± {std:.1f}" for mean, std in zip(rows.mean(0), rows.std(0), strict=True)]
             print(f"| {name}, {shots} | {' | '.join(cells[:-1])} | {rows[:, -1].mean():.1f} % |", flush=True)
 
@@ -122,7 +133,11 @@ def _shared_decoder(ends: np.ndarray) -> Decoder:
 
 
 def measured(
-    mapper: MetaMapper, tasks: Iterable[tuple[Sentences, Sentences]], decoders: Mapping[str, Decoder]
+    mapper: MetaMapper,
+    tasks: Iterable[tuple[Sentences, Sentences]],
+    decoders: Mapping[str, Decoder],
+    *,
+    tune: bool = False,
 ) -> Iterator[tuple[float, ...]]:
     """Micro-F1 of whole entities by each way, and the share of adjacent entities in the support, in percent.
 
@@ -130,12 +145,16 @@ def measured(
         mapper: Its encoder gives the features.
         tasks: Of each the support, and the sentences to predict.
         decoders: The ways.
+        tune: Whether to predict by a tuned encoder as well.
     """
     encoded: tuple[Sentences, tuple[np.ndarray, np.ndarray]] | None = None
     for support, queries in tasks:
         if encoded is None or encoded[0] is not queries:  # support sets share their test file
             encoded = queries, mapper.featurizer.words([row for row, _ in queries])
-        yield _measure(mapper, support, queries, *encoded[1], decoders)
+        *scores, adjacent = _measure(mapper, support, queries, *encoded[1], decoders)
+        if tune:
+            scores += _measure_tuned(mapper, support, queries, scores[-1])
+        yield *scores, adjacent
 
 
 def _measure(
@@ -162,6 +181,27 @@ def _measure(
         spans = {span for i, row in enumerate(rows) for span in entity_spans(i, row)}
         found.append(100 * entity_f1(gold, spans))
     return *found, 100 * _adjacent_share(tags)
+
+
+def _measure_tuned(
+    mapper: MetaMapper, support: Sentences, queries: Sentences, untuned: float
+) -> tuple[float, float]:
+    """Micro-F1 by an encoder that is tuned as the gate decides, and 100 if it was tuned, in percent."""
+    words, tags = zip(*support, strict=True)
+    types = {tag[2:] for row in tags for tag in row if tag != "O"}
+    names = {label: name for label, name in LABEL_NAMES.items() if label in types}
+    started = time.process_time()
+    mapping = mapper.adapt(list(words), list(tags), task_type="ner", label_names=names, tune=True)
+    seconds = time.process_time() - started
+    assert mapping.tuning is not None
+    score = untuned
+    if mapping.tuning.is_tuned:
+        predicted = mapping.predict([row for row, _ in queries])
+        gold = {span for i, (_, row) in enumerate(queries) for span in entity_spans(i, row)}
+        found = {span for i, row in enumerate(predicted) for span in entity_spans(i, row)}
+        score = 100 * entity_f1(gold, found)
+    print(f"  {untuned:.1f} -> {score:.1f}, {seconds:.0f} CPU seconds, {mapping.tuning}", file=sys.stderr)
+    return score, 100.0 * mapping.tuning.is_tuned
 
 
 def _adjacent_share(tags: Sequence[Sequence[str]]) -> float:
@@ -193,10 +233,13 @@ def _draw(rows: Sentences, shots: int, rng: np.random.Generator) -> tuple[Senten
     return [rows[i] for i in support], [rows[i] for i in queries]
 
 
-def _support_sets(name: str, shots: int) -> list[tuple[Sentences, Sentences]]:
-    """The published support sets, each with the whole test file."""
+def _support_sets(name: str, shots: int, num_queries: int | None) -> list[tuple[Sentences, Sentences]]:
+    """The published support sets, each with the whole test file or so many of its sentences."""
     folder = Path(os.environ["METAMAPPING_DATA"]) / "ner"
     queries = read_sentences(folder / TEST_FOLDERS[name] / "test.conll", keep_case=True)
+    if num_queries is not None:
+        order = np.random.default_rng(0).permutation(len(queries))
+        queries = [queries[i] for i in order[:num_queries]]
     files = sorted((folder / "support-sets" / f"{name}-{shots}shot").iterdir())
     return [(read_sentences(path, keep_case=True), queries) for path in files]
 

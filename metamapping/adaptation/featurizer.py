@@ -20,10 +20,11 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from metamapping.adaptation.length_counts import LengthCounter, LengthCounts, LongPairWarning
+from metamapping.adaptation.word_tokens import WordTokens, word_passes
 from metamapping.corpus.cleaning import are_empty, cleaned_texts, cleaned_words
 from metamapping.corpus.ragged import Ragged
-from metamapping.corpus.tokenization import Encoded, encode_texts, encode_words
-from metamapping.corpus.windows import WordWindow, join_windows, text_windows, with_overlap, word_windows
+from metamapping.corpus.tokenization import Encoded, encode_texts
+from metamapping.corpus.windows import join_windows, text_windows, with_overlap
 from metamapping.corpus.word_shapes import shapes_of, windows_of
 from metamapping.episodes.padding import LABEL_LENGTH
 from metamapping.models.forks import check_not_forked
@@ -161,6 +162,24 @@ class Featurizer:
         pairs = None if text_pairs is None else self._clean(text_pairs)
         return _ragged(encode_texts(self._tokenizer, self._clean(texts), pairs))
 
+    def word_tokens(
+        self, texts: Sequence[Words], offsets: np.ndarray
+    ) -> tuple[Iterator[WordTokens], np.ndarray]:
+        """The tokens that the encoder reads for texts that are given as words.
+
+        Args:
+            texts: The words of each text, not cleaned.
+            offsets: Text ``i`` has the words ``offsets[i]:offsets[i + 1]``.
+
+        Returns:
+            The windows, as ``word_passes`` yields them; and the shapes of all words, int32
+            ``(num_words, 3)``.
+        """
+        words = [list(map(str, row)) for row in texts]
+        cleaned = cleaned_words(words, self.model.cleaning.cleaners)
+        shapes = windows_of(np.array([each for row in cleaned for each in shapes_of(row)], np.int32), offsets)
+        return word_passes(self._tokenizer, cleaned, offsets), shapes
+
     def name_tokens(self, names: Sequence[str]) -> tuple[Ragged, Ragged]:
         """The tokens that the encoder reads for label names, truncated to the same length as in training.
 
@@ -251,32 +270,17 @@ class Featurizer:
 
     def _encode_words(self, texts: Sequence[Words], offsets: np.ndarray, features: np.ndarray) -> None:
         """Write the features of all words into ``features``; text ``i`` begins at ``offsets[i]``."""
-        words = [list(map(str, row)) for row in texts]
-        cleaned = cleaned_words(words, self.model.cleaning.cleaners)
-        shapes = windows_of(np.array([each for row in cleaned for each in shapes_of(row)], np.int32), offsets)
-        pieces = word_windows(self._tokenizer, cleaned)
-        num_pieces = np.bincount([each.text for each in pieces], minlength=len(texts))
-        is_cut = np.zeros(len(texts), bool)
-        while pieces:
-            encoded = encode_words(self._tokenizer, [cleaned[w.text][w.first : w.last] for w in pieces])
-            assert encoded.words is not None
-            assert encoded.word_starts is not None
-            starts = Ragged.from_lists(encoded.word_starts, np.int32)
-            states = self.model.encoder.encode(*_ragged(encoded), starts)
-            firsts = np.repeat([each.first for each in pieces], starts.lengths)
-            owned = np.repeat([each.owned for each in pieces], starts.lengths, axis=0)
-            numbers = firsts + Ragged.from_lists(encoded.words, np.int64).values
-            is_owned = (owned[:, 0] <= numbers) & (numbers < owned[:, 1])
-            positions = (np.repeat(offsets[[each.text for each in pieces]], starts.lengths) + numbers)[
-                is_owned
-            ]
-            with_shapes = self.model.mapping.add_word_shapes(states[is_owned], shapes[positions])
+        passes, shapes = self.word_tokens(texts, offsets)
+        num_windows, is_cut = np.zeros(len(texts), int), np.zeros(len(texts), bool)
+        for number, tokens in enumerate(passes):
+            states = self.model.encoder.encode(tokens.token_ids, tokens.segment_ids, tokens.word_starts)
+            positions = tokens.positions[tokens.is_owned]
+            with_shapes = self.model.mapping.add_word_shapes(states[tokens.is_owned], shapes[positions])
             features[positions] = np.asarray(with_shapes)
-            for each, length in zip(pieces, encoded.num_tokens, strict=True):
-                is_one_word = each.last == each.first + 1
-                is_cut[each.text] |= is_one_word and length > self.model.max_length_tokens
-            pieces = _without_room(pieces, encoded)
-        self._counts.add(len(texts), num_long=int((num_pieces > 1).sum()), num_cut=int(is_cut.sum()))
+            if number == 0:
+                num_windows = np.bincount(tokens.text_of, minlength=len(texts))
+            is_cut[tokens.text_of[tokens.is_cut]] = True
+        self._counts.add(len(texts), num_long=int((num_windows > 1).sum()), num_cut=int(is_cut.sum()))
 
     def _clean(self, texts: Sequence[str]) -> list[str]:
         return cleaned_texts(texts, self.model.cleaning.cleaners)
@@ -303,24 +307,6 @@ def chunks(num_texts: int) -> Iterator[slice]:
     """Consecutive slices of at most ``TEXTS_PER_CHUNK`` texts that cover ``num_texts`` texts."""
     for first in range(0, num_texts, TEXTS_PER_CHUNK):
         yield slice(first, min(first + TEXTS_PER_CHUNK, num_texts))
-
-
-def _without_room(pieces: list[WordWindow], encoded: Encoded) -> list[WordWindow]:
-    """A window of its own for each word that was truncated from the window that owns it.
-
-    A word may have more pieces at the beginning of a window than within its text.
-    """
-    assert encoded.words is not None
-    missed = []
-    for each, words, num_tokens, ids in zip(
-        pieces, encoded.words, encoded.num_tokens, encoded.token_ids, strict=True
-    ):
-        if num_tokens == len(ids):
-            continue
-        first, last = each.owned
-        end = each.first + max(words, default=0) + 1
-        missed += [WordWindow(each.text, i, i + 1, (i, i + 1)) for i in range(max(first, end), last)]
-    return missed
 
 
 def _ragged(encoded: Encoded) -> tuple[Ragged, Ragged]:

@@ -130,7 +130,7 @@ class MetaMapper:
                 ``text_pair`` if there is one.
             tune: Whether to tune the encoder to the task: ``True`` for a number of steps that suits most
                 tasks, or the time for it in seconds, above 0. Ctrl-C ends it with the best so far. It needs
-                TensorFlow, and is for tasks of texts and pairs.
+                TensorFlow.
             multi_label: Whether a text has any number of labels. Default: if any text has a list of several
                 labels or of none; a list of one label in each row is one label a text.
             out_of_scope: The label of examples that belong to none of the others, such as ``"oos"``. The task
@@ -161,13 +161,13 @@ class MetaMapper:
             _check_alone(out_of_scope, ordinal)
             empty = empty_multi_label_state(self.featurizer, task_type)
             if is_tuned:
-                check_can_tune(self.featurizer, task_type)
+                check_can_tune(self.featurizer)
             lists = with_label_lists(self.featurizer, empty, examples, names)
             if is_tuned:
                 return mapping_of(*tune_task(self.featurizer, lists, seconds=seconds))
             return MultiLabelMapping(self.featurizer, lists)
         if is_tuned:
-            check_can_tune(self.featurizer, task_type)
+            check_can_tune(self.featurizer)
         _warn_of_labels(examples, task_type)
         state = empty_state(self.featurizer, task_type)
         if out_of_scope is not None:

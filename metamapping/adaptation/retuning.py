@@ -25,7 +25,7 @@ def check_can_retune(mapping: Mapping, mapper: LoadedEncoder) -> None:
         ValueError: The task cannot be tuned; the message says why.
     """
     state, featurizer = mapping.state, mapper.featurizer
-    check_is_tunable(featurizer, state.task_type)
+    check_is_tunable(featurizer)
     if mapping.encoder_fingerprint != featurizer.fingerprint:
         raise ValueError("the task is on another encoder: adapt it again from its examples")
     supports = [state.support, *([] if state.outside is None else [state.outside.support])]

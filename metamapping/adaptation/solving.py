@@ -51,8 +51,8 @@ def _solved(featurizer: Featurizer, state: TaskState) -> TaskState:
         calibration = Calibration(learned_scale)
     else:
         calibration = calibrate(solution, support, learned_scale=learned_scale)
-        if state.tuning is not None:
-            calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
+    if state.tuning is not None and support.num_examples:
+        calibration = replace(calibration, scale=calibration.scale * state.tuning.scale_factor)
     types = fit_types(plain_mapping(mapping), state.name_features, support) if state.is_ner else None
     outside = None if state.outside is None else replace(state.outside, threshold=None)
     state = replace(

@@ -57,7 +57,7 @@ def score_tuned(
     """
     shots, scores = max(spec.shots), {}
     for space in (each for each in spaces if each.label_of is not None and shots > 0):
-        check_can_tune(featurizer, space.task_type)
+        check_can_tune(featurizer)
         of_source = []
         for episode in draw_episodes(space, spec, seed=seed)[shots][:num_episodes]:
             if on_episode is not None:

@@ -20,26 +20,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.list_tuning import (
-    ListEvidence,
-    judged_list_folds,
-    list_evidence,
-    with_fewer_lists,
-)
+from metamapping.adaptation.list_tuning import ListEvidence
 from metamapping.adaptation.multi_label import LabelDecisions
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.state_changes import without_examples
 from metamapping.adaptation.task_features import encoded_again
-from metamapping.adaptation.tuning_gate import (
-    NUM_FOLDS,
-    Evidence,
-    Fold,
-    choose,
-    judged_folds,
-    left_out_evidence,
-)
+from metamapping.adaptation.tuning_gate import NUM_FOLDS, choose
+from metamapping.adaptation.tuning_kinds import kind_of
 from metamapping.adaptation.tuning_record import Tuning, gain_sentence
+from metamapping.adaptation.word_tokens import WordTokens, joined_passes
 from metamapping.corpus.ragged import Ragged
 from metamapping.models.keras_import import quiet_keras
 from metamapping.models.weight_delta import WeightDelta
@@ -62,16 +51,31 @@ _INTERRUPTIONS = (KeyboardInterrupt, StopTuningError)
 
 
 @dataclass(frozen=True)
+class TaskWords:
+    """The words of a task of named entities.
+
+    Attributes:
+        windows: What the encoder reads of the sentences.
+        shapes: Int32 ``(num_words, 3)``, how each word is written.
+    """
+
+    windows: WordTokens
+    shapes: np.ndarray
+
+
+@dataclass(frozen=True)
 class TaskTokens:
     """What the encoder reads of a task, as token ids and segment ids.
 
     Attributes:
-        texts: Of each text or pair.
-        names: Of each label's name.
+        texts: Of each text or pair; for ``ner`` of each window of a sentence.
+        names: Of each label's name, for ``ner`` without "outside".
+        words: For ``ner`` the words of the windows.
     """
 
     texts: tuple[Ragged, Ragged]
     names: tuple[Ragged, Ragged]
+    words: TaskWords | None = None
 
 
 @dataclass(frozen=True)
@@ -86,36 +90,30 @@ class _Outcome:
     decisions: LabelDecisions | None = None
 
 
-def check_can_tune(featurizer: Featurizer, task_type: str) -> None:
+def check_can_tune(featurizer: Featurizer) -> None:
     """Check what can be known before any text is encoded, and import what tuning needs.
 
     Args:
         featurizer: The encoder.
-        task_type: The task type.
 
     Raises:
-        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
+        ValueError: This encoder cannot be tuned.
         MissingExtraError: TensorFlow is not installed.
     """
-    check_is_tunable(featurizer, task_type)
+    check_is_tunable(featurizer)
     with quiet_keras("tuning an encoder to a task"):
         import metamapping.adaptation.tuning_steps  # noqa: F401
 
 
-def check_is_tunable(featurizer: Featurizer, task_type: str) -> None:
+def check_is_tunable(featurizer: Featurizer) -> None:
     """Check what can be known without importing anything.
 
     Args:
         featurizer: The encoder.
-        task_type: The task type.
 
     Raises:
-        ValueError: Tasks of this type, or of this encoder, cannot be tuned.
+        ValueError: This encoder cannot be tuned.
     """
-    if task_type == "ner":
-        raise ValueError(
-            "an encoder can be tuned to tasks of texts and pairs, not to named entities (ner): leave tune out"
-        )
     solver = featurizer.model.mapping.solver
     if solver not in ("ridge", "plain-ridge"):
         raise ValueError(
@@ -158,7 +156,7 @@ def tune_task(
         ValueError: The task or the encoder cannot be tuned.
         MissingExtraError: TensorFlow is not installed.
     """
-    check_can_tune(featurizer, state.task_type)
+    check_can_tune(featurizer)
     started = time.monotonic()
     limited = _limited(featurizer, state)
     outcome = _tune(featurizer, limited, lambda: _tokens(featurizer, limited), seconds, seed, on_step)
@@ -166,6 +164,7 @@ def tune_task(
         featurizer = featurizer.tuned(outcome.delta)
         state = replace(state, tuning=outcome.record)  # its factor is part of the calibration
         if outcome.decisions is not None:
+            assert isinstance(state, MultiLabelState)
             state = replace(state, decisions=outcome.decisions)
         state = encoded_again(featurizer, state)
     record = replace(outcome.record, seconds=time.monotonic() - started)
@@ -191,6 +190,11 @@ def tune_tokens(
 
 
 def _tokens(featurizer: Featurizer, state: TaskState) -> TaskTokens:
+    if state.is_ner:
+        passes, shapes = featurizer.word_tokens(state.support.texts, state.support.offsets)
+        windows = joined_passes(list(passes))
+        names = featurizer.name_tokens(list(state.names[1:]))
+        return TaskTokens((windows.token_ids, windows.segment_ids), names, TaskWords(windows, shapes))
     texts = featurizer.text_tokens(*state.support.columns)
     return TaskTokens(texts, featurizer.name_tokens(list(state.names)))
 
@@ -205,16 +209,15 @@ def _tune(
 ) -> _Outcome:
     from metamapping.adaptation.tuning_steps import Budget, TuningSteps
 
-    folds = _folds(state)
+    kind = kind_of(state)
+    folds = kind.folds(state)
     if not folds:
-        of_lists = "a label that three texts have and others have not is"
-        wanted = of_lists if state.is_multi_label else "two labels with three different examples each are"
-        return _unknown(f"{wanted} needed to estimate a gain")
+        return _unknown(f"{kind.needed} needed to estimate a gain")
     budget = Budget(seconds, num_folds=len(folds) + 1)
     with _progress_bar(featurizer) if on_step is None else nullcontext(on_step) as report:
         try:
             steps = TuningSteps(featurizer, state, read_tokens(), budget, report, seed=seed)
-            evidence = _evidence(featurizer, state, steps, folds)
+            evidence = kind.evidence(featurizer, state, steps, folds)
         except _INTERRUPTIONS:
             return _unknown("it was interrupted before a gain was known", budget.steps)
         except FloatingPointError as error:
@@ -228,26 +231,16 @@ def _tune(
             likelihood_before=choice.before,
             likelihood_after=choice.after,
             gain_error=choice.error if np.isfinite(choice.error) else None,
-            reason=gain_sentence(choice.gain, choice.error, choice.expected_gain),
+            reason=gain_sentence(choice.gain, choice.error, choice.expected_gain, what=evidence.what),
             scale_factor=choice.scale_factor if choice.weight else 1.0,
             num_layers=steps.num_layers,
         )
         if not choice.weight:
             return _Outcome(record)
-        outcome = _finish(steps, record, np.arange(len(state.support.targets)))
+        outcome = _finish(steps, record, np.arange(state.support.num_examples))
         if outcome.delta is None or not isinstance(evidence, ListEvidence):
             return outcome
         return replace(outcome, decisions=evidence.decisions_of(choice.weight))
-
-
-def _folds(state: TaskState) -> list[Fold]:
-    return judged_list_folds(state) if isinstance(state, MultiLabelState) else judged_folds(state)
-
-
-def _evidence(featurizer: Featurizer, state: TaskState, steps: TuningSteps, folds: list[Fold]) -> Evidence:
-    if isinstance(state, MultiLabelState):
-        return list_evidence(featurizer, state, steps, folds)
-    return left_out_evidence(featurizer, state, steps, folds)
 
 
 def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
@@ -273,15 +266,9 @@ def _unknown(reason: str, steps: int = 0) -> _Outcome:
 
 def _limited(featurizer: Featurizer, state: TaskState) -> TaskState:
     """The state with at most about ``MAX_EXAMPLES`` examples, evenly many of each label."""
-    targets = state.support.targets
-    if len(targets) <= MAX_EXAMPLES:
+    if state.support.num_examples <= MAX_EXAMPLES:
         return state
-    if isinstance(state, MultiLabelState):
-        return with_fewer_lists(featurizer, state, MAX_EXAMPLES)
-    labels = np.unique(targets)
-    per_label = max(2, MAX_EXAMPLES // len(labels))
-    extra = [np.flatnonzero(targets == label)[per_label:] for label in labels]
-    return without_examples(featurizer, state, np.concatenate(extra).tolist())
+    return kind_of(state).with_fewer(featurizer, state, MAX_EXAMPLES)
 
 
 @contextmanager

@@ -80,6 +80,11 @@ class Evidence:
         return PRIORS
 
     @property
+    def what(self) -> str:
+        """What becomes more or less probable, for a sentence."""
+        return "labels of left-out examples"
+
+    @property
     def skill(self) -> float:
         """How much more log probability the encoder as it is gives to labels than a guess does."""
         return float(self.before.mean()) - self.chance
@@ -195,7 +200,7 @@ def left_out_evidence(
             so_far.append(_logits(featurizer, state, each, removed, left_out))
         labels.append(targets[left_out])
     judged = [
-        _judge(np.concatenate(each), np.concatenate(labels), usual)
+        judge(np.concatenate(each), np.concatenate(labels), usual)
         for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
     ]
     after, factors = zip(*judged[1:], strict=True)
@@ -225,12 +230,17 @@ def _logits(
     return logits
 
 
-def _judge(logits: np.ndarray, labels: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
+def judge(logits: np.ndarray, labels: np.ndarray, usual: float) -> tuple[np.ndarray, float]:
     """Log probabilities of labels, and the factor on logits that suits them.
 
     Layers that were tuned to examples know them too well for a scale that is fitted to the same examples:
     their logits are too large. What was left out says by how much, and few examples say little, so that the
     factor is drawn towards the usual one.
+
+    Args:
+        logits: ``(N, C)``.
+        labels: Label slots, integers ``(N,)``.
+        usual: The factor on most tasks.
     """
     factor = fit_scale(logits, labels, usual)
     log_p: np.ndarray = np.maximum(log_likelihood(factor * logits, labels), _LEAST_LOG_PROBABILITY)

@@ -53,18 +53,21 @@ class Tuning:
         return f"{head}: {self.reason} ({counts})"
 
 
-def gain_sentence(gain: float, error: float, expected: float) -> str:
+def gain_sentence(
+    gain: float, error: float, expected: float, *, what: str = "labels of left-out examples"
+) -> str:
     """What a difference of mean log probabilities means.
 
     Args:
         gain: Mean log probability after tuning minus that before.
         error: Its standard error; infinite if it is not known.
         expected: The gain that is expected, in view of what other tasks have gained as well.
+        what: What has become more or less probable.
     """
     percent = 100 * (math.exp(gain) - 1)
     direction = "more" if percent >= 0 else "less"
     with_error = f"{gain:+.3f} ± {error:.3f}" if math.isfinite(error) else f"{gain:+.3f}"
     return (
-        f"the right labels of left-out examples became {direction} probable by {abs(percent):.0f} % "
+        f"the right {what} became {direction} probable by {abs(percent):.0f} % "
         f"(log probability {with_error}; with what other tasks have gained, {expected:+.3f} is expected)"
     )

@@ -34,6 +34,8 @@ from metamapping.tuning.steps import (
     Weights,
     tuned_weights,
 )
+from metamapping.tuning.word_states import Window, WordStates
+from metamapping.tuning.word_steps import MAX_STEP_TOKENS, WordTaskStates
 
 # Steps of each fold and of the result; more lose (docs/experiments/tuning.md).
 STEPS, MAX_STEPS = 8, 16
@@ -124,11 +126,7 @@ class TuningSteps:
         self._budget, self._report, self._seed = budget, report, seed
         self._num_taken = 0
         self.start = self._step.start
-        self._task = TaskStates(
-            texts=LowerStates.of(self._step.layers, *tokens.texts),
-            names=LowerStates.of(self._step.layers, *tokens.names),
-            targets=state.support.targets,
-        )
+        self._task = task_states(self._step, state, tokens)
 
     def take(self, fold: int, rows: np.ndarray) -> Weights:
         """Take the steps of one fold.
@@ -167,10 +165,12 @@ class TuningSteps:
             weights: The weights of the tuned layers.
 
         Returns:
-            Float32 ``(num_texts, num_views * dim)`` and ``(num_labels, dim)``.
+            Float32 ``(num_items, num_views * dim)`` and ``(num_labels, dim)``.
         """
         layers = self._step.layers
         names = self._task.names.features(layers, weights)[:, : layers.dim]
+        if isinstance(self._task, WordTaskStates):  # "outside" has no name
+            names = np.concatenate([np.zeros_like(names[:1]), names])
         return self._task.texts.features(layers, weights), names
 
     def shares(self, weights: Weights, shares: Sequence[float]) -> list[Weights]:
@@ -193,6 +193,29 @@ class TuningSteps:
         return WeightDelta.between(layers.base, layers.to_arrays(weights), rank=RANK)
 
 
+def task_states(step: MetaStep, state: TaskState, tokens: TaskTokens) -> TaskStates | WordTaskStates:
+    """The examples of a task below the tuned layers.
+
+    Args:
+        step: The step that will read them.
+        state: The task.
+        tokens: Of its examples and labels.
+    """
+    layers, targets = step.layers, state.support.targets
+    names = LowerStates.of(layers, *tokens.names)
+    if tokens.words is None:
+        return TaskStates(LowerStates.of(layers, *tokens.texts), names, targets)
+    of_words = tokens.words.windows
+    ends = np.cumsum(of_words.word_starts.lengths)[:-1]
+    parts = (np.split(each, ends) for each in (of_words.positions, of_words.is_owned))
+    starts = (of_words.word_starts[row] for row in range(len(of_words.word_starts)))
+    windows = list(map(Window, of_words.text_of.tolist(), starts, *parts))
+    words = WordStates.of(
+        layers, step.mapping, tokens.texts, windows, tokens.words.shapes, state.support.offsets
+    )
+    return WordTaskStates(words, names, targets)
+
+
 def num_tokens(tokens: TaskTokens) -> int:
     """About how many tokens one step reads: those of its texts, and of all names.
 
@@ -200,6 +223,9 @@ def num_tokens(tokens: TaskTokens) -> int:
         tokens: Of the task.
     """
     texts, names = tokens.texts[0].lengths, tokens.names[0].lengths
+    if tokens.words is not None:
+        longest = np.sort(np.bincount(tokens.words.windows.text_of, texts))[-2:]
+        return int(min(texts.sum(), max(MAX_STEP_TOKENS, longest.sum())))
     # Up to FEW_LABELS, two texts of each label are at most MAX_TEXTS.
     num_texts = min(MAX_PAIRED_TEXTS, max(MAX_TEXTS, 2 * len(names)))
     mean = float(np.minimum(texts, MAX_TOKENS).mean()) if len(texts) else 0.0

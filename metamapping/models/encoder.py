@@ -31,13 +31,13 @@ from metamapping.models.transformer_blocks import block_outputs, token_states
 from metamapping.models.tuned_encoder import TunedEncoder
 from metamapping.models.tuned_layers import TunedLayers, layer_names, tunable_depths
 from metamapping.models.view_layout import (
-    LOWER_WORD_WEIGHT,
     NUM_VIEWS,
     NUM_WORD_VIEWS,
     PADDING_WORTH_A_PASS,
     lower_layer,
 )
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.models.word_views import piece_sums, word_views
 
 _log = logging.getLogger(__name__)
 
@@ -109,13 +109,9 @@ class Encoder:
         counts = batch["piece_counts"]
         sums = tf.zeros((tf.shape(counts)[0], self.word_dim))
         for rows, last, lower in self._states(batch):
-            both = tf.concat([last, lower], axis=-1)
             word_of = batch["word_of"][rows, : tf.shape(last)[1]]
-            sums += tf.math.unsorted_segment_sum(both, word_of, tf.shape(counts)[0])
-        means = tf.split(sums / tf.maximum(counts, 1.0)[:, None], NUM_WORD_VIEWS, axis=-1)
-        last, lower = (tf.math.l2_normalize(mean, axis=-1) for mean in means)
-        views = tf.concat([last, tf.sqrt(LOWER_WORD_WEIGHT) * lower], axis=-1)
-        return tf.ensure_shape(views, (counts.shape[0], self.word_dim))
+            sums += piece_sums(last, lower, word_of, num_words=tf.shape(counts)[0])
+        return tf.ensure_shape(word_views(sums, counts), (counts.shape[0], self.word_dim))
 
     def names(self, batch: Tensors) -> tf.Tensor:
         """Features of a batch's label names: the first view of texts.

@@ -6,6 +6,7 @@ for every task. The weights are an argument and not variables: nothing here can 
     layers = TunedLayers(backbone, num_layers=6)
     below = layers.states_below(token_ids, padding_mask, segment_ids)
     features = layers.views(weights, below, padding_mask, pool)        # as Encoder.texts for other weights
+    features = layers.words(weights, below, padding_mask, word_of, piece_counts)           # as Encoder.words
 
 Weights have the names and the layout of ``model.safetensors`` outside, and those of Keras inside.
 """
@@ -25,6 +26,7 @@ from metamapping.models.text_views import text_views
 from metamapping.models.transformer_blocks import block_inputs, block_outputs, token_states
 from metamapping.models.view_layout import lower_layer
 from metamapping.models.weight_delta import WeightDelta
+from metamapping.models.word_views import piece_sums, word_views
 
 # The weights of the tasks that were used last are kept, 42 MB each for all layers of a MiniLM.
 _KEPT_TASKS = 4
@@ -128,6 +130,11 @@ class TunedLayers:
             input_signature=[weights, states, tokens, tf.TensorSpec(shape, tf.float32)],
             autograph=False,
         )
+        self.compiled_words = tf.function(
+            self.words,
+            input_signature=[weights, states, tokens, tokens, tf.TensorSpec((None,), tf.float32)],
+            autograph=False,
+        )
         self.tensors_of = lru_cache(maxsize=_KEPT_TASKS)(self._tensors_of)
 
     def views(
@@ -144,13 +151,42 @@ class TunedLayers:
         Returns:
             Float32 ``(B, NUM_VIEWS * dim)``.
         """
+        return text_views(*self._states(weights, below, padding_mask), pool)
+
+    def words(
+        self,
+        weights: Sequence[tf.Tensor],
+        below: tf.Tensor,
+        padding_mask: tf.Tensor,
+        word_of: tf.Tensor,
+        piece_counts: tf.Tensor,
+    ) -> tf.Tensor:
+        """The views of words under other weights of these layers.
+
+        Args:
+            weights: As for ``views``.
+            below: As for ``views``.
+            padding_mask: As for ``views``.
+            word_of: Int ``(B, L)``, the word that a token is a piece of, -1 for none.
+            piece_counts: Float32 ``(N,)``.
+
+        Returns:
+            Float32 ``(N, NUM_WORD_VIEWS * dim)``.
+        """
+        last, lower = self._states(weights, below, padding_mask)
+        return word_views(piece_sums(last, lower, word_of, num_words=tf.shape(piece_counts)[0]), piece_counts)
+
+    def _states(
+        self, weights: Sequence[tf.Tensor], below: tf.Tensor, padding_mask: tf.Tensor
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The states of the last and of the lower layer, float32 ``(B, L, dim)``."""
         with keras.StatelessScope(state_mapping=list(zip(self._variables, weights, strict=True))):
             results = self._layers([below, padding_mask], training=False)
         if self._has_lower:
             last, lower = results
         else:
             last, lower = results, results if self._is_single else below
-        return text_views(tf.cast(last, tf.float32), tf.cast(lower, tf.float32), pool)
+        return tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
 
     def to_tensors(self, arrays: Mapping[str, np.ndarray]) -> list[tf.Tensor]:
         """Weights in the layout of Keras.

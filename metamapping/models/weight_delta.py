@@ -16,8 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-WORDS_ARE_NOT_TUNED = "an encoder that was tuned to a task of texts has no features of words"
-
 # Columns besides those of the rank, and passes over a matrix, in the search for its factors.
 _OVERSAMPLING, _NUM_ITERATIONS = 8, 2
 

@@ -68,7 +68,7 @@ class FeatureEncoder(EncodesTexts, Protocol):
         """Width of a word's features."""
 
     def tuned(self, delta: WeightDelta) -> FeatureEncoder:
-        """An encoder of texts with other layers, which shares everything else with this one.
+        """An encoder with other layers, which shares everything else with this one.
 
         Args:
             delta: What tuning changed.

@@ -31,7 +31,7 @@ from metamapping.models.view_layout import (
     NUM_WORD_VIEWS,
     PADDING_WORTH_A_PASS,
 )
-from metamapping.models.weight_delta import WORDS_ARE_NOT_TUNED, WeightDelta
+from metamapping.models.weight_delta import WeightDelta
 from metamapping.runtime.graph_file import Graph
 from metamapping.runtime.graph_writer import INPUTS
 from metamapping.runtime.quantization import products_overflow, quantized
@@ -242,7 +242,7 @@ class TunedWeights:
 
 
 class TunedRuntimeEncoder(RuntimeEncoder):
-    """An encoder of texts with the tuned layers of one task.
+    """An encoder with the tuned layers of one task.
 
     Args:
         encoder: The encoder, which is not changed.
@@ -253,13 +253,6 @@ class TunedRuntimeEncoder(RuntimeEncoder):
     def __init__(self, encoder: RuntimeEncoder, names: tuple[str, ...], delta: WeightDelta) -> None:
         self.__dict__.update(encoder.__dict__)
         self._names, self._delta = names, delta
-
-    def _run(
-        self, names: list[str], inputs: dict[str, np.ndarray], shape: tuple[int, ...]
-    ) -> list[np.ndarray]:
-        if names != ["texts"]:
-            raise ValueError(WORDS_ARE_NOT_TUNED)
-        return super()._run(names, inputs, shape)
 
     def _run_session(self, names: list[str], inputs: dict[str, np.ndarray]) -> list[np.ndarray]:
         shared = self.tuned_weights(self._names)

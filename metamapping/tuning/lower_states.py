@@ -40,13 +40,21 @@ class LowerStates:
     pools: list[np.ndarray]
 
     @classmethod
-    def of(cls, layers: TunedLayers, token_ids: Ragged, segment_ids: Ragged) -> LowerStates:
+    def of(
+        cls,
+        layers: TunedLayers,
+        token_ids: Ragged,
+        segment_ids: Ragged,
+        *,
+        max_tokens: int | None = MAX_TOKENS,
+    ) -> LowerStates:
         """Compute the states of texts.
 
         Args:
             layers: The tuned layers, which know those below them.
             token_ids: Tokens of each text.
             segment_ids: Segments of the same tokens.
+            max_tokens: How many states of a single text are kept; ``None`` for all.
         """
         states: list[np.ndarray] = [np.zeros((0, layers.dim), np.float16)] * len(token_ids)
         pools: list[np.ndarray] = [np.zeros(0, np.float32)] * len(token_ids)
@@ -56,7 +64,8 @@ class LowerStates:
             lower = layers.states_below(batch["token_ids"], batch["padding_mask"], batch["segment_ids"])
             for row, each, pool in zip(rows, lower.numpy(), batch["pool"], strict=True):
                 count = max(1, len(token_ids[row]))
-                count = min(count, MAX_TOKENS) if pool[0] else count
+                if max_tokens is not None and pool[0]:
+                    count = min(count, max_tokens)
                 states[row], pools[row] = each[:count].astype(np.float16), pool[:count]
         return cls(states, pools)
 

@@ -3,7 +3,7 @@
 One step is that of meta-training (``training.meta_step``): several support/query splits are cut from the
 examples, the mapping of each support is computed in closed form, and the queries' cross-entropy is
 back-propagated through the solve, here into the weights of the tuned layers alone. A task of many labels has
-a contrastive loss instead.
+a contrastive loss instead; one of named entities learns from its words (``word_steps``).
 
     meta_step = MetaStep.of(encoder.tuned_layers(6), mapping)
     for weights in tuned_weights(meta_step, examples, rng):          # endless: the caller stops
@@ -29,6 +29,7 @@ from metamapping.tuning.contrastive import contrastive_loss
 from metamapping.tuning.label_lists import list_loss, sample_list_rows, sample_list_supports
 from metamapping.tuning.lower_states import LowerStates
 from metamapping.tuning.splits import sample_pairs, sample_rows, sample_supports
+from metamapping.tuning.word_steps import WordTaskStates, word_loss
 
 LEARNING_RATE = 1e-4
 MAX_TEXTS, NUM_SPLITS = 64, 8
@@ -69,6 +70,37 @@ class TaskStates:
         """Whether the loss is contrastive."""
         return len(self.names) > FEW_LABELS and not self.is_multi_label
 
+    def targets_of(self, rows: np.ndarray) -> np.ndarray:
+        """The labels of some texts, of the type that their loss takes.
+
+        Args:
+            rows: The texts.
+        """
+        targets: np.ndarray = self.targets[rows].astype(np.float32 if self.is_multi_label else np.int32)
+        return targets
+
+    def sample(
+        self, rng: np.random.Generator, rows: np.ndarray, *, num_splits: int
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """The examples of one step, and their splits unless the loss is contrastive.
+
+        Args:
+            rng: All randomness comes from it.
+            rows: Texts to learn from.
+            num_splits: Number of splits.
+
+        Returns:
+            Texts, and bool ``(num_splits, num_texts)``.
+        """
+        targets = self.targets[rows]
+        if self.is_multi_label:
+            chosen = rows[sample_list_rows(rng, targets, max_texts=MAX_TEXTS)]
+            return chosen, sample_list_supports(rng, len(chosen), num_splits=num_splits)
+        if self.has_many_labels:
+            return rows[sample_pairs(rng, targets, max_texts=MAX_PAIRED_TEXTS)], None
+        chosen = rows[sample_rows(rng, targets, max_texts=MAX_TEXTS)]
+        return chosen, sample_supports(rng, self.targets[chosen], num_splits=num_splits)
+
 
 class MetaStep:
     """One step of tuning, compiled once for all tasks of an encoder.
@@ -79,7 +111,7 @@ class MetaStep:
     """
 
     def __init__(self, layers: TunedLayers, mapping: MetaMapping) -> None:
-        self.layers, self._mapping = layers, mapping
+        self.layers, self.mapping = layers, mapping
         self.start: Weights = layers.to_tensors(layers.base)
         weights = [tf.TensorSpec(each.shape, tf.float32) for each in self.start]
         texts, names = (tf.TensorSpec((None, n * layers.dim), tf.float32) for n in (NUM_VIEWS, 1))
@@ -120,7 +152,7 @@ class MetaStep:
         self,
         weights: Weights,
         optimizer: Optimizer,
-        task: TaskStates,
+        task: TaskStates | WordTaskStates,
         rows: np.ndarray,
         supports: np.ndarray | None,
     ) -> tuple[Weights, Optimizer, float]:
@@ -131,7 +163,7 @@ class MetaStep:
             optimizer: The state of the optimizer.
             task: The examples.
             rows: Positions of the examples of this step.
-            supports: Bool ``(num_splits, len(rows))``; ``None`` for the contrastive loss.
+            supports: As ``task.sample`` returns them; ``None`` for the contrastive loss.
 
         Returns:
             The new weights, the new state of the optimizer, and the loss before the step.
@@ -141,8 +173,12 @@ class MetaStep:
             tape.watch(weights)
             features = task.texts.tensor(layers, weights, rows)
             name_features = task.names.tensor(layers, weights, names)[:, : layers.dim]
-            targets = task.targets[rows].astype(np.float32 if task.is_multi_label else np.int32)
-            if supports is None:
+            targets = task.targets_of(rows)
+            if isinstance(task, WordTaskStates):
+                # Not compiled: the number of words is known here, and decides how the regression is solved.
+                splits = tf.constant(supports, tf.float32)
+                loss = word_loss(self.mapping, features, name_features, tf.constant(targets), splits)
+            elif supports is None:
                 loss = self._compiled_contrastive(features[:, : layers.dim], name_features, targets)
             else:
                 query_loss = self._compiled_list_loss if task.is_multi_label else self._compiled_loss
@@ -154,7 +190,7 @@ class MetaStep:
         self, x: tf.Tensor, name_features: tf.Tensor, targets: tf.Tensor, supports: tf.Tensor
     ) -> tf.Tensor:
         """The mean cross-entropy of the queries over all splits, as ``training.meta_step.query_loss``."""
-        mapping = self._mapping
+        mapping = self.mapping
         is_label = tf.ones_like(name_features[:, 0])
         prior = mapping.prior(mapping.label_vectors(name_features, tf.zeros_like(is_label), is_label))
         support = SupportSet(x, targets, supports, is_label)
@@ -187,14 +223,14 @@ def _adam(weights: Weights, gradients: Weights, optimizer: Optimizer) -> tuple[W
 
 
 def tuned_weights(
-    meta_step: MetaStep, task: TaskStates, rows: np.ndarray, rng: np.random.Generator
+    meta_step: MetaStep, task: TaskStates | WordTaskStates, rows: np.ndarray, rng: np.random.Generator
 ) -> Iterator[Weights]:
     """The weights after each step; it never ends by itself.
 
     Args:
         meta_step: The step.
         task: The examples of a task.
-        rows: The positions of the examples to learn from, at least two of some label.
+        rows: The positions of the examples to learn from, at least two of some label; or of two sentences.
         rng: Determines the splits.
 
     Raises:
@@ -202,25 +238,11 @@ def tuned_weights(
     """
     weights, optimizer = meta_step.start, meta_step.optimizer_start
     while True:
-        chosen, supports = _sample(task, rows, rng)
+        chosen, supports = task.sample(rng, rows, num_splits=NUM_SPLITS)
         weights, optimizer, loss = meta_step(weights, optimizer, task, chosen, supports)
         if not np.isfinite(loss):
             raise FloatingPointError(f"the loss of a step of tuning is {loss}")
         yield weights
-
-
-def _sample(
-    task: TaskStates, rows: np.ndarray, rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """The examples of one step, and their splits unless the loss is contrastive."""
-    targets = task.targets[rows]
-    if task.is_multi_label:
-        chosen = rows[sample_list_rows(rng, targets, max_texts=MAX_TEXTS)]
-        return chosen, sample_list_supports(rng, len(chosen), num_splits=NUM_SPLITS)
-    if task.has_many_labels:
-        return rows[sample_pairs(rng, targets, max_texts=MAX_PAIRED_TEXTS)], None
-    chosen = rows[sample_rows(rng, targets, max_texts=MAX_TEXTS)]
-    return chosen, sample_supports(rng, task.targets[chosen], num_splits=NUM_SPLITS)
 
 
 @lru_cache(maxsize=4)
