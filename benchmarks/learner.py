@@ -85,7 +85,7 @@ def main() -> None:
     print(f"Peak: {peak / 1e9:.0f} GFLOP/s, a float32 product of 2048 × 2048.")
     grouped = float(np.mean([num_padded_tokens(batch) for batch in batches]))
     print(
-        f"A batch has {tokens:.0f} tokens, which the longest text pads to {padded:.0f} and the groups pad to "
+        f"A batch has {tokens:.0f} tokens, which the longest text pads to {padded:.0f} and shared rows to "
         f"{grouped:.0f} ({1 - tokens / grouped:.0%} padding).\n"
     )
     _print_adapting(learner.encoder, encoder)
@@ -115,10 +115,8 @@ def _read_banking77(encoder: str) -> LabelSpace:
 
 
 def num_padded_tokens(batch: Batch) -> int:
-    """Number of tokens that pass the encoder, where each group is padded to its longest text."""
-    lengths, ends = batch["padding_mask"].sum(axis=1), batch["group_ends"]
-    firsts = [0, *ends[:-1]]
-    return sum(int((end - first) * lengths[first:end].max()) for first, end in zip(firsts, ends, strict=True))
+    """Number of positions that pass the encoder, where texts share rows."""
+    return int(batch["packed_shapes"].prod(axis=1).sum())
 
 
 def _batch(space: LabelSpace, index: int) -> Batch:

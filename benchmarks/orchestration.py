@@ -5,7 +5,8 @@
 In: a configuration; the default is tests/e2e/tiny.yaml. Out: a line for each setup, with its wall-clock
 seconds, what it adds to half an hour, and its CPU seconds, which a busy machine distorts less. The overhead
 depends on the number of tasks and stages, not on how long they work, so the difference measured on a short
-run is also the overhead of a long run with as many rounds.
+run is also the overhead of a long run with as many rounds. The deployment is measured twice: with one worker
+command for both pools, and with each round evaluated in a process of its own, as separate workers do it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import httpx
@@ -27,6 +29,7 @@ import yaml
 
 from deployments.deploy import MAIN
 from deployments.processes import running
+from deployments.workers import EVALUATE_AFTER_TRAINING
 from metamapping.config.loading import read_config
 
 HALF_AN_HOUR = 1_800.0
@@ -56,9 +59,13 @@ def main(config_path: str, rounds: int, deployed: bool) -> None:
         print_line("without Prefect", without)
         embedded = [sys.executable, "-m", "flows.meta_pretraining", config, "--home", f"{folder}/embedded"]
         print_line("embedded", measure(embedded, os.environ), without)
-        if deployed:
-            with server(config, Path(folder)) as env:
-                print_line("deployed", measure_deployed(env), without)
+        for name, evaluates in (("deployed", "1"), ("evaluated apart", "0")) if deployed else ():
+            place = Path(folder) / evaluates
+            place.mkdir(mode=0o755)
+            with server(config, place) as env:
+                seconds, stages = measure_deployed({**env, EVALUATE_AFTER_TRAINING: evaluates})
+            print_line(name, seconds, without)
+            print(*stages, sep="\n", flush=True)
 
 
 def write_config(config_path: str, rounds: int, folder: Path) -> str:
@@ -77,19 +84,26 @@ def measure(command: list[str], env: Mapping[str, str]) -> tuple[float, float]:
     return time.perf_counter() - start, cpu_seconds() - used
 
 
-def measure_deployed(env: Mapping[str, str]) -> tuple[float, float]:
-    """Wall-clock and CPU seconds of a run of the deployment; the latter include those of both workers."""
+def measure_deployed(env: Mapping[str, str]) -> tuple[tuple[float, float], list[str]]:
+    """Wall-clock and CPU seconds of a run of the deployment, and a line for each of its stages.
+
+    The CPU seconds include those of both workers.
+    """
     used = cpu_seconds()
     with running([sys.executable, "-m", "deployments.workers", "cpu", "gpu"], env):
         wait_for_workers(env["PREFECT_API_URL"])
         start = time.perf_counter()
-        run_until_completed(env["PREFECT_API_URL"])
+        stages = run_until_completed(env["PREFECT_API_URL"])
         wall = time.perf_counter() - start
-    return wall, cpu_seconds() - used
+    return (wall, cpu_seconds() - used), stages
 
 
-def run_until_completed(api: str) -> None:
-    """Start the main deployment as the UI does, and wait. Raises ``RuntimeError`` if the run fails."""
+def run_until_completed(api: str) -> list[str]:
+    """Start the main deployment as the UI does, and wait. Raises ``RuntimeError`` if the run fails.
+
+    Returns:
+        A line for each stage: when it was created and when it ended, in seconds since the first was created.
+    """
     with httpx.Client(base_url=api, auth=AUTH, timeout=60) as client:
         me = str(uuid.uuid4())
         token = client.get("/csrf-token", params={"client": me}).raise_for_status().json()["token"]
@@ -100,10 +114,25 @@ def run_until_completed(api: str) -> None:
         while True:
             state = client.get(f"/flow_runs/{run['id']}").raise_for_status().json()["state"]
             if state["type"] == "COMPLETED":
-                return
+                return stage_lines(client)
             if state["type"] in ("FAILED", "CRASHED", "CANCELLED"):
                 raise RuntimeError(f"the run is {state['name']}: {state['message']}")
             time.sleep(0.2)
+
+
+def stage_lines(client: httpx.Client) -> list[str]:
+    """When each stage was created, started and ended."""
+    stages = client.post("/flow_runs/filter", json={"sort": "EXPECTED_START_TIME_ASC"}).raise_for_status()
+    times = [
+        (each["name"], *(datetime.fromisoformat(each[key]) for key in ("created", "start_time", "end_time")))
+        for each in stages.json()
+    ]
+    first = min(created for _, created, _, _ in times)
+    return [
+        f"    {name:24s} created {(created - first).total_seconds():6.1f}, started "
+        f"{(started - first).total_seconds():6.1f}, ended {(ended - first).total_seconds():6.1f}"
+        for name, created, started, ended in times
+    ]
 
 
 def cpu_seconds() -> float:

@@ -10,6 +10,9 @@ token_ids           (B, L)      int32, padded with 0
 segment_ids         (B, L)      int32
 padding_mask        (B, L)      int32, 1 at tokens
 group_ends          (G,)        int32, the ends of groups of texts that are encoded together
+packed_starts       (B,)        int32, where each text begins in the rows that texts share
+packed_ends         (2,)        int32, the ends of the two groups of texts that share rows
+packed_shapes       (2, 2)      int32, number and length of the rows of both
 pool                (B, L)      float32, texts only: 1 at the tokens whose states are averaged
 word_of             (B, L)      int32, ner only: the item that a token is a piece of; −1 for none
 piece_counts        (N,)        float32, ner only: pieces of each word; 0 for padding
@@ -39,6 +42,7 @@ from metamapping.corpus.ragged import Ragged
 from metamapping.corpus.word_shapes import WINDOW, without_case
 from metamapping.episodes.label_space import LabelSpace
 from metamapping.episodes.length_groups import group_ends
+from metamapping.episodes.packing import pack_texts
 from metamapping.episodes.padding import LABEL_LENGTH, Batch, pad_tokens, word_arrays
 from metamapping.episodes.sampler import Draw, num_ner_sentences
 
@@ -78,6 +82,7 @@ def build_batch(space: LabelSpace, draw: Draw, spec: EpisodeSpec) -> Batch:
     lengths = batch["padding_mask"].sum(axis=1)
     num_groups = min(NUM_GROUPS, max(1, len(lengths) // MIN_TEXTS_PER_GROUP))
     batch["group_ends"] = group_ends(lengths, num_groups)
+    batch |= pack_texts(lengths)
     num_items = spec.max_ner_words if space.is_ner else spec.num_texts
     if space.is_multi_label:
         batch["label_sets"] = _zero_padded(targets, (num_items, spec.max_ways), np.float32)

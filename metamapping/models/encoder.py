@@ -26,6 +26,7 @@ import tensorflow as tf
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.length_groups import by_length
 from metamapping.episodes.padding import pad_tokens, word_arrays
+from metamapping.models.packed_states import PackedStates, can_pack
 from metamapping.models.text_views import text_views
 from metamapping.models.transformer_blocks import block_outputs, token_states
 from metamapping.models.tuned_encoder import TunedEncoder
@@ -78,6 +79,14 @@ class Encoder:
             input_signature=[dict.fromkeys(backbone.input, spec)],
             autograph=False,
         )
+        self._packed = None
+        if can_pack(backbone):
+            place, rows = tf.TensorSpec((None,), tf.int32), tf.TensorSpec((2,), tf.int32)
+            self._packed = tf.function(
+                PackedStates(backbone),
+                input_signature=[dict.fromkeys(backbone.input, spec), place, rows],
+                autograph=False,
+            )
         self._tuned_layers: dict[int, TunedLayers] = {}
 
     def texts(self, batch: Tensors) -> tf.Tensor:
@@ -85,7 +94,7 @@ class Encoder:
 
         Args:
             batch: ``token_ids``, ``segment_ids``, ``padding_mask`` and ``pool``, each ``(B, L)``;
-                optionally ``group_ends``.
+                optionally ``group_ends`` and the arrays of ``episodes.packing``.
 
         Returns:
             Float32 ``(B, text_dim)``.
@@ -100,7 +109,7 @@ class Encoder:
 
         Args:
             batch: ``token_ids``, ``segment_ids``, ``padding_mask`` and ``word_of``, each ``(B, L)``, and
-                ``piece_counts`` ``(N,)``; optionally ``group_ends``.
+                ``piece_counts`` ``(N,)``; optionally ``group_ends`` and the arrays of ``episodes.packing``.
 
         Returns:
             Float32 ``(N, word_dim)``. The first view has unit length; the squared length of the second is
@@ -224,26 +233,38 @@ class Encoder:
     def _states(self, batch: Tensors) -> Iterator[tuple[slice, tf.Tensor, tf.Tensor]]:
         """Groups of texts with their states of the last and the lower layer: float32 ``(rows, L', dim)``.
 
-        ``L'`` is the length of a group's longest text. Without ``group_ends`` all texts are one group of
-        length ``L``.
+        ``L'`` is the length of a group's longest text. Texts of the packed groups share rows, where the
+        backbone allows it. Without ``group_ends`` all texts are one group of length ``L``.
         """
         inputs = {name: batch[name] for name in self.backbone.input}
-        if "group_ends" not in batch:
-            yield slice(None), *self._last_and_lower(inputs)
-            return
         # Outside a compiled step, tracing would take longer than it saves.
-        encode = self._last_and_lower if tf.executing_eagerly() else self._group
-        lengths, first = tf.reduce_sum(batch["padding_mask"], axis=1), 0
-        for end in tf.unstack(batch["group_ends"]):
-            rows, first = slice(first, end), end
-            longest = tf.reduce_max(lengths[rows])
-            group = {name: each[rows, :longest] for name, each in inputs.items()}
-            yield rows, *encode(group)
+        is_compiled = not tf.executing_eagerly()
+        if is_compiled and self._packed is not None and "packed_ends" in batch:
+            shapes = tf.unstack(batch["packed_shapes"])
+            groups = _groups(inputs, batch["packed_ends"])
+            for (rows, group), shape in zip(groups, shapes, strict=True):
+                last, lower = self._packed(group, batch["packed_starts"][rows], shape)
+                yield rows, tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
+        elif "group_ends" in batch:
+            encode = self._group if is_compiled else self._last_and_lower
+            for rows, group in _groups(inputs, batch["group_ends"]):
+                yield rows, *encode(group)
+        else:
+            yield slice(None), *self._last_and_lower(inputs)
 
     def _last_and_lower(self, inputs: Tensors) -> tuple[tf.Tensor, tf.Tensor]:
         # Without dropout: episodes are small and random already, and a resumed run stays exact.
         last, lower = self._layers(inputs, training=False)
         return tf.cast(last, tf.float32), tf.cast(lower, tf.float32)
+
+
+def _groups(inputs: Tensors, ends: tf.Tensor) -> Iterator[tuple[slice, Tensors]]:
+    """The texts of each group, cut to the longest of them."""
+    lengths, first = tf.reduce_sum(inputs["padding_mask"], axis=1), 0
+    for end in tf.unstack(ends):
+        rows, first = slice(first, end), end
+        longest = tf.reduce_max(lengths[rows])
+        yield rows, {name: each[rows, :longest] for name, each in inputs.items()}
 
 
 def _lower_states(backbone: keras.Model) -> Any:

@@ -30,6 +30,15 @@ def transformer_blocks(backbone: keras.Model) -> list[keras.layers.Layer]:
     return list(dict.fromkeys(call.operation for call in _block_calls(backbone)))
 
 
+def block_calls(backbone: keras.Model) -> list[keras.layers.Layer]:
+    """The transformer blocks of a backbone in the order in which they are called, a shared one every time.
+
+    Args:
+        backbone: As for ``transformer_blocks``.
+    """
+    return [call.operation for call in _block_calls(backbone)]
+
+
 def block_outputs(backbone: keras.Model) -> list[Any]:
     """The symbolic states ``(batch, length, dim)`` after each call of a block, from the first to the last.
 

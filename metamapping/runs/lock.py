@@ -4,8 +4,10 @@ The lock is an operating-system lock on the file ``<home>/locks/<run_id>.lock``.
 process that holds it ends, for whatever reason, so nobody ever has to remove it. It is held for a stage,
 not for a whole run, since a run's stages may be processes on different machines. Stages of the corpus need
 no lock: both of two writers write the same content, and the first one wins. On a network mount the lock
-is as reliable as the file locks of the mount; if the home is at an address, it works only between the
-processes of one machine.
+is as reliable as the file locks of the mount.
+
+If the home is at an address, that lock is in this machine's cache, and the process that holds it takes a
+lease at ``<home>/locks/<run_id>/`` as well, which excludes other machines (``storage.leases``).
 
     @exclusive
     def adjust_stage(run: RunFolder, round: int) -> Round: ...
@@ -17,13 +19,16 @@ import errno
 import functools
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Concatenate, ParamSpec, TypeVar
 
 from filelock import FileLock, Timeout
 
+from metamapping.errors import StoreError
 from metamapping.runs.folder import RunFolder
+from metamapping.storage import leases, remote
+from metamapping.storage.lease_owner import Owner, machine_id
 
 _log = logging.getLogger(__name__)
 _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -64,6 +69,7 @@ def locked(run: RunFolder) -> Iterator[None]:
 
     Raises:
         OSError: The lock cannot be created, for a reason other than missing write permission.
+        StoreError: The home is at an address that does not answer.
     """
     path = _lock_file(run)
     try:
@@ -82,7 +88,8 @@ def locked(run: RunFolder) -> Iterator[None]:
         yield
         return
     try:
-        yield
+        with _leased(run):
+            yield
     finally:
         lock.release()
 
@@ -93,6 +100,9 @@ def is_locked(run: RunFolder) -> bool:
     Args:
         run: The run.
     """
+    lease = remote.remote_place(_lease_folder(run))
+    if lease is not None and leases.present_owner(lease) is not None:
+        return True
     path = _lock_file(run)
     if not path.is_file():
         return False
@@ -105,6 +115,51 @@ def is_locked(run: RunFolder) -> bool:
         return False
     lock.release()
     return False
+
+
+def _leased(run: RunFolder) -> AbstractContextManager[None]:
+    """The lease of a run whose home is at an address, for the process that has locked it on this machine."""
+    folder = _lease_folder(run)
+    lease = remote.remote_place(folder)
+    if lease is None or not _can_lease(folder.parent, lease.address.rpartition("/")[0]):
+        return nullcontext()
+
+    def say_who(present: Owner | None) -> None:
+        _log.warning(
+            "another process works on run %s (%s): waiting until its stage is done, or until it has not been "
+            "heard of for %.0f s",
+            run.run_id,
+            present or "it does not say which",
+            leases.LEASE_SECONDS,
+        )
+
+    owner = Owner.this_process(machine_id(folder.parent))
+    return leases.hold(lease, run.path, owner, on_wait=say_who)
+
+
+@functools.lru_cache
+def _can_lease(locks: Path, address: str) -> bool:
+    """Whether a store can be asked for leases; says so, once in a process, if not."""
+    place = remote.remote_place(locks)
+    assert place is not None
+    try:
+        supported = leases.has_conditional_writes(place)
+    except StoreError as error:
+        if isinstance(error.__cause__, PermissionError):
+            return False  # As above: finished stages can be read.
+        raise
+    if not supported:
+        _log.warning(
+            "%s is in a store without conditional writes (`If-None-Match`), so two machines that work on one "
+            "run at the same time cannot see each other: start a run on one machine at a time, or on a "
+            "Prefect server",
+            address,
+        )
+    return supported
+
+
+def _lease_folder(run: RunFolder) -> Path:
+    return run.path.parent.parent / "locks" / run.run_id
 
 
 def _lock_file(run: RunFolder) -> Path:

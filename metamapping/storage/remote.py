@@ -22,6 +22,7 @@ from typing import Protocol
 from urllib.parse import urlsplit
 
 from metamapping.config.addresses import check_address
+from metamapping.storage import leases
 from metamapping.storage.local_place import LocalPlace
 from metamapping.storage.manifest import MANIFEST
 from metamapping.storage.remote_place import RemotePlace
@@ -194,7 +195,11 @@ def write_file(path: Path, data: bytes) -> None:
     Args:
         path: The file's path on this machine, which may be in the cache of an address.
         data: Its whole content.
+
+    Raises:
+        StoreError: The store cannot be written, or another process has taken over this run.
     """
+    leases.check(path)
     _place(path).write(data)
 
 
@@ -211,6 +216,7 @@ def create_file(path: Path, data: bytes) -> bool:
     Raises:
         StoreError: The store cannot be written.
     """
+    leases.check(path)
     return _place(path).create(data)
 
 
@@ -246,6 +252,7 @@ def push_folder(finished: Path, folder: Path) -> None:
         finished: A folder of this machine with a manifest.
         folder: What it becomes. If the address has a manifest already, nothing is changed.
     """
+    leases.check(folder)
     _place(folder).push(finished)
 
 
@@ -303,12 +310,22 @@ def remove_folder(folder: Path) -> None:
     Args:
         folder: The folder's path on this machine, which may be in the cache of an address.
     """
+    leases.check(folder)
     _place(folder).remove()
 
 
-def _place(path: Path) -> Place:
+def remote_place(path: Path) -> RemotePlace | None:
+    """Return the address that a path represents, or ``None`` for a path of this machine.
+
+    Args:
+        path: A path on this machine, which may be in the cache of an address.
+    """
     name = place_of(path)
-    return RemotePlace(path, name) if "://" in name else LocalPlace(path)
+    return RemotePlace(path, name) if "://" in name else None
+
+
+def _place(path: Path) -> Place:
+    return remote_place(path) or LocalPlace(path)
 
 
 def _cache() -> Path:

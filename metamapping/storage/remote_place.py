@@ -14,7 +14,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -45,10 +45,9 @@ class RemotePlace:
 
     def check_writable(self) -> None:
         """Write a tiny object into the folder and remove it again."""
-        probe = self._child(_PROBE)
+        probe = self.child(_PROBE)
         probe.write(b"")
-        with probe._opened() as (file_system, key):
-            file_system.rm_file(key)
+        probe.remove_file()
 
     def read(self) -> bytes | None:
         """Return the bytes of an object, or ``None`` if it is missing."""
@@ -77,6 +76,11 @@ class RemotePlace:
                 return found == data
         return True
 
+    def remove_file(self) -> None:
+        """Remove an object, if it exists."""
+        with self._opened() as (file_system, key), suppress(FileNotFoundError):
+            file_system.rm_file(key)
+
     def modified_at(self) -> float:
         """Return when an object was last written, in seconds since the epoch."""
         with self._opened() as (file_system, key):
@@ -85,7 +89,7 @@ class RemotePlace:
 
     def read_member(self, name: str) -> bytes | None:
         """Return one file of a folder, verified against the manifest, without downloading the others."""
-        data = self._child(MANIFEST).read()
+        data = self.child(MANIFEST).read()
         if data is None:
             return None
         if self._has_current_copy(data):
@@ -93,7 +97,7 @@ class RemotePlace:
         manifest, files = self._parsed(data)
         if name not in files:
             return None
-        member = self._child(_object_name(manifest, name, files[name]))
+        member = self.child(_object_name(manifest, name, files[name]))
         content = member.read()
         if content is None or fingerprint_bytes(content) != files[name]:
             raise damaged(member.address)
@@ -101,7 +105,7 @@ class RemotePlace:
 
     def push(self, finished: Path) -> None:
         """Upload a finished folder of this machine, its manifest last, unless the address has one."""
-        manifest_place = self._child(MANIFEST)
+        manifest_place = self.child(MANIFEST)
         if manifest_place.read() is not None:
             return
         data = (finished / MANIFEST).read_bytes()
@@ -118,7 +122,7 @@ class RemotePlace:
 
     def pull(self) -> None:
         """Bring the cache's copy up to date; it is removed if the address has no such folder."""
-        data = self._child(MANIFEST).read()
+        data = self.child(MANIFEST).read()
         if self._has_current_copy(data):
             return
         if data is None:
@@ -176,7 +180,12 @@ class RemotePlace:
                 file_system.rm_file(each)
         remove_folder(self.path)
 
-    def _child(self, name: str) -> RemotePlace:
+    def child(self, name: str) -> RemotePlace:
+        """Return the file or folder of a name inside of this folder.
+
+        Args:
+            name: Its name.
+        """
         return RemotePlace(self.path / name, f"{self.address}/{name}")
 
     def _parsed(self, data: bytes) -> tuple[dict[str, Any], dict[str, str]]:

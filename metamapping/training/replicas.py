@@ -52,6 +52,9 @@ def strategy_of(devices: DevicesName) -> tf.distribute.Strategy:
 # The arrays of a batch whose second axis is as long as its longest text.
 _OF_ANY_LENGTH = {"token_ids", "segment_ids", "padding_mask", "pool", "word_of"}
 
+# Those that say how texts of different lengths go through the encoder.
+_OF_ANY_GROUPING = {"group_ends", "packed_starts", "packed_ends", "packed_shapes"}
+
 
 class Replicas:
     """A learner and its copies on this process's other devices, which take every step together.
@@ -194,8 +197,8 @@ class _Replica:
         self._device = device
         max_norm = training.max_gradient_norm
         # XLA compiles again for every new shape. Therefore it gets all texts of a batch padded to one of a
-        # few lengths, instead of several groups whose sizes depend on the batch.
-        self._without = {"group_ends"} if training.jit_compile else set()
+        # few lengths, instead of groups and shared rows whose sizes depend on the batch.
+        self._without = _OF_ANY_GROUPING if training.jit_compile else set()
 
         def apply(losses: tf.Tensor, *sums: tf.Tensor) -> tf.Tensor:
             count = tf.cast(tf.size(losses), tf.float32)

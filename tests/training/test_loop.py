@@ -1,5 +1,6 @@
 """The training loop: it learns, resumes exactly, and stops at a loss that is not finite."""
 
+import functools
 import json
 import math
 
@@ -25,7 +26,7 @@ from metamapping.training.checkpoints import (
 )
 from metamapping.training.learner import build_learner
 from metamapping.training.loop import RoundPlan, train_round
-from metamapping.training.meta_step import query_loss, update_weights
+from metamapping.training.meta_step import differentiate, query_loss, update_weights
 from metamapping.training.replicas import Replicas
 from tests.toys import ENCODER, EPISODES, TRAINING, VOCABULARY_SIZE, ner_space, text_space
 
@@ -62,6 +63,21 @@ def test_groups_of_like_length_change_nothing_but_rounding(learner, space):
     together = {key: value for key, value in batch.items() if key != "group_ends"}
     assert len(batch["group_ends"]) > 1
     assert float(query_loss(learner, batch)) == pytest.approx(float(query_loss(learner, together)), rel=1e-5)
+
+
+@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
+def test_texts_that_share_rows_have_the_losses_and_gradients_of_texts_alone(learner, space):
+    batch = draw_batch(0, [space])
+    alone = {key: value for key, value in batch.items() if not key.startswith(("packed", "group"))}
+    assert len(batch) == len(alone) + 4
+    packed_rows = batch["packed_shapes"].numpy()[:, 0].sum()
+    assert packed_rows <= len(batch["packed_starts"])
+    compiled = tf.function(functools.partial(differentiate, learner), autograph=False)
+    (loss, gradients), (expected, of_alone) = compiled(batch), compiled(alone)
+    assert float(loss) == pytest.approx(float(expected), rel=1e-5)
+    for ours, theirs in zip(gradients, of_alone, strict=True):
+        ours, theirs = (tf.convert_to_tensor(each).numpy() for each in (ours, theirs))
+        np.testing.assert_allclose(ours, theirs, atol=1e-5 * max(1.0, np.abs(theirs).max()))
 
 
 @pytest.mark.parametrize("space", SPACES, ids=lambda space: space.source)
