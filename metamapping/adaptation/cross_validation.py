@@ -46,6 +46,7 @@ class CrossValidation:
             bootstrap interval; precision, recall and F1 of each label; and what was confused.
         errors: The examples that the others predict wrongly, the surest first, without explanations.
         num_alone: Number of labels with a single example, which were predicted from their names alone.
+        is_tuned: Whether the encoder was tuned to these examples.
     """
 
     predictions: list[Any]
@@ -54,6 +55,7 @@ class CrossValidation:
     scores: Scores
     errors: list[Error]
     num_alone: int
+    is_tuned: bool = False
 
     @property
     def confusion(self) -> pd.DataFrame:
@@ -77,19 +79,26 @@ class CrossValidation:
         return table.rename_axis(index="label", columns="predicted")
 
     @property
-    def alone(self) -> str:
-        """A sentence about the labels with a single example."""
-        return (
-            f"{self.num_alone} of {len(self.labels)} labels have one example, which was predicted from the "
-            "label's name alone: expect more of the task"
-        )
+    def notes(self) -> list[str]:
+        """Sentences about why other texts may be predicted better or worse than these examples."""
+        notes = []
+        if self.num_alone:
+            notes.append(
+                f"{self.num_alone} of {len(self.labels)} labels have one example, which was predicted from "
+                "the label's name alone: expect more of the task"
+            )
+        if self.is_tuned:
+            notes.append(
+                "the encoder was tuned to these examples, which leaving one out does not undo: expect less "
+                "of the task, and score other rows to know how much"
+            )
+        return notes
 
     def __repr__(self) -> str:
         lines = [f"{self.scores.num_rows} examples, each predicted from the others"]
         width = max(12, *map(len, self.scores.scores))
         lines += [f"  {name:{width}} {score}" for name, score in self.scores.scores.items()]
-        if self.num_alone:
-            lines.append(f"  {self.alone}")
+        lines += [f"  {note}" for note in self.notes]
         weakest = sorted(self.scores.labels, key=lambda each: each.f1)[:_MAX_SHOWN]
         lines += ["weakest labels", f"  {'F1':>5} {'count':>5}  label"]
         lines += [f"  {each.f1:5.3f} {each.count:5}  {each.label}" for each in weakest]
@@ -144,7 +153,9 @@ def cross_validate(state: TaskState, *, groups: Sequence[Any] | None = None) -> 
         errors = text_errors(state, probabilities, examples, np.zeros(len(targets), bool))
     counts = np.bincount(targets, minlength=len(state.labels))
     num_alone = int((counts == 1).sum())
-    return CrossValidation(predictions, probabilities, state.labels, measured, errors, num_alone)
+    return CrossValidation(
+        predictions, probabilities, state.labels, measured, errors, num_alone, state.is_tuned
+    )
 
 
 def _copies(state: TaskState) -> list[Any] | None:

@@ -89,6 +89,7 @@ def cross_validate_lists(state: MultiLabelState, *, groups: Sequence[Any] | None
         label_list_scores(gold, predictions, groups=groups),
         errors,
         int((targets.sum(axis=0) == 1).sum()),
+        state.is_tuned,
     )
 
 

@@ -244,7 +244,7 @@ def solved_lists(learned: LearnedMapping, state: MultiLabelState) -> MultiLabelS
     """
     solution = solve_columns(learned, state.name_features, state.support)
     state = replace(state, solution=solution, calibration=Calibration(learned.inverse_temperature))
-    if state.tuning is not None and state.tuning.is_tuned:
+    if state.is_tuned:
         return replace(state, decisions=state.decisions.widened(len(state.labels)))
     decisions = undecided(len(state.labels), learned.inverse_temperature)
     if state.support.num_examples > 1:

@@ -69,6 +69,11 @@ class TaskState:
     types: Solution | None = None
 
     @property
+    def is_tuned(self) -> bool:
+        """Whether the encoder was tuned to the task's examples."""
+        return self.tuning is not None and self.tuning.is_tuned
+
+    @property
     def is_ner(self) -> bool:
         """Whether words are labelled, and not whole texts."""
         return self.task_type == "ner"

@@ -47,11 +47,8 @@ def task_page(task: SavedTask) -> str:
         result = cross_validate_lists(state) if isinstance(state, MultiLabelState) else cross_validate(state)
     except ValueError as error:  # no examples, only one, or a solver without a closed form
         remarks.append(f"How good the task is cannot be said from its own examples: {error}.")
-    if result is not None and result.num_alone:
-        remarks.append(
-            f"{result.num_alone} of {len(state.labels)} labels have one example, which was predicted from "
-            "the label's name alone: expect more of the task."
-        )
+    if result is not None:
+        remarks += [f"{note[0].upper()}{note[1:]}." for note in result.notes]
     return render_page(
         "task.html",
         title=f"{task.folder.name}: report of a task",

@@ -97,8 +97,8 @@ def evaluate(
     if test is None:
         mapping = load_task(task, model, backend)
         result = mapping.cross_validate()
-        if result.num_alone:
-            print_note(f"note: {result.alone}")
+        for note in result.notes:
+            print_note(f"note: {note}")
         scores, wrong = result.scores, example_rows(result.errors)
     else:
         reading = Reading(encoding, delimiter, no_header, sheet, text, label, text_pair, label_columns)

@@ -66,6 +66,9 @@ class CrossValidated(BaseModel):
     )
     labels: list[LabelScore]
     confusions: list[Confusion] = Field(description="The most frequent first.")
+    notes: list[str] = Field(
+        description="Why other texts may be predicted better or worse than these examples."
+    )
 
 
 class SimilarExample(BaseModel):
@@ -133,6 +136,7 @@ def cross_validated(result: CrossValidation) -> CrossValidated:
         scores=scores,
         labels=[LabelScore(**vars(each)) for each in result.scores.labels],
         confusions=[Confusion(**vars(each)) for each in result.scores.confusions],
+        notes=result.notes,
     )
 
 

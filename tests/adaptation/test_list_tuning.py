@@ -78,6 +78,13 @@ def test_a_task_of_several_labels_is_tuned(mapper, tuned):
     assert np.abs(closed.predict_proba(TEXTS) - tuned.predict_proba(TEXTS)).max() > 1e-3
 
 
+def test_cross_validation_says_that_the_encoder_knows_the_examples(mapper, tuned):
+    (note,) = tuned.cross_validate().notes
+    assert "the encoder was tuned to these examples" in note
+    assert note in repr(tuned.cross_validate())
+    assert mapper.adapt(TEXTS, LISTS).cross_validate().notes == []
+
+
 def test_the_same_examples_give_the_same_bits(mapper, tuned):
     again = mapper.adapt(TEXTS, LISTS, tune=True)
     assert again.tuning.likelihood_after == tuned.tuning.likelihood_after

@@ -153,7 +153,7 @@ def test_examples_and_types_can_be_added_and_removed(mapper, always_tuned):
     assert mapping.labels[-1] == "thing"
     mapping.remove(label="thing")
     assert mapping.tuning.is_tuned
-    assert mapping.cross_validate().scores.scores
+    assert mapping.cross_validate().is_tuned
 
 
 def test_a_task_is_tuned_anew_from_the_encoder_as_it_was(mapper, always_tuned):
