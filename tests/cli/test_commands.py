@@ -265,9 +265,9 @@ def test_rows_to_label_are_written_for_people_and_for_tools(folder, task):
 
 def test_suggestions_overwrite_no_column_of_the_pool(folder, task, capsys):
     (folder / "pool.csv").write_text("text,probability\nis the parcel late,high\n")
-    assert run_cli("suggest", task, folder / "pool.csv", "--out", folder / "label.csv") == 2
+    assert run_cli("suggest", task, folder / "pool.csv", "--out", folder / "chosen.csv") == 2
     assert "row 1 already has a column 'probability': rename or drop it" in capsys.readouterr().err
-    assert not (folder / "label.csv").exists()
+    assert not (folder / "chosen.csv").exists()
 
 
 def test_evaluate_accepts_tags_of_any_scheme(folder, ner_task, capsys):
