@@ -69,14 +69,20 @@ class CrossValidation:
         with needs_train_extra("a table of confusions"):
             import pandas as pd
         names = [str(label_text(label)) for label in self.labels]
+        table = pd.DataFrame(self.confusion_counts, index=names, columns=names)
+        return table.rename_axis(index="label", columns="predicted")
+
+    @property
+    def confusion_counts(self) -> np.ndarray:
+        """The numbers of ``confusion``, int ``(num_labels, num_labels)``, which need no pandas."""
+        names = [str(label_text(label)) for label in self.labels]
         slot_of = {name: slot for slot, name in enumerate(names)}
-        counts = np.zeros((len(names), len(names)), int)
+        counts: np.ndarray = np.zeros((len(names), len(names)), int)
         for label in self.scores.labels:
             counts[slot_of[label.label], slot_of[label.label]] = round(label.recall * label.count)
         for pair in self.scores.confusions:
             counts[slot_of[pair.gold or OUTSIDE], slot_of[pair.predicted or OUTSIDE]] = pair.count
-        table = pd.DataFrame(counts, index=names, columns=names)
-        return table.rename_axis(index="label", columns="predicted")
+        return counts
 
     @property
     def notes(self) -> list[str]:

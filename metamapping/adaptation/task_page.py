@@ -131,8 +131,7 @@ def _confusion(result: CrossValidation) -> dict[str, Any] | None:
     """The confusion table; of many labels, the part with those that are confused most."""
     if not result.scores.confusions:
         return None
-    table = result.confusion
-    counts = table.to_numpy()
+    counts = result.confusion_counts
     off = counts - np.diag(np.diag(counts))
     most = np.argsort(-(off.sum(axis=0) + off.sum(axis=1)), kind="stable")[:MAX_CONFUSION_LABELS]
     chosen = np.sort(most)
@@ -145,7 +144,7 @@ def _confusion(result: CrossValidation) -> dict[str, Any] | None:
                 for j in chosen
             ]
         )
-    labels = [str(table.index[i]) for i in chosen]
+    labels = [str(label_text(result.labels[i])) for i in chosen]
     return {"labels": labels, "rows": rows, "is_part": len(chosen) < len(counts)}
 
 

@@ -257,6 +257,9 @@ def _finish(steps: TuningSteps, record: Tuning, rows: np.ndarray) -> _Outcome:
         if 2 * count < record.steps:
             return _Outcome(replace(record, weight=0.0, steps=count, reason=reason, scale_factor=1.0))
         record = replace(record, steps=count, reason=reason)
+    except FloatingPointError as error:
+        reason = f"{record.reason}, but with all examples {error}"
+        return _Outcome(replace(record, weight=0.0, steps=count, reason=reason, scale_factor=1.0))
     return _Outcome(record, steps.delta(weights).scaled(record.weight))
 
 

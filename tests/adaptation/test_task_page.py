@@ -1,5 +1,6 @@
 """The page of a task: its scores, its labels, its worst examples, and nothing that could run."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -75,6 +76,14 @@ def list_state(num_texts=60):
     state = MultiLabelState(**vars(shared), decisions=undecided(2, 10.0))
     decisions = decide(left_out_label_scores(state), targets, inverse_temperature=10.0)
     return replace(state, decisions=decisions)
+
+
+def test_the_page_of_each_kind_of_task_needs_no_pandas(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    state, _, _ = noisy_state(0.2, num_examples=60)
+    assert cross_validate(state).scores.confusions
+    for each in (state, word_state(), list_state()):
+        assert page_of(each).startswith("<!")
 
 
 def test_the_page_has_the_scores_of_cross_validation():

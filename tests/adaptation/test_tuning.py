@@ -509,6 +509,25 @@ def test_a_function_that_stops_the_steps_keeps_the_best_so_far(mapper, monkeypat
     assert "the last steps were interrupted" in tuned.tuning.reason
 
 
+@pytest.mark.parametrize("run", [0, 3])
+def test_a_loss_that_is_not_finite_leaves_the_task_as_it_is(mapper, monkeypatch, run):
+    take, taken = tuning_steps.tuned_weights, []
+
+    def failing(*arguments):
+        taken.append(arguments)
+        if len(taken) == run + 1:
+            raise FloatingPointError("the loss of a step of tuning is nan")
+        return take(*arguments)
+
+    monkeypatch.setattr(tuning, "choose", _chosen)
+    monkeypatch.setattr(tuning_steps, "tuned_weights", failing)
+    mapping = mapper.adapt(TEXTS, LABELS, tune=1e-6)
+    assert "the loss of a step of tuning is nan" in mapping.tuning.reason
+    assert not mapping.tuning.is_tuned
+    expected = mapper.adapt(TEXTS, LABELS).predict_proba(TEXTS)
+    np.testing.assert_array_equal(mapping.predict_proba(TEXTS), expected)
+
+
 def test_a_task_without_its_texts_is_refused(mapper, tmp_path):
     mapper.adapt(TEXTS, LABELS).save(tmp_path / "task", keep_texts=False)
     with pytest.raises(ValueError, match="saved without the texts"):
