@@ -12,6 +12,7 @@ from metamapping.runs.label_spaces import check_run
 from metamapping.runs.page_tables import read_failures
 from metamapping.runs.pipeline import prepare_on_screen, run_pipeline
 from tests.corpus.toys import write_jsonl
+from tests.processor import needs_int8
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +119,7 @@ def test_the_card_and_the_page_show_both_measures(run):
     assert card.count("type: f1") == 2  # both numbers of shots of the source with several labels
 
 
+@needs_int8
 def test_8_bits_are_measured_on_the_validation_sources_and_the_card_says_so(run):
     check = read_settings(run.published).int8
     (judged,) = run.read_history()
