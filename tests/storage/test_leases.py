@@ -118,6 +118,7 @@ def test_a_killed_owner_blocks_another_machine_until_its_lease_ends_and_is_named
     assert "UTC): waiting" in waits
 
 
+@pytest.mark.slow
 def test_an_owner_that_lives_is_not_overtaken(run, tmp_path):
     with process(run, tmp_path / "a", "once", 4) as owner:
         wait_for(owner, "held")
