@@ -105,7 +105,12 @@ def test_tasks_of_texts_predict_the_same(mappers):
     new = ["the money is late", "my parcel", "arrived again please"]
     runtime, tensorflow = (task.predict_proba(new) for task in tasks)
     np.testing.assert_allclose(runtime, tensorflow, atol=1e-3)
-    assert tasks[0].predict(new) == tasks[1].predict(new)
+    # What rounding decides is not the same everywhere.
+    ordered = np.sort(runtime, axis=1)
+    is_clear = ordered[:, -1] - ordered[:, -2] > 2e-3
+    ours, theirs = (np.array(task.predict(new))[is_clear] for task in tasks)
+    assert is_clear.any()
+    assert ours.tolist() == theirs.tolist()
 
 
 def test_named_entity_tasks_predict_the_same(mappers):
