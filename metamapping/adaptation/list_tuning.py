@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,7 +32,13 @@ from metamapping.adaptation.multi_label_state import (
 )
 from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.tuning_gains import WEIGHTS, Prior
-from metamapping.adaptation.tuning_gate import ENOUGH_LEFT_OUT, NUM_FOLDS, Evidence, Fold
+from metamapping.adaptation.tuning_gate import (
+    ENOUGH_LEFT_OUT,
+    NUM_FOLDS,
+    Evidence,
+    Fold,
+    scores_without_folds,
+)
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -102,15 +109,10 @@ def list_evidence(
         steps: Takes the steps of each fold.
         folds: At least one, as from ``judged_list_folds``.
     """
-    scores: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
-    untuned = steps.features(steps.start)
-    for number, rest, removed, left_out in folds:
-        tuned = [steps.features(each) for each in steps.shares(steps.take(number, rest), WEIGHTS)]
-        for each, so_far in zip([untuned, *tuned], scores, strict=True):
-            so_far.append(_scores(featurizer, state, each, removed, left_out))
-    rows = np.concatenate([fold.left_out for fold in folds])
+    left_out = [fold.left_out for fold in folds]
+    before, *after = scores_without_folds(steps, folds, left_out, partial(_scores, featurizer, state))
+    rows = np.concatenate(left_out)
     targets = state.support.targets[rows]
-    before, *after = (np.concatenate(each) for each in scores)
     inverse_temperature = plain_mapping(featurizer.model.mapping).inverse_temperature
     log_p = [
         shared_log_likelihoods(each, targets, inverse_temperature=inverse_temperature)

@@ -15,8 +15,9 @@ Notation: ``F`` left-out examples.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -54,6 +55,12 @@ class Fold(NamedTuple):
     rest: np.ndarray
     removed: np.ndarray
     left_out: np.ndarray
+
+
+# Of all items of a task, and of all names: float32 ``(num_items, num_views * dim)``, ``(num_labels, dim)``.
+Features = tuple[np.ndarray, np.ndarray]
+# Scores by features, without some examples, of the items at some positions: ``(num_judged, C)``.
+Score = Callable[[Features, np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -190,22 +197,36 @@ def left_out_evidence(
         steps: Takes the steps of each fold.
         folds: At least one, as from ``judged_folds``.
     """
-    targets = state.support.targets
-    logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
-    labels: list[np.ndarray] = []
-    untuned = steps.features(steps.start)
-    for number, rest, removed, left_out in folds:
-        tuned = [steps.features(each) for each in steps.shares(steps.take(number, rest), WEIGHTS)]
-        for each, so_far in zip([untuned, *tuned], logits, strict=True):
-            so_far.append(_logits(featurizer, state, each, removed, left_out))
-        labels.append(targets[left_out])
-    judged = [
-        judge(np.concatenate(each), np.concatenate(labels), usual)
-        for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
-    ]
+    targets, left_out = state.support.targets, [fold.left_out for fold in folds]
+    logits = scores_without_folds(steps, folds, left_out, partial(logits_without, featurizer, state))
+    labels = targets[np.concatenate(left_out)]
+    judged = [judge(each, labels, usual) for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)]
     after, factors = zip(*judged[1:], strict=True)
     shots = len(targets) / len(np.unique(targets))
-    return Evidence(judged[0][0], np.stack(after), _chance(np.concatenate(labels)), shots, factors)
+    return Evidence(judged[0][0], np.stack(after), _chance(labels), shots, factors)
+
+
+def scores_without_folds(
+    steps: TuningSteps, folds: Sequence[Fold], judged: Sequence[np.ndarray], score: Score
+) -> list[np.ndarray]:
+    """Score what each fold leaves out, by the encoder as it is and by those that were tuned without the fold.
+
+    Args:
+        steps: Takes the steps of each fold.
+        folds: At least one.
+        judged: For each fold the positions of the items that are scored.
+        score: Gives the scores of some items by a mapping without some examples.
+
+    Returns:
+        For the encoder as it is and for each of ``WEIGHTS``, ``(num_judged, C)``, fold after fold.
+    """
+    scores: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
+    untuned = steps.features(steps.start)
+    for fold, items in zip(folds, judged, strict=True):
+        tuned = [steps.features(each) for each in steps.shares(steps.take(fold.number, fold.rest), WEIGHTS)]
+        for features, so_far in zip([untuned, *tuned], scores, strict=True):
+            so_far.append(score(features, fold.removed, items))
+    return [np.concatenate(each) for each in scores]
 
 
 def _chance(labels: np.ndarray) -> float:
@@ -214,19 +235,26 @@ def _chance(labels: np.ndarray) -> float:
     return float(np.log(shares[labels]).mean())
 
 
-def _logits(
-    featurizer: Featurizer,
-    state: TaskState,
-    features: tuple[np.ndarray, np.ndarray],
-    removed: np.ndarray,
-    left_out: np.ndarray,
+def logits_without(
+    featurizer: Featurizer, state: TaskState, features: Features, removed: np.ndarray, judged: np.ndarray
 ) -> np.ndarray:
-    """Logits of left-out examples by a mapping without ``removed``, ``(num_left_out, C)``."""
-    of_texts, of_names = features
-    support = replace(state.support, features=of_texts)
+    """Logits of texts or words by a mapping without some examples.
+
+    Args:
+        featurizer: Has the meta-learned mapping.
+        state: The task.
+        features: Of all texts or words, and of all names.
+        removed: The examples that the mapping does not know.
+        judged: The texts or words, which are among the features.
+
+    Returns:
+        ``(num_judged, C)``.
+    """
+    of_items, of_names = features
+    support = replace(state.support, features=of_items)
     known = replace(state, support=support, name_features=of_names)
     solved = without_examples(featurizer, known, removed.tolist())
-    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(of_texts[left_out])
+    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(of_items[judged])
     return logits
 
 

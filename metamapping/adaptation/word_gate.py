@@ -10,7 +10,8 @@ alone.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,8 +19,16 @@ import numpy as np
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
-from metamapping.adaptation.tuning_gains import WEIGHTS, Prior
-from metamapping.adaptation.tuning_gate import ENOUGH_LEFT_OUT, NUM_FOLDS, Evidence, Fold, judge
+from metamapping.adaptation.tuning_gains import Prior
+from metamapping.adaptation.tuning_gate import (
+    ENOUGH_LEFT_OUT,
+    NUM_FOLDS,
+    Evidence,
+    Fold,
+    judge,
+    logits_without,
+    scores_without_folds,
+)
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -83,20 +92,14 @@ def left_out_words(
     """
     targets, offsets = state.support.targets, state.support.offsets
     sentence_of = np.repeat(np.arange(state.support.num_examples), np.diff(offsets))
-    logits: list[list[np.ndarray]] = [[] for _ in range(1 + len(WEIGHTS))]
     words: list[np.ndarray] = []
-    untuned = steps.features(steps.start)
-    for number, rest, removed, left_out in folds:
-        known = np.unique(targets[np.isin(sentence_of, rest)])
-        judged = np.flatnonzero(np.isin(sentence_of, left_out) & np.isin(targets, known))
-        tuned = [steps.features(each) for each in steps.shares(steps.take(number, rest), WEIGHTS)]
-        for features, so_far in zip([untuned, *tuned], logits, strict=True):
-            so_far.append(_logits(featurizer, state, features, removed, judged))
-        words.append(judged)
+    for fold in folds:
+        known = np.unique(targets[np.isin(sentence_of, fold.rest)])
+        words.append(np.flatnonzero(np.isin(sentence_of, fold.left_out) & np.isin(targets, known)))
+    logits = scores_without_folds(steps, folds, words, partial(logits_without, featurizer, state))
     items = np.concatenate(words)
     outcomes = [
-        judge(np.concatenate(each), targets[items], usual)
-        for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
+        judge(each, targets[items], usual) for each, usual in zip(logits, (1.0, *_USUAL_FACTORS), strict=True)
     ]
     weights = word_counts(targets[items])
     before, *after = (sentence_means(log_p, weights, sentence_of[items]) for log_p, _ in outcomes)
@@ -171,19 +174,3 @@ def _types_in_sentences(state: TaskState) -> np.ndarray:
     found[sentence_of, support.targets] = True
     found[:, 0] = False
     return found
-
-
-def _logits(
-    featurizer: Featurizer,
-    state: TaskState,
-    features: tuple[np.ndarray, np.ndarray],
-    removed: np.ndarray,
-    judged: np.ndarray,
-) -> np.ndarray:
-    """Logits of left-out words by a mapping without the sentences ``removed``, ``(num_judged, C)``."""
-    of_words, of_names = features
-    support = replace(state.support, features=of_words)
-    known = replace(state, support=support, name_features=of_names)
-    solved = without_examples(featurizer, known, removed.tolist())
-    logits: np.ndarray = solved.calibration.scale * solved.solution.scores(of_words[judged])
-    return logits
