@@ -83,7 +83,7 @@ def read_pools(source: Source, *, max_shots: int, num_draws: int, seed: int = 0)
             "more: lower the number of shots or leave the source out"
         )
     labels = sorted(rng.permutation(labels)[:MOST_LABELS].tolist())
-    limit = max(LEAST_PER_LABEL, min(MOST_PER_LABEL, MOST_EXAMPLES // len(labels)))
+    limit = max(max_shots, LEAST_PER_LABEL, min(MOST_PER_LABEL, MOST_EXAMPLES // len(labels)))
     support = {label: pools[label][:limit] for label in labels}
     used = {row for pool in support.values() for row in pool}
     queries = [row for row in (test_rows or rows) if row.label in support and row not in used][:MOST_QUERIES]

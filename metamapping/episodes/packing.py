@@ -55,11 +55,19 @@ def _promising_ends(lengths: np.ndarray) -> list[list[int]]:
 
 
 def _in_groups(lengths: np.ndarray, ends: list[int]) -> tuple[list[int], list[_Rows]]:
-    return ends, [_best_rows(group) for group in np.split(lengths, ends[:-1])]
+    return ends, [pack_group(group) for group in np.split(lengths, ends[:-1])]
 
 
-def _best_rows(lengths: np.ndarray) -> _Rows:
-    """The texts of a group in rows of the best of some lengths: short rows leave more positions over."""
+def pack_group(lengths: np.ndarray) -> tuple[np.ndarray, tuple[int, int]]:
+    """Place texts in rows of one length, the best of some: short rows leave more positions over.
+
+    Args:
+        lengths: Number of tokens of each text, ``(num_texts,)``, in any order.
+
+    Returns:
+        The position of each text's first token among all positions, ``(num_texts,)``, and the number and the
+        length of the rows.
+    """
     longest, tokens = int(lengths.max()), int(lengths.sum())
     # As long as the longest text, or such that a number of rows would be full but for two positions each.
     fewer = {-(-tokens // (num_rows * longest)) for num_rows in (1, 2)} if len(lengths) > 1 else set()

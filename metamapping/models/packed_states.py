@@ -11,6 +11,8 @@ the order of sums changes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import keras
 import tensorflow as tf
 
@@ -67,22 +69,47 @@ class PackedStates:
         source = tf.cast(tf.where(tf.reshape(mask, [-1]))[:, 0], tf.int32)
         text = tf.cast(tf.where(mask)[:, 0], tf.int32)
         size = tf.reduce_prod(shape)[None]
-        # Positions that are left over see each other, and no token sees them.
         text_of = tf.reshape(tf.scatter_nd(target, text + 1, size), shape)
-        attention = text_of[:, :, None] == text_of[:, None, :]
-
         embedded = self._embeddings(inputs, training=False)
-        states = _moved(embedded, tf.reshape(tf.scatter_nd(target, source, size), shape))
+        rows = moved(embedded, tf.reshape(tf.scatter_nd(target, source, size), shape))
+        last, lower = states_of_rows(self._blocks, rows, text_of, lower=self._lower)
         back = tf.where(mask, places, 0)
-        lower = states
-        for number, block in enumerate(self._blocks):
-            # Without dropout: episodes are small and random already, and a resumed run stays exact.
-            states = block(states, attention_mask=attention, training=False)
-            if number == self._lower:
-                lower = states
-        return _moved(states, back), _moved(lower, back)
+        return moved(last, back), moved(lower, back)
 
 
-def _moved(states: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
-    """The states at some places, counted through all rows."""
+def states_of_rows(
+    blocks: Sequence[keras.layers.Layer], states: tf.Tensor, text_of: tf.Tensor, *, lower: int
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Compute blocks on rows that several texts share.
+
+    Args:
+        blocks: Transformer blocks that take a mask of token pairs, in the order in which they are called.
+        states: The states below them, float ``(num_rows, row_length, dim)``.
+        text_of: Int32 ``(num_rows, row_length)``, which text a position is of. Positions that are left over
+            have a number of their own: they see each other, and no token sees them.
+        lower: The block whose states are returned besides those of the last one, -1 for those below.
+
+    Returns:
+        The states of the last and of the lower block, in the same rows.
+    """
+    attention = text_of[:, :, None] == text_of[:, None, :]
+    below = states
+    for number, block in enumerate(blocks):
+        # Without dropout: episodes are small and random already, and a resumed run stays exact.
+        states = block(states, attention_mask=attention, training=False)
+        if number == lower:
+            below = states
+    return states, below
+
+
+def moved(states: tf.Tensor, places: tf.Tensor) -> tf.Tensor:
+    """Collect the states at some places.
+
+    Args:
+        states: ``(num_rows, row_length, dim)``.
+        places: Positions counted through all rows, int32 of any shape.
+
+    Returns:
+        Of the shape of ``places`` and then ``dim``.
+    """
     return tf.gather(tf.reshape(states, (-1, states.shape[-1])), places)

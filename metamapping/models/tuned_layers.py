@@ -22,8 +22,9 @@ import tensorflow as tf
 
 from metamapping.interop.families import FAMILIES, family_of
 from metamapping.interop.weights import Weight
+from metamapping.models.packed_states import can_pack, moved, states_of_rows
 from metamapping.models.text_views import text_views
-from metamapping.models.transformer_blocks import block_inputs, block_outputs, token_states
+from metamapping.models.transformer_blocks import block_calls, block_inputs, block_outputs, token_states
 from metamapping.models.view_layout import lower_layer
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.models.word_views import piece_sums, word_views
@@ -104,6 +105,7 @@ class TunedLayers:
         base: The weights of these layers, by name, in the layout of the file.
         dim: Width of the states.
         num_layers: How many layers they are.
+        can_pack: Whether texts can share rows, so that ``compiled_packed_views`` can be called.
 
     Raises:
         ValueError: The backbone cannot be tuned, or not in this number of layers.
@@ -120,6 +122,8 @@ class TunedLayers:
         self._variables = list(self._layers.weights)
         self._stored = _stored_weights(backbone, self._layers)
         self.base = {name: weight.to_array() for name, weight in self._stored.items()}
+        self.can_pack, self._blocks = can_pack(backbone), block_calls(backbone)[-num_layers:]
+        self._lower = lower_layer(most) - (most - num_layers)
         shape = (None, None)
         tokens = tf.TensorSpec(shape, tf.int32)
         self.states_below = tf.function(self._states_below, input_signature=[tokens] * 3, autograph=False)
@@ -128,6 +132,11 @@ class TunedLayers:
         self.compiled_views = tf.function(
             self.views,
             input_signature=[weights, states, tokens, tf.TensorSpec(shape, tf.float32)],
+            autograph=False,
+        )
+        self.compiled_packed_views = tf.function(
+            self.packed_views,
+            input_signature=[weights, states, tokens, tokens, tf.TensorSpec(shape, tf.float32)],
             autograph=False,
         )
         self.compiled_words = tf.function(
@@ -152,6 +161,30 @@ class TunedLayers:
             Float32 ``(B, NUM_VIEWS * dim)``.
         """
         return text_views(*self._states(weights, below, padding_mask), pool)
+
+    def packed_views(
+        self,
+        weights: Sequence[tf.Tensor],
+        below: tf.Tensor,
+        text_of: tf.Tensor,
+        places: tf.Tensor,
+        pool: tf.Tensor,
+    ) -> tf.Tensor:
+        """The views of texts that share rows, which saves the padding between them.
+
+        Args:
+            weights: As for ``views``.
+            below: States below these layers, float32 ``(num_rows, row_length, dim)``.
+            text_of: Int32 ``(num_rows, row_length)``, a number for each text, and one for what is left over.
+            places: Int32 ``(B, L)``, where the tokens of each text are, counted through all rows.
+            pool: Float32 ``(B, L)``, 0 also where a text has no token.
+
+        Returns:
+            Float32 ``(B, NUM_VIEWS * dim)``.
+        """
+        with keras.StatelessScope(state_mapping=list(zip(self._variables, weights, strict=True))):
+            last, lower = states_of_rows(self._blocks, below, text_of, lower=self._lower)
+        return text_views(moved(last, places), moved(lower, places), pool)
 
     def words(
         self,

@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from metamapping.corpus.ragged import Ragged
 from metamapping.episodes.length_groups import by_length
+from metamapping.episodes.packing import pack_group
 from metamapping.episodes.padding import pad_tokens
 from metamapping.models.tuned_layers import TunedLayers
 from metamapping.models.view_layout import NUM_VIEWS, PADDING_WORTH_A_PASS
@@ -25,6 +26,7 @@ _BATCH_SIZE = 64
 MAX_TOKENS = 96
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # lower states, padding mask, pool
+PackedBatch = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # states, texts, places, pool
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,29 @@ class LowerStates:
             states[i, :count], mask[i, :count], pool[i, :count] = self.states[row], 1, self.pools[row]
         return states, mask, pool
 
+    def packed(self, rows: Sequence[int] | np.ndarray) -> PackedBatch:
+        """States of some texts in rows that they share.
+
+        Args:
+            rows: The texts.
+
+        Returns:
+            States, float32 ``(num_rows, row_length, dim)``; which text a position is of, int32 ``(num_rows,
+            row_length)``, 0 for none; for each text the places of its tokens, counted through all rows, int32
+            ``(B, L)``; and pool, float32 ``(B, L)``.
+        """
+        counts = self._lengths[np.asarray(rows)]
+        starts, shape = pack_group(counts)
+        states = np.zeros((shape[0] * shape[1], self.states[rows[0]].shape[1]), np.float32)
+        text_of = np.zeros(len(states), np.int32)
+        places = np.zeros((len(rows), counts.max()), np.int32)
+        pool = np.zeros(places.shape, np.float32)
+        for i, (row, start, count) in enumerate(zip(rows, starts, counts, strict=True)):
+            mine = slice(start, start + count)
+            states[mine], text_of[mine] = self.states[row], i + 1
+            places[i, :count], pool[i, :count] = np.arange(start, start + count), self.pools[row]
+        return states.reshape(*shape, -1), text_of.reshape(shape), places, pool
+
     def features(self, layers: TunedLayers, weights: Sequence[tf.Tensor]) -> np.ndarray:
         """The features of all texts under some weights of the tuned layers.
 
@@ -117,8 +142,10 @@ class LowerStates:
         Returns:
             Float32 ``(len(rows), NUM_VIEWS * dim)``.
         """
-        # In one batch most of the tokens of short texts would be padding, and so would be the memory.
         rows = np.asarray(rows)
+        if layers.can_pack:
+            return layers.compiled_packed_views(weights, *self.packed(rows))
+        # In one batch most of the tokens of short texts would be padding, and so would be the memory.
         batches = _batches(self._lengths[rows])
         views = [layers.compiled_views(weights, *self.batch(rows[each])) for each in batches]
         return tf.gather(tf.concat(views, axis=0), np.argsort(np.concatenate(batches)))

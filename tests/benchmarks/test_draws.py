@@ -34,6 +34,12 @@ def test_supports_are_nested_and_hold_the_same_number_of_each_label(toy):
     assert len(few) == 4
 
 
+def test_supports_of_many_examples_are_whole(tmp_path):
+    rows = [(f"text {i}", "ab"[i % 2]) for i in range(600)]
+    pools = read_pools(source_of(write(tmp_path / "toy.jsonl", rows)), max_shots=130, num_draws=2)
+    assert len(draw(pools, 0, shots=130)[0]) == 260
+
+
 def test_queries_are_in_no_support_and_in_one_draw(toy):
     pools = read_pools(toy, max_shots=8, num_draws=3)
     support = {row for pool in pools.support.values() for row in pool}

@@ -11,7 +11,7 @@ DIM = 4
 class ToyLayers:
     """Layers that multiply by one weight, and whose views are sums of the states."""
 
-    dim = DIM
+    dim, can_pack = DIM, False
 
     def __init__(self):
         self.shapes = []
