@@ -28,8 +28,8 @@ from benchmarks.multi_label import f1_scores
 from benchmarks.real_run import packaged_encoder
 from benchmarks.tuning import COLUMNS, TunedDraw, all_of_the_change, row
 from metamapping import Mapping, MetaMapper
+from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
 from metamapping.adaptation.list_tuning import ListEvidence, with_list_features
-from metamapping.adaptation.multi_label import shared_log_likelihoods
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.tuning_gains import WEIGHTS
 from metamapping.adaptation.tuning_gate import choose

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_decisions import LabelDecisions, decide
+from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
 from metamapping.adaptation.list_folds import list_folds
-from metamapping.adaptation.multi_label import LabelDecisions, decide, shared_log_likelihoods
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
     left_out_label_scores,

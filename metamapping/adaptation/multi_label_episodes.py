@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.multi_label import undecided
+from metamapping.adaptation.label_decisions import undecided
 from metamapping.adaptation.multi_label_state import MultiLabelState, solved_lists
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import text_support

@@ -17,8 +17,9 @@ import numpy as np
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_decisions import LabelDecisions, decide, undecided
 from metamapping.adaptation.left_out import LeftOutRegression
-from metamapping.adaptation.multi_label import LabelDecisions, decide, solve_columns, undecided
+from metamapping.adaptation.multi_label import solve_columns
 from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import add_labels, check_not_empty

@@ -8,9 +8,10 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
+from metamapping.adaptation.label_decisions import LabelDecisions
+from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
 from metamapping.adaptation.list_folds import list_folds
 from metamapping.adaptation.list_tuning import judged_list_folds, list_evidence, with_list_features
-from metamapping.adaptation.multi_label import LabelDecisions, shared_log_likelihoods
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.retuning import tune_mapping
 from metamapping.adaptation.tuning_gate import choose

@@ -9,8 +9,9 @@ import pytest
 from scipy.special import expit
 
 from metamapping import Mapping, MetaMapper
+from metamapping.adaptation.label_decisions import decide
 from metamapping.adaptation.left_out import LeftOutRegression
-from metamapping.adaptation.multi_label import decide, solve_columns
+from metamapping.adaptation.multi_label import solve_columns
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_scores import label_list_scores
 from metamapping.errors import StoreError
