@@ -6,7 +6,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from metamapping.corpus import stages as library
-from metamapping.corpus.report import Prepared, read_source_table
+from metamapping.corpus.report import read_source_table
+from metamapping.corpus.report_tables import Prepared
 from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.storage.artifacts import Reference, Store
 from tasks.artifacts import artifact_key, create_picture
