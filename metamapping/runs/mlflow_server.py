@@ -33,9 +33,10 @@ from metamapping.publishing.layout import CARD, read_card
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
 from metamapping.rounds.tables import rounds_markdown
-from metamapping.runs.folder import RunFolder, deciding_settings
+from metamapping.runs.folder import RunFolder
 from metamapping.runs.outcome import outcome_of
 from metamapping.runs.registry import ALIASES
+from metamapping.runs.run_id import deciding_settings
 from metamapping.runs.summary import test_report
 from metamapping.storage import remote
 
