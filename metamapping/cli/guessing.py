@@ -28,7 +28,7 @@ from metamapping.cli.entity_guessing import (
 )
 from metamapping.cli.found_columns import is_without_header
 from metamapping.cli.guess import Given, Guess, frequent_length
-from metamapping.cli.options import input_source
+from metamapping.cli.input_source import input_source
 from metamapping.cli.records import open_records
 from metamapping.cli.rows import TAGS, WORDS, Row, SentenceRow
 from metamapping.config.labels import separator_in
