@@ -1,7 +1,6 @@
 """Tuning to tasks of several labels a text, on a BERT of three layers."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from metamapping.adaptation.retuning import tune_mapping
 from metamapping.adaptation.tuning_gate import choose
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.sklearn import MetaMappingClassifier
+from tests.adaptation.tuning.toy_tuning import ToySteps
 from tests.cli.command import run_cli
 
 TEXTS = [
@@ -36,31 +36,7 @@ LISTS = [DELIVERY, BOTH, DELIVERY, BOTH, REFUND, REFUND, BOTH, REFUND, [], []]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from tests.toy_published import publish_toy
-
-    making = tmp_path_factory.mktemp("deep")
-    publish_toy(making, making / "published", num_layers=3)
-    return making / "published"
-
-
-@pytest.fixture(scope="module")
-def mapper(folder):
-    return MetaMapper.from_pretrained(folder, progress=False)
-
-
-@pytest.fixture(scope="module")
-def chosen_always():
-    def all_of_it(evidence):
-        return replace(choose(evidence), weight=1.0, best_weight=1.0)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "choose", all_of_it)
-        yield
-
-
-@pytest.fixture(scope="module")
-def tuned(mapper, chosen_always):
+def tuned(mapper, always_tuned_in_module):
     return mapper.adapt(TEXTS, LISTS, tune=True)
 
 
@@ -131,7 +107,7 @@ def test_a_task_is_tuned_from_the_examples_that_it_keeps(mapper, tuned, tmp_path
 
 
 @pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 6, 3 * tuning_steps.STEPS + 2])
-def test_an_interruption_keeps_the_best_so_far(mapper, chosen_always, monkeypatch, when):
+def test_an_interruption_keeps_the_best_so_far(mapper, always_tuned_in_module, when):
     def stop(steps, steps_in_all):
         if steps == when:
             raise KeyboardInterrupt
@@ -181,25 +157,6 @@ def test_the_command_line_tunes(folder, tmp_path, capsys):
     assert Mapping.load(tmp_path / "task").is_multi_label
 
 
-class ToySteps:
-    """Weights are a number: at 0 and 1 the features of the texts are those given, between them a mean."""
-
-    start = 0.0
-
-    def __init__(self, untuned, tuned, num_labels):
-        self.untuned, self.tuned, self.num_labels = untuned, tuned, num_labels
-
-    def take(self, fold, rows):
-        return 1.0
-
-    def shares(self, weights, shares):
-        return [share * weights for share in shares]
-
-    def features(self, weights):
-        features = (1 - weights) * self.untuned + weights * self.tuned
-        return features, np.zeros((self.num_labels, features.shape[1] // 3), "f4")
-
-
 @pytest.mark.parametrize("is_tuned_better", [True, False])
 def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
     rng = np.random.default_rng(0)
@@ -212,7 +169,7 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     lists = [[label for label, has in zip(BOTH, row, strict=True) if has] for row in targets]
     state = mapper.adapt([f"{TEXTS[0]} {i}" for i in range(30)], lists, multi_label=True).state
     state = with_list_features(mapper.featurizer, state, features[0], state.name_features)
-    steps = ToySteps(*features, 2)
+    steps = ToySteps(*features, state.name_features)
     evidence = list_evidence(mapper.featurizer, state, steps, judged_list_folds(state))
     assert len(evidence.before) == 30
     assert (choose(evidence).weight > 0) == is_tuned_better
