@@ -19,8 +19,8 @@ SHOWN = ("source", "role", "rows in", "rows out", "labels", "truncated")  # as m
 def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Reference) -> Reference:
     """Write the report of a corpus, and create artifacts of it for this flow run.
 
-    What has changed since the last run is told in the artifact and in the log; the report itself depends on
-    the corpus alone.
+    The artifact and the log say what has changed since the last run; the report itself depends on the corpus
+    alone.
 
     Args:
         home: Folder or address of the store.

@@ -1,7 +1,7 @@
 """Episodes of sources whose texts have any number of labels: each scored as a user's task would be.
 
 As in a task, α, λ, the views, sigmoids and thresholds are fitted to the episode's own support. The score of
-an episode is macro-F1 over its labels; micro-F1 is measured beside it.
+an episode is macro-F1 over its labels; micro-F1 is measured as well.
 
     outcome = score_lists(learned, space, names, support, query, episode)
     outcome.score, outcome.measures["micro-F1"]

@@ -97,7 +97,7 @@ class MultiLabelState(TaskState):
 
 
 def set_confidence(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The probability that all labels of a text are decided rightly, if they are independent.
+    """The probability that all labels of a text are decided correctly, if they are independent.
 
     Args:
         probabilities: ``(num_texts, num_labels)``.

@@ -21,7 +21,7 @@ WEIGHTS = (0.5, 1.0)
 # A smaller gain in log probability is not worth a change: without this limit the worst sources lost more, and
 # the mean gained no more (docs/experiments/tuning.md).
 LEAST_GAIN = 0.02
-# Tasks with fewer or more examples of each label than these are taken for tasks with as many.
+# Tasks with fewer or more examples of each label than these are treated as tasks with as many.
 _FEWEST_SHOTS, _MOST_SHOTS = 4.0, 8.0
 
 
