@@ -17,6 +17,7 @@ from metamapping.config.training import SolverName, TrainingSpec
 from metamapping.models.backbones import build_backbone, copy_backbone
 from metamapping.models.encoder import Encoder
 from metamapping.models.mapping import MetaMapping
+from metamapping.training.fused_adam import FusedAdam, FusedAdamW
 from metamapping.training.loss_scale import LossScale
 
 
@@ -110,8 +111,8 @@ def _with_optimizers(
         mapping=MetaMapping(encoder.dim, solver=solver),
         # Checkpoints contain the optimizers' names. Keras would number unnamed ones by the order in
         # which a process builds them, so the same run could not resume in another process.
-        encoder_optimizer=keras.optimizers.AdamW(weight_decay=weight_decay, name="adamw"),
-        mapping_optimizer=keras.optimizers.Adam(name="adam"),
+        encoder_optimizer=FusedAdamW(weight_decay=weight_decay, name="adamw"),
+        mapping_optimizer=FusedAdam(name="adam"),
         loss_scale=LossScale() if with_loss_scale else None,
     )
     learner.encoder_optimizer.build(learner.encoder_variables)
