@@ -7,9 +7,6 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.label_decisions import LabelDecisions
-from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
-from metamapping.adaptation.list_folds import list_folds
 from metamapping.adaptation.list_tuning import judged_list_folds, list_evidence, with_list_features
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.retuning import tune_mapping
@@ -174,43 +171,6 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     assert len(evidence.before) == 30
     assert (choose(evidence).weight > 0) == is_tuned_better
     assert evidence.chance < 0
-
-
-def test_folds_have_their_share_of_every_label_in_any_order_of_the_texts():
-    rng = np.random.default_rng(0)
-    features, targets = rng.normal(size=(40, 3)), np.zeros((40, 5), int)
-    for label, count in enumerate((3, 6, 9, 12, 20)):
-        targets[rng.permutation(40)[:count], label] = 1
-    folds = list_folds(features, targets, num_folds=3)
-    assert targets[folds == 0].sum(axis=0).tolist()[:1] == [1]
-    counts = np.array([targets[folds == fold].sum(axis=0) for fold in range(3)])
-    assert (np.ptp(counts, axis=0) <= 3).all()
-    assert np.ptp(np.bincount(folds)) <= 3
-    order = rng.permutation(40)
-    np.testing.assert_array_equal(list_folds(features[order], targets[order], num_folds=3), folds[order])
-
-
-def test_copies_of_a_text_are_in_one_fold():
-    features = np.repeat(np.arange(6.0)[:, None], 2, axis=0)
-    targets = np.tile([[1, 0], [0, 1]], (6, 1))
-    folds = list_folds(features, targets, num_folds=3)
-    np.testing.assert_array_equal(folds[::2], folds[1::2])
-    assert np.bincount(folds).tolist() == [4, 4, 4]
-
-
-def test_the_log_probability_of_a_text_is_the_sum_over_its_labels():
-    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
-    log_p = shared_log_likelihoods(np.zeros((4, 2)), targets, inverse_temperature=10.0)
-    np.testing.assert_allclose(log_p, 2 * np.log(0.5), atol=1e-3)
-
-
-def test_decisions_of_new_labels_are_those_of_an_average_label():
-    decisions = LabelDecisions(
-        *(np.array(each, "f4") for each in ([8, 9, 12], [-1, -3, -2], [0.2, 0.3, 0.6]))
-    )
-    widened = decisions.widened(4)
-    assert [float(each[3]) for each in vars(widened).values()] == pytest.approx([9, -2, 0.3])
-    np.testing.assert_array_equal(decisions.widened(3).slopes, decisions.slopes)
 
 
 def test_what_a_task_keeps_is_small(tuned):
