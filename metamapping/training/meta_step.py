@@ -136,7 +136,9 @@ def apply_gradients(
     norm = tf.linalg.global_norm(gradients)
     factor = tf.minimum(1.0, max_norm / tf.maximum(norm, 1e-12))
     usable = tf.math.is_finite(norm) & tf.math.is_finite(loss)
-    gradients = [tf.where(usable, g * factor, tf.zeros_like(g)) for g in gradients]
+    # Zero where the factor is, also of what is not finite.
+    factor = tf.where(usable, factor, tf.zeros_like(factor))
+    gradients = [tf.math.multiply_no_nan(g, factor) for g in gradients]
 
     def apply() -> tf.Tensor:
         learner.encoder_optimizer.apply(gradients[: len(encoder_variables)], encoder_variables)
