@@ -24,10 +24,9 @@ from metamapping.models.keras_import import lean_keras
 from metamapping.rounds.intervals import Estimate, Group, bootstrap_mean
 from metamapping.rounds.records import CellScores
 from metamapping.runs.continuation import load_start_weights, with_start_of
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.measuring import TextsCallback
-from metamapping.runs.run_id import run_id
 
 if TYPE_CHECKING:  # it imports TensorFlow
     from metamapping.training.learner import Learner

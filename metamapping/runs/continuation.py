@@ -26,9 +26,8 @@ from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.errors import ConfigError, StoreError
 from metamapping.models.keras_import import lean_keras
 from metamapping.publishing.layout import check_published
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RunFolder, deciding_settings
 from metamapping.runs.registry import Registry
-from metamapping.runs.run_id import deciding_settings
 from metamapping.storage import remote
 from metamapping.storage.artifacts import Reference, Stage, Store, read_reference
 from metamapping.storage.manifest import fingerprint, sealed, unsealed

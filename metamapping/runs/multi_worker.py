@@ -22,8 +22,7 @@ from collections.abc import Callable
 from metamapping.config.schema import PRETRAINED, RunConfig
 from metamapping.errors import ConfigError
 from metamapping.rounds.next_round import mean_of_rounds
-from metamapping.runs.folder import RunFolder
-from metamapping.runs.run_id import deciding_settings
+from metamapping.runs.folder import RunFolder, deciding_settings
 
 StepCallback = Callable[[int, float], None]
 

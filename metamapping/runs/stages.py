@@ -28,11 +28,10 @@ from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.rounds.verdict import judge
 from metamapping.runs.continuation import load_start_weights, with_start_of
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RunFolder, run_id
 from metamapping.runs.label_spaces import check_label_spaces
 from metamapping.runs.lock import exclusive, locked
 from metamapping.runs.measuring import Measure, TextsCallback, measure_stage
-from metamapping.runs.run_id import run_id
 from metamapping.runs.run_page import write_run_page
 from metamapping.runs.tensorboard import write_round_curves
 from metamapping.runs.tracking import track_run

@@ -15,8 +15,7 @@ import numpy as np
 
 from metamapping.rounds.records import Round, RoundReport
 from metamapping.rounds.statistics import round_accuracy
-from metamapping.runs.folder import RunFolder
-from metamapping.runs.run_id import deciding_settings
+from metamapping.runs.folder import RunFolder, deciding_settings
 
 
 def params_of(run: RunFolder) -> dict[str, str]:

@@ -13,8 +13,7 @@ from typing import Any
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError, StoreError
 from metamapping.rounds.wording import count
-from metamapping.runs.folder import RUN_FILE, RunFolder
-from metamapping.runs.run_id import deciding_settings
+from metamapping.runs.folder import RUN_FILE, RunFolder, deciding_settings
 from metamapping.storage import remote
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from metamapping.config.loading import parse_config
 from metamapping.errors import ConfigError
-from metamapping.runs.run_id import deciding_settings
+from metamapping.runs.folder import deciding_settings
 
 SEVERAL, GRADES = {"multi_label": True}, {"ordinal": ["bad", "fair", "good"]}
 

@@ -13,11 +13,10 @@ from metamapping.config.schema import RunConfig
 from metamapping.corpus.prepared import Corpus
 from metamapping.errors import ConfigError
 from metamapping.runs.continuation import pin_start
-from metamapping.runs.folder import RunFolder
+from metamapping.runs.folder import RunFolder, deciding_settings, run_id
 from metamapping.runs.gate import check_candidate
 from metamapping.runs.pipeline import run_pipeline
 from metamapping.runs.registry import Registry
-from metamapping.runs.run_id import deciding_settings, run_id
 from metamapping.runs.stages import open_run
 from metamapping.storage.artifacts import Reference
 from tests.corpus.toys import labelled, write_jsonl

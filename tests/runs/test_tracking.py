@@ -14,7 +14,7 @@ from metamapping.config.schema import RunConfig
 from metamapping.config.tracking import TrackingSpec
 from metamapping.errors import ConfigError
 from metamapping.runs import tracking
-from metamapping.runs.run_id import run_id
+from metamapping.runs.folder import run_id
 from metamapping.runs.tracking import Target, TrackedRegistry, check_tracking, target_of, track_run
 from tests.runs.test_comparison import make_run
 from tests.runs.test_outcome import finished_run

@@ -7,7 +7,7 @@ import pytest
 from metamapping.config.engine import EngineSpec
 from metamapping.config.schema import RunConfig
 from metamapping.errors import ConfigError
-from metamapping.runs.run_id import run_id
+from metamapping.runs.folder import run_id
 from tasks.engine import check_engine
 
 
