@@ -22,8 +22,9 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
+
+from benchmarks.memory import watch_memory
 
 MAX_LENGTH_TOKENS = 64
 CONTENDERS = ("encode_batch", "metamapping", "metamapping-near", "datasets", "datatrove")
@@ -102,32 +103,6 @@ def _measure(contender: str, folder: str, tokenizer: str) -> tuple[float, float]
     seconds = float(out.strip().splitlines()[-1])
     print(f"{contender}: {seconds:.1f} s", file=sys.stderr, flush=True)
     return seconds, peak[0]
-
-
-def watch_memory(process: subprocess.Popen[str], peak: list[float]) -> None:
-    """Keep the peak of the anonymous memory of a process and its children in ``peak[0]``, in MB."""
-    while process.poll() is None:
-        peak[0] = max(peak[0], sum(_anonymous_megabytes(pid) for pid in _process_tree(process.pid)))
-        time.sleep(0.1)
-
-
-def _process_tree(pid: int) -> Iterator[int]:
-    yield pid
-    try:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    except OSError:
-        return
-    for child in children:
-        yield from _process_tree(int(child))
-
-
-def _anonymous_megabytes(pid: int) -> float:
-    """Memory without the pages of mapped files, because the system may reclaim the page cache."""
-    try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    except OSError:
-        return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith(("RssAnon", "RssShmem"))) / 1024
 
 
 def write_rows(folder: Path, num_rows: int) -> None:

@@ -24,9 +24,9 @@ from tests.fuzz.targets import TARGETS
 
 # Each target's share of about a thousand inputs. Those that need TensorFlow are slow and have less to read.
 SHARES = {
-    "csv": 150, "tsv": 110, "jsonl": 150, "conll": 160, "parquet": 120, "xlsx": 40, "doors": 110,
+    "csv": 150, "tsv": 110, "jsonl": 150, "conll": 160, "parquet": 120, "xlsx": 40, "entry-points": 110,
     "config": 40, "records": 80, "spans": 40,
-    "published": 15, "run": 12, "task": 7, "shell": 4, "texts": 1, "encoder": 3, "keras": 1, "graph": 20,
+    "published": 15, "run": 12, "task": 7, "commands": 4, "texts": 1, "encoder": 3, "keras": 1, "graph": 20,
 }  # fmt: skip
 COVERAGE_GUIDED = ("csv", "tsv", "jsonl", "conll", "config")
 BATCH_SIZE = 5_000

@@ -32,7 +32,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from benchmarks import growth_training
-from benchmarks.corpus import RUN, watch_memory, write_rows
+from benchmarks.corpus import RUN, write_rows
+from benchmarks.memory import watch_memory
 from metamapping.storage.manifest import check_files, write_manifest
 
 ROWS_PER_WORKER, ROWS_PER_SOURCE = 100_000, 40

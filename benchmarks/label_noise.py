@@ -1,4 +1,4 @@
-"""Planted label noise: this project's suspicious labels beside cleanlab's, with the same features.
+"""Planted label noise: this project's suspicious labels compared with cleanlab's, with the same features.
 
     pip install cleanlab
     METAMAPPING_DATA=path/to/data python -m benchmarks.label_noise [--cache FOLDER] [--draws 10]

@@ -11,60 +11,65 @@ decided, as Markdown. With `--draws-file FILE`, each draw is appended to FILE as
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import asdict, replace
-from pathlib import Path
+from dataclasses import replace
 
 import numpy as np
 
 from benchmarks.fingerprints import data_fingerprint
 from benchmarks.label_list_tasks import NAMES, Pool, draw_task, files_of, read_pool
-from benchmarks.markdown_tables import markdown
 from benchmarks.multi_label import f1_scores
 from benchmarks.real_run import packaged_encoder
-from benchmarks.tuning import COLUMNS, TunedDraw, all_of_the_change, row
+from benchmarks.tuning import TunedDraw, add_options, all_of_the_change, measured_table
 from metamapping import Mapping, MetaMapper
+from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
 from metamapping.adaptation.list_tuning import ListEvidence, with_list_features
-from metamapping.adaptation.multi_label import shared_log_likelihoods
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.tuning_gains import WEIGHTS
-from metamapping.adaptation.tuning_gate import choose
 from metamapping.publishing.pretrained_model import UntrainedMappingWarning
 
 
 def main() -> None:
     """Print the table of "Several labels a text" in docs/experiments/tuning.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("encoder", nargs="?", help="published or pretrained encoder; default: MiniLM")
     parser.add_argument("--sources", nargs="+", default=list(NAMES), choices=NAMES)
-    parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--draws", type=int, default=1)
-    parser.add_argument("--queries", type=int, default=300)
-    parser.add_argument("--draws-file", type=Path)
+    add_options(parser, num_draws=1, num_queries=300)
     options = parser.parse_args()
     warnings.simplefilter("ignore", UntrainedMappingWarning)
     mapper = MetaMapper.from_pretrained(options.encoder or packaged_encoder(), progress=False)
-    rows = {}
-    for source in options.sources:
-        pool, draws = read_pool(source), []
-        for number in range(options.draws):
-            draws += list(measure(mapper, source, pool, options.shots, number, options.queries))
-        if options.draws_file:
-            with options.draws_file.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(asdict(each)) + "\n" for each in draws)
-        rows[source] = row(draws)
+    draws = {
+        source: measure(mapper, source, options.shots, options.draws, options.queries)
+        for source in options.sources
+    }
+    table = measured_table(draws, options.draws_file)
     print(f"\n{options.draws} draws of {options.shots} examples of each label; macro-F1; data", end=" ")
     print(data_fingerprint(file for source in options.sources for file in files_of(source)), end="\n\n")
-    print(markdown(rows, COLUMNS, heading="source"))
+    print(table)
 
 
 def measure(
-    mapper: MetaMapper, source: str, pool: Pool, shots: int, number: int, num_queries: int
+    mapper: MetaMapper, source: str, shots: int, num_draws: int, num_queries: int
 ) -> Iterator[TunedDraw]:
+    """Tune to draws of a source.
+
+    Args:
+        mapper: The encoder.
+        source: Its name.
+        shots: Examples of each label.
+        num_draws: Number of draws.
+        num_queries: The largest number of queries of a draw.
+    """
+    pool = read_pool(source)
+    for number in range(num_draws):
+        yield tuned_draw(mapper, source, pool, shots, number, num_queries)
+
+
+def tuned_draw(
+    mapper: MetaMapper, source: str, pool: Pool, shots: int, number: int, num_queries: int
+) -> TunedDraw:
     """Tune to a draw of a source.
 
     Args:
@@ -87,21 +92,10 @@ def measure(
     assert isinstance(evidence, ListEvidence)
     judged = [judge(closed, pool, queries)]
     judged += [judge(with_share(tuned, evidence, each), pool, queries) for each in WEIGHTS]
-    result = TunedDraw(
-        source=source,
-        shots=shots,
-        number=number,
-        skill=evidence.skill,
-        missing=evidence.missing,
-        gains=evidence.gains.tolist(),
-        errors=evidence.errors.tolist(),
-        accuracies=[f1 for f1, _, _ in judged],
-        query_gains=[log_p - judged[0][1] for _, log_p, _ in judged[1:]],
-        decided=choose(evidence).weight,
-        seconds=seconds,
-    )
+    figures = [(f1, log_p) for f1, log_p, _ in judged]
+    result = TunedDraw.of(evidence, figures, source=source, shots=shots, number=number, seconds=seconds)
     print(result, "own log p", [round(own, 3) for _, _, own in judged], flush=True)
-    yield result
+    return result
 
 
 def with_share(tuned: Mapping, evidence: ListEvidence, share: float) -> Mapping:

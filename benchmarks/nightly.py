@@ -1,17 +1,18 @@
-"""Rows that arrive in batches: continuing from production every night, against training anew.
+"""Rows that arrive in batches: continuing from production every night, against training from the start.
 
     METAMAPPING_DATA=path/to/data python -m benchmarks.nightly [--home FOLDER] [--nights 5]
 
 In: four train sources of ``benchmarks/real_run.yaml`` (reviews, intents, irony, a stance), four validation
 and five test sources. On night k, the train sources have the first k of as many parts of their rows as there
 are nights, in a random order that never changes; what is held out is whole from the first night on. Out: a
-Markdown table of the nights. An interrupted measurement goes on with the run that it was interrupted in:
+Markdown table of the nights. An interrupted measurement continues with the run that it was interrupted in:
 finished ones of ``--home`` are only read again, with the seconds that they took.
 
 The first night is the same for both ways: from the packaged MiniLM. From the second on, one continues from
 production with a fraction of the meta-steps, as soon as there is something in production, and promotes by the
-rules of ``promotion: automatic``; the other one trains anew. Accuracy is the mean over the test sources, on
-which nothing is chosen, of what is in production in the morning: the same episodes every night, for both.
+rules of ``promotion: automatic``; the other one trains from the start. Accuracy is the mean over the test
+sources, on which nothing is chosen, of what is in production in the morning: the same episodes every night,
+for both.
 Seconds are CPU seconds of all threads and child processes, so that other work on the machine matters little.
 """
 

@@ -1,4 +1,4 @@
-"""What to label next: learning curves of suggested texts beside those that other strategies choose.
+"""What to label next: learning curves of suggested texts, compared with those that other strategies choose.
 
     pip install small-text
     METAMAPPING_DATA=path/to/data python -m benchmarks.suggestion [--cache FOLDER] [--draws 5]

@@ -15,7 +15,7 @@ import json
 import os
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -72,6 +72,41 @@ class TunedDraw:
     decided: float
     seconds: float
 
+    @classmethod
+    def of(
+        cls,
+        evidence: Evidence,
+        judged: Sequence[tuple[float, float]],
+        *,
+        source: str,
+        shots: int,
+        number: int,
+        seconds: float,
+    ) -> TunedDraw:
+        """What a draw has shown.
+
+        Args:
+            evidence: What the gate has seen.
+            judged: Accuracy and mean log probability of the queries: in closed form, and with each share.
+            source: Name of the source.
+            shots: Examples of each label.
+            number: Number of the draw.
+            seconds: CPU seconds of tuning.
+        """
+        return cls(
+            source=source,
+            shots=shots,
+            number=number,
+            skill=evidence.skill,
+            missing=evidence.missing,
+            gains=evidence.gains.tolist(),
+            errors=evidence.errors.tolist(),
+            accuracies=[accuracy for accuracy, _ in judged],
+            query_gains=[log_p - judged[0][1] for _, log_p in judged[1:]],
+            decided=choose(evidence).weight,
+            seconds=seconds,
+        )
+
     @property
     def decided_accuracy(self) -> float:
         """The accuracy of what the gate chose."""
@@ -81,28 +116,54 @@ class TunedDraw:
 def main() -> None:
     """Print the table of "Tuning" in benchmarks/README.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("encoder", nargs="?", help="published or pretrained encoder; default: MiniLM")
     parser.add_argument("--sources", nargs="+", required=True)
-    parser.add_argument("--shots", type=int, default=8)
-    parser.add_argument("--draws", type=int, default=3)
-    parser.add_argument("--queries", type=int, default=500)
-    parser.add_argument("--draws-file", type=Path)
+    add_options(parser, num_draws=3, num_queries=500)
     options = parser.parse_args()
     os.environ.setdefault("METAMAPPING_ENCODER", packaged_encoder())
     warnings.simplefilter("ignore", UntrainedMappingWarning)
     mapper = MetaMapper.from_pretrained(options.encoder or packaged_encoder(), progress=False)
     sources = {source.name: source for source in read_config(GENERAL).sources}
     chosen = [sources[name] for name in options.sources]
-    rows = {}
-    for source in chosen:
-        draws = list(measure(mapper, source, options.shots, options.draws, options.queries))
-        if options.draws_file:
-            with options.draws_file.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(asdict(each)) + "\n" for each in draws)
-        rows[source.name] = row(draws)
+    draws = {
+        source.name: measure(mapper, source, options.shots, options.draws, options.queries)
+        for source in chosen
+    }
+    table = measured_table(draws, options.draws_file)
     print(f"\n{options.draws} draws of {options.shots} examples of each label; data", end=" ")
     print(data_fingerprint(file for source in chosen for file in source.files or []), end="\n\n")
-    print(markdown(rows, COLUMNS, heading="source"))
+    print(table)
+
+
+def add_options(parser: argparse.ArgumentParser, *, num_draws: int, num_queries: int) -> None:
+    """Add the options of the benchmarks of tuning.
+
+    Args:
+        parser: The parser of the command.
+        num_draws: The default number of draws of each source.
+        num_queries: The default largest number of queries of a draw.
+    """
+    parser.add_argument("encoder", nargs="?", help="published or pretrained encoder; default: MiniLM")
+    parser.add_argument("--shots", type=int, default=8)
+    parser.add_argument("--draws", type=int, default=num_draws)
+    parser.add_argument("--queries", type=int, default=num_queries)
+    parser.add_argument("--draws-file", type=Path)
+
+
+def measured_table(draws_of: dict[str, Iterator[TunedDraw]], draws_file: Path | None) -> str:
+    """Measure the draws of all sources, and return a table as Markdown.
+
+    Args:
+        draws_of: The draws by source, which are measured as they are taken.
+        draws_file: Each draw is appended to it as a line of JSON, once all of its source are measured.
+    """
+    rows = {}
+    for source, measuring in draws_of.items():
+        draws = list(measuring)
+        if draws_file:
+            with draws_file.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(asdict(each)) + "\n" for each in draws)
+        rows[source] = row(draws)
+    return markdown(rows, COLUMNS, heading="source")
 
 
 def measure(
@@ -132,18 +193,8 @@ def measure(
         (evidence,) = seen
         mappings = [closed, *(with_share(tuned, each) for each in WEIGHTS)]
         judged = [judge(each, queries[:num_queries]) for each in mappings]
-        result = TunedDraw(
-            source=source.name,
-            shots=shots,
-            number=number,
-            skill=evidence.skill,
-            missing=evidence.missing,
-            gains=evidence.gains.tolist(),
-            errors=evidence.errors.tolist(),
-            accuracies=[accuracy for accuracy, _ in judged],
-            query_gains=[log_p - judged[0][1] for _, log_p in judged[1:]],
-            decided=choose(evidence).weight,
-            seconds=seconds,
+        result = TunedDraw.of(
+            evidence, judged, source=source.name, shots=shots, number=number, seconds=seconds
         )
         print(result, flush=True)
         yield result

@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks.markdown_tables import markdown
 from benchmarks.tuning import TunedDraw
-from metamapping.adaptation.tuning_gains import LEAST_GAIN, WEIGHTS, Prior, best_share, prior_terms
+from metamapping.adaptation.tuning_gains import WEIGHTS, Prior, best_share, is_worth_a_change, prior_terms
 
 COLUMNS = ["draws", "closed form", "half", "all", "as the gate decided", "tuned"]
 
@@ -71,7 +71,7 @@ def row(draws: list[TunedDraw], priors: list[Prior]) -> list[str]:
     decided = []
     for each in draws:
         best, gain = best_share(each, priors)
-        decided.append(1 + best if gain > LEAST_GAIN else 0)
+        decided.append(1 + best if is_worth_a_change(gain) else 0)
     means = np.mean([each.accuracies for each in draws], axis=0)
     chosen = np.mean([each.accuracies[share] for each, share in zip(draws, decided, strict=True)])
     tuned = sum(share > 0 for share in decided)

@@ -1,4 +1,4 @@
-"""The API and the UI of the Prefect server, with the doors closed that Prefect leaves open.
+"""The API and the UI of the Prefect server, with the gaps closed that Prefect leaves open.
 
 ``python -m deployments.api --port 4200`` takes the place of ``prefect server start --no-services``. In: the
 settings of the server in the environment. The differences from Prefect's own command:

@@ -75,7 +75,7 @@ def install(name: str, uv: str, folder: Path) -> Path:
     Args:
         name: ``lowest`` or ``highest``.
         uv: Path of uv.
-        folder: The environment; it is made anew.
+        folder: The environment; it is recreated.
 
     Returns:
         The file with the versions.

@@ -12,7 +12,7 @@ from flows.stage_flow import stage_flow
 from metamapping.config.loading import read_config
 from metamapping.config.schema import RunConfig
 from metamapping.corpus.examples import Rules
-from metamapping.corpus.report import Prepared
+from metamapping.corpus.report_tables import Prepared
 from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.tokens import TokenLimits
 from metamapping.rounds.wording import count

@@ -16,11 +16,16 @@ from __future__ import annotations
 from collections import abc
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
+from metamapping.adaptation.classifier_folder import (
+    CLASSIFIER,
+    FittedClassifier,
+    read_classifier,
+    write_classifier,
+)
 from metamapping.adaptation.classifier_inputs import (
     check_classes,
     class_like,
@@ -32,16 +37,12 @@ from metamapping.adaptation.classifier_inputs import (
 from metamapping.adaptation.grades import best_grades
 from metamapping.adaptation.mapper import MetaMapper
 from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
-from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.task_folder import CLASSIFIER_TASK, read_task
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label
-from metamapping.corpus.labels import Label, label_value
-from metamapping.errors import MissingExtraError, StoreError, listed, one_line
-from metamapping.storage.artifacts import Stage, write_manifest
-from metamapping.storage.atomic_folder import atomic_folder
-from metamapping.storage.bounded_json import read_json
-from metamapping.storage.manifest import check_files, write_json
+from metamapping.corpus.labels import Label
+from metamapping.errors import MissingExtraError, StoreError, listed
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin
@@ -53,9 +54,6 @@ except ModuleNotFoundError as error:
         "metamapping.sklearn needs scikit-learn, which is not installed: pip install 'metamapping[sklearn]'",
         name=error.name,
     ) from error
-
-CLASSIFIER, TASK = "classifier.json", "task"
-FORMAT_VERSION = 1
 
 
 class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
@@ -237,45 +235,8 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
                 numbers.
         """
         check_is_fitted(self)
-        folder = Path(folder).absolute()
-        if folder.exists() and not (folder / CLASSIFIER).is_file() and not _is_empty_folder(folder):
-            raise ValueError(f"{folder} already exists and is not a saved classifier: give another folder")
-        classes: list[Any] = self.classes_.tolist()
-        if None in map(label_value, classes):
-            raise ValueError(
-                f"the labels have the type {self.classes_.dtype}, which cannot be saved: fit with strings, "
-                "booleans or numbers"
-            )
-        names: list[tuple[Any, str]] | None = None
-        if self.label_names is not None:
-            keys = [key.item() if isinstance(key, np.generic) else key for key in self.label_names]
-            names = list(zip(keys, self.label_names.values(), strict=True))
-        about = _ClassifierFile(
-            format_version=FORMAT_VERSION,
-            classes=classes,
-            dtype=self.classes_.dtype.str,
-            label_names=names,
-            tune=self.tune.item() if isinstance(self.tune, np.generic) else self.tune,
-        )
-        content = about.model_dump(mode="json")
-        # What was not asked for is left out, so that earlier releases read all other classifiers.
-        if not self.tune:
-            del content["tune"]
-        if self.ordinal is None:
-            del content["ordinal"]
-        else:
-            content["ordinal"] = [
-                each.item() if isinstance(each, np.generic) else each for each in self.ordinal
-            ]
-        if self.out_of_scope is None:
-            del content["out_of_scope"]
-        else:
-            content["out_of_scope"] = label_value(self.out_of_scope)
-        with atomic_folder(folder) as draft:
-            self.mapping_.save(draft / TASK, keep_texts=keep_texts)
-            write_json(draft / CLASSIFIER, content)
-            write_manifest(draft, Stage("classifier", folder.name, FORMAT_VERSION, {}, []), {})
-        return folder
+        fitted = FittedClassifier(self.classes_, self.label_names, self.tune, self.ordinal, self.out_of_scope)
+        return write_classifier(Path(folder), fitted, self.mapping_, keep_texts=keep_texts)
 
     @classmethod
     def load(cls, folder: str | Path, model: str | Path | MetaMapper | None = None) -> Self:
@@ -291,32 +252,20 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
             StoreError: The folder is damaged, or the classifier was fitted with another encoder.
         """
         folder = Path(folder)
-        if not (folder / CLASSIFIER).is_file():
-            raise FileNotFoundError(f"{folder} is not a saved classifier: it has no {CLASSIFIER}")
-        check_files(folder, [CLASSIFIER])
-        try:
-            about = _ClassifierFile.model_validate(read_json(folder / CLASSIFIER))
-            if about.format_version != FORMAT_VERSION:
-                raise ValueError(f"format version {about.format_version}, expected {FORMAT_VERSION}")
-            classes = np.array(about.classes, dtype=np.dtype(about.dtype))
-            names = None if about.label_names is None else dict(about.label_names)
-        except (ValueError, TypeError) as error:
-            raise StoreError(
-                f"{folder} is not a saved classifier of this release ({one_line(error)}): save it again"
-            ) from error
-        model = read_task(folder / TASK).model_folder if model is None else model
+        saved = read_classifier(folder)
+        model = read_task(folder / CLASSIFIER_TASK).model_folder if model is None else model
         mapper = model if isinstance(model, MetaMapper) else _load_mapper(str(model))
         classifier = cls(
             model,
-            label_names=names,
-            tune=about.tune,
-            ordinal=about.ordinal,
-            out_of_scope=about.out_of_scope,
+            label_names=saved.label_names,
+            tune=saved.tune,
+            ordinal=saved.ordinal,
+            out_of_scope=saved.out_of_scope,
         )
-        classifier.mapping_ = Mapping.load(folder / TASK, mapper)
-        classifier.classes_ = classes
+        classifier.mapping_ = Mapping.load(folder / CLASSIFIER_TASK, mapper)
+        classifier.classes_ = saved.classes
         outside = {classifier.mapping_.out_of_scope} - {None}
-        found, known = set(task_labels(classes)), set(classifier.mapping_.labels) | outside
+        found, known = set(task_labels(saved.classes)), set(classifier.mapping_.labels) | outside
         if not known <= found or (known != found and not classifier.mapping_.is_multi_label):
             raise StoreError(f"{folder / CLASSIFIER} has other classes than its task: save it again")
         return classifier
@@ -381,22 +330,6 @@ class MetaMappingClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[mis
         return tags
 
 
-class _ClassifierFile(BaseModel):
-    """The contents of ``classifier.json``."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
-
-    format_version: int
-    classes: list[str] | list[bool] | list[int | float]
-    dtype: Annotated[str, Field(pattern=r"^[<>|=]?[biufUO]\d*$")]
-    # JSON has no tuples: pairs are read from lists.
-    label_names: list[Annotated[tuple[Label, str], Field(strict=False)]] | None
-    # Only in the files of classifiers that were to be tuned; releases that know no tuning refuse those.
-    tune: bool | Annotated[float, Field(gt=0)] = False
-    ordinal: list[Label] | None = None
-    out_of_scope: Label | None = None
-
-
 def _check_has_threshold(mapping: Mapping) -> None:
     """Raise ``ValueError`` where no threshold can be found, below which texts are out of scope."""
     try:
@@ -407,10 +340,6 @@ def _check_has_threshold(mapping: Mapping) -> None:
             f"out_of_scope is answered below a threshold that is found by leaving examples out, and {wanted} "
             "for that: give more, or leave out_of_scope out"
         ) from error
-
-
-def _is_empty_folder(folder: Path) -> bool:
-    return folder.is_dir() and not any(folder.iterdir())
 
 
 @lru_cache(maxsize=4)

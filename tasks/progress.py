@@ -67,7 +67,7 @@ def show_progress(description: str, *, total: int) -> Iterator[Work]:
         total: Number of steps of the whole work.
 
     Yields:
-        The work, which is told how far it is. It holds where the flow run was suspended or paused.
+        The work, which is notified of its progress. It holds where the flow run was suspended or paused.
     """
     update_artifact, finish_artifact = _background_artifact(description)
     with current_screen().work(description, total) as shown:

@@ -6,7 +6,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 
 from metamapping.corpus import stages as library
-from metamapping.corpus.report import Prepared, read_source_table
+from metamapping.corpus.report import read_source_table
+from metamapping.corpus.report_tables import Prepared
 from metamapping.runs.corpus_changes import changes_since_last_run
 from metamapping.storage.artifacts import Reference, Store
 from tasks.artifacts import artifact_key, create_picture
@@ -18,8 +19,8 @@ SHOWN = ("source", "role", "rows in", "rows out", "labels", "truncated")  # as m
 def report_corpus(home: str, name: str, prepared: list[Prepared], leaks: Reference) -> Reference:
     """Write the report of a corpus, and create artifacts of it for this flow run.
 
-    What has changed since the last run is told in the artifact and in the log; the report itself depends on
-    the corpus alone.
+    The artifact and the log say what has changed since the last run; the report itself depends on the corpus
+    alone.
 
     Args:
         home: Folder or address of the store.

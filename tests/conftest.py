@@ -17,6 +17,14 @@ def published(tmp_path_factory):
     return folder / "published"
 
 
+@pytest.fixture(scope="session")
+def mapper(published):
+    """The small untrained BERT, which no task changes."""
+    from metamapping import MetaMapper
+
+    return MetaMapper.from_pretrained(published)
+
+
 # Files of end-to-end tests that share something expensive: one process runs them.
 TOGETHER = {
     **dict.fromkeys(

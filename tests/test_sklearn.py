@@ -14,18 +14,13 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.estimator_checks import check_estimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.corpus.labels import label_value
 from metamapping.errors import StoreError
 from metamapping.sklearn import MetaMappingClassifier
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"] * 3
 LABELS = ["delivery", "delivery", "refund", "refund"] * 3
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 @pytest.mark.parametrize("values", [(1, -1), (True, False), (0.0, 1.0), ("a b", " c")], ids=str)

@@ -77,7 +77,7 @@ class Client:
                 self.tasks[task] = after
 
     def differences(self, found: dict[str, State]) -> list[str]:
-        """What is not as it was acknowledged; then the tasks that were found are taken for the known ones."""
+        """What is not as it was acknowledged; then the tasks that were found count as the known ones."""
         lost = list(self.faults)
         for task in {*self.tasks, *([self.unanswered[0]] if self.unanswered else [])}:
             allowed = [self.tasks.get(task)]

@@ -45,7 +45,7 @@ class Signals(NamedTuple):
 
 @dataclass(frozen=True)
 class Measure:
-    """One signal of the new texts beside that of the reference.
+    """One signal of the new texts compared with that of the reference.
 
     Attributes:
         name: ``probability`` or ``similarity``.

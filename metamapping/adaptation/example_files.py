@@ -16,10 +16,11 @@ from typing import Any, TypeVar
 from metamapping.adaptation.support import Examples, LabelListExamples
 from metamapping.config.sources import Columns, Source, TaskType
 from metamapping.corpus.columns import SETTINGS, find_name
-from metamapping.corpus.formats import column_names, names_of_columns, read_file
+from metamapping.corpus.formats import names_of_columns, read_file
 from metamapping.corpus.label_lists import has_label_list, label_list_of, label_lists_of
 from metamapping.corpus.labels import Label
 from metamapping.corpus.rows import MALFORMED, MALFORMED_TAGS, Row, no_rows
+from metamapping.corpus.source_columns import column_names
 from metamapping.corpus.span_formats import NOT_ACCEPTED
 from metamapping.corpus.tags import read_bio
 from metamapping.corpus.values import UnusableError, encodable, label_of, labels_of, text_of, words_of

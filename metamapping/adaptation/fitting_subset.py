@@ -40,3 +40,20 @@ def fitting_subset(support: Support, num_labels: int) -> tuple[Support, np.ndarr
     rows = np.sort(by_label[np.linspace(0, len(by_label) - 1, count).astype(int)])
     slots = np.searchsorted(labels, support.targets[rows]).astype(np.int32)
     return replace(support, features=support.features[rows], targets=slots), labels
+
+
+def spread_rows(keys: np.ndarray, limit: int) -> np.ndarray:
+    """At most so many rows, spread evenly over their keys, whatever the order in which they were given.
+
+    Args:
+        keys: One number for each row, ``(num_rows,)``.
+        limit: How many rows at most.
+
+    Returns:
+        Positions of rows, in the order of their keys.
+    """
+    order = np.argsort(keys, kind="stable")
+    if len(order) <= limit:
+        return order
+    rows: np.ndarray = order[np.linspace(0, len(order) - 1, limit).astype(int)]
+    return rows

@@ -1,6 +1,6 @@
 """Episodes of sources with grades: predicted as a user's task with an order would be.
 
-The score stays accuracy; the mean absolute error and the quadratic kappa are measured beside it.
+The score stays accuracy; the mean absolute error and the quadratic kappa are measured as well.
 
     predicted = predict_grades(space.task_type, labels, solution, support, query, inverse_temperature=10.0)
     measures = grade_measures(targets, predicted, num_grades=5)

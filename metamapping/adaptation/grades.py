@@ -48,7 +48,7 @@ class GradeCuts:
         scale: Heights less the centre are multiplied by it.
         slope: Slope of the logistic function at each cut.
         cuts: The scaled height of each cut, in increasing order; one less than there are grades.
-        share: The weight of the cuts beside the scores, from 0 to 1.
+        share: The weight of the cuts relative to the scores, from 0 to 1.
     """
 
     centre: float
@@ -130,7 +130,7 @@ def fit_grade_cuts(scores: np.ndarray, targets: np.ndarray) -> GradeCuts:
 
 
 def share_of_cuts(scores: np.ndarray, by_scores: np.ndarray, targets: np.ndarray, folds: np.ndarray) -> float:
-    """The weight of cuts beside scores that explains examples best: the mean under its likelihood.
+    """The weight of cuts relative to scores that explains examples best: the mean under its likelihood.
 
     Args:
         scores: Of examples by mappings without them, ``(num_examples, num_grades)``.

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_decisions import LabelDecisions, decide
+from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
 from metamapping.adaptation.list_folds import list_folds
-from metamapping.adaptation.multi_label import LabelDecisions, decide, shared_log_likelihoods
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
     left_out_label_scores,
@@ -32,13 +33,7 @@ from metamapping.adaptation.multi_label_state import (
 )
 from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.tuning_gains import WEIGHTS, Prior
-from metamapping.adaptation.tuning_gate import (
-    ENOUGH_LEFT_OUT,
-    NUM_FOLDS,
-    Evidence,
-    Fold,
-    scores_without_folds,
-)
+from metamapping.adaptation.tuning_gate import NUM_FOLDS, Evidence, Fold, scores_without_folds, telling_folds
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -87,15 +82,13 @@ def judged_list_folds(state: MultiLabelState) -> list[Fold]:
     support = state.support
     if support.num_examples < 2:
         return []
-    fold_of = list_folds(support.features, support.targets, num_folds=NUM_FOLDS)
-    folds: list[Fold] = []
-    for number in range(NUM_FOLDS):
-        rest, removed = np.flatnonzero(fold_of != number), np.flatnonzero(fold_of == number)
+
+    def left_out_of(rest: np.ndarray, removed: np.ndarray) -> np.ndarray:
         count = support.targets[rest].sum(axis=0)
         has_splits = bool(((count > 1) & (count < len(rest) - 1)).any())
-        if len(removed) and has_splits and sum(len(fold.left_out) for fold in folds) < ENOUGH_LEFT_OUT:
-            folds.append(Fold(number, rest, removed, removed))
-    return folds
+        return removed if has_splits else removed[:0]
+
+    return telling_folds(list_folds(support.features, support.targets, num_folds=NUM_FOLDS), left_out_of)
 
 
 def list_evidence(

@@ -227,7 +227,7 @@ class MetaMapper:
     ) -> SuspiciousLabels:
         """Find the examples whose label is probably wrong, without a task being made of them.
 
-        It answers as ``adapt(…).suspicious_labels(…)`` does, sooner: where each text has one label, no
+        It returns what ``adapt(…).suspicious_labels(…)`` does, faster: where each text has one label, no
         hyperparameter is fitted to the examples.
 
         Args:

@@ -1,4 +1,4 @@
-"""Mixture: multinomial logistic regression beside the ridge regression of a task of texts.
+"""Mixture: multinomial logistic regression mixed with the ridge regression of a task of texts.
 
 With many labels logistic regression is better, with few and misleading names ridge regression is. Both are
 linear in the same features and both start from the scores of the label names, so a weighted mean of their

@@ -1,7 +1,7 @@
 """Episodes of sources whose texts have any number of labels: each scored as a user's task would be.
 
 As in a task, α, λ, the views, sigmoids and thresholds are fitted to the episode's own support. The score of
-an episode is macro-F1 over its labels; micro-F1 is measured beside it.
+an episode is macro-F1 over its labels; micro-F1 is measured as well.
 
     outcome = score_lists(learned, space, names, support, query, episode)
     outcome.score, outcome.measures["micro-F1"]
@@ -14,7 +14,7 @@ from collections import Counter
 import numpy as np
 
 from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.multi_label import undecided
+from metamapping.adaptation.label_decisions import undecided
 from metamapping.adaptation.multi_label_state import MultiLabelState, solved_lists
 from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.support import text_support

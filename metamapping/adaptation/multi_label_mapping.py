@@ -20,6 +20,7 @@ from metamapping.adaptation.cross_validation import CrossValidation
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.inputs import read_examples, read_label_names
+from metamapping.adaptation.multi_label_errors import list_errors
 from metamapping.adaptation.multi_label_scores import cross_validate_lists
 from metamapping.adaptation.multi_label_state import (
     MultiLabelState,
@@ -32,7 +33,6 @@ from metamapping.adaptation.results import Answers, Error, Explanation
 from metamapping.adaptation.scope import Threshold, check_threshold
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.task_mapping import Mapping
-from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label
 
@@ -287,34 +287,7 @@ class MultiLabelMapping(Mapping):
         is_empty = np.concatenate([each for _, each in parts])
         probabilities = state.probabilities(features)
         chosen = _chosen(state, probabilities, is_empty, None)
-        confidence = set_confidence(probabilities, chosen)
-        known = [label_text(label) for label in state.labels]
-        # Labels are compared as texts, as those of a file are.
-        gold = [{str(label_text(label)) for label in row} for row in rows.labels]
-        is_gold = np.array([[name in row for name in known] for row in gold]).reshape(chosen.shape)
-        is_unknown = np.array([not row <= set(known) for row in gold])
-        wrong = np.flatnonzero((is_gold != chosen).any(axis=-1) | is_unknown)
-        wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
-        predicted = state.label_lists(chosen)
-        distance = np.abs(probabilities - state.decisions.thresholds)
-        slots = np.where(is_gold != chosen, distance, -1.0).argmax(axis=-1)
-        explanations: list[Explanation | None] = [None] * len(wrong)
-        if num_examples and state.support.num_examples:
-            explanations = list(
-                explain(state, features[wrong], num_examples=num_examples, slots=slots[wrong])
-            )
-        return [
-            Error(
-                index=int(i),
-                text=rows.texts[i],
-                label=rows.labels[i],
-                predicted=predicted[i],
-                probability=0.0 if is_empty[i] else float(confidence[i]),
-                explanation=None if is_empty[i] else explanation,
-                text_pair=None if rows.text_pairs is None else rows.text_pairs[i],
-            )
-            for i, explanation in zip(wrong, explanations, strict=True)
-        ]
+        return list_errors(state, probabilities, chosen, rows, features, is_empty, num_examples=num_examples)
 
     def _predicted(self, state: TaskState, features: np.ndarray) -> tuple[list[Any], np.ndarray]:
         assert isinstance(state, MultiLabelState)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from metamapping.adaptation.cross_validation import CrossValidation
-from metamapping.adaptation.multi_label import decide
+from metamapping.adaptation.label_decisions import decide
 from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores, set_confidence
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.scores import Scores, list_scores

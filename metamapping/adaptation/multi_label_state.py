@@ -17,8 +17,9 @@ import numpy as np
 
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_decisions import LabelDecisions, decide, undecided
 from metamapping.adaptation.left_out import LeftOutRegression
-from metamapping.adaptation.multi_label import LabelDecisions, decide, solve_columns, undecided
+from metamapping.adaptation.multi_label import solve_columns
 from metamapping.adaptation.plain_mapping import plain_mapping
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import add_labels, check_not_empty
@@ -96,7 +97,7 @@ class MultiLabelState(TaskState):
 
 
 def set_confidence(probabilities: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """The probability that all labels of a text are decided rightly, if they are independent.
+    """The probability that all labels of a text are decided correctly, if they are independent.
 
     Args:
         probabilities: ``(num_texts, num_labels)``.

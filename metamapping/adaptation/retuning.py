@@ -40,7 +40,7 @@ def tune_mapping(
     """Tune the encoder to a task, if that helps the task.
 
     Args:
-        mapping: The task; it is left as it is. A tuned one is tuned anew, from the encoder as it was.
+        mapping: The task; it is not changed. A tuned one is tuned again, from the encoder as it was.
         mapper: The encoder that the task was adapted with.
         seconds: As for ``tuning.tune_task``.
         on_step: As for ``tuning.tune_task``.

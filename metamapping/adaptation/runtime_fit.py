@@ -1,7 +1,7 @@
 """Runtime fit: α, λ and the weights of the views of one task of texts, in NumPy.
 
-It computes what ``models.solvers.fitted_ridge`` computes in TensorFlow for many tasks at once; the two are
-held against each other by tests. The eigenvalues of a kernel give its inverse for every λ.
+It computes what ``models.solvers.fitted_ridge`` computes in TensorFlow for many tasks at once; tests
+compare the two. The eigenvalues of a kernel give its inverse for every λ.
 
     alpha, ridge, views = fit_text_hyperparameters(features, targets, prior, mapping.hyperparameters)
 

@@ -1,7 +1,7 @@
 """Runtime solution: computes a task's mapping in NumPy, for an encoder that was loaded without TensorFlow.
 
-The result is that of ``adaptation.closed_form``, up to rounding; the two are held against each other by tests
-for every solver.
+The result is that of ``adaptation.closed_form``, up to rounding; tests compare the two for every
+solver.
 
     solution = solve(mapping, name_features, is_outside, support)
 

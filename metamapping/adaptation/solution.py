@@ -17,7 +17,7 @@ from metamapping.models.probabilities import softmax
 
 @dataclass(frozen=True)
 class LogisticPart:
-    """What logistic regression contributes to a mapping, and its weight beside ridge regression.
+    """What logistic regression contributes to a mapping, and its weight relative to ridge regression.
 
     Attributes:
         weights: Float32 ``(width + 1, num_labels)``: a text with features x has the logits ``[x, 1] V``.

@@ -1,6 +1,6 @@
 """State changes: from one state of a task to the next.
 
-Every function returns a new state, solved anew. Only new texts and new names go through the encoder.
+Every function returns a new state, solved again. Only new texts and new names go through the encoder.
 
     state = with_examples(featurizer, empty_state(featurizer, "sentiment-analysis"), examples, label_names={})
     state = without_label(featurizer, state, "refund")

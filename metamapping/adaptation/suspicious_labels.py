@@ -112,7 +112,7 @@ class Findings:
         probabilities: That each label is wrong, ``(num_findings,)``, the highest first.
         num_examples: Number of examples that were judged, for ``ner`` of words.
         noise: The estimated share of wrong labels among them, as in ``SuspiciousLabels``.
-        describe: Returns as many of the first labels as it is told, with what the others suggest.
+        describe: Returns as many of the first labels as it is asked for, with what the others suggest.
     """
 
     probabilities: np.ndarray

@@ -13,7 +13,7 @@ import numpy as np
 from metamapping.adaptation.calibration import Calibration
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import GradeCuts
-from metamapping.adaptation.multi_label import LabelDecisions
+from metamapping.adaptation.label_decisions import LabelDecisions
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.solution import LogisticPart, Solution
 from metamapping.adaptation.state import TaskState

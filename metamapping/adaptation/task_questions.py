@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -29,38 +29,26 @@ from metamapping.adaptation.drift import (
 )
 from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
 from metamapping.adaptation.explanation import explain
-from metamapping.adaptation.featurizer import Featurizer, chunks
 from metamapping.adaptation.inputs import read_examples, read_ner_texts, read_texts
 from metamapping.adaptation.label_checks import check_labels
 from metamapping.adaptation.results import Error, Explanation
-from metamapping.adaptation.scope import AUTO, Threshold, threshold_of
 from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, are_new, gain_shares, suggest_items
 from metamapping.adaptation.suspicious_labels import SuspiciousLabels
+from metamapping.adaptation.task_predictions import TaskPredictions
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_kind, label_value
 from metamapping.errors import listed
 
 
-class TaskQuestions:
+class TaskQuestions(TaskPredictions):
     """The questions that a task answers about its own data.
 
     Args:
         featurizer: Encodes new texts.
         state: The task's labels, examples and solution.
     """
-
-    def __init__(self, featurizer: Featurizer, state: TaskState) -> None:
-        self._featurizer = featurizer
-        self._state = state
-        # The thresholds that were found for a state.
-        self._thresholds: tuple[TaskState, dict[str, float]] | None = None
-
-    @property
-    def state(self) -> TaskState:
-        """Everything that the task knows now, as one immutable value; a change makes another one."""
-        return self._state
 
     def cross_validate(self, *, groups: Sequence[Any] | None = None) -> CrossValidation:
         """Estimate how good the task is: each example is predicted by the mapping of all others.
@@ -279,20 +267,6 @@ class TaskQuestions:
         parts = self._text_features(state, texts, text_pairs)
         return joined([text_signals(state, features[~is_empty]) for features, is_empty in parts])
 
-    def are_empty(self, texts: Any, *, text_pairs: Any = None) -> np.ndarray:
-        """Whether nothing is left of each text, or of its second text, after cleaning.
-
-        Args:
-            texts: A column of texts.
-            text_pairs: The second text of each pair.
-
-        Returns:
-            Booleans ``(num_texts,)``.
-        """
-        firsts, seconds = read_texts(texts, text_pairs)
-        is_empty = self._featurizer.is_empty(firsts)
-        return is_empty if seconds is None else is_empty | self._featurizer.is_empty(seconds)
-
     def drift(
         self,
         texts: Any,
@@ -325,31 +299,6 @@ class TaskQuestions:
             reference = self.signals(before, text_pairs=before_pairs)
         return measure_drift(reference, now, false_alarm_rate=false_alarm_rate)
 
-    def _lowest_confidence(self, state: TaskState, wanted: Threshold | None) -> float | None:
-        """The confidence from which a label is answered; ``None`` for any."""
-        if wanted is None and state.outside is not None:
-            # With grades there is nothing to find it with, as long as no example is out of scope.
-            has_evidence = state.outside.support.num_examples > 0 or not state.is_ordinal
-            wanted = AUTO if has_evidence else None
-        if wanted == AUTO and state.outside is not None and state.outside.threshold is not None:
-            return state.outside.threshold
-        if wanted is None or isinstance(wanted, float | int):
-            return wanted
-        key = str(wanted)
-        known = self._thresholds
-        if known is None or known[0] is not state:
-            known = self._thresholds = (state, {})
-        if key not in known[1]:
-            known[1][key] = threshold_of(state, wanted)
-        return known[1][key]
-
-    def _confidence_so_far(self, state: TaskState) -> float | None:
-        """As ``_lowest_confidence``; ``None`` while there are too few examples to find it with."""
-        try:
-            return self._lowest_confidence(state, None)
-        except ValueError:
-            return None
-
     def _slot_of(self, state: TaskState, label: Any) -> int:
         """The slot of a label that is to be explained."""
         value = label_value(label)
@@ -375,20 +324,6 @@ class TaskQuestions:
                 f"{len(read) - 1}"
             )
         return self._featurizer.words([read])[0], word
-
-    def _text_features(
-        self, state: TaskState, texts: Any, text_pairs: Any
-    ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The features of all texts, and whether each text is empty.
-
-        They come in chunks, because the scores of all texts may not fit in memory.
-        """
-        firsts, seconds = read_texts(texts, text_pairs)
-        if firsts:
-            state.support.check_pairs(seconds is not None)
-        features = self._featurizer.texts(firsts, seconds)
-        is_empty = self.are_empty(firsts, text_pairs=seconds)
-        return ((features[chunk], is_empty[chunk]) for chunk in chunks(len(features)))
 
 
 def _rows(texts: Sequence[str | None], text_pairs: Sequence[str | None] | None) -> list[Any]:

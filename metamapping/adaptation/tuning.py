@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
+from metamapping.adaptation.label_decisions import LabelDecisions
 from metamapping.adaptation.list_tuning import ListEvidence
-from metamapping.adaptation.multi_label import LabelDecisions
 from metamapping.adaptation.multi_label_state import MultiLabelState
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.task_features import encoded_again

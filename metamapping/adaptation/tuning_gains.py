@@ -4,7 +4,7 @@ So few examples say little: their standard error is mostly larger than the gain.
 combined, as two normal distributions, with what tuning has gained on other tasks.
 
     best, gain = best_share(evidence, PRIORS)
-    weight = WEIGHTS[best] if gain > LEAST_GAIN else 0.0
+    weight = WEIGHTS[best] if is_worth_a_change(gain) else 0.0
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ WEIGHTS = (0.5, 1.0)
 # A smaller gain in log probability is not worth a change: without this limit the worst sources lost more, and
 # the mean gained no more (docs/experiments/tuning.md).
 LEAST_GAIN = 0.02
-# Tasks with fewer or more examples of each label than these are taken for tasks with as many.
+# Tasks with fewer or more examples of each label than these are treated as tasks with as many.
 _FEWEST_SHOTS, _MOST_SHOTS = 4.0, 8.0
 
 
@@ -113,6 +113,15 @@ def best_share(shown: ShownGains, priors: Iterable[Prior]) -> tuple[int, float]:
     ]
     best = int(np.argmax(expected))
     return best, expected[best]
+
+
+def is_worth_a_change(gain: float) -> bool:
+    """Whether a task is tuned for an expected gain: only if it exceeds ``LEAST_GAIN``.
+
+    Args:
+        gain: The expected gain in log probability.
+    """
+    return gain > LEAST_GAIN
 
 
 def expected_gain(prior: Prior, shown: ShownGains, *, gain: float, error: float) -> float:

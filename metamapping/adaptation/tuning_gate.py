@@ -27,7 +27,7 @@ from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
-from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, best_share
+from metamapping.adaptation.tuning_gains import PRIORS, WEIGHTS, Prior, best_share, is_worth_a_change
 
 if TYPE_CHECKING:  # this module imports TensorFlow
     from metamapping.adaptation.tuning_steps import TuningSteps
@@ -61,6 +61,8 @@ class Fold(NamedTuple):
 Features = tuple[np.ndarray, np.ndarray]
 # Scores by features, without some examples, of the items at some positions: ``(num_judged, C)``.
 Score = Callable[[Features, np.ndarray, np.ndarray], np.ndarray]
+# Which examples of a fold are judged, by the positions of all others and of those in the fold.
+LeftOutOf = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -146,14 +148,14 @@ class Choice:
 
 
 def choose(evidence: Evidence) -> Choice:
-    """Choose the share of the change with the highest expected gain, none unless that exceeds ``LEAST_GAIN``.
+    """Choose the share of the change with the highest expected gain, none unless that is worth a change.
 
     Args:
         evidence: Of at least one left-out example.
     """
     best, gain = best_share(evidence, evidence.priors)
     return Choice(
-        weight=WEIGHTS[best] if gain > LEAST_GAIN else 0.0,
+        weight=WEIGHTS[best] if is_worth_a_change(gain) else 0.0,
         best_weight=WEIGHTS[best],
         before=float(evidence.before.mean()),
         after=float(evidence.after[best].mean()),
@@ -174,14 +176,32 @@ def judged_folds(state: TaskState) -> list[Fold]:
         nothing can be split.
     """
     targets = state.support.targets
-    fold_of = folds_of(state.support.features, targets) % NUM_FOLDS
+
+    def left_out_of(rest: np.ndarray, removed: np.ndarray) -> np.ndarray:
+        if int((np.bincount(targets[rest], minlength=1) > 1).sum()) < 2:
+            return removed[:0]
+        # A label without another example is predicted from its name alone, which says little of tuning.
+        left_out: np.ndarray = removed[np.isin(targets[removed], targets[rest])]
+        return left_out
+
+    return telling_folds(folds_of(state.support.features, targets) % NUM_FOLDS, left_out_of)
+
+
+def telling_folds(fold_of: np.ndarray, left_out_of: LeftOutOf) -> list[Fold]:
+    """The folds that say something about tuning: as many as are needed, until enough is left out.
+
+    Args:
+        fold_of: The fold of each example, from 0 to ``NUM_FOLDS - 1``.
+        left_out_of: Called with the positions of all examples outside of a fold, and of those in it. Returns
+            which of those in it say something about tuning; none if the others cannot be tuned to.
+    """
     folds: list[Fold] = []
     for number in range(NUM_FOLDS):
+        if sum(len(fold.left_out) for fold in folds) >= ENOUGH_LEFT_OUT:
+            break
         rest, removed = np.flatnonzero(fold_of != number), np.flatnonzero(fold_of == number)
-        # A label without another example is predicted from its name alone, which says little of tuning.
-        left_out = removed[np.isin(targets[removed], targets[rest])]
-        has_splits = int((np.bincount(targets[rest], minlength=1) > 1).sum()) >= 2
-        if len(left_out) and has_splits and sum(len(fold.left_out) for fold in folds) < ENOUGH_LEFT_OUT:
+        left_out = left_out_of(rest, removed)
+        if len(left_out):
             folds.append(Fold(number, rest, removed, left_out))
     return folds
 

@@ -10,7 +10,7 @@ again, texts are long and do not.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from statistics import fmean
 from typing import Any
@@ -129,6 +129,31 @@ class Column:
     def own_name(self) -> str:
         """The last part of the name, in lower case."""
         return self.name.rsplit(".", 1)[-1].strip().lower()
+
+
+def columns_of_rows(rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """All columns of rows, those of nested objects under their dotted names.
+
+    Args:
+        rows: The rows.
+    """
+    flat = [dict(flattened(row)) for row in rows]
+    names = dict.fromkeys(name for row in flat for name in row)
+    return [Column(name, place, [row.get(name) for row in flat]) for place, name in enumerate(names)]
+
+
+def flattened(row: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the dotted names of a row's values, and the values.
+
+    Args:
+        row: The row; a value may be an object.
+        prefix: What the names begin with.
+    """
+    for name, value in row.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
 
 
 def label_column(columns: Sequence[Column], given: str | None = None) -> Column | None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metamapping.cli.guessing import Guess
+from metamapping.cli.guess import Guess
 from metamapping.cli.roles import Roles
 
 SCRATCH = "scratch"

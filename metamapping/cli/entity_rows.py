@@ -34,7 +34,7 @@ def columns_of(row: Row, text: str | None, label: str | None) -> tuple[str, str]
 def is_string(row: Row, text: Any, *, column: str, label: Any, found: str | None) -> bool:
     """Return whether a text is a string of which the entities are spans, and not a list of words.
 
-    A string is a list of words in the column `words`, as a JSON array, and beside tags.
+    A string is a list of words in the column `words`, as a JSON array, and next to tags.
 
     Args:
         row: The row.

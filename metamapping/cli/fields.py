@@ -17,7 +17,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from metamapping.cli.options import PREFIX, input_source
+from metamapping.cli.input_source import PREFIX, input_source
 from metamapping.cli.row_values import PEEKED_ROWS, has_column, place_in_row, read_all, read_one, value_of
 from metamapping.cli.rows import NumberedRow, Row, numbers_of
 from metamapping.config.sources import TaskType

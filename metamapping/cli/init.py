@@ -45,7 +45,8 @@ def init(
     `metamapping init reviews/*.csv intents/*.jsonl`
     """
     from metamapping.cli.draft import draft_config
-    from metamapping.cli.guessing import Given, guess_file
+    from metamapping.cli.guess import Given
+    from metamapping.cli.guessing import guess_file
     from metamapping.cli.progress import print_note
     from metamapping.cli.roles import assign_roles
 

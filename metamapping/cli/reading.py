@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import PAIR, Fields
 from metamapping.cli.found_columns import found_columns, names_of
-from metamapping.cli.options import PREFIX, Format, input_source
+from metamapping.cli.input_source import PREFIX, input_source
+from metamapping.cli.options import Format
 from metamapping.cli.progress import print_note
 from metamapping.cli.records import Records, open_records
 from metamapping.cli.rows import Row

@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, cast
 
-from metamapping.cli.options import PREFIX, Format, input_source
+from metamapping.cli.input_source import PREFIX, input_source
+from metamapping.cli.options import Format
 from metamapping.cli.rows import Row
 from metamapping.cli.sentence_rows import read_sentence_rows
 from metamapping.cli.table_rows import table_rows

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metamapping.cli.guessing import Guess
+from metamapping.cli.guess import Guess
 from metamapping.config.sources import Role
 from metamapping.errors import listed
 

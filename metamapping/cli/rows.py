@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from metamapping.corpus.conll import Sentence
+from metamapping.corpus.conll_sentences import Sentence
 
 Row = dict[str, Any]
 

@@ -11,7 +11,8 @@ from typing import TextIO
 
 from metamapping.cli.rows import TAGS, WORDS, Row, SentenceRow
 from metamapping.config.sources import Source
-from metamapping.corpus.conll import Sentence, find_columns, read_sentences, too_few_columns
+from metamapping.corpus.conll import too_few_columns
+from metamapping.corpus.conll_sentences import Sentence, find_columns, read_sentences
 
 
 def read_sentence_rows(text: TextIO, source: Source, name: str) -> tuple[tuple[str, ...], Iterator[Row]]:

@@ -26,7 +26,7 @@ from metamapping.cli.rows import PREDICTION, TAGS, WORDS, Row, SentenceRow, Span
 from metamapping.corpus.arrow_import import needs_parquet_extra
 from metamapping.corpus.columns import listed_names
 from metamapping.corpus.compression import open_packed
-from metamapping.corpus.conll import is_word
+from metamapping.corpus.conll_sentences import is_word
 from metamapping.corpus.word_lists import list_text, word_list
 from metamapping.errors import listed
 

@@ -18,7 +18,8 @@ from pydantic import BaseModel, ValidationError
 from metamapping.config.files import find_files, similar_name
 from metamapping.config.labels import label_texts
 from metamapping.config.schema import RunConfig
-from metamapping.config.sources import Source, check_sources
+from metamapping.config.source_roles import check_names_and_roles
+from metamapping.config.sources import Source
 from metamapping.config.yaml_reader import expand, read_yaml
 from metamapping.errors import ConfigError, one_line
 
@@ -100,7 +101,7 @@ def _resolve(config: RunConfig, folder: Path) -> RunConfig:
     encoder = config.encoder.model_copy(update={"preset": preset})
     sources = [_resolve_source(source, folder) for source in config.sources]
     try:
-        check_sources(sources)  # again, because patterns and folders of two sources may share files
+        check_names_and_roles(sources)  # again, because patterns and folders of two sources may share files
     except ValueError as error:
         raise ConfigError(str(error)) from error
     return config.model_copy(update={"sources": sources, "encoder": encoder}).at_home(config.home)

@@ -22,7 +22,8 @@ from metamapping.config.part import Name, Part
 from metamapping.config.promotion import PromotionSpec
 from metamapping.config.rounds import AdjustmentSpec, ConvergenceSpec
 from metamapping.config.selection import SelectionSpec
-from metamapping.config.sources import Role, Source, check_sources
+from metamapping.config.source_roles import check_names_and_roles
+from metamapping.config.sources import Role, Source
 from metamapping.config.tracking import TrackingSpec
 from metamapping.config.training import TrainingSpec
 
@@ -88,7 +89,7 @@ class RunConfig(Part):
 
     @model_validator(mode="after")
     def _check(self) -> RunConfig:
-        check_sources(self.sources)
+        check_names_and_roles(self.sources)
         validated = {source.task_type for source in self.sources_with("validation")}
         for task_type in self.convergence.task_targets:
             if task_type not in validated:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from metamapping.config.sources import Source
-from metamapping.corpus.formats import column_names, rows_of_batch
+from metamapping.corpus.arrow_rows import rows_of_batch
 from metamapping.corpus.labels import class_names, label_name
 from metamapping.corpus.rows import Row
+from metamapping.corpus.source_columns import column_names
 from metamapping.errors import ConfigError, needs_train_extra
 
 _ROWS_PER_BATCH = 5_000

@@ -181,7 +181,7 @@ def _next_value(
             except ValueError as error:
                 problem = one_line(error)
             else:
-                # A number at the end of the buffer may go on.
+                # A number at the end of the buffer may continue.
                 if end < len(buffer) or isinstance(value, dict | list | str):
                     return value, end, buffer
         if len(buffer) >= MAX_FIELD_CHARACTERS:

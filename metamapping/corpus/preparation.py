@@ -26,7 +26,7 @@ from metamapping.config.schema import RunConfig
 from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules
 from metamapping.corpus.prepared import Corpus
-from metamapping.corpus.report import Prepared
+from metamapping.corpus.report_tables import Prepared
 from metamapping.corpus.source_groups import group_sources
 from metamapping.corpus.stages import (
     ShowRows,

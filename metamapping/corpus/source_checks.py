@@ -12,9 +12,9 @@ from typing import Any
 from metamapping.config.labels import label_of_number
 from metamapping.config.sources import Source
 from metamapping.corpus.columns import NER_COLUMNS
-from metamapping.corpus.formats import column_names
 from metamapping.corpus.records import existing_files, read_rows, records_stage, single_label
 from metamapping.corpus.rows import MALFORMED, no_rows
+from metamapping.corpus.source_columns import column_names
 from metamapping.corpus.tags import find_scheme, fits, nearest_scheme
 from metamapping.corpus.values import UnusableError, words_of
 from metamapping.errors import ConfigError

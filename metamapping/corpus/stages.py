@@ -25,7 +25,8 @@ from metamapping.config.sources import Source
 from metamapping.corpus.examples import Rules, examples_stage, write_examples
 from metamapping.corpus.leakage import leaks_stage, read_leaks, write_leaks
 from metamapping.corpus.records import records_stage, write_records
-from metamapping.corpus.report import Prepared, describe_corpus, report_stage, write_report
+from metamapping.corpus.report import report_stage, write_report
+from metamapping.corpus.report_tables import Prepared, describe_corpus
 from metamapping.corpus.screening import NOTHING_SUSPICIOUS, screened_stage, write_screened
 from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import TrainTexts, tokenizer_stage, write_tokenizer

@@ -33,7 +33,7 @@ _OTHER_FILES = {
     b"<!DOCTYPE html": "a web page, which a download returns that needs a login: download the file again",
 }
 
-# What texts are usually encoded in besides UTF-8 and UTF-16. Among more, short texts are often taken for
+# What texts are usually encoded in besides UTF-8 and UTF-16. Among more, short texts are often mistaken for
 # encodings that nobody uses.
 _USUAL = (
     *(f"cp{number}" for number in range(1250, 1257)),

@@ -69,7 +69,7 @@ def with_overlap(tokenizer: Tokenizer, *, overlap: float = OVERLAP) -> Tokenizer
 
 
 def window_room(tokenizer: Tokenizer) -> int:
-    """How many tokens of a text a window has room for, beside the special ones.
+    """How many tokens of a text a window has room for, besides the special ones.
 
     Args:
         tokenizer: A tokenizer that is set to truncate.

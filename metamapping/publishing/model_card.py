@@ -168,7 +168,7 @@ def model_card(
 
 
 def _measures(tests: RoundReport) -> list[str]:
-    """What was measured beside the scores of the test sources."""
+    """What was measured in addition to the scores of the test sources."""
     table = measures_markdown(tests)
     if not table:
         return []

@@ -33,7 +33,7 @@ class EpisodeOutcome(NamedTuple):
         labels: The episode's labels.
         score: Accuracy, or entity micro-F1 for ``ner``; from 0 to 1.
         gold: How many queries, or entities, have each label.
-        confused: How often each label was taken for another.
+        confused: How often each label was confused with another.
         measures: What else was measured, by name, such as the mean absolute error of grades.
     """
 
@@ -45,7 +45,7 @@ class EpisodeOutcome(NamedTuple):
 
 
 class ConfusedLabels(BaseModel):
-    """A label that was taken for another one.
+    """A label that was confused with another one.
 
     Attributes:
         gold: The true label; ``None`` for entities that were made up.

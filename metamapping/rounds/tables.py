@@ -61,7 +61,7 @@ def source_shots_table(report: RoundReport) -> pd.DataFrame:
 
 
 def measures_table(report: RoundReport) -> list[dict[str, Any]]:
-    """What was measured beside the scores: micro-F1 of several labels, error and kappa of grades.
+    """What was measured in addition to the scores: micro-F1 of several labels, error and kappa of grades.
 
     Args:
         report: The round's report.
@@ -92,7 +92,7 @@ def measures_table(report: RoundReport) -> list[dict[str, Any]]:
 
 
 def measures_markdown(report: RoundReport) -> str:
-    """Format ``measures_table`` as Markdown; empty if there is nothing beside the scores.
+    """Format ``measures_table`` as Markdown; empty if nothing else was measured.
 
     Args:
         report: What the round measured.

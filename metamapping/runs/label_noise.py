@@ -106,7 +106,7 @@ def check_label_noise(
         config: The configuration.
         examples: The examples of each source, in the configuration's order.
         on_source: Called with the number of sources done so far and the name of the next one.
-        on_problem: Called with a sentence if no source can be checked; the run goes on without.
+        on_problem: Called with a sentence if no source can be checked; the run continues without.
 
     Returns:
         What was found in each source that can be checked.

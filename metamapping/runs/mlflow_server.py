@@ -14,29 +14,26 @@ Only this module imports MLflow, and only ``runs.tracking`` imports this module.
 from __future__ import annotations
 
 import functools
-import json
 import math
 import os
-import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, ParamSpec, TypeVar
 
-import numpy as np
 import yaml
 
 from metamapping.errors import StoreError, one_line
 from metamapping.publishing.layout import CARD, read_card
-from metamapping.rounds.records import Round, RoundReport
-from metamapping.rounds.statistics import round_accuracy
+from metamapping.rounds.records import Round
 from metamapping.rounds.tables import rounds_markdown
-from metamapping.runs.folder import RunFolder, deciding_settings
+from metamapping.runs.folder import RunFolder
 from metamapping.runs.outcome import outcome_of
 from metamapping.runs.registry import ALIASES
 from metamapping.runs.summary import test_report
+from metamapping.runs.tracked_values import params_of, round_values, score_values, tracked_name
 from metamapping.storage import remote
 
 # Before MLflow is imported: nothing is sent to its makers, and no line about Git is logged.
@@ -166,7 +163,7 @@ class MlflowServer:
         tags = {RUN_TAG: run.run_id, "metamapping.folder": run.place}
         sent = self._client.create_run(self._experiment_id, tags=tags, run_name=run.run_id)
         server_id = sent.info.run_id
-        params = [Param(name, value[:_MAX_CHARACTERS]) for name, value in _params(run).items()]
+        params = [Param(name, value[:_MAX_CHARACTERS]) for name, value in params_of(run).items()]
         for start in range(0, len(params), _MAX_PARAMS):
             self._client.log_batch(server_id, params=params[start : start + _MAX_PARAMS])
         settings = run.config.model_dump(mode="json", exclude_defaults=True)
@@ -188,8 +185,9 @@ class MlflowServer:
         from metamapping.runs.plots import learning_curve_png
 
         untrained = history[0].report.untrained()
-        metrics = [] if num_sent else _score_metrics(untrained, "validation", step=0)
-        metrics += [metric for judged in history[num_sent:] for metric in _metrics(judged)]
+        metrics = [] if num_sent else _as_metrics(score_values(untrained, "validation"), step=0)
+        for judged in history[num_sent:]:
+            metrics += _as_metrics(round_values(judged), step=judged.report.round)
         self._client.log_batch(server_id, metrics=metrics)
         self._client.log_text(server_id, rounds_markdown(history), "rounds.md")
         with tempfile.TemporaryDirectory() as folder:
@@ -208,8 +206,8 @@ class MlflowServer:
         folder, history = remote.open_folder(run.published), run.read_history()
         best, tests = history[-1].verdict.best_round, test_report(run, history)
         if tests.cells:
-            before = _score_metrics(tests.untrained(), "test", step=0)
-            after = _score_metrics(tests, "test", step=best) if best else []
+            before = _as_metrics(score_values(tests.untrained(), "test"), step=0)
+            after = _as_metrics(score_values(tests, "test"), step=best) if best else []
             self._client.log_batch(server_id, metrics=[*before, *after])
         self._client.log_artifacts(server_id, str(folder), PUBLISHED)
         if (folder / CARD).is_file():
@@ -247,65 +245,13 @@ class MlflowServer:
         return self._register(sent.info.run_id, run)
 
 
-def _params(run: RunFolder) -> dict[str, str]:
-    """The settings that decide the result of a run, and the fingerprints of its corpus; they never change."""
-    settings = deciding_settings(run.config)
-    sources = settings.pop("sources")
-    flat = {name: _text(value) for name, value in _flat(settings)}
-    for each in sources:
-        flat[f"sources.{each['name']}"] = f"{each['task_type']}, {each['role'] or 'several roles'}"
-    flat["fingerprint.tokenizer"] = run.corpus.tokenizer.fingerprint
-    flat |= {f"fingerprint.{tokens.name}": tokens.fingerprint for tokens in run.corpus.tokens}
-    return {_key(name): value for name, value in flat.items()}
-
-
-def _flat(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for name, value in settings.items():
-        if isinstance(value, dict) and value:
-            yield from _flat(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", value
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)
-
-
-def _metrics(judged: Round) -> list[Metric]:
-    report = judged.report
-    training = {
-        "loss": report.training.loss,
-        "learning_rate": report.training.learning_rate,
-        "seconds": report.training.seconds,
-        "gain": judged.verdict.gain,
-        "gain_low": judged.verdict.gain_low,
-        "gain_high": judged.verdict.gain_high,
-    }
-    return [*_score_metrics(report, "validation", step=report.round), *_as_metrics(training, report.round)]
-
-
-def _score_metrics(report: RoundReport, role: str, *, step: int) -> list[Metric]:
-    """The mean over all sources with its interval, and each source over all numbers of shots."""
-    mean = round_accuracy(report)
-    scores = {f"{role}_mean": mean.mean, f"{role}_mean_low": mean.low, f"{role}_mean_high": mean.high}
-    for source in report.sources:
-        of_source = [np.mean(cell.scores) for cell in report.cells if cell.source == source]
-        scores[f"{role}.{source}"] = float(np.mean(of_source))
-    return _as_metrics(scores, step)
-
-
-def _as_metrics(values: Mapping[str, float | None], step: int) -> list[Metric]:
+def _as_metrics(values: Mapping[str, float | None], *, step: int) -> list[Metric]:
     now = int(time.time() * 1000)
     return [
-        Metric(_key(name), float(value), now, step)
+        Metric(tracked_name(name), float(value), now, step)
         for name, value in values.items()
         if value is not None and math.isfinite(value)
     ]
-
-
-def _key(name: str) -> str:
-    """A name of a source may have a character that MLflow does not allow in keys."""
-    return re.sub(r"[^\w./ -]", "_", name)
 
 
 def _quoted(text: str) -> str:

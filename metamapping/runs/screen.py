@@ -51,7 +51,7 @@ class Work:
         self.begin(what, total)
 
     def begin(self, what: str, total: int | None = None) -> None:
-        """Continue with the next part of the work, which is counted anew.
+        """Continue with the next part of the work, which is counted from the start.
 
         Args:
             what: What is being done.
@@ -172,7 +172,7 @@ class Screen:
             total: Number of steps; ``None`` if it is not known.
 
         Yields:
-            The work, which is told how far it is.
+            The work, which is notified of its progress.
         """
         work = Work(what, total)
         self._works[work] = self._bars.add_task("", total=None, work=work)
@@ -203,7 +203,7 @@ class Screen:
         return f"{duration(passed)}{left}"
 
     def _show_idle(self, is_idle: bool) -> None:
-        """Show that the run goes on also between two works, for example while Prefect starts a stage."""
+        """Show that the run continues between two works, for example while Prefect starts a stage."""
         if is_idle:
             self._idle.begin("working")
         self._bars.update(self._idle_task, visible=is_idle)
@@ -227,7 +227,7 @@ class _Nowhere(Screen):
 
 
 class _WorkColumn(TextColumn):
-    """The text of a work; renders it anew each time, so that the time left stays true."""
+    """The text of a work; renders it again each time, so that the time left stays true."""
 
     def render(self, task: Task) -> Text:
         work: Work = task.fields["work"]

@@ -25,8 +25,6 @@ from metamapping.episodes.length_groups import by_length
 from metamapping.episodes.padding import pad_tokens, word_arrays
 from metamapping.errors import StoreError, one_line
 from metamapping.models.view_layout import (
-    LENGTH_EPSILON,
-    LOWER_WORD_WEIGHT,
     NUM_VIEWS,
     NUM_WORD_VIEWS,
     PADDING_WORTH_A_PASS,
@@ -35,6 +33,7 @@ from metamapping.models.weight_delta import WeightDelta
 from metamapping.runtime.graph_file import Graph
 from metamapping.runtime.graph_writer import INPUTS
 from metamapping.runtime.quantization import products_overflow, quantized
+from metamapping.runtime.views import word_views
 from metamapping.runtime.weight_file import WeightFile
 
 Precision = Literal["float32", "int8"]
@@ -194,7 +193,7 @@ class RuntimeEncoder:
                 starts, offsets = [word_starts[row] for row in rows], word_starts.offsets
                 spans = [np.arange(offsets[row], offsets[row + 1]) for row in rows]
                 of_words = word_arrays(batch["padding_mask"], starts, sum(map(len, starts)))
-                features[np.concatenate(spans)] = _word_views(last, lower, **of_words)
+                features[np.concatenate(spans)] = word_views(last, lower, **of_words)
             if on_progress is not None:
                 on_progress(len(rows))
         return features
@@ -282,39 +281,3 @@ def _options() -> onnxruntime.SessionOptions:
 def _num_threads() -> int:
     """The number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _word_views(
-    last: np.ndarray, lower: np.ndarray, word_of: np.ndarray, piece_counts: np.ndarray
-) -> np.ndarray:
-    """The views of words: means over their pieces, float32 ``(N, NUM_WORD_VIEWS * dim)``.
-
-    The first has unit length; the squared length of the second is its weight in the kernel. Words without
-    pieces are zeros.
-    """
-    is_piece = word_of >= 0
-    words, counts = word_of[is_piece], np.maximum(piece_counts, 1.0)[:, None]
-    # The pieces of a word lie side by side, and the words are in order.
-    firsts = np.flatnonzero(np.diff(words, prepend=-1))
-    views = []
-    for states in (last, lower):
-        sums = np.zeros((len(piece_counts), states.shape[-1]), np.float32)
-        if len(words):
-            sums[words[firsts]] = np.add.reduceat(states[is_piece], firsts, axis=0)
-        views.append(unit_length(sums / counts))
-    return np.concatenate([views[0], np.float32(np.sqrt(LOWER_WORD_WEIGHT)) * views[1]], axis=-1)
-
-
-def unit_length(vectors: np.ndarray, epsilon: float = LENGTH_EPSILON) -> np.ndarray:
-    """Vectors along the last axis, divided by their lengths.
-
-    Args:
-        vectors: Float ``(..., dim)``.
-        epsilon: Squared lengths below this are raised to it.
-
-    Returns:
-        As ``vectors``; a vector of zeros stays one.
-    """
-    squares = np.maximum((vectors * vectors).sum(axis=-1, keepdims=True), np.float32(epsilon))
-    unit: np.ndarray = vectors / np.sqrt(squares)
-    return unit

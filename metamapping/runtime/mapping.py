@@ -20,7 +20,7 @@ from metamapping.errors import StoreError
 from metamapping.models.probabilities import expit
 from metamapping.models.solvers.vector_layout import SPEEDUP, VectorIndex, initial_values, vector_length
 from metamapping.models.view_layout import NUM_VIEWS
-from metamapping.runtime.encoder import unit_length
+from metamapping.runtime.views import unit_length
 from metamapping.storage.tensors import read_safetensors
 
 # As in ``models.mapping``: equal names differ from their mean by rounding only.

@@ -317,7 +317,7 @@ def _predictions(
     *,
     observe: Callable[[Sequence[Any]], None] = lambda labels: None,
 ) -> Predictions:
-    """The predictions; ``observe`` is called with them while the texts' features are at hand."""
+    """The predictions; ``observe`` is called with them while the texts' features are cached."""
     limits.check_texts(request.texts, request.text_pairs)
     if mapping.task_type == "ner" and request.text_pairs is not None:
         raise ValueError("ner does not support text_pairs: leave them out")

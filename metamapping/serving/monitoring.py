@@ -5,7 +5,7 @@
     list(monitor.collect())                       # drift of each task, whenever metrics are read
 
 Of each task the last ``WINDOW`` texts are kept as two numbers each, however long the server runs; their
-distribution is compared with the task's examples (``adaptation.drift``). A changed task begins anew.
+distribution is compared with the task's examples (``adaptation.drift``). A changed task starts again.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class TimeLimitedProtocol(H11Protocol):
         self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Wait on for headers that are not complete yet; the time does not begin anew."""
+        """Keep waiting for headers that are not complete yet; the time does not start again."""
         super().data_received(data)
         if self.cycle is None or self.cycle.response_complete:
             self._wait()

@@ -24,7 +24,7 @@ def check_hub(wanted: Mapping[str, str]) -> None:
         wanted: What needs the hub, and its address there: ``datasets/<name>`` or ``models/<name>``.
 
     Raises:
-        ConfigError: The hub cannot be reached, told once for all that need it.
+        ConfigError: The hub cannot be reached; this is reported once for all that need it.
     """
     from huggingface_hub import constants
 

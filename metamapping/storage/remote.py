@@ -18,80 +18,14 @@ from __future__ import annotations
 import functools
 import os
 from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from metamapping.config.addresses import check_address
 from metamapping.storage import leases
 from metamapping.storage.local_place import LocalPlace
 from metamapping.storage.manifest import MANIFEST
+from metamapping.storage.place import Place
 from metamapping.storage.remote_place import RemotePlace
-
-
-class Place(Protocol):
-    """What both backends do with the file or folder of one path."""
-
-    def check_writable(self) -> None:
-        """Check that the home can be written to."""
-
-    def read(self) -> bytes | None:
-        """Return the bytes of a JSON file."""
-
-    def write(self, data: bytes) -> None:
-        """Write a file atomically.
-
-        Args:
-            data: Its whole content.
-        """
-
-    def create(self, data: bytes) -> bool:
-        """Write a file that does not exist yet.
-
-        Args:
-            data: Its whole content.
-
-        Returns:
-            False if it exists already; it is left as it is.
-        """
-
-    def modified_at(self) -> float:
-        """Return when a file was last written."""
-
-    def read_member(self, name: str) -> bytes | None:
-        """Return one verified file of a folder.
-
-        Args:
-            name: The file's path within the folder.
-
-        Returns:
-            The bytes, or ``None`` if the folder or the file does not exist.
-        """
-
-    def push(self, finished: Path) -> None:
-        """Make a finished folder of this machine the content of this place.
-
-        Args:
-            finished: A folder of this machine with a manifest.
-        """
-
-    def pull(self) -> None:
-        """Bring the copy of this machine up to date."""
-
-    def share(self) -> None:
-        """Make the files of a folder visible to other machines as they are now."""
-
-    def list_folders(self, marker: str = MANIFEST) -> list[Path]:
-        """Return the finished folders directly inside of a folder.
-
-        Args:
-            marker: The file that every finished folder has.
-        """
-
-    def list_files(self) -> list[str]:
-        """Return the names of the files directly inside of a folder."""
-
-    def remove(self) -> None:
-        """Remove a folder."""
 
 
 def local_folder(place: str | Path) -> Path:

@@ -29,11 +29,6 @@ LABELS = ["bad", "bad", "ok", "ok", "good", "good"] * 4
 LISTS = [["a", "b"], ["a"], [], ["b"], ["c"], ["a", "c"]] * 4
 
 
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
-
-
 def test_drift_sees_grades_before_and_now_in_the_same_way(mapper):
     mapping = mapper.adapt(TEXTS, LABELS, ordinal=GRADES)
     result = mapping.cross_validate()

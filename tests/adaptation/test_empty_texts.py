@@ -3,16 +3,9 @@
 import numpy as np
 import pytest
 
-from metamapping import MetaMapper
-
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back"]
 LABELS = ["delivery", "delivery", "refund"]
 EMPTY = ["", "   ", " \n\t", "<br>"]  # the last is empty after cleaning
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score, mean_absolute_error
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.adaptation.grades import (
     ANY_ERROR,
     best_grades,
@@ -28,11 +28,6 @@ TEXTS = [
     "lovely i love my parcel",
 ]
 LABELS = ["bad", "bad", "ok", "ok", "good", "good"]
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 def test_the_grade_between_extremes_that_are_equally_probable_is_predicted():

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from metamapping import MetaMapper
 from metamapping.adaptation.label_noise_of_lists import _wrong
 from metamapping.adaptation.label_noise_of_words import _places
 
@@ -14,11 +13,6 @@ TEXTS = [
     f"{what} {i}" for i in range(8) for what in ("where is my parcel", "refund my money", "lovely weather")
 ]
 LISTS = [["delivery"], ["refund"], []] * 8
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 def with_change(rows, row, value):

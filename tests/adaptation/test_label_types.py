@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 
 TEXTS = ["where is my parcel", "the delivery is late", "i want my money back", "please refund the order"]
 TYPES = {
@@ -17,11 +17,6 @@ TYPES = {
     "booleans": ([False, False, True, True], bool),
     "strings": (["0", "0", "1", "1"], str),
 }
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 @pytest.mark.parametrize(("labels", "type_"), TYPES.values(), ids=TYPES)

@@ -3,20 +3,7 @@
 import numpy as np
 import pytest
 
-from metamapping import MetaMapper
-
-TEXTS = [
-    "where is my parcel",
-    "the delivery is late",
-    "i want my money back",
-    "please refund the order",
-]
-LABELS = ["delivery", "delivery", "refund", "refund"]
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
+from tests.adaptation.toy_task import LABELS, TEXTS
 
 
 @pytest.fixture(scope="module")

@@ -6,11 +6,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from scipy.special import expit
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation.left_out import LeftOutRegression
-from metamapping.adaptation.multi_label import decide, solve_columns
+from metamapping.adaptation.multi_label import solve_columns
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.multi_label_scores import label_list_scores
 from metamapping.errors import StoreError
@@ -257,26 +256,6 @@ def test_both_backends_agree(published):
     by_graph = MetaMapper.from_pretrained(published, backend="runtime").adapt(TEXTS, LABELS)
     by_keras = MetaMapper.from_pretrained(published, backend="tensorflow").adapt(TEXTS, LABELS)
     np.testing.assert_allclose(by_graph.predict_proba(QUERIES), by_keras.predict_proba(QUERIES), atol=1e-3)
-
-
-def test_decisions_follow_the_left_out_scores_where_examples_are_many():
-    rng = np.random.default_rng(0)
-    scores = rng.normal(size=(4000, 2))
-    logits = scores * [12.0, 8.0] + [-2.0, -6.0]
-    targets = rng.random((4000, 2)) < expit(logits)
-    decisions = decide(scores, targets.astype(np.int32), inverse_temperature=10.0)
-    np.testing.assert_allclose(decisions.probabilities(scores), expit(logits), atol=0.05)
-
-
-def test_a_label_of_one_example_gets_about_the_threshold_of_all():
-    rng = np.random.default_rng(0)
-    targets = np.zeros((200, 3), np.int32)
-    targets[:80, 0], targets[60:140, 1], targets[0, 2] = 1, 1, 1
-    scores = 0.5 * targets + 0.1 * rng.normal(size=targets.shape)
-    decisions = decide(scores, targets, inverse_temperature=10.0)
-    logits = np.log(decisions.thresholds / (1 - decisions.thresholds))
-    in_scores = (logits - decisions.offsets) / decisions.slopes
-    assert abs(in_scores[2] - in_scores[:2].mean()) < 0.1
 
 
 def test_scores_of_lists_by_hand():

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.adaptation import scope
 from metamapping.adaptation.scope import ScopeEvidence, check_threshold, find_threshold, scope_evidence
 
@@ -19,11 +19,6 @@ TEXTS = [
 ]
 LABELS = ["delivery"] * 3 + ["refund"] * 3
 OUTSIDE = ["the weather in london was lovely", "anna lives in paris", "bob works in rome in june"]
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from metamapping import Columns, Entity, Mapping, MetaMapper
+from metamapping import Columns, Entity, Mapping
 from metamapping.adaptation.inputs import read_examples
 
 TEXTS = ["Eve moved to London.", "Bob lives in New York", "no names here"]
@@ -18,11 +18,6 @@ WORDS = [
 ]
 TAGS = [["B-PER", "O", "O", "B-LOC", "O"], ["B-PER", "O", "O", "B-LOC", "I-LOC"], ["O"] * 3]
 OBJECTS = [[{"start": s, "end": e, "label": label} for s, e, label in row] for row in SPANS]
-
-
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
 
 
 @pytest.fixture(scope="module")

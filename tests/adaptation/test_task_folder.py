@@ -19,11 +19,6 @@ NEW = ["where is the order", "my money"]
 
 
 @pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
-
-
-@pytest.fixture(scope="module")
 def mapping(mapper):
     return mapper.adapt(TEXTS, LABELS, label_names={"refund": "money back"})
 

@@ -9,7 +9,7 @@ import pytest
 
 from metamapping.adaptation.cross_validation import cross_validate
 from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.multi_label import decide, undecided
+from metamapping.adaptation.label_decisions import decide, undecided
 from metamapping.adaptation.multi_label_scores import cross_validate_lists
 from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores
 from metamapping.adaptation.solution import Solution

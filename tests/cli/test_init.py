@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from metamapping.cli.guessing import Given, guess_file
+from metamapping.cli.guess import Given
+from metamapping.cli.guessing import guess_file
 from metamapping.cli.roles import assign_roles
 from metamapping.config.loading import read_config
 from metamapping.runs.label_spaces import check_run

@@ -13,7 +13,7 @@ import pytest
 
 from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import Fields
-from metamapping.cli.options import input_source
+from metamapping.cli.input_source import input_source
 from metamapping.cli.records import format_of, open_records
 from metamapping.cli.writing import write_records
 

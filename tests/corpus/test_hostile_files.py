@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metamapping.config.sources import Columns
-from metamapping.corpus.formats import nested_value
+from metamapping.corpus.columns import nested_value
 from metamapping.corpus.records import read_rows
 from metamapping.errors import ConfigError
 from tests.corpus.toys import toy_source

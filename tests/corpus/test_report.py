@@ -7,16 +7,8 @@ import pytest
 from metamapping.config.corpus import LeakageSpec
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.corpus.leakage import read_leaks, write_leaks
-from metamapping.corpus.report import (
-    Prepared,
-    _add_counts,
-    _percentile,
-    describe_corpus,
-    markdown_table,
-    read_source_table,
-    to_markdown,
-    write_report,
-)
+from metamapping.corpus.report import markdown_table, read_source_table, to_markdown, write_report
+from metamapping.corpus.report_tables import Prepared, _add_counts, _percentile, describe_corpus
 from metamapping.corpus.screening import write_screened
 from metamapping.corpus.tokenization import load_tokenizer
 from metamapping.corpus.tokenizer import TrainTexts, write_tokenizer

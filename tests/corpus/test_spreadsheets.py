@@ -138,9 +138,13 @@ def test_a_small_file_of_many_bytes_is_refused(tmp_path, monkeypatch):
 def test_a_missing_package_is_named_with_its_extra(tmp_path, monkeypatch):
     path = write_book(tmp_path / "a.xlsx", Data=[["text", "label"], ["a", "x"]])
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    for door in (lambda: check_source(toy_source(path)), lambda: read(path), lambda: read_examples(path)):
+    for entry_point in (
+        lambda: check_source(toy_source(path)),
+        lambda: read(path),
+        lambda: read_examples(path),
+    ):
         with pytest.raises(ValueError, match=r"needs the package openpyxl: .*'metamapping\[excel\]'"):
-            door()
+            entry_point()
 
 
 def test_a_spreadsheet_is_read_from_standard_input(tmp_path, monkeypatch):

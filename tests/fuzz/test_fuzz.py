@@ -7,7 +7,8 @@ import pytest
 
 from tests.fuzz.guard import try_one
 from tests.fuzz.mutations import mutate
-from tests.fuzz.targets import SAMPLES, TARGETS
+from tests.fuzz.target import SAMPLES
+from tests.fuzz.targets import TARGETS
 from tests.fuzz.worker import findings
 
 FAST = {
@@ -17,13 +18,13 @@ FAST = {
     "conll": 150,
     "parquet": 150,
     "xlsx": 30,
-    "doors": 150,
+    "entry-points": 150,
     "config": 40,
     "records": 150,
     "spans": 150,
     "run": 40,
 }
-SLOW = {"published": 150, "task": 100, "shell": 40, "texts": 40, "encoder": 60, "keras": 15, "graph": 300}
+SLOW = {"published": 150, "task": 100, "commands": 40, "texts": 40, "encoder": 60, "keras": 15, "graph": 300}
 
 
 @pytest.fixture(autouse=True)

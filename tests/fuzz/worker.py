@@ -23,7 +23,8 @@ import numpy as np
 
 from tests.fuzz.guard import bounded_memory, try_one
 from tests.fuzz.mutations import mutate
-from tests.fuzz.targets import TARGETS, Target
+from tests.fuzz.target import Target
+from tests.fuzz.targets import TARGETS
 
 
 def findings(target: Target, first: int, count: int, seed: int) -> Iterator[tuple[int, str, bytes]]:

@@ -24,11 +24,6 @@ def copy(published, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
-
-
-@pytest.fixture(scope="module")
 def saved(mapper, tmp_path_factory):
     texts = ["where is my parcel", "i want my money back"]
     return mapper.adapt(texts, ["delivery", "refund"]).save(tmp_path_factory.mktemp("saved") / "task")

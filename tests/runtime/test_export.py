@@ -17,11 +17,6 @@ LABELS = ["delivery", "delivery", "refund", "refund"]
 PAGE = Path(__file__).parents[2] / "docs/how-to/runtime.md"
 
 
-@pytest.fixture(scope="module")
-def mapper(published):
-    return MetaMapper.from_pretrained(published)
-
-
 def probabilities(folder, texts, text_pairs=None):
     """The ten lines of a program without metamapping."""
     import onnxruntime

@@ -1,6 +1,6 @@
-"""The doors: each way by which labelled rows get into the product, as far as the reading of values goes.
+"""The entry points: each way by which labelled rows get into the product, as far as values are read.
 
-A door returns its examples, ``(text, second text, label)`` each, or the sentence of its error.
+An entry point returns its examples, ``(text, second text, label)`` each, or the sentence of its error.
 
     pipeline(path, Columns(), "text-classification")        # [("late again", None, "delivery"), ...]
 """
@@ -21,7 +21,7 @@ from metamapping.corpus.values import encodable
 NAME = "input"
 
 
-# Errors of the pipeline about all rows; the other doors name the first of them.
+# Errors of the pipeline about all rows; the other entry points name the first of them.
 SUMMARIES = (
     "none of its first",
     "none of the first",
@@ -65,7 +65,7 @@ def command_line(path, columns, task_type, *, header=True, **settings):
     """What `adapt` and `evaluate` read."""
     text, label, text_pair = (None if each is None else str(each) for each in columns_of(columns))
     if header and task_type != "ner" and Path(path).suffix != ".conll":
-        # Commands find columns of other names where there is one choice; here all doors have the same ones.
+        # Commands find columns of other names where there is one choice; here all have the same ones.
         text, label = text or "text", label or "label"
     reading = Reading(no_header=not header, text=text, label=label, text_pair=text_pair, **settings)
     try:
@@ -141,7 +141,7 @@ def sentence(error):
     return str(error).removeprefix(f"source {NAME!r}: ")
 
 
-def check_doors(path, columns=None, task_type="text-classification", **settings):
+def check_entry_points(path, columns=None, task_type="text-classification", **settings):
     """Compare the pipeline, the command line and, without settings, Python; return what they read."""
     columns = columns or Columns()
     prepared = pipeline(path, columns, task_type, **settings)

@@ -11,7 +11,6 @@ from metamapping.adaptation.tuning_record import Tuning
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.runtime_model import load_model
-from tests.toy_published import publish_toy
 from tests.toys import ner_space, text_space
 
 SPEC = EvaluationSpec(ways=3, shots=[0, 4], num_queries=4, num_episodes=6, max_texts=30)
@@ -20,10 +19,8 @@ NOTHING = Tuning(0.0, 16, 1.0, 12, -1.0, -1.0, 0.1, "no gain")
 
 
 @pytest.fixture(scope="module")
-def featurizer(tmp_path_factory):
-    making = tmp_path_factory.mktemp("deep")
-    publish_toy(making, making / "published", num_layers=3)
-    return Featurizer(load_model(making / "published", backend="tensorflow"), progress=False)
+def featurizer(folder):
+    return Featurizer(load_model(folder, backend="tensorflow"), progress=False)
 
 
 @pytest.fixture(scope="module")

@@ -1,21 +1,19 @@
 """Tuning to tasks of several labels a text, on a BERT of three layers."""
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.list_folds import list_folds
 from metamapping.adaptation.list_tuning import judged_list_folds, list_evidence, with_list_features
-from metamapping.adaptation.multi_label import LabelDecisions, shared_log_likelihoods
 from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
 from metamapping.adaptation.retuning import tune_mapping
 from metamapping.adaptation.tuning_gate import choose
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.sklearn import MetaMappingClassifier
+from tests.adaptation.tuning.toy_tuning import ToySteps
 from tests.cli.command import run_cli
 
 TEXTS = [
@@ -35,31 +33,7 @@ LISTS = [DELIVERY, BOTH, DELIVERY, BOTH, REFUND, REFUND, BOTH, REFUND, [], []]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    from tests.toy_published import publish_toy
-
-    making = tmp_path_factory.mktemp("deep")
-    publish_toy(making, making / "published", num_layers=3)
-    return making / "published"
-
-
-@pytest.fixture(scope="module")
-def mapper(folder):
-    return MetaMapper.from_pretrained(folder, progress=False)
-
-
-@pytest.fixture(scope="module")
-def chosen_always():
-    def all_of_it(evidence):
-        return replace(choose(evidence), weight=1.0, best_weight=1.0)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tuning, "choose", all_of_it)
-        yield
-
-
-@pytest.fixture(scope="module")
-def tuned(mapper, chosen_always):
+def tuned(mapper, always_tuned_in_module):
     return mapper.adapt(TEXTS, LISTS, tune=True)
 
 
@@ -130,7 +104,7 @@ def test_a_task_is_tuned_from_the_examples_that_it_keeps(mapper, tuned, tmp_path
 
 
 @pytest.mark.parametrize("when", [2, 3 * tuning_steps.STEPS + 6, 3 * tuning_steps.STEPS + 2])
-def test_an_interruption_keeps_the_best_so_far(mapper, chosen_always, monkeypatch, when):
+def test_an_interruption_keeps_the_best_so_far(mapper, always_tuned_in_module, when):
     def stop(steps, steps_in_all):
         if steps == when:
             raise KeyboardInterrupt
@@ -180,25 +154,6 @@ def test_the_command_line_tunes(folder, tmp_path, capsys):
     assert Mapping.load(tmp_path / "task").is_multi_label
 
 
-class ToySteps:
-    """Weights are a number: at 0 and 1 the features of the texts are those given, between them a mean."""
-
-    start = 0.0
-
-    def __init__(self, untuned, tuned, num_labels):
-        self.untuned, self.tuned, self.num_labels = untuned, tuned, num_labels
-
-    def take(self, fold, rows):
-        return 1.0
-
-    def shares(self, weights, shares):
-        return [share * weights for share in shares]
-
-    def features(self, weights):
-        features = (1 - weights) * self.untuned + weights * self.tuned
-        return features, np.zeros((self.num_labels, features.shape[1] // 3), "f4")
-
-
 @pytest.mark.parametrize("is_tuned_better", [True, False])
 def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
     rng = np.random.default_rng(0)
@@ -211,48 +166,11 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     lists = [[label for label, has in zip(BOTH, row, strict=True) if has] for row in targets]
     state = mapper.adapt([f"{TEXTS[0]} {i}" for i in range(30)], lists, multi_label=True).state
     state = with_list_features(mapper.featurizer, state, features[0], state.name_features)
-    steps = ToySteps(*features, 2)
+    steps = ToySteps(*features, state.name_features)
     evidence = list_evidence(mapper.featurizer, state, steps, judged_list_folds(state))
     assert len(evidence.before) == 30
     assert (choose(evidence).weight > 0) == is_tuned_better
     assert evidence.chance < 0
-
-
-def test_folds_have_their_share_of_every_label_in_any_order_of_the_texts():
-    rng = np.random.default_rng(0)
-    features, targets = rng.normal(size=(40, 3)), np.zeros((40, 5), int)
-    for label, count in enumerate((3, 6, 9, 12, 20)):
-        targets[rng.permutation(40)[:count], label] = 1
-    folds = list_folds(features, targets, num_folds=3)
-    assert targets[folds == 0].sum(axis=0).tolist()[:1] == [1]
-    counts = np.array([targets[folds == fold].sum(axis=0) for fold in range(3)])
-    assert (np.ptp(counts, axis=0) <= 3).all()
-    assert np.ptp(np.bincount(folds)) <= 3
-    order = rng.permutation(40)
-    np.testing.assert_array_equal(list_folds(features[order], targets[order], num_folds=3), folds[order])
-
-
-def test_copies_of_a_text_are_in_one_fold():
-    features = np.repeat(np.arange(6.0)[:, None], 2, axis=0)
-    targets = np.tile([[1, 0], [0, 1]], (6, 1))
-    folds = list_folds(features, targets, num_folds=3)
-    np.testing.assert_array_equal(folds[::2], folds[1::2])
-    assert np.bincount(folds).tolist() == [4, 4, 4]
-
-
-def test_the_log_probability_of_a_text_is_the_sum_over_its_labels():
-    targets = np.array([[1, 0], [0, 1], [1, 1], [0, 0]])
-    log_p = shared_log_likelihoods(np.zeros((4, 2)), targets, inverse_temperature=10.0)
-    np.testing.assert_allclose(log_p, 2 * np.log(0.5), atol=1e-3)
-
-
-def test_decisions_of_new_labels_are_those_of_an_average_label():
-    decisions = LabelDecisions(
-        *(np.array(each, "f4") for each in ([8, 9, 12], [-1, -3, -2], [0.2, 0.3, 0.6]))
-    )
-    widened = decisions.widened(4)
-    assert [float(each[3]) for each in vars(widened).values()] == pytest.approx([9, -2, 0.3])
-    np.testing.assert_array_equal(decisions.widened(3).slopes, decisions.slopes)
 
 
 def test_what_a_task_keeps_is_small(tuned):

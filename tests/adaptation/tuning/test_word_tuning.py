@@ -5,19 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping import Mapping, MetaMapper
+from metamapping import Mapping
 from metamapping.adaptation import tuning, tuning_steps
 from metamapping.adaptation.retuning import tune_mapping
 from metamapping.adaptation.state_changes import with_features
 from metamapping.adaptation.tuning_gate import choose
-from metamapping.adaptation.word_gate import (
-    left_out_words,
-    sentence_means,
-    word_counts,
-    word_folds,
-)
-from metamapping.models.weight_delta import WeightDelta
+from metamapping.adaptation.word_gate import left_out_words, sentence_means, word_counts, word_folds
 from metamapping.serving.batching import BatchingFeaturizer
+from tests.adaptation.tuning.toy_tuning import ToySteps, change_of
 
 SENTENCES = [
     ["in", "paris"],
@@ -38,42 +33,14 @@ TAGS = [
 STEPS = 2  # enough for what is tested, and a quarter of the time
 
 
-@pytest.fixture(scope="module")
-def mapper(tmp_path_factory):
-    from tests.toy_published import publish_toy
-
-    making = tmp_path_factory.mktemp("deep")
-    publish_toy(making, making / "published", num_layers=3)
-    return MetaMapper.from_pretrained(making / "published", progress=False)
-
-
-@pytest.fixture(scope="module")
-def on_tensorflow(mapper):
-    featurizer = mapper.featurizer
-    model = tuning_steps._tensorflow_model(featurizer.model.tokenizer_folder, featurizer.fingerprint)
-    return MetaMapper(model, progress=False)
-
-
 @pytest.fixture
-def always_tuned(monkeypatch):
+def always_tuned(always_tuned, monkeypatch):
     """The gate chooses all of the change, of a few steps."""
     monkeypatch.setattr(tuning_steps, "STEPS", STEPS)
-    monkeypatch.setattr(
-        tuning,
-        "choose",
-        lambda evidence: replace(choose(evidence), weight=1.0, best_weight=1.0),
-    )
 
 
 def adapt(mapper, tune=True, rows=slice(None)):
     return mapper.adapt(SENTENCES[rows], TAGS[rows], task_type="ner", tune=tune)
-
-
-def change_of(on_tensorflow, num_layers):
-    rng = np.random.default_rng(0)
-    base = on_tensorflow.featurizer.model.encoder.tuned_layers(num_layers).base
-    tuned = {name: array + 0.1 * rng.normal(size=array.shape).astype("f4") for name, array in base.items()}
-    return WeightDelta.between(base, tuned, rank=4)
 
 
 @pytest.mark.parametrize("num_layers", [1, 3])
@@ -193,25 +160,6 @@ def test_the_mean_of_sentences_is_the_weighted_mean_of_words():
     assert means.mean() == pytest.approx((4 * 0.5 + 4) / 3)
 
 
-class ToySteps:
-    """Weights are a number: at 0 and 1 the features of the words are those given, between them a mean."""
-
-    start = 0.0
-
-    def __init__(self, untuned, tuned):
-        self.untuned, self.tuned = untuned, tuned
-
-    def take(self, fold, rows):
-        return 1.0
-
-    def shares(self, weights, shares):
-        return [share * weights for share in shares]
-
-    def features(self, weights):
-        features = (1 - weights) * self.untuned + weights * self.tuned
-        return features, np.zeros((3, features.shape[1] // 2), "f4")
-
-
 @pytest.mark.parametrize("is_tuned_better", [True, False])
 def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_better):
     rng = np.random.default_rng(0)
@@ -225,7 +173,9 @@ def test_the_gate_leaves_a_task_as_it_is_that_tuning_harms(mapper, is_tuned_bett
     features = (noise, clear) if is_tuned_better else (clear, noise)
     state = replace(state, support=replace(state.support, texts=texts))
     state = with_features(mapper.featurizer, state, features[0], np.zeros_like(state.name_features))
-    evidence = left_out_words(mapper.featurizer, state, ToySteps(*features), word_folds(state))
+    evidence = left_out_words(
+        mapper.featurizer, state, ToySteps(*features, state.name_features), word_folds(state)
+    )
     assert evidence.before.shape == (24,)
     assert (choose(evidence).weight > 0) == is_tuned_better
 
