@@ -125,6 +125,10 @@ class LowerStates:
             Float32 ``(num_texts, NUM_VIEWS * dim)``.
         """
         features = np.zeros((len(self), NUM_VIEWS * layers.dim), np.float32)
+        if layers.can_pack:
+            for rows in by_length(self._lengths, max_size=_BATCH_SIZE, max_padding=None):
+                features[rows] = layers.compiled_packed_views(weights, *self.packed(rows)).numpy()
+            return features
         for rows in _batches(self._lengths):
             features[rows] = layers.compiled_views(weights, *self.batch(rows)).numpy()
         return features
