@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -19,13 +20,23 @@ def follow(
     `TF_CONFIG=… metamapping follow configs/large.yaml`
     """
     from metamapping.config.loading import read_config
+    from metamapping.runs.cluster import Cluster
     from metamapping.runs.folder import RunFolder
-    from metamapping.runs.multi_worker import await_run, worker_index
+    from metamapping.runs.multi_worker import await_run
     from metamapping.runs.multi_worker import follow as follow_run
 
-    worker_index()
+    Cluster.of_environment()
     settings = read_config(config)
     if home is not None:
         settings = settings.at_home(home)
-    found = await_run(settings) if run is None else RunFolder(settings.home, run)
-    follow_run(found, on_round=lambda sentence: print(sentence, file=sys.stderr, flush=True))
+    if run is None:
+        _say(f"waiting until the chief has opened a run of {config} in {settings.home}")
+        found = await_run(settings)
+    else:
+        found = RunFolder(settings.home, run)
+    _say(f"following run {found.run_id}")
+    follow_run(found, on_round=_say)
+
+
+def _say(sentence: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
