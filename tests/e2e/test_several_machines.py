@@ -94,9 +94,9 @@ def machines(tmp_path, home, config):
         each.close()
     started = []
 
-    def start(name, index):
+    def start(name, index, *arguments):
         tf_config = {"cluster": {"worker": workers}, "task": {"type": "worker", "index": index}}
-        command = ("follow" if index else "train", config, "--home", home)
+        command = ("follow" if index else "train", *(arguments or (config, "--home", home)))
         started.append(Machine(tmp_path / name, *command, tf_config=tf_config))
         return started[-1]
 
@@ -133,7 +133,9 @@ def test_a_run_that_loses_both_machines_ends_with_the_bytes_of_one_machine(tmp_p
         killed = chief.process.pid
         chief.dies()
         before = saved_steps(home)
-        follower, chief = start("next-follower", 1), start("next-chief", 0)
+        # It has neither the configuration nor the files of the sources.
+        (run,) = {each.split("/")[1] for each in objects(home) if each.startswith("runs/")}
+        follower, chief = start("next-follower", 1, "--run", f"{home}/runs/{run}"), start("next-chief", 0)
         output = chief.ends()
         assert "Training resumes" not in follower.ends()
     assert 4 <= before < 40
@@ -141,7 +143,6 @@ def test_a_run_that_loses_both_machines_ends_with_the_bytes_of_one_machine(tmp_p
     assert f"Published: {home}/runs/tiny-" in output
 
     monkeypatch.setenv("METAMAPPING_CACHE", str(tmp_path / "reader"))
-    (run,) = {each.split("/")[1] for each in objects(home) if each.startswith("runs/")}
     (one,) = (tmp_path / "home" / "runs").glob("*/published")
     folder = remote.open_folder(f"{home}/runs/{run}/published")
     for name in PUBLISHED:
