@@ -11,28 +11,30 @@ the last partial checkpoint. Each round gets a new process, because a process ca
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
+import logging
 import time
-from collections import deque
 from collections.abc import Callable
 
 from metamapping.config.schema import PRETRAINED, RunConfig
-from metamapping.errors import ConfigError
+from metamapping.errors import ConfigError, StoreError
 from metamapping.rounds.next_round import mean_of_rounds
-from metamapping.runs.folder import RunFolder, deciding_settings
-
-StepCallback = Callable[[int, float], None]
+from metamapping.runs.cluster import Cluster
+from metamapping.runs.folder import RUN_FILE, RunFolder, deciding_settings
+from metamapping.runs.worker_part import LostClusterError, StepCallback, train_part
+from metamapping.storage import leases, remote
 
 POLL_SECONDS = 1.0
-PROGRESS_PREFIX = "meta-step "
-NUM_LAST_LINES = 20
+POLL_RUNS_SECONDS = 3.0  # listing the runs of an object store takes a request for each of them
+MAX_USELESS_ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
 
 
 def train_together(run: RunFolder, round: int, on_step: StepCallback | None = None) -> None:
-    """Train this machine's part of a round in a new process; the chief's process writes the checkpoint.
+    """Train a round with the other workers; this machine, the chief, writes its checkpoint.
+
+    When a worker is lost, the round is tried again: the new attempt waits for all workers, and resumes from
+    the last partial checkpoint. What fails at the same meta-step each time is not tried for ever.
 
     Args:
         run: An opened run.
@@ -40,33 +42,32 @@ def train_together(run: RunFolder, round: int, on_step: StepCallback | None = No
         on_step: Called after each meta-step with the number of steps done and the step's loss.
 
     Raises:
-        ConfigError: TF_CONFIG does not describe a cluster.
-        RuntimeError: The process failed; the message contains its last output lines.
+        ConfigError: TF_CONFIG does not describe a cluster, or the configuration cannot be trained by it.
+        LostClusterError: Several attempts have got no further than those before them.
+        StoreError: Another machine has taken over the run.
     """
-    worker = worker_index()
-    command = [sys.executable, "-m", "metamapping.runs.worker_process", run.place, str(round)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert process.stdout is not None
-    last_lines: deque[str] = deque(maxlen=NUM_LAST_LINES)
-    try:
-        for line in process.stdout:
-            if not line.startswith(PROGRESS_PREFIX):
-                last_lines.append(line)
-            elif on_step is not None:
-                step, loss = line.removeprefix(PROGRESS_PREFIX).split()
-                on_step(int(step), float(loss))
-        code = process.wait()
-    finally:
-        process.kill()
-        process.wait()
-    if code:
-        raise RuntimeError(
-            f"worker {worker} could not finish round {round} (exit code {code}). Once all workers run "
-            "again, training resumes from the last partial checkpoint. The last output lines:\n"
-            f"{''.join(last_lines)}"
-        )
+
+    def note(step: int, loss: float) -> None:
+        # The process that writes does not hold the run's lease: this one does, and ends it with itself.
+        leases.check(run.path)
+        if on_step is not None:
+            on_step(step, loss)
+
+    furthest = num_useless = 0
+    while True:
+        try:
+            train_part(run, round, note)
+            return
+        except LostClusterError as lost:
+            leases.check(run.path)
+            if run.read_training(round) is not None:
+                return
+            num_useless = 0 if lost.step > furthest else num_useless + 1
+            furthest = max(furthest, lost.step)
+            if num_useless == MAX_USELESS_ATTEMPTS:
+                raise
+            _log.warning("%s", lost.sentence)
+        time.sleep(POLL_SECONDS)
 
 
 def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: None) -> None:
@@ -75,14 +76,18 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: 
     A round that fails is retried.
 
     Args:
-        run: An opened run.
-        on_round: Called with a message when a round starts or fails.
+        run: The run, which the chief need not have opened yet.
+        on_round: Called with a message when a round starts or fails, and before waiting for the chief.
 
     Raises:
-        ConfigError: This machine is the chief.
+        ConfigError: This machine is the chief, or the configuration cannot be trained by this cluster.
     """
-    if worker_index() == 0:
+    if Cluster.of_environment().is_chief:
         raise ConfigError("worker 0 of TF_CONFIG is the chief: start the run itself on this machine")
+    if not run.is_open:
+        on_round(f"waiting until the chief opens run {run.run_id} in {remote.place_of(run.path.parent)}")
+        while not run.is_open:
+            time.sleep(POLL_SECONDS)
     while True:
         history = run.read_history()
         if history and history[-1].verdict.is_final:
@@ -93,9 +98,10 @@ def follow(run: RunFolder, *, on_round: Callable[[str], None] = lambda message: 
             continue
         on_round(f"round {round}")
         try:
-            train_together(run, round)
-        except RuntimeError as error:
-            on_round(str(error))
+            train_part(run, round)
+        except LostClusterError as lost:
+            if run.read_training(round) is None:
+                on_round(lost.sentence)
             time.sleep(POLL_SECONDS)
 
 
@@ -109,43 +115,25 @@ def await_run(config: RunConfig) -> RunFolder:
         The run.
 
     Raises:
-        ConfigError: ``home`` is an address, where a run can only be found by its id.
+        StoreError: ``home`` is at an address that does not answer.
     """
-    if "://" in config.home:
-        raise ConfigError(
-            f"home {config.home!r} is an address, where a run is found by its id: give it as `--run`"
-        )
+    runs, others = RunFolder(config.home, config.name).path.parent, set()
     while True:
-        for path in RunFolder(config.home, config.name).path.parent.glob(f"{config.name}-*/run.json"):
-            run = RunFolder.at(path.parent)
-            # The start of an opened run is pinned.
-            ours, opened = (each.model_copy(update={"start": PRETRAINED}) for each in (config, run.config))
-            if deciding_settings(opened) == deciding_settings(ours):
+        for path in remote.list_folders(runs, RUN_FILE):
+            if path.name in others or not path.name.startswith(f"{config.name}-"):
+                continue
+            run = RunFolder.at(path)
+            if _has_settings(run, config):
                 return run
-        time.sleep(POLL_SECONDS)
+            others.add(path.name)
+        time.sleep(POLL_RUNS_SECONDS)
 
 
-def worker_index() -> int:
-    """Read this machine's index from TF_CONFIG.
-
-    Returns:
-        The index, from 0; worker 0 is the chief.
-
-    Raises:
-        ConfigError: TF_CONFIG is missing or does not describe a cluster of workers.
-    """
-    text = os.environ.get("TF_CONFIG", "")
-    expected = '{"cluster": {"worker": ["host:port", ...]}, "task": {"type": "worker", "index": 0}}'
+def _has_settings(run: RunFolder, config: RunConfig) -> bool:
+    """Whether a run was opened with a configuration."""
     try:
-        config = json.loads(text)
-        workers, task = config["cluster"]["worker"], config["task"]
-        index = int(task["index"])
-        is_valid = list(config["cluster"]) == ["worker"] and task["type"] == "worker" and index < len(workers)
-    except (ValueError, KeyError, TypeError):
-        is_valid = False
-    if not is_valid:
-        raise ConfigError(
-            f"training.devices is multi-worker, but TF_CONFIG is {text!r}: expected {expected}, with every "
-            "machine under `worker` (the first is the chief) and its own index"
-        )
-    return index
+        # The start of an opened run is pinned.
+        ours, opened = (each.model_copy(update={"start": PRETRAINED}) for each in (config, run.config))
+    except (ConfigError, StoreError):
+        return False  # `metamapping runs` says what is wrong with it.
+    return deciding_settings(opened) == deciding_settings(ours)

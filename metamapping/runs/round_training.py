@@ -20,10 +20,11 @@ from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
 from metamapping.runs.label_spaces import read_spaces
 from metamapping.runs.lock import locked
-from metamapping.runs.multi_worker import StepCallback, train_together
+from metamapping.runs.multi_worker import train_together
 from metamapping.runs.select_sources import select_stage
 from metamapping.runs.session import session_of
 from metamapping.runs.tensorboard import TrainingCurve
+from metamapping.runs.worker_part import StepCallback
 from metamapping.storage import remote
 from metamapping.training import checkpoints
 
@@ -49,7 +50,7 @@ def train_stage(
         run: An opened run whose round 0 is initialised.
         round: The round to train, from 1; all rounds before it must be judged.
         on_step: Called after each meta-step with the number of steps done and the step's loss.
-        in_cluster: Whether this process is a worker process that ``multi_worker`` has started. Otherwise,
+        in_cluster: Whether this process is a worker process that ``worker_part`` has started. Otherwise,
             with ``training.devices: multi-worker``, the round starts such a process.
 
     Returns:
@@ -60,8 +61,8 @@ def train_stage(
         StoreError: A checkpoint is damaged.
     """
     is_distributed = run.config.training.devices == "multi-worker"
-    # All workers of a cluster train at the same time, so none of them may hold the run's lock.
-    with nullcontext() if is_distributed else locked(run):
+    # The workers of a cluster train under the lock that the chief's stage holds.
+    with nullcontext() if in_cluster else locked(run):
         done = run.read_training(round)
         if done is not None:
             return done

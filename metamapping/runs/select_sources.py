@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from metamapping.config.sources import TaskType
 from metamapping.episodes.sampler import SELECT_STREAM
 from metamapping.rounds.settings import AdjustableSettings
 from metamapping.runs.folder import RunFolder
@@ -32,7 +33,6 @@ from metamapping.training.source_similarity import profile_source, similarity_ta
 SourceCallback = Callable[[int, str], None]
 
 
-@exclusive
 def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> Selection:
     """Choose the train sources, and write a table and a plot of the choice into the run's folder.
 
@@ -43,21 +43,36 @@ def select_stage(run: RunFolder, *, on_source: SourceCallback | None = None) -> 
     Returns:
         The selection, read from the run's folder if it was made before.
     """
-    config = run.config
-    names = [(source.name, source.task_type) for source in config.sources_with("train")]
-    if config.selection.mode == "all":
+    # Without the run's lock: the workers of a cluster read the choice while their chief holds it.
+    return _selection_made(run) or _select(run, on_source)
+
+
+def _selection_made(run: RunFolder) -> Selection | None:
+    if run.config.selection.mode == "all":
+        names = _train_sources(run)
         return list_sources(names, [name for name, _ in names])
     done = run.read_result("selection")
-    if done is not None:
-        return Selection.model_validate(done)
-    if config.selection.mode == "list":
-        selection = list_sources(names, config.selection.sources)
+    return None if done is None else Selection.model_validate(done)
+
+
+@exclusive
+def _select(run: RunFolder, on_source: SourceCallback | None) -> Selection:
+    made = _selection_made(run)  # by the process that was waited for
+    if made is not None:
+        return made
+    if run.config.selection.mode == "list":
+        selection = list_sources(_train_sources(run), run.config.selection.sources)
     else:
         selection = _select_related(run, on_source)
         remote.write_file(run.path / "selection.png", similarity_png(selection))
     remote.write_file(run.path / "selection.md", f"{selection_markdown(selection)}\n".encode())
     run.write_result("selection", selection.model_dump())
     return selection
+
+
+def _train_sources(run: RunFolder) -> list[tuple[str, TaskType]]:
+    """The name and the task type of each train source."""
+    return [(source.name, source.task_type) for source in run.config.sources_with("train")]
 
 
 def _select_related(run: RunFolder, on_source: SourceCallback | None) -> Selection:

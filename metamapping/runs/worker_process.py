@@ -1,16 +1,21 @@
-"""Worker process: one machine's part of one round, started by ``multi_worker``.
+"""Worker process: one machine's part of one round, started by ``worker_part``.
 
 python -m metamapping.runs.worker_process RUN ROUND
 """
 
 from __future__ import annotations
 
+import ctypes
 import os
+import signal
 import sys
 import threading
 
+from metamapping.errors import ConfigError, one_line
 from metamapping.runs.folder import RunFolder
-from metamapping.runs.multi_worker import PROGRESS_PREFIX
+from metamapping.runs.worker_part import CONFIG_ERROR_PREFIX, PROGRESS_PREFIX
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(place: str, round: int) -> None:
@@ -20,8 +25,7 @@ def main(place: str, round: int) -> None:
         place: Folder or address of the run.
         round: Number of the round to train.
     """
-    # The parent holds this process's standard input open: when the parent dies, this process ends too.
-    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+    end_with_parent()
     from metamapping.runs.round_training import train_stage
     from metamapping.training.replicas import strategy_of
 
@@ -34,5 +38,17 @@ def main(place: str, round: int) -> None:
     )
 
 
+def end_with_parent() -> None:
+    """End this process when its parent dies, which holds this process's standard input open until then."""
+    if sys.platform == "linux":
+        # TensorFlow keeps Python's threads from running while it waits for the other workers.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    threading.Thread(target=lambda: (sys.stdin.read(), os._exit(1)), daemon=True).start()
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    try:
+        main(sys.argv[1], int(sys.argv[2]))
+    except ConfigError as error:
+        print(f"{CONFIG_ERROR_PREFIX}{one_line(error)}", flush=True)
+        sys.exit(2)

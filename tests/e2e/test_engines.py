@@ -153,8 +153,9 @@ def test_a_run_fails_if_its_workers_always_die():
     assert len(tried) == NUM_POOLS
 
 
-def test_sources_are_evaluated_on_workers_with_the_same_scores(tmp_path, monkeypatch):
-    need("dask")
+@pytest.mark.parametrize("runner", ["dask", "ray"])
+def test_sources_are_evaluated_on_workers_with_the_same_scores(runner, tmp_path, monkeypatch):
+    need(runner)
     pytest.importorskip("tensorflow")
     from flows.evaluate_round import evaluate_round
     from metamapping.runs.measuring import measure_sources
@@ -162,7 +163,8 @@ def test_sources_are_evaluated_on_workers_with_the_same_scores(tmp_path, monkeyp
     from metamapping.runs.stages import initialise_stage
     from tests.runs.test_stages import make_run
 
-    run = make_run(tmp_path, roles=HELD_OUT, engine={"runner": "dask", "num_workers": 2, "evaluate": True})
+    monkeypatch.setenv("RAY_raylet_start_wait_time_s", "300")  # for a machine that is busy
+    run = make_run(tmp_path, roles=HELD_OUT, engine={"runner": runner, "num_workers": 2, "evaluate": True})
     initialise_stage(run)
     train_stage(run, 1)
     here = [measure_sources(run, number, "validation") for number in (1, 0)]
