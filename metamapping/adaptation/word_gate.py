@@ -21,13 +21,13 @@ from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import without_examples
 from metamapping.adaptation.tuning_gains import Prior
 from metamapping.adaptation.tuning_gate import (
-    ENOUGH_LEFT_OUT,
     NUM_FOLDS,
     Evidence,
     Fold,
     judge,
     logits_without,
     scores_without_folds,
+    telling_folds,
 )
 
 if TYPE_CHECKING:  # this module imports TensorFlow
@@ -66,17 +66,16 @@ def word_folds(state: TaskState) -> list[Fold]:
     Returns:
         An empty list if no type occurs in two sentences where others are left out.
     """
-    fold_of, sentences = _fold_of(state), np.arange(state.support.num_examples)
     types_in = _types_in_sentences(state)
-    folds: list[Fold] = []
-    for number in range(NUM_FOLDS):
-        rest, removed = sentences[fold_of != number], sentences[fold_of == number]
+
+    def left_out_of(rest: np.ndarray, removed: np.ndarray) -> np.ndarray:
         counts = types_in[rest].sum(axis=0)
-        left_out = removed[(types_in[removed] & (counts > 0)).any(axis=1)]
-        num_so_far = sum(len(fold.left_out) for fold in folds)
-        if len(left_out) and (counts > 1).any() and num_so_far < ENOUGH_LEFT_OUT:
-            folds.append(Fold(number, rest, removed, left_out))
-    return folds
+        if not (counts > 1).any():
+            return removed[:0]
+        left_out: np.ndarray = removed[(types_in[removed] & (counts > 0)).any(axis=1)]
+        return left_out
+
+    return telling_folds(_fold_of(state), left_out_of)
 
 
 def left_out_words(
