@@ -26,8 +26,8 @@ def views_and_gradients(layers, states, rows):
     return features.numpy(), [each.numpy() for each in tape.gradient(loss, weights)]
 
 
-@pytest.mark.parametrize("name", ["Bert", "Roberta", "DistilBert"])
-@pytest.mark.parametrize("num_layers", [1, 3])  # the lower view is that of the states below, or of a block
+# The lower view is that of the states below, or of a block.
+@pytest.mark.parametrize(("name", "num_layers"), [("Bert", 1), ("Roberta", 3), ("DistilBert", 3)])
 def test_views_and_gradients_do_not_depend_on_the_texts_of_the_same_row(name, num_layers, monkeypatch):
     layers = TunedLayers(build(name), num_layers)
     assert layers.can_pack
