@@ -20,11 +20,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metamapping.adaptation.calibration import calibrate
+from metamapping.adaptation.algebra.calibration import calibrate
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.drift import Signals, measure_drift, support_signals, text_signals
-from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, empty_support
 
 # Each source with the one whose texts are mixed into its stream.
 SOURCES = {"snips": "trec6", "trec6": "snips", "stackoverflow": "trec6", "emotion": "stackoverflow"}

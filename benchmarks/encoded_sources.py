@@ -21,14 +21,14 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.real_run import packaged_encoder
-from metamapping.adaptation.calibration import Calibration, calibrate
+from metamapping.adaptation.algebra.calibration import Calibration, calibrate
+from metamapping.adaptation.algebra.plain_mapping import plain_mapping
+from metamapping.adaptation.algebra.runtime_solution import solve
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.label_checks import solved_unfitted
-from metamapping.adaptation.plain_mapping import plain_mapping
-from metamapping.adaptation.runtime_solution import solve
-from metamapping.adaptation.solution import Solution
+from metamapping.adaptation.label_checks.label_checks import solved_unfitted
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.sources import readable_label

@@ -22,10 +22,10 @@ import numpy as np
 
 from benchmarks.multi_label import KeptFeatures
 from benchmarks.paired import compare
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.grade_scores import mean_absolute_error, quadratic_kappa
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import with_examples, with_grades
-from metamapping.adaptation.support import Examples
 from metamapping.rounds.intervals import Estimate
 
 SHOTS = (4, 8, 16)

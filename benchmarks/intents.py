@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.ablations import METHODS, Encoded, predict_by_method, read_learner
 from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder, run_flow
-from metamapping.adaptation.evaluation import draw_episodes
+from metamapping.adaptation.evaluation.evaluation import draw_episodes
 from metamapping.config.loading import parse_config
 from metamapping.config.schema import RunConfig
 from metamapping.runs.folder import RunFolder

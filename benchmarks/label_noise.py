@@ -24,7 +24,7 @@ from sklearn.model_selection import cross_val_predict
 
 from benchmarks.encoded_sources import EncodedSource, read_sources, unfitted_task_of
 from benchmarks.markdown_tables import markdown
-from metamapping.adaptation.label_noise_of_texts import judge_texts
+from metamapping.adaptation.label_checks.label_noise_of_texts import judge_texts
 
 SOURCES = ("banking77", "trec6", "stackoverflow", "emotion", "snips")
 RATES = (0.05, 0.1, 0.2)

@@ -25,10 +25,10 @@ from benchmarks.multi_label import f1_scores
 from benchmarks.real_run import packaged_encoder
 from benchmarks.tuning import TunedDraw, add_options, all_of_the_change, measured_table
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
-from metamapping.adaptation.list_tuning import ListEvidence, with_list_features
-from metamapping.adaptation.multi_label_state import MultiLabelState
-from metamapping.adaptation.tuning_gains import WEIGHTS
+from metamapping.adaptation.multi_label.label_sigmoids import shared_log_likelihoods
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
+from metamapping.adaptation.tuning.list_tuning import ListEvidence, with_list_features
+from metamapping.adaptation.tuning.tuning_gains import WEIGHTS
 from metamapping.publishing.pretrained_model import UntrainedMappingWarning
 
 

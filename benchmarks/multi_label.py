@@ -24,9 +24,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
-from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
-from metamapping.adaptation.support import Examples
+from metamapping.adaptation.algebra.support import Examples
+from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.config.sources import readable_label
 from metamapping.corpus.word_shapes import EDGE, WINDOW
 from metamapping.models.view_layout import NUM_VIEWS

@@ -23,11 +23,11 @@ from sklearn.metrics import brier_score_loss, roc_auc_score
 from benchmarks.entities import Sentences, read_sentences
 from benchmarks.real_run import packaged_encoder
 from metamapping import MetaMapper
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.state import TaskState, empty_state
 from metamapping.adaptation.state_changes import with_examples
-from metamapping.adaptation.support import Examples
 from metamapping.config.corpus import CleaningSpec
 from metamapping.config.encoder import EncoderSpec
 from metamapping.config.training import TrainingSpec

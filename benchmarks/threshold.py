@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from metamapping import MetaMapper
-from metamapping.adaptation.calibration import Calibration, calibrate
+from metamapping.adaptation.algebra.calibration import Calibration, calibrate
+from metamapping.adaptation.algebra.nearness import nearness
+from metamapping.adaptation.algebra.runtime_solution import solve
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.nearness import nearness
-from metamapping.adaptation.runtime_solution import solve
-from metamapping.adaptation.support import Examples, empty_support
 from metamapping.config.sources import readable_label
 from metamapping.models.view_layout import NUM_VIEWS
 from metamapping.runtime.mapping import LearnedMapping

@@ -19,7 +19,7 @@ from metamapping import MetaMapper
 from metamapping.models.weight_delta import WeightDelta
 
 _TEXT = ["where is my parcel"]
-RANK = 16  # as `adaptation.tuning_steps`, which imports TensorFlow
+RANK = 16  # as `adaptation.tuning.tuning_steps`, which imports TensorFlow
 
 
 def main() -> None:

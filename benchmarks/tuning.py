@@ -29,11 +29,11 @@ from benchmarks.fingerprints import data_fingerprint
 from benchmarks.markdown_tables import markdown
 from benchmarks.real_run import packaged_encoder
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation import tuning
-from metamapping.adaptation.likelihood import fit_scale, log_likelihood
+from metamapping.adaptation.algebra.likelihood import fit_scale, log_likelihood
 from metamapping.adaptation.state_changes import with_features
-from metamapping.adaptation.tuning_gains import WEIGHTS
-from metamapping.adaptation.tuning_gate import Choice, Evidence, choose
+from metamapping.adaptation.tuning import tuning
+from metamapping.adaptation.tuning.tuning_gains import WEIGHTS
+from metamapping.adaptation.tuning.tuning_gate import Choice, Evidence, choose
 from metamapping.config.loading import read_config
 from metamapping.config.sources import Source
 from metamapping.publishing.pretrained_model import UntrainedMappingWarning

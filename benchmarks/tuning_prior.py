@@ -4,9 +4,9 @@
     python -m benchmarks.tuning_prior draws.jsonl
 
 In: the draws of `benchmarks.tuning`, of sources that no benchmark tests on. Out: the constants `PRIORS` of
-`metamapping.adaptation.tuning_gains`; and as Markdown how the gate does on each source with constants fitted
-to the others, beside the closed form and the change whatever the gate says. A source counts once, however
-many draws it has.
+`metamapping.adaptation.tuning.tuning_gains`; and as Markdown how the gate does on each source with constants
+fitted to the others, beside the closed form and the change whatever the gate says. A source counts once,
+however many draws it has.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ import numpy as np
 
 from benchmarks.markdown_tables import markdown
 from benchmarks.tuning import TunedDraw
-from metamapping.adaptation.tuning_gains import WEIGHTS, Prior, best_share, is_worth_a_change, prior_terms
+from metamapping.adaptation.tuning.tuning_gains import (
+    WEIGHTS,
+    Prior,
+    best_share,
+    is_worth_a_change,
+    prior_terms,
+)
 
 COLUMNS = ["draws", "closed form", "half", "all", "as the gate decided", "tuned"]
 

@@ -29,8 +29,8 @@ import numpy as np
 
 from benchmarks.entities import LABEL_NAMES, TEST_FOLDERS, Sentences, read_sentences
 from metamapping import MetaMapper
+from metamapping.adaptation.algebra.entity_types import WordScores
 from metamapping.adaptation.entity_scores import entity_f1, entity_spans
-from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.state import TaskState
 from metamapping.models.separate_entities import decode_separately
 from metamapping.models.viterbi import decode_words

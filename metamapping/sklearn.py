@@ -20,13 +20,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from metamapping.adaptation.classifier_folder import (
-    CLASSIFIER,
-    FittedClassifier,
-    read_classifier,
-    write_classifier,
-)
-from metamapping.adaptation.classifier_inputs import (
+from metamapping.adaptation.grades import best_grades
+from metamapping.adaptation.inputs.classifier_inputs import (
     check_classes,
     class_like,
     task_labels,
@@ -34,10 +29,15 @@ from metamapping.adaptation.classifier_inputs import (
     unique_sorted,
     unwrapped,
 )
-from metamapping.adaptation.grades import best_grades
 from metamapping.adaptation.mapper import MetaMapper
-from metamapping.adaptation.multi_label_targets import LabelTargets, as_indicator, read_targets
-from metamapping.adaptation.task_folder import CLASSIFIER_TASK, read_task
+from metamapping.adaptation.multi_label.multi_label_targets import LabelTargets, as_indicator, read_targets
+from metamapping.adaptation.saved.classifier_folder import (
+    CLASSIFIER,
+    FittedClassifier,
+    read_classifier,
+    write_classifier,
+)
+from metamapping.adaptation.saved.task_folder import CLASSIFIER_TASK, read_task
 from metamapping.adaptation.task_mapping import Mapping
 from metamapping.config.labels import label_keys, label_text
 from metamapping.config.sources import readable_label

@@ -9,7 +9,7 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from metamapping.adaptation.drift import Drift
-from metamapping.adaptation.prediction_log import drift_of_log
+from metamapping.adaptation.saved.prediction_log import drift_of_log
 from metamapping.errors import ConfigError
 from tasks.artifacts import artifact_key
 from tasks.progress import say

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.saved.task_folder import read_task
 from metamapping.errors import StoreError
 
 _TEXTS = {

@@ -188,7 +188,7 @@ def _serve() -> None:
     from transformers import AutoTokenizer, BertTokenizerFast  # noqa: F401
 
     import flows.meta_pretraining  # noqa: F401
-    import metamapping.adaptation.evaluation
+    import metamapping.adaptation.evaluation.evaluation
     import metamapping.interop.families
     import metamapping.publishing.published_model
     import metamapping.training.loop  # noqa: F401

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.errors import text_errors, word_errors
 from metamapping.adaptation.left_out import left_out_scores, left_out_word_scores
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.scores import Scores, entity_scores, text_scores
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from metamapping.adaptation.entity_types import WordScores
+from metamapping.adaptation.algebra.entity_types import WordScores
 from metamapping.adaptation.results import Entity
 from metamapping.adaptation.state import TaskState
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from metamapping.adaptation.algebra.entity_types import WordScores
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.entity_scores import entity_spans
-from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.explanation import explain
 from metamapping.adaptation.results import Error
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples
 from metamapping.config.labels import label_text
 from metamapping.corpus.tags import OUTSIDE
 

@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from metamapping.adaptation.entity_types import type_dual_weights
+from metamapping.adaptation.algebra.entity_types import type_dual_weights
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.word_weights import word_roots
 from metamapping.adaptation.results import Explanation, Neighbour
-from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.word_weights import word_roots
 
 # Items explained at once, which bounds the memory.
 _ITEMS_PER_CHUNK = 512

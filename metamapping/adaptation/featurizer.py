@@ -19,7 +19,7 @@ from contextlib import contextmanager
 import numpy as np
 from tokenizers import Tokenizer
 
-from metamapping.adaptation.length_counts import LengthCounter, LengthCounts, LongPairWarning
+from metamapping.adaptation.inputs.length_counts import LengthCounter, LengthCounts, LongPairWarning
 from metamapping.adaptation.word_tokens import WordTokens, word_passes
 from metamapping.corpus.cleaning import are_empty, cleaned_texts, cleaned_words
 from metamapping.corpus.ragged import Ragged

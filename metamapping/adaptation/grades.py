@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.adaptation.inputs import read_labels
+from metamapping.adaptation.inputs.inputs import read_labels
 from metamapping.config.labels import label_text
 from metamapping.corpus.labels import Label
 from metamapping.errors import listed

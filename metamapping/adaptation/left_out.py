@@ -18,12 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from metamapping.adaptation.entity_types import WordScores, leave_out_types, mixed_scores
-from metamapping.adaptation.mixture import left_out_of
-from metamapping.adaptation.smoother import smoother_of
+from metamapping.adaptation.algebra.entity_types import WordScores, leave_out_types, mixed_scores
+from metamapping.adaptation.algebra.mixture import left_out_of
+from metamapping.adaptation.algebra.smoother import smoother_of
+from metamapping.adaptation.algebra.support import Support
+from metamapping.adaptation.algebra.word_weights import word_roots
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Support
-from metamapping.adaptation.word_weights import word_roots
 
 
 def left_out_scores(state: TaskState, *, groups: Sequence[Any] | None = None) -> np.ndarray:

@@ -20,18 +20,18 @@ from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.algebra.support import Examples, LabelListExamples
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import read_grades
-from metamapping.adaptation.inputs import check_task_type, read_examples, read_label_names, read_labels
-from metamapping.adaptation.label_checks import check_labels, check_wanted, unfitted_state
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping, mapping_of
-from metamapping.adaptation.multi_label_state import empty_multi_label_state, with_label_lists
+from metamapping.adaptation.inputs.inputs import check_task_type, read_examples, read_label_names, read_labels
+from metamapping.adaptation.label_checks.label_checks import check_labels, check_wanted, unfitted_state
+from metamapping.adaptation.label_checks.suspicious_labels import SuspiciousLabels
+from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping, mapping_of
+from metamapping.adaptation.multi_label.multi_label_state import empty_multi_label_state, with_label_lists
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_grades, with_labels, with_out_of_scope
-from metamapping.adaptation.support import Examples, LabelListExamples
-from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.adaptation.task_mapping import Mapping
-from metamapping.adaptation.tuning import check_can_tune, tune_task
+from metamapping.adaptation.tuning.tuning import check_can_tune, tune_task
 from metamapping.config.labels import label_column_doubt, label_text, unused_grades
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.tag_doubts import tag_doubts

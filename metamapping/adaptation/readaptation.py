@@ -11,9 +11,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
-from metamapping.adaptation.multi_label_state import (
+from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label.multi_label_state import (
     MultiLabelState,
     empty_multi_label_state,
     with_label_lists,
@@ -26,7 +27,6 @@ from metamapping.adaptation.state_changes import (
     with_labels,
     with_out_of_scope,
 )
-from metamapping.adaptation.support import Examples
 from metamapping.adaptation.task_mapping import LoadedEncoder, Mapping
 from metamapping.config.labels import label_text
 from metamapping.corpus.tags import OUTSIDE

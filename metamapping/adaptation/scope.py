@@ -19,8 +19,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from metamapping.adaptation.calibration import leave_out
-from metamapping.adaptation.mixture import mixed_left_out
+from metamapping.adaptation.algebra.calibration import leave_out
+from metamapping.adaptation.algebra.mixture import mixed_left_out
 from metamapping.adaptation.state import TaskState
 
 AUTO: Literal["auto"] = "auto"

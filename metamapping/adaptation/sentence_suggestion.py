@@ -15,7 +15,7 @@ import numpy as np
 
 from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.inputs import read_ner_texts
+from metamapping.adaptation.inputs.inputs import read_ner_texts
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import (
     Suggestion,

@@ -9,18 +9,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from metamapping.adaptation import runtime_solution
-from metamapping.adaptation.blas_threads import one_blas_thread
-from metamapping.adaptation.calibration import Calibration, calibrate, leave_out
-from metamapping.adaptation.entity_types import fit_types
+from metamapping.adaptation.algebra import runtime_solution
+from metamapping.adaptation.algebra.blas_threads import one_blas_thread
+from metamapping.adaptation.algebra.calibration import Calibration, calibrate, leave_out
+from metamapping.adaptation.algebra.entity_types import fit_types
+from metamapping.adaptation.algebra.folds import folds_of
+from metamapping.adaptation.algebra.mixture import mix, mixed_left_out
+from metamapping.adaptation.algebra.plain_mapping import plain_mapping
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Support
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.folds import folds_of
 from metamapping.adaptation.grades import GradeCuts, fit_grade_cuts, share_of_cuts
-from metamapping.adaptation.mixture import mix, mixed_left_out
-from metamapping.adaptation.plain_mapping import plain_mapping
-from metamapping.adaptation.solution import Solution
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Support
 from metamapping.corpus.tags import OUTSIDE
 from metamapping.publishing.loaded_model import TaskMapping
 from metamapping.runtime.mapping import LearnedMapping
@@ -91,7 +91,7 @@ def _solution(
     """The solution by the implementation that fits how the encoder was loaded."""
     if isinstance(mapping, LearnedMapping):
         return runtime_solution.solve(mapping, name_features, is_outside, support)
-    from metamapping.adaptation import closed_form  # these import TensorFlow
+    from metamapping.adaptation.algebra import closed_form  # these import TensorFlow
     from metamapping.models.mapping import MetaMapping
 
     assert isinstance(mapping, MetaMapping)

@@ -15,19 +15,19 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.entity_types import (
+from metamapping.adaptation.algebra.calibration import Calibration
+from metamapping.adaptation.algebra.entity_types import (
     MIN_ENTITY_PROBABILITY,
     FoundEntity,
     WordScores,
     word_scores,
 )
+from metamapping.adaptation.algebra.nearness import nearness
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Outside, Support, empty_support
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import GradeCuts, best_grades
-from metamapping.adaptation.nearness import nearness
-from metamapping.adaptation.solution import Solution
-from metamapping.adaptation.support import Outside, Support, empty_support
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from metamapping.config.sources import TaskType
 from metamapping.corpus.labels import Label
 from metamapping.corpus.tags import OUTSIDE

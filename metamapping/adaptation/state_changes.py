@@ -14,11 +14,11 @@ from typing import TypeVar
 
 import numpy as np
 
+from metamapping.adaptation.algebra.support import Examples, Outside, empty_support
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.grades import check_grades
 from metamapping.adaptation.solving import solved
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, Outside, empty_support
 from metamapping.config.labels import label_text
 from metamapping.config.sources import readable_label
 from metamapping.corpus.labels import Label, label_kind

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.list_tuning import with_list_features
-from metamapping.adaptation.multi_label_state import MultiLabelState
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_features
+from metamapping.adaptation.tuning.list_tuning import with_list_features
 from metamapping.corpus.tags import OUTSIDE
 
 

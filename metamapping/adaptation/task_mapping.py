@@ -22,14 +22,14 @@ from typing import Any, Protocol
 
 from metamapping.adaptation.export import export_task
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.inputs import read_examples, read_label_names
-from metamapping.adaptation.length_counts import LengthCounts
-from metamapping.adaptation.multi_label_state import MultiLabelState
+from metamapping.adaptation.inputs.inputs import read_examples, read_label_names
+from metamapping.adaptation.inputs.length_counts import LengthCounts
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
+from metamapping.adaptation.saved.task_folder import PrecisionWarning, read_task, write_task
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.state_changes import with_examples, without_examples, without_label
-from metamapping.adaptation.task_folder import PrecisionWarning, read_task, write_task
 from metamapping.adaptation.task_questions import TaskQuestions
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from metamapping.config.sources import Columns, TaskType
 from metamapping.corpus.labels import Label, label_value
 from metamapping.publishing.pretrained_model import read_encoder
@@ -257,7 +257,7 @@ class Mapping(TaskQuestions):
         featurizer = saved.tuned(featurizer)
         if isinstance(saved.state, MultiLabelState):
             # Imported here, because it is a Mapping itself.
-            from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
+            from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping
 
             return MultiLabelMapping(featurizer, saved.state)
         return cls(featurizer, saved.state)

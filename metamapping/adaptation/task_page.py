@@ -13,10 +13,10 @@ import numpy as np
 
 from metamapping import __version__
 from metamapping.adaptation.cross_validation import CrossValidation, cross_validate
-from metamapping.adaptation.multi_label_scores import cross_validate_lists
-from metamapping.adaptation.multi_label_state import MultiLabelState
+from metamapping.adaptation.multi_label.multi_label_scores import cross_validate_lists
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
+from metamapping.adaptation.saved.task_folder import SavedTask
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.task_folder import SavedTask
 from metamapping.adaptation.task_page_rows import (
     MAX_ERRORS,
     error_rows,

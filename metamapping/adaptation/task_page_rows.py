@@ -16,11 +16,11 @@ from metamapping.adaptation.cross_validation import CrossValidation
 from metamapping.adaptation.entity_scores import entity_spans
 from metamapping.adaptation.errors import with_explanations
 from metamapping.adaptation.explanation import explain
-from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.multi_label_state import MultiLabelState
+from metamapping.adaptation.label_checks.label_checks import check_labels
+from metamapping.adaptation.label_checks.suspicious_labels import label_words
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
 from metamapping.adaptation.results import Error, Explanation, Neighbour
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.suspicious_labels import label_words
 from metamapping.config.labels import label_text
 from metamapping.corpus.tags import OUTSIDE
 

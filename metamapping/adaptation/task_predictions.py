@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from metamapping.adaptation.algebra.entity_types import WordScores
 from metamapping.adaptation.entities import find_entities
-from metamapping.adaptation.entity_types import WordScores
 from metamapping.adaptation.featurizer import Featurizer, chunks
-from metamapping.adaptation.inputs import read_ner_texts, read_texts
+from metamapping.adaptation.inputs.inputs import read_ner_texts, read_texts
 from metamapping.adaptation.results import Answers
 from metamapping.adaptation.scope import AUTO, HALF, Threshold, check_threshold, find_threshold, threshold_of
 from metamapping.adaptation.state import TaskState

@@ -29,13 +29,13 @@ from metamapping.adaptation.drift import (
 )
 from metamapping.adaptation.errors import text_errors, with_explanations, word_errors
 from metamapping.adaptation.explanation import explain
-from metamapping.adaptation.inputs import read_examples, read_ner_texts, read_texts
-from metamapping.adaptation.label_checks import check_labels
+from metamapping.adaptation.inputs.inputs import read_examples, read_ner_texts, read_texts
+from metamapping.adaptation.label_checks.label_checks import check_labels
+from metamapping.adaptation.label_checks.suspicious_labels import SuspiciousLabels
 from metamapping.adaptation.results import Error, Explanation
 from metamapping.adaptation.sentence_suggestion import suggested_sentences
 from metamapping.adaptation.state import TaskState
 from metamapping.adaptation.suggestion import Suggestion, are_new, gain_shares, suggest_items
-from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 from metamapping.adaptation.task_predictions import TaskPredictions
 from metamapping.config.sources import Columns
 from metamapping.corpus.labels import Label, label_kind, label_value

@@ -28,7 +28,7 @@ from metamapping.cli.options import (
 )
 
 if TYPE_CHECKING:  # these modules import TensorFlow
-    from metamapping.adaptation.suspicious_labels import SuspiciousLabel, SuspiciousLabels
+    from metamapping.adaptation.label_checks.suspicious_labels import SuspiciousLabel, SuspiciousLabels
     from metamapping.cli.rows import KeptRows, Row
 
 _MAX_SHOWN = 20  # rows in the table, if neither --num nor --out is given
@@ -175,7 +175,7 @@ def _shown(each: SuspiciousLabel) -> str:
 
 
 def _print(suspicious: SuspiciousLabels, numbers: Sequence[int], *, max_shown: int, unit: str) -> None:
-    from metamapping.adaptation.suspicious_labels import label_words
+    from metamapping.adaptation.label_checks.suspicious_labels import label_words
     from metamapping.cli.error_rows import shown_text
     from metamapping.cli.tables import print_table
     from metamapping.rounds.wording import count

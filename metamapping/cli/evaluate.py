@@ -152,7 +152,7 @@ def _score_rows_of_file(
         known.append(str(label_text(mapping.out_of_scope)))
     _check_labels(gold if fields.is_ner else fields.single_labels(gold), known, is_ner=fields.is_ner)
     if fields.is_multi_label:
-        from metamapping.adaptation.multi_label_scores import label_list_scores
+        from metamapping.adaptation.multi_label.multi_label_scores import label_list_scores
 
         wrong = mapping.errors(texts, gold, text_pairs=text_pairs, num_examples=num_examples)
         lists = list(gold)

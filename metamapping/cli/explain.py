@@ -39,7 +39,7 @@ def explain(
 
     `metamapping explain tasks/places "Eve moved to London" --word 3`
     """
-    from metamapping.adaptation.suspicious_labels import label_words
+    from metamapping.adaptation.label_checks.suspicious_labels import label_words
     from metamapping.cli.error_rows import shown_text
     from metamapping.cli.labelling import load_task
     from metamapping.cli.tables import print_json, print_table

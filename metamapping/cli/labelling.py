@@ -40,7 +40,7 @@ def load_mapper(model: str | Path, backend: Backend = "auto") -> MetaMapper:
         backend: Likewise.
     """
     from metamapping import MetaMapper
-    from metamapping.adaptation.length_counts import LongPairWarning
+    from metamapping.adaptation.inputs.length_counts import LongPairWarning
     from metamapping.publishing.pretrained_model import (
         UntrainedMappingWarning,
         is_pretrained,
@@ -64,8 +64,8 @@ def load_task(folder: Path, model: str | None = None, backend: Backend = "auto")
     """
     # Imported here and not with the module, so that errors in the arguments appear at once.
     from metamapping import Mapping
-    from metamapping.adaptation.length_counts import LongPairWarning
-    from metamapping.adaptation.task_folder import PrecisionWarning
+    from metamapping.adaptation.inputs.length_counts import LongPairWarning
+    from metamapping.adaptation.saved.task_folder import PrecisionWarning
 
     warnings.simplefilter("ignore", LongPairWarning)  # `print_long_texts` says it
     mapper = None if model is None else load_mapper(model, backend)

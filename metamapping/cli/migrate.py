@@ -46,7 +46,7 @@ def migrate(
 
     `metamapping migrate my-tasks/orders --model path/to/published`
     """
-    from metamapping.adaptation.task_folder import TASK
+    from metamapping.adaptation.saved.task_folder import TASK
     from metamapping.publishing.layout import SETTINGS
     from metamapping.runs.folder import RUN_FILE
 
@@ -105,7 +105,7 @@ def _migrate_published(folder: Path, out: Path | None) -> None:
 
 
 def _migrate_task(folder: Path, out: Path | None, model: str | None) -> None:
-    from metamapping.adaptation.task_folder import FORMAT_VERSION, read_task, task_version
+    from metamapping.adaptation.saved.task_folder import FORMAT_VERSION, read_task, task_version
     from metamapping.cli.progress import print_note
 
     version = task_version(folder)
@@ -116,7 +116,7 @@ def _migrate_task(folder: Path, out: Path | None, model: str | None) -> None:
         )
         return
     from metamapping.adaptation.mapper import MetaMapper
-    from metamapping.adaptation.migration import migrated_task, read_old_task
+    from metamapping.adaptation.saved.migration import migrated_task, read_old_task
 
     place = model or read_old_task(folder).model_folder
     if model is None and "://" not in place and not Path(place).is_dir():

@@ -83,9 +83,9 @@ def _report_run(name: str, home: str, html: Path | None, open_it: bool) -> Path 
 
 def _report_task(folder: Path, html: Path | None, open_it: bool) -> Path | None:
     from metamapping.adaptation.cross_validation import cross_validate
-    from metamapping.adaptation.multi_label_scores import cross_validate_lists
-    from metamapping.adaptation.multi_label_state import MultiLabelState
-    from metamapping.adaptation.task_folder import read_task
+    from metamapping.adaptation.multi_label.multi_label_scores import cross_validate_lists
+    from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState
+    from metamapping.adaptation.saved.task_folder import read_task
     from metamapping.adaptation.task_page import PAGE, task_page
 
     task = read_task(folder)

@@ -34,7 +34,7 @@ class LoadedTask:
     @functools.cached_property
     def state(self) -> TaskState:
         """The task without its encoder."""
-        from metamapping.adaptation.task_folder import read_task
+        from metamapping.adaptation.saved.task_folder import read_task
 
         return read_task(Path(self._folder)).state
 
@@ -66,7 +66,7 @@ class LoadedTask:
             ValueError: The file cannot be read, or does not fit the task.
         """
         from metamapping.adaptation.drift import Signals
-        from metamapping.adaptation.prediction_log import is_log, read_log_signals, signals_of_rows
+        from metamapping.adaptation.saved.prediction_log import is_log, read_log_signals, signals_of_rows
 
         def latest(found: Signals) -> Signals:
             return found if last is None else Signals(*(each[-last:] for each in found))

@@ -29,7 +29,7 @@ FORMAT_VERSION = 5
 READABLE_VERSIONS = (4, FORMAT_VERSION)
 MODEL, MAPPING, SETTINGS = "model.safetensors", "mapping.safetensors", "metamapping.json"
 REPORT, CURVE, CARD = "report.json", "learning-curve.png", "README.md"
-_TASK = "task.json"  # of ``adaptation.task_folder``
+_TASK = "task.json"  # of ``adaptation.saved.task_folder``
 REQUIRED = (MODEL, MAPPING, SETTINGS, "tokenizer.json", CARD)
 
 

@@ -81,9 +81,9 @@ def measure_baseline(
         ConfigError: The encoder cannot be read or tuned, or a source cannot be drawn from.
     """
     with lean_keras():
-        from metamapping.adaptation.evaluation import evaluate
+        from metamapping.adaptation.evaluation.evaluation import evaluate
         from metamapping.training.learner import build_learner
-    from metamapping.adaptation.baselines import score_logistic_regression
+    from metamapping.adaptation.evaluation.baselines import score_logistic_regression
 
     learner = build_learner(
         config.encoder,
@@ -172,8 +172,8 @@ def _tuned_scores(
 ) -> dict[tuple[str, int], list[float]]:
     if not num_episodes:
         return {}
+    from metamapping.adaptation.evaluation.tuned_episodes import score_tuned
     from metamapping.adaptation.featurizer import Featurizer
-    from metamapping.adaptation.tuned_episodes import score_tuned
     from metamapping.publishing.published_model import PublishedModel
 
     model = PublishedModel(

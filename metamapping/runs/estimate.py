@@ -144,7 +144,7 @@ class _EpisodeCosts:
 
 def _measure_episodes(learner: Learner, config: RunConfig, spaces: Sequence[LabelSpace]) -> _EpisodeCosts:
     """Seconds of encoding a text, and of an episode's algebra, on the first of some sources of one kind."""
-    from metamapping.adaptation.evaluation import evaluate
+    from metamapping.adaptation.evaluation.evaluation import evaluate
 
     space, spec = spaces[0], config.evaluation.model_copy(update={"num_episodes": _NUM_EPISODES})
     rows = np.arange(min(space.num_rows, _NUM_TEXTS))
@@ -169,7 +169,7 @@ def _evaluation_seconds(config: RunConfig, space: LabelSpace, costs: _EpisodeCos
 
 def _num_texts(config: RunConfig, space: LabelSpace, num_episodes: int) -> int:
     """The number of different texts of a source's episodes, each of which is encoded once."""
-    from metamapping.adaptation.evaluation import draw_episodes
+    from metamapping.adaptation.evaluation.evaluation import draw_episodes
 
     spec = config.evaluation.model_copy(update={"num_episodes": num_episodes})
     drawn = draw_episodes(space, spec, seed=config.seed)

@@ -258,7 +258,7 @@ def _measure(
 ) -> list[CellScores]:
     """The scores of the published encoder of ``production`` on the episodes of ``run``."""
     with lean_keras():
-        from metamapping.adaptation import evaluation
+        from metamapping.adaptation.evaluation import evaluation
         from metamapping.publishing.published_model import read_published
 
     config = run.config

@@ -41,7 +41,7 @@ def measure_int8(run: RunFolder, learner: Learner, cells: Sequence[Cell]) -> Int
         ``None`` if the encoder has no graph, if this processor's products of 8 bits overflow, or if there are
         no validation sources.
     """
-    from metamapping.adaptation.evaluation import evaluate
+    from metamapping.adaptation.evaluation.evaluation import evaluate
 
     config = run.config
     spaces = read_spaces(config, run.corpus, "validation")
@@ -64,7 +64,7 @@ def measure_int8(run: RunFolder, learner: Learner, cells: Sequence[Cell]) -> Int
 
 
 class EvaluatedRuntime:
-    """A runtime encoder as ``adaptation.evaluation`` uses encoders.
+    """A runtime encoder as ``adaptation.evaluation.evaluation`` uses encoders.
 
     Args:
         encoder: The runtime encoder.

@@ -121,7 +121,7 @@ def measure_sources(
     Returns:
         The scores and the failures, sources in the configuration's order.
     """
-    from metamapping.adaptation import evaluation
+    from metamapping.adaptation.evaluation import evaluation
 
     config = run.config
     # With the settings of the round's training, the learner that was built for it is used again.

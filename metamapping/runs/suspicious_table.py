@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
+from metamapping.adaptation.label_checks.suspicious_labels import SuspiciousLabel, label_words
 from metamapping.adaptation.mapper import MetaMapper
-from metamapping.adaptation.suspicious_labels import SuspiciousLabel, label_words
 from metamapping.config.sources import Source
 from metamapping.corpus.tags import OUTSIDE
 

@@ -17,7 +17,7 @@ from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from metamapping import __version__
-from metamapping.adaptation.inputs import read_texts
+from metamapping.adaptation.inputs.inputs import read_texts
 from metamapping.serving.access import RequireAccess, describe_access
 from metamapping.serving.conversions import (
     all_texts,

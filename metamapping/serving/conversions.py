@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from metamapping.adaptation.span_inputs import align_examples
+from metamapping.adaptation.inputs.span_inputs import align_examples
 from metamapping.config.sources import TaskType
 from metamapping.corpus.spans import widened_note
 from metamapping.serving.messages import Entity, Example, Span, Task, TuningJob

@@ -17,8 +17,8 @@ from metamapping.serving.messages import Example, Label, _Message
 
 if TYPE_CHECKING:  # these modules import SciPy
     from metamapping.adaptation.cross_validation import CrossValidation
+    from metamapping.adaptation.label_checks.suspicious_labels import SuspiciousLabels
     from metamapping.adaptation.results import Error, Neighbour
-    from metamapping.adaptation.suspicious_labels import SuspiciousLabels
 
 _DIGITS = 6  # of a number: float32 is not more precise
 

@@ -115,7 +115,7 @@ class TaskRegistry:
 
     def _encoder_of(self, folder: Path) -> LoadedEncoder:
         """The encoder to read a task with: the registry's, or one that the task was kept on."""
-        from metamapping.adaptation.task_folder import read_task
+        from metamapping.adaptation.saved.task_folder import read_task
 
         if self._load_encoder is None:
             return self.mapper

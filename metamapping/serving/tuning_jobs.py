@@ -121,7 +121,7 @@ class TuningJobs:
             JobExistsError: The task has a job that is not finished.
             TooManyJobsError: As many jobs as the limit are not finished.
         """
-        from metamapping.adaptation.retuning import check_can_retune
+        from metamapping.adaptation.tuning.retuning import check_can_retune
 
         if seconds is not None and seconds > self._max_seconds:
             raise ValueError(
@@ -232,8 +232,8 @@ class TuningJobs:
 
     def _tune(self, work: _Work) -> Job:
         """Tune the task of a job, and put the result in its place."""
-        from metamapping.adaptation.retuning import tune_mapping
-        from metamapping.adaptation.tuning import StopTuningError
+        from metamapping.adaptation.tuning.retuning import tune_mapping
+        from metamapping.adaptation.tuning.tuning import StopTuningError
 
         def on_step(steps: int, steps_in_all: int) -> None:
             with self._lock:

@@ -3,8 +3,8 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from metamapping.adaptation.baselines import score_logistic_regression
-from metamapping.adaptation.evaluation import draw_episodes
+from metamapping.adaptation.evaluation.baselines import score_logistic_regression
+from metamapping.adaptation.evaluation.evaluation import draw_episodes
 from metamapping.config.episodes import EvaluationSpec
 from tests.toys import ner_space, text_space
 

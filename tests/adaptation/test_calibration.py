@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from metamapping.adaptation.calibration import calibrate, leave_out
-from metamapping.adaptation.nearness import nearness
-from metamapping.adaptation.solution import Solution
-from metamapping.adaptation.support import Examples, empty_support
+from metamapping.adaptation.algebra.calibration import calibrate, leave_out
+from metamapping.adaptation.algebra.nearness import nearness
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 
 DIM, RIDGE, SCALE = 12, 0.7, 10.0
 
@@ -108,7 +108,7 @@ def test_with_one_example_per_label_the_scale_stays_near_the_learned_one():
 
 
 def test_of_thousands_of_examples_an_even_selection_is_left_out(monkeypatch):
-    monkeypatch.setattr("metamapping.adaptation.calibration._MAX_ROWS", 100)
+    monkeypatch.setattr("metamapping.adaptation.algebra.calibration._MAX_ROWS", 100)
     rng = np.random.default_rng(3)
     centres = unit(rng.normal(size=(5, DIM)))
     features, targets = sample(rng, centres, 200)
@@ -131,7 +131,7 @@ def test_nearness_does_not_depend_on_the_chunk_size(task, monkeypatch):
     whole = nearness(features, solution.scores(features), support)
     scores, items = solution.scores(support.features), np.arange(len(support.targets))
     own = nearness(support.features, scores, support, items=items)
-    monkeypatch.setattr("metamapping.adaptation.nearness._EXAMPLES_PER_CHUNK", 2)
+    monkeypatch.setattr("metamapping.adaptation.algebra.nearness._EXAMPLES_PER_CHUNK", 2)
     np.testing.assert_allclose(nearness(features, solution.scores(features), support), whole, atol=1e-6)
     chunked = nearness(support.features, scores, support, items=items)
     np.testing.assert_allclose(chunked, own, atol=1e-6)

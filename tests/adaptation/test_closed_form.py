@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.adaptation import fitting_subset
-from metamapping.adaptation.closed_form import solve
-from metamapping.adaptation.support import Examples, empty_support
+from metamapping.adaptation.algebra import fitting_subset
+from metamapping.adaptation.algebra.closed_form import solve
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 from metamapping.models.solvers import SOLVERS, SupportSet

@@ -6,7 +6,7 @@ import pytest
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation.drift import support_signals
 from metamapping.adaptation.readaptation import readapt
-from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.saved.task_folder import read_task
 from metamapping.adaptation.task_page import PAGE, task_page
 from metamapping.cli.fields import Fields
 from metamapping.cli.labelling import Labelling

@@ -6,7 +6,9 @@ import math
 import numpy as np
 import pytest
 
-from metamapping.adaptation.calibration import calibrate
+from metamapping.adaptation.algebra.calibration import calibrate
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.drift import (
     Signals,
     joined,
@@ -14,10 +16,13 @@ from metamapping.adaptation.drift import (
     support_signals,
     text_signals,
 )
-from metamapping.adaptation.prediction_log import drift_of_log, is_log, read_log_signals, signals_of_rows
-from metamapping.adaptation.solution import Solution
+from metamapping.adaptation.saved.prediction_log import (
+    drift_of_log,
+    is_log,
+    read_log_signals,
+    signals_of_rows,
+)
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, empty_support
 
 DIM, LABELS, RIDGE = 16, 3, 1.0
 CENTRES = np.linalg.qr(np.random.default_rng(1).normal(size=(DIM, DIM)))[0]

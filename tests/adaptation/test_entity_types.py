@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation import runtime_solution
 from metamapping.adaptation import state as state_module
-from metamapping.adaptation.calibration import Calibration
+from metamapping.adaptation.algebra import runtime_solution
+from metamapping.adaptation.algebra.calibration import Calibration
+from metamapping.adaptation.algebra.entity_types import entity_support, fit_types
+from metamapping.adaptation.algebra.support import Support
+from metamapping.adaptation.algebra.word_weights import word_roots
 from metamapping.adaptation.cross_validation import cross_validate
 from metamapping.adaptation.entities import find_entities
 from metamapping.adaptation.entity_scores import entity_spans
-from metamapping.adaptation.entity_types import entity_support, fit_types
 from metamapping.adaptation.left_out import left_out_scores, left_out_word_scores
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Support
-from metamapping.adaptation.word_weights import word_roots
 from metamapping.models.separate_entities import decode_separately
 from metamapping.models.solvers.word_ridge import WORD_RIDGE_FACTORS
 from metamapping.runtime.mapping import LearnedMapping, untrained_arrays

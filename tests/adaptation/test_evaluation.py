@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metamapping.adaptation.entity_scores import entity_f1, entity_spans
-from metamapping.adaptation.evaluation import draw_episodes, evaluate
+from metamapping.adaptation.evaluation.evaluation import draw_episodes, evaluate
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.training.learner import build_learner
 from tests.toys import ENCODER, TRAINING, VOCABULARY_SIZE, ner_space, text_space

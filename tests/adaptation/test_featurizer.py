@@ -9,7 +9,7 @@ import pytest
 from metamapping import MetaMapper
 from metamapping.adaptation import featurizer
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.length_counts import LongPairWarning
+from metamapping.adaptation.inputs.length_counts import LongPairWarning
 from metamapping.config.corpus import CleaningSpec
 from metamapping.publishing.published_model import read_published
 

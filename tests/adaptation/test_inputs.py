@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from metamapping.adaptation.inputs import (
+from metamapping.adaptation.inputs.inputs import (
     read_examples,
     read_label_names,
     read_labels,

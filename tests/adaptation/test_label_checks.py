@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metamapping.adaptation.label_noise_of_lists import _wrong
-from metamapping.adaptation.label_noise_of_words import _places
+from metamapping.adaptation.label_checks.label_noise_of_lists import _wrong
+from metamapping.adaptation.label_checks.label_noise_of_words import _places
 
 PEOPLE, CITIES = ["anna", "bob", "eve", "ada"], ["paris", "rome", "london", "york"]
 SENTENCES = [[name, "lives", "in", city] for name in PEOPLE for city in CITIES]

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metamapping.adaptation.label_decisions import LabelDecisions, decide
-from metamapping.adaptation.label_sigmoids import shared_log_likelihoods
+from metamapping.adaptation.multi_label.label_decisions import LabelDecisions, decide
+from metamapping.adaptation.multi_label.label_sigmoids import shared_log_likelihoods
 from metamapping.models.probabilities import expit
 
 

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score, f1_score
 
-from metamapping.adaptation.baselines import score_logistic_regression
-from metamapping.adaptation.evaluation import draw_episodes, evaluate
-from metamapping.adaptation.grade_episodes import grade_measures
-from metamapping.adaptation.multi_label_episodes import list_outcome
+from metamapping.adaptation.evaluation.baselines import score_logistic_regression
+from metamapping.adaptation.evaluation.evaluation import draw_episodes, evaluate
+from metamapping.adaptation.evaluation.grade_episodes import grade_measures
+from metamapping.adaptation.evaluation.multi_label_episodes import list_outcome
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.config.sources import Source
 from metamapping.episodes.label_space import build_label_space

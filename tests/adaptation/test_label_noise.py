@@ -5,15 +5,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping.adaptation import label_similarity
-from metamapping.adaptation.calibration import calibrate
-from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.label_noise import NoiseModel, fit_noise, rank, usual_confidence
-from metamapping.adaptation.label_similarity import RIDGE as SIMILARITY_RIDGE
-from metamapping.adaptation.label_similarity import STEEPNESS, similarity_scores
-from metamapping.adaptation.solution import Solution
+from metamapping.adaptation.algebra.calibration import calibrate
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
+from metamapping.adaptation.label_checks import label_similarity
+from metamapping.adaptation.label_checks.label_checks import check_labels
+from metamapping.adaptation.label_checks.label_noise import NoiseModel, fit_noise, rank, usual_confidence
+from metamapping.adaptation.label_checks.label_similarity import RIDGE as SIMILARITY_RIDGE
+from metamapping.adaptation.label_checks.label_similarity import STEEPNESS, similarity_scores
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, empty_support
 
 DIM, LABELS, RIDGE = 20, 4, 1.0
 

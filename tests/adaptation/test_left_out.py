@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.calibration import Calibration
-from metamapping.adaptation.closed_form import Solution
+from metamapping.adaptation.algebra.calibration import Calibration
+from metamapping.adaptation.algebra.closed_form import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.cross_validation import cross_validate
 from metamapping.adaptation.left_out import left_out_scores
 from metamapping.adaptation.state import TaskState
-from metamapping.adaptation.support import Examples, empty_support
 
 DIM, LABELS, RIDGE = 6, 3, 0.7
 VIEWS = (0.3,)  # weight of the second view

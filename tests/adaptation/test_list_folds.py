@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from metamapping.adaptation.list_folds import list_folds
+from metamapping.adaptation.multi_label.list_folds import list_folds
 
 
 def test_folds_have_their_share_of_every_label_in_any_order_of_the_texts():

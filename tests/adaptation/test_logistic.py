@@ -6,7 +6,7 @@ from scipy.optimize import check_grad
 from scipy.special import softmax
 from sklearn.linear_model import LogisticRegression
 
-from metamapping.adaptation.logistic import Basis, fit, loss
+from metamapping.adaptation.algebra.logistic import Basis, fit, loss
 
 RIDGE = 0.3
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from metamapping.adaptation import mixture
-from metamapping.adaptation.blas_threads import one_blas_thread
-from metamapping.adaptation.calibration import calibrate
-from metamapping.adaptation.closed_form import solve
-from metamapping.adaptation.folds import folds_of
-from metamapping.adaptation.likelihood import log_likelihood
-from metamapping.adaptation.mixture import mix
-from metamapping.adaptation.solution import Solution
-from metamapping.adaptation.support import text_support
+from metamapping.adaptation.algebra import mixture
+from metamapping.adaptation.algebra.blas_threads import one_blas_thread
+from metamapping.adaptation.algebra.calibration import calibrate
+from metamapping.adaptation.algebra.closed_form import solve
+from metamapping.adaptation.algebra.folds import folds_of
+from metamapping.adaptation.algebra.likelihood import log_likelihood
+from metamapping.adaptation.algebra.mixture import mix
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import text_support
 from metamapping.models.encoder import NUM_VIEWS
 from metamapping.models.mapping import MetaMapping
 
@@ -151,7 +151,7 @@ def test_of_many_examples_some_folds_are_left_out(monkeypatch):
 def test_a_blas_that_scipy_brings_has_one_thread_as_well():
     program = """
 from threadpoolctl import threadpool_info
-from metamapping.adaptation.blas_threads import one_blas_thread
+from metamapping.adaptation.algebra.blas_threads import one_blas_thread
 with one_blas_thread():
     import scipy.optimize
     print({each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"})

@@ -9,9 +9,9 @@ import pytest
 
 from metamapping import Mapping, MetaMapper
 from metamapping.adaptation.left_out import LeftOutRegression
-from metamapping.adaptation.multi_label import solve_columns
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
-from metamapping.adaptation.multi_label_scores import label_list_scores
+from metamapping.adaptation.multi_label.multi_label import solve_columns
+from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.multi_label.multi_label_scores import label_list_scores
 from metamapping.errors import StoreError
 from tests.adaptation.test_task_folder import rewrite
 from tests.toy_published import mapper_with_solver

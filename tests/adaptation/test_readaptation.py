@@ -8,7 +8,7 @@ import pytest
 from metamapping import MetaMapper
 from metamapping.adaptation.readaptation import left_out_accuracy, readapt
 from metamapping.adaptation.task_mapping import Mapping
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from tests.toy_published import publish_toy
 
 TEXTS = [

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from metamapping import Columns, Entity, Mapping
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 
 TEXTS = ["Eve moved to London.", "Bob lives in New York", "no names here"]
 SPANS = [[(0, 3, "PER"), (13, 19, "LOC")], [(0, 3, "PER"), (13, 21, "LOC")], []]

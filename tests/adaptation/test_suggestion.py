@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metamapping import MetaMapper
+from metamapping.adaptation.algebra.support import empty_support
 from metamapping.adaptation.suggestion import suggest_items
-from metamapping.adaptation.support import empty_support
 from tests.adaptation.test_left_out import DIM, RIDGE, VIEWS, text_state
 
 

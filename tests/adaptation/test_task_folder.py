@@ -102,7 +102,7 @@ def test_a_failed_write_leaves_the_older_task(mapping, folder, monkeypatch):
     def disk_full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("metamapping.adaptation.task_folder.write_json", disk_full)
+    monkeypatch.setattr("metamapping.adaptation.saved.task_folder.write_json", disk_full)
     with pytest.raises(OSError, match="no space left"):
         mapping.save(folder)
     assert [path.name for path in folder.parent.iterdir()] == ["task"]

@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metamapping.adaptation.algebra.solution import Solution
+from metamapping.adaptation.algebra.support import Examples, empty_support
 from metamapping.adaptation.cross_validation import cross_validate
-from metamapping.adaptation.label_checks import check_labels
-from metamapping.adaptation.label_decisions import decide, undecided
-from metamapping.adaptation.multi_label_scores import cross_validate_lists
-from metamapping.adaptation.multi_label_state import MultiLabelState, left_out_label_scores
-from metamapping.adaptation.solution import Solution
-from metamapping.adaptation.support import Examples, empty_support
-from metamapping.adaptation.task_folder import SavedTask
+from metamapping.adaptation.label_checks.label_checks import check_labels
+from metamapping.adaptation.multi_label.label_decisions import decide, undecided
+from metamapping.adaptation.multi_label.multi_label_scores import cross_validate_lists
+from metamapping.adaptation.multi_label.multi_label_state import MultiLabelState, left_out_label_scores
+from metamapping.adaptation.saved.task_folder import SavedTask
 from metamapping.adaptation.task_page import task_page
 from metamapping.adaptation.task_page_rows import MAX_CHARACTERS, MAX_ERRORS
 from tests.adaptation.test_label_noise import DIM, RIDGE, noisy_state

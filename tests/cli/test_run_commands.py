@@ -6,7 +6,7 @@ import pytest
 from filelock import FileLock
 
 from metamapping import __version__
-from metamapping.adaptation.task_folder import SavedTask
+from metamapping.adaptation.saved.task_folder import SavedTask
 from metamapping.cli.run_names import find_run
 from metamapping.config.encoder import EncoderSpec, ScratchEncoder
 from metamapping.config.rounds import ConvergenceSpec
@@ -145,7 +145,7 @@ def test_a_task_is_reported_from_its_folder_alone(tmp_path, capsys, monkeypatch)
     task = SavedTask(tmp_path / "orders", state, "/encoders/published", "0123456789abcdef")
     (tmp_path / "orders").mkdir()
     write_manifest(tmp_path / "orders", {"stage": "task", "name": "orders", "fingerprint": "0", "counts": {}})
-    monkeypatch.setattr("metamapping.adaptation.task_folder.read_task", lambda folder: task)
+    monkeypatch.setattr("metamapping.adaptation.saved.task_folder.read_task", lambda folder: task)
     assert run_cli("report", tmp_path / "orders") == 0
     assert "40 examples, each predicted from the others" in capsys.readouterr().out
     assert run_cli("report", tmp_path / "orders", "--html", tmp_path / "orders.html") == 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 from metamapping.cli.entity_fields import EntityFields
 from metamapping.cli.fields import Fields
 from metamapping.cli.records import open_records

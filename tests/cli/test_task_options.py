@@ -2,7 +2,7 @@
 
 import json
 
-from metamapping.adaptation.task_folder import read_task
+from metamapping.adaptation.saved.task_folder import read_task
 from tests.cli.command import run_cli
 
 ROWS = [

@@ -8,7 +8,7 @@ import zipfile
 import openpyxl
 import pytest
 
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns
 from metamapping.corpus import spreadsheets

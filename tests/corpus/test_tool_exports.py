@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from metamapping.adaptation.example_files import read_example_file
+from metamapping.adaptation.inputs.example_files import read_example_file
 from metamapping.config.sources import Columns
 from metamapping.corpus.tool_exports import is_unanswered, with_answers
 from tests.corpus.toys import prepare, toy_source

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 from metamapping.cli.reading import Reading
 from metamapping.config.labels import label_text
 from metamapping.config.sources import Columns, Source

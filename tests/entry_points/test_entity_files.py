@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 from metamapping.cli.kept_rows import are_rejected
 from metamapping.cli.reading import Reading
 from metamapping.config.sources import Columns

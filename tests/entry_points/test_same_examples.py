@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from metamapping.adaptation.inputs import read_examples
+from metamapping.adaptation.inputs.inputs import read_examples
 from metamapping.config.sources import Columns
 from tests.entry_points.entry_points import (
     check_entry_points,

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.migration import read_old_task
-from metamapping.adaptation.task_folder import FORMAT_VERSION, read_task, task_version
+from metamapping.adaptation.saved.migration import read_old_task
+from metamapping.adaptation.saved.task_folder import FORMAT_VERSION, read_task, task_version
 from metamapping.errors import StoreError
 from metamapping.storage.manifest import MANIFEST, write_json, write_manifest
 from tests.cli.command import run_cli

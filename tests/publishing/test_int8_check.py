@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation.task_folder import TASK, PrecisionWarning
+from metamapping.adaptation.saved.task_folder import TASK, PrecisionWarning
 from metamapping.publishing.int8_check import Int8Check, int8_markdown
 from metamapping.publishing.layout import SETTINGS
 from metamapping.storage.manifest import MANIFEST, write_json, write_manifest

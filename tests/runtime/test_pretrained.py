@@ -10,9 +10,9 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
 from metamapping import Mapping
-from metamapping.adaptation import tuning_steps
 from metamapping.adaptation.featurizer import Featurizer
 from metamapping.adaptation.mapper import MetaMapper
+from metamapping.adaptation.tuning import tuning_steps
 from metamapping.errors import StoreError
 from metamapping.interop import hugging_face
 from metamapping.interop.families import FAMILIES

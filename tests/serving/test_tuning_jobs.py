@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from metamapping import errors
-from metamapping.adaptation import retuning
+from metamapping.adaptation.tuning import retuning
 from metamapping.serving.app import build_app
 from metamapping.serving.limits import Limits
 from metamapping.serving.metrics import Metrics

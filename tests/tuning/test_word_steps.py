@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from metamapping.adaptation.closed_form import solve
-from metamapping.adaptation.support import Support
+from metamapping.adaptation.algebra.closed_form import solve
+from metamapping.adaptation.algebra.support import Support
 from metamapping.models.mapping import MetaMapping
 from metamapping.tuning import word_steps
 from metamapping.tuning.word_steps import sample_sentences, sample_word_supports, word_loss

@@ -1,7 +1,8 @@
 """Column ridge: ridge regression where an item has any number of labels, each label by itself.
 
 The targets are 1 for the labels of an item and 0 for all others. Training takes α, λ and the weights of the
-views as they are learned; adaptation fits them to the task around these values (``adaptation.multi_label``).
+views as they are learned; adaptation fits them to the task around these values
+(``adaptation.multi_label.multi_label``).
 
     weights = column_ridge(support, prior, hyperparameters)
 """

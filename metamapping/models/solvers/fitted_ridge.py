@@ -154,7 +154,7 @@ def _gram(features: tf.Tensor) -> tf.Tensor:
 def _evenly_spaced_items(support: SupportSet) -> SupportSet:
     """At most ``MAX_ITEMS`` items; all of them where their number is unknown to TensorFlow's graph."""
     count = support.features.shape[-2]
-    # A caller that leaves the number of items open has limited it (adaptation.closed_form does).
+    # A caller that leaves the number of items open has limited it (adaptation.algebra.closed_form does).
     if count is None or count <= MAX_ITEMS:
         return support
     rows = [round(i * (count - 1) / (MAX_ITEMS - 1)) for i in range(MAX_ITEMS)]

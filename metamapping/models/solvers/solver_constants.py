@@ -1,7 +1,8 @@
 """Solver constants: the numbers that the solvers of many tasks and those of one share, without TensorFlow.
 
 Training solves many tasks at once in TensorFlow (the other modules of this package), the runtime one in NumPy
-(``adaptation.runtime_solution``). The values of α that a fit considers are ``vector_layout.ALPHA_GRID``.
+(``adaptation.algebra.runtime_solution``). The values of α that a fit considers are
+``vector_layout.ALPHA_GRID``.
 """
 
 from __future__ import annotations

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from metamapping import MetaMapper
-from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.tuning_gate import choose
+from metamapping.adaptation.tuning import tuning, tuning_steps
+from metamapping.adaptation.tuning.tuning_gate import choose
 from tests.adaptation.tuning.toy_tuning import change_of
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
-from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.list_tuning import judged_list_folds, list_evidence, with_list_features
-from metamapping.adaptation.multi_label_mapping import MultiLabelMapping
-from metamapping.adaptation.retuning import tune_mapping
-from metamapping.adaptation.tuning_gate import choose
+from metamapping.adaptation.multi_label.multi_label_mapping import MultiLabelMapping
+from metamapping.adaptation.tuning import tuning, tuning_steps
+from metamapping.adaptation.tuning.list_tuning import judged_list_folds, list_evidence, with_list_features
+from metamapping.adaptation.tuning.retuning import tune_mapping
+from metamapping.adaptation.tuning.tuning_gate import choose
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.sklearn import MetaMappingClassifier
 from tests.adaptation.tuning.toy_tuning import ToySteps

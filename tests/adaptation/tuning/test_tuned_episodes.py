@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from metamapping.adaptation import tuned_episodes
-from metamapping.adaptation.evaluation import evaluate
+from metamapping.adaptation.evaluation import tuned_episodes
+from metamapping.adaptation.evaluation.evaluation import evaluate
+from metamapping.adaptation.evaluation.tuned_episodes import score_tuned
 from metamapping.adaptation.featurizer import Featurizer
-from metamapping.adaptation.tuned_episodes import score_tuned
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from metamapping.config.episodes import EvaluationSpec
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.publishing.runtime_model import load_model

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping, MetaMapper
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_features, with_labels
-from metamapping.adaptation.support import Examples
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from metamapping.errors import StoreError
 from metamapping.models.weight_delta import WeightDelta
 from metamapping.serving.batching import BatchingFeaturizer

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping
-from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.retuning import check_can_retune, tune_mapping
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples
-from metamapping.adaptation.support import Examples
-from metamapping.adaptation.tuning import StopTuningError, tune_task
+from metamapping.adaptation.tuning import tuning, tuning_steps
+from metamapping.adaptation.tuning.retuning import check_can_retune, tune_mapping
+from metamapping.adaptation.tuning.tuning import StopTuningError, tune_task
 from metamapping.sklearn import MetaMappingClassifier
 from metamapping.tuning import steps
 from tests.adaptation.tuning.toy_tuning import LABELS, TEXTS, change_of, tuned_mapping
@@ -101,7 +101,7 @@ def test_a_missing_tensorflow_is_named(mapper, monkeypatch):
 
     from metamapping.errors import MissingExtraError
 
-    monkeypatch.delitem(sys.modules, "metamapping.adaptation.tuning_steps", raising=False)
+    monkeypatch.delitem(sys.modules, "metamapping.adaptation.tuning.tuning_steps", raising=False)
     monkeypatch.delitem(sys.modules, "metamapping.tuning.steps", raising=False)
     monkeypatch.setitem(sys.modules, "tensorflow", None)
     with pytest.raises(MissingExtraError, match=r"tuning an encoder to a task needs tensorflow.*\[train\]"):

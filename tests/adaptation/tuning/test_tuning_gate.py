@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metamapping.adaptation import tuning_gate
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples, with_features
-from metamapping.adaptation.support import Examples
-from metamapping.adaptation.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, expected_gain
-from metamapping.adaptation.tuning_gate import Evidence, choose, judge, judged_folds, left_out_evidence
+from metamapping.adaptation.tuning import tuning_gate
+from metamapping.adaptation.tuning.tuning_gains import LEAST_GAIN, PRIORS, WEIGHTS, Prior, expected_gain
+from metamapping.adaptation.tuning.tuning_gate import Evidence, choose, judge, judged_folds, left_out_evidence
 from tests.adaptation.tuning.toy_tuning import LABELS, TEXTS, ToySteps
 
 

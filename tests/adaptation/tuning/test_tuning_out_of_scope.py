@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping
-from metamapping.adaptation.retuning import check_can_retune, tune_mapping
+from metamapping.adaptation.tuning.retuning import check_can_retune, tune_mapping
 from tests.adaptation.tuning.toy_tuning import LABELS, TEXTS
 
 OUTSIDE = ["good morning to you", "how old are you", "anna lives in paris"]

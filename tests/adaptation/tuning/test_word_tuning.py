@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from metamapping import Mapping
-from metamapping.adaptation import tuning, tuning_steps
-from metamapping.adaptation.retuning import tune_mapping
 from metamapping.adaptation.state_changes import with_features
-from metamapping.adaptation.tuning_gate import choose
-from metamapping.adaptation.word_gate import left_out_words, sentence_means, word_counts, word_folds
+from metamapping.adaptation.tuning import tuning, tuning_steps
+from metamapping.adaptation.tuning.retuning import tune_mapping
+from metamapping.adaptation.tuning.tuning_gate import choose
+from metamapping.adaptation.tuning.word_gate import left_out_words, sentence_means, word_counts, word_folds
 from metamapping.serving.batching import BatchingFeaturizer
 from tests.adaptation.tuning.toy_tuning import ToySteps, change_of
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from metamapping import Mapping
+from metamapping.adaptation.algebra.support import Examples
 from metamapping.adaptation.state import empty_state
 from metamapping.adaptation.state_changes import with_examples
-from metamapping.adaptation.support import Examples
-from metamapping.adaptation.tuning_record import Tuning
+from metamapping.adaptation.tuning.tuning_record import Tuning
 from metamapping.models.weight_delta import WeightDelta
 
 TEXTS = [

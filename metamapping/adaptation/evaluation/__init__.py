@@ -1,0 +1,1 @@
+"""Evaluation: few-shot episodes of held-out sources, scored as a user of a task would see them."""

@@ -1,0 +1,1 @@
+"""Inputs: what users pass in, checked and converted to examples."""

@@ -1,0 +1,1 @@
+"""Label checks: which labels of a task or of rows are probably wrong."""

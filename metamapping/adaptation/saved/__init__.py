@@ -1,0 +1,1 @@
+"""Saved tasks: folders, what is in them, and their earlier formats."""
