@@ -190,7 +190,7 @@ def text_columns(columns: Sequence[Column], given: str | None = None) -> list[Co
     Raises:
         ValueError: There is no column with the given name.
     """
-    texts = [column for column in columns if column.is_text]
+    texts = [column for column in columns if column.is_text or _is_half_of_pair(column, columns)]
     if given is not None:
         first: Column | None = _given(columns, given, "--text")
     else:
@@ -200,6 +200,18 @@ def text_columns(columns: Sequence[Column], given: str | None = None) -> list[Co
         longest = max(texts, key=lambda column: fmean(column.lengths), default=None)
         first = next(iter([*pairs, *named]), longest)
     return [] if first is None else [first, *(column for column in texts if column is not first)]
+
+
+def _is_half_of_pair(column: Column, columns: Sequence[Column]) -> bool:
+    """Whether sentences come again, because each is a pair with several texts, as a premise is."""
+    return (
+        column.num_different > 1
+        and fmean(column.lengths) >= 2
+        and any(
+            other.is_text and (is_pair(column.name, other.name) or is_pair(other.name, column.name))
+            for other in columns
+        )
+    )
 
 
 def is_pair(first: str, second: str) -> bool:

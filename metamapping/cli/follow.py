@@ -37,13 +37,18 @@ def follow(
     from metamapping.runs.folder import RunFolder
     from metamapping.runs.multi_worker import await_run
     from metamapping.runs.multi_worker import follow as follow_run
+    from metamapping.storage.remote import local_folder
 
     Cluster.of_environment()
     if config is None:
         if run is None or "/" not in run:
             raise ValueError("give CONFIG, the YAML file that the chief runs, or the run's folder by --run")
         found = RunFolder.at(run)
+        if found.path != local_folder(run).absolute():
+            raise ValueError(f"{run} is not the folder of a run: give HOME/runs/RUN by --run")
     else:
+        if run is not None and "/" in run:
+            raise ValueError(f"--run is {run}: with CONFIG give the ID of a run in its `home`")
         settings = read_config(config)
         settings = settings if home is None else settings.at_home(home)
         if run is None:

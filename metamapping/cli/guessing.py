@@ -71,8 +71,10 @@ def guess_file(path: str, given: Given | None = None) -> Guess:
         return guess_words(path, given, rows, *words_and_tags, is_whole)
     if header and len(indicators := _indicators(columns, given)) > 1:
         return _guess_indicated(path, given, columns, indicators, is_whole)
-    label = label_column(columns, given.label)
-    texts = text_columns([column for column in columns if column is not label], given.text)
+    label = label_column([each for each in columns if each.name != given.text], given.label)
+    # What is named as the second text is not the first one.
+    firsts = [each for each in columns if each is not label and each.name != given.text_pair]
+    texts = text_columns(firsts, given.text)
     if label is None or not texts:
         what, option = ("texts", "--text") if label is not None else ("labels", "--label")
         names = listed_names([column.name for column in columns])
@@ -89,6 +91,10 @@ def guess_file(path: str, given: Given | None = None) -> Guess:
     else:
         lists = [[] if name is None else [name] for name in label.all_values]
     labels = _label_counts(text, lists)
+    if not labels:
+        raise ValueError(
+            f"{path}: its column {label.name!r} has no label of a text: name that of the labels with --label"
+        )
     return Guess(
         path=path,
         format=given.format,

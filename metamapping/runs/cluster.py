@@ -12,11 +12,14 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from metamapping.errors import ConfigError
 
 # How TensorFlow's errors name a worker: "/job:worker/replica:0/task:1", or without the replica.
 _TASK = re.compile(r"/job:worker(?:/replica:\d+)?/task:(\d+)")
+
+_ADDRESS = re.compile(r"\S+:\d{1,5}")
 
 
 @dataclass(frozen=True)
@@ -43,17 +46,17 @@ class Cluster:
         try:
             config = json.loads(text)
             workers, task = config["cluster"]["worker"], config["task"]
-            index = int(task["index"])
+            index = int(str(task["index"]))
             is_valid = list(config["cluster"]) == ["worker"] and task["type"] == "worker"
-            is_valid = is_valid and 0 <= index < len(workers)
+            is_valid = is_valid and _are_addresses(workers) and 0 <= index < len(workers)
         except (ValueError, KeyError, TypeError):
             is_valid = False
         if not is_valid:
             raise ConfigError(
                 f"training.devices is multi-worker, but TF_CONFIG is {text!r}: expected {expected}, with "
-                "every machine under `worker` (the first is the chief) and its own index"
+                "every machine once under `worker` (the first is the chief) and its own index"
             )
-        return cls(index, tuple(map(str, workers)))
+        return cls(index, tuple(workers))
 
     @property
     def is_chief(self) -> bool:
@@ -72,3 +75,12 @@ class Cluster:
         found = {int(number) for line in output for number in _TASK.findall(line)} - {self.index}
         known = sorted(number for number in found if number < len(self.addresses))
         return ", ".join(f"worker {number} ({self.addresses[number]})" for number in known)
+
+
+def _are_addresses(workers: Any) -> bool:
+    """Whether these are ``host:port``, each another one."""
+    return (
+        isinstance(workers, list)
+        and all(isinstance(each, str) and _ADDRESS.fullmatch(each) for each in workers)
+        and len(set(workers)) == len(workers)
+    )

@@ -66,6 +66,23 @@ def test_columns_of_0_and_1_are_labels_unless_one_is_called_so(tmp_path):
     assert (guess.label, guess.label_columns) == ("label", ())
 
 
+def test_premises_that_come_again_are_the_first_texts_of_pairs(tmp_path):
+    rows = [
+        f"premise {i // 3} is said,hypothesis {i} follows from it,{['yes', 'no', 'maybe'][i % 3]}"
+        for i in range(30)
+    ]
+    guess = guess_file(write_csv(tmp_path / "a.csv", rows, "premise,hypothesis,label"))
+    assert (guess.text, guess.text_pair, guess.label) == ("premise", "hypothesis", "label")
+    guess = guess_file(guess.path, Given(text_pair="premise"))
+    assert (guess.text, guess.text_pair) == ("hypothesis", "premise")
+
+
+def test_the_column_that_is_given_as_texts_is_not_that_of_labels(tmp_path):
+    rows = ["good morning,greeting", "good morning,greeting", "good bye,farewell", "good bye,farewell"]
+    guess = guess_file(write_csv(tmp_path / "a.csv", rows, "kind,what"), Given(text="kind"))
+    assert (guess.text, guess.label) == ("kind", "what")
+
+
 def test_days_are_no_labels(tmp_path):
     rows = [f"{i % 3},2024-01-{i % 5 + 1:02},thing number {i} is broken again" for i in range(40)]
     guess = guess_file(write_csv(tmp_path / "a.csv", rows, "nr,day,what"))
@@ -119,6 +136,14 @@ def test_a_file_without_labels_is_refused_with_its_columns(tmp_path):
         guess_file(file)
     with pytest.raises(ValueError, match="no column 'intent', but id, body: correct --label"):
         guess_file(file, Given(label="intent"))
+
+
+def test_a_column_that_has_no_label_is_refused(tmp_path):
+    span = {"start": 0, "end": 3, "label": "PER"}
+    rows = [{"text": "Eve moved to London", "entities": [span]}, {"text": "Bob lives here", "spans": [span]}]
+    file = write_jsonl(tmp_path / "a.jsonl", rows)
+    with pytest.raises(ValueError, match=r"a\.jsonl: its column 'entities' has no label of a text"):
+        guess_file(str(file), Given(label="entities"))
 
 
 def test_names_of_files_decide_about_roles(tmp_path):

@@ -66,6 +66,12 @@ def test_the_configurations_of_the_how_tos_are_valid(page):
         RunConfig.model_validate(yaml.safe_load(block))
 
 
+def test_no_heading_has_become_one_line_with_the_text_below_it():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").glob("*.md")]
+    lines = [line for page in pages for line in page.read_text(encoding="utf-8").splitlines()]
+    assert [line for line in lines if re.match("#+ ", line) and len(line) > 90] == []
+
+
 def test_every_command_is_in_the_reference():
     from metamapping.cli import app
 

@@ -43,7 +43,19 @@ def tf_config(index, ports=(1, 2), kind="worker"):
     return json.dumps({"cluster": cluster, "task": {"type": kind, "index": index}})
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", tf_config(5), tf_config(-1), tf_config(0, kind="chief")])
+WORKERS = ("a:1", ["a", "b"], ["a:1", "a:1"], ["a:1", 2], {"0": "a:1"})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", tf_config(5), tf_config(-1), tf_config(0.5), tf_config(0, kind="chief")),
+        *(
+            json.dumps({"cluster": {"worker": each}, "task": {"type": "worker", "index": 0}})
+            for each in WORKERS
+        ),
+    ],
+)
 def test_a_tf_config_without_a_valid_worker_is_rejected(text, monkeypatch):
     monkeypatch.setenv("TF_CONFIG", text)
     with pytest.raises(ConfigError, match=r"training\.devices is multi-worker, but TF_CONFIG is"):
