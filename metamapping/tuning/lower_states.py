@@ -125,12 +125,9 @@ class LowerStates:
             Float32 ``(num_texts, NUM_VIEWS * dim)``.
         """
         features = np.zeros((len(self), NUM_VIEWS * layers.dim), np.float32)
-        if layers.can_pack:
-            for rows in by_length(self._lengths, max_size=_BATCH_SIZE, max_padding=None):
-                features[rows] = layers.compiled_packed_views(weights, *self.packed(rows)).numpy()
-            return features
-        for rows in _batches(self._lengths):
-            features[rows] = layers.compiled_views(weights, *self.batch(rows)).numpy()
+        max_padding = None if layers.can_pack else PADDING_WORTH_A_PASS
+        for rows in by_length(self._lengths, max_size=_BATCH_SIZE, max_padding=max_padding):
+            features[rows] = self._views(layers, weights, rows).numpy()
         return features
 
     def tensor(
@@ -148,11 +145,17 @@ class LowerStates:
         """
         rows = np.asarray(rows)
         if layers.can_pack:
-            return layers.compiled_packed_views(weights, *self.packed(rows))
+            return self._views(layers, weights, rows)
         # In one batch most of the tokens of short texts would be padding, and so would be the memory.
         batches = _batches(self._lengths[rows])
-        views = [layers.compiled_views(weights, *self.batch(rows[each])) for each in batches]
+        views = [self._views(layers, weights, rows[each]) for each in batches]
         return tf.gather(tf.concat(views, axis=0), np.argsort(np.concatenate(batches)))
+
+    def _views(self, layers: TunedLayers, weights: Sequence[tf.Tensor], rows: np.ndarray) -> tf.Tensor:
+        """The features of some texts in one pass, in rows that they share where the encoder allows it."""
+        if layers.can_pack:
+            return layers.compiled_packed_views(weights, *self.packed(rows))
+        return layers.compiled_views(weights, *self.batch(rows))
 
     @property
     def _lengths(self) -> np.ndarray:
