@@ -18,6 +18,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+import pytest
+
 HOST = "127.0.0.1"
 START_SECONDS = 60
 
@@ -54,6 +56,15 @@ def s3_server() -> Iterator[dict[str, str]]:
         process.kill()
         process.wait()
         forget_servers()
+
+
+@contextmanager
+def s3_environment() -> Iterator[None]:
+    """Start the server, and let this process and those that it starts use it."""
+    with s3_server() as environment, pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        yield
 
 
 def forget_servers() -> None:

@@ -21,7 +21,7 @@ pytest.importorskip("tensorflow", reason="missing: the extra train")
 
 from metamapping.storage import remote
 from tests.e2e.command import CONFIG, ROOT
-from tests.s3_server import make_bucket, objects, s3_server
+from tests.s3_server import make_bucket, objects, s3_environment
 
 pytestmark = pytest.mark.slow
 
@@ -31,9 +31,7 @@ PUBLISHED = ("report.json", "model.safetensors", "mapping.safetensors", "tokeniz
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
-    with s3_server() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+    with s3_environment():
         yield
 
 

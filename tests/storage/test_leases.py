@@ -21,7 +21,7 @@ from metamapping.runs.folder import RunFolder
 from metamapping.runs.lock import is_locked, locked
 from metamapping.storage import leases, remote
 from metamapping.storage.lease_owner import Owner, machine_id
-from tests.s3_server import forget_servers, make_bucket, objects, s3_server
+from tests.s3_server import forget_servers, make_bucket, objects, s3_environment
 
 RUN = "toy-0123456789abcdef"
 HOUR = 3600
@@ -30,9 +30,7 @@ WAITS = f"another process works on run {RUN}"
 
 @pytest.fixture(scope="module", autouse=True)
 def server():
-    with s3_server() as environment, pytest.MonkeyPatch.context() as patch:
-        for name, value in environment.items():
-            patch.setenv(name, value)
+    with s3_environment():
         yield
 
 
